@@ -1,0 +1,48 @@
+/**
+ * The object store: what the steps know of a bucket or a folder.
+ *
+ * Keys are relative to the store's location, use `/`, and never start with one. Every write is atomic: a reader
+ * sees the whole object or none of it, and a killed writer leaves nothing under the final key.
+ */
+export interface ObjectInfo {
+  key: string;
+  /** Bytes. */
+  size: number;
+  /** Changes whenever the bytes may have changed. Opaque. */
+  etag: string;
+}
+
+export interface ByteRange {
+  /** First byte. */
+  offset: number;
+  /** Bytes wanted; a range past the end of the object yields what is there (an empty one if nothing is). */
+  length: number;
+}
+
+export interface WriteOptions {
+  /** Write only if no object has the key; otherwise throws PreconditionError. */
+  ifAbsent?: boolean;
+  /** Write only over the object with this etag; otherwise throws PreconditionError. */
+  ifMatch?: string;
+}
+
+export interface ObjectStore {
+  /** For messages: `s3://bucket/prefix/` or a path. */
+  readonly location: string;
+  /** Undefined when there is no such object. */
+  head(key: string): Promise<ObjectInfo | undefined>;
+  /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** The object's bytes. The caller owns them. Throws NotFoundError. */
+  read(key: string, range?: ByteRange): Promise<Uint8Array>;
+  /** The object's bytes as they arrive, for what is too large to hold. Throws NotFoundError. */
+  stream(key: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */
+  write(
+    key: string,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: WriteOptions,
+  ): Promise<ObjectInfo>;
+  /** No error when there is no such object. */
+  remove(key: string): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestContext } from 'node:test';
+
+/** Path of a file in test/fixtures/. */
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+}
+
+/** An empty folder that is removed when the test ends. */
+export function scratch(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chirpline-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** Python of the test environment, which `npm test` makes from test/python/requirements.txt. */
+export const PYTHON = fileURLToPath(new URL('../../.chirpline/python/bin/python', import.meta.url));
+
+/** Runs Python source with arguments; returns what it printed. Throws with its stderr when it fails. */
+export function runPython(source: string, ...args: string[]): string {
+  const run = spawnSync(PYTHON, ['-c', source, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '' },
+  });
+  if (run.error) throw run.error;
+  if (run.status !== 0) throw new Error(`Python ended with ${run.status}: ${run.stderr}`);
+  return run.stdout;
+}
