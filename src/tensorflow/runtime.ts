@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { copyFile, realpath, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ADDON } from './addon.ts';
+import { publish } from './cache.ts';
+import type { Library } from './library.ts';
+
+/**
+ * Brings the addon and a TensorFlow together in a folder of the cache, and returns the addon's path there:
+ *
+ *     runtime-<hash>/tfjs_binding.node
+ *     runtime-<hash>/tensorflow -> .../site-packages/tensorflow
+ *
+ * The addon finds its libraries through $ORIGIN/tensorflow, and the CUDA build finds CUDA through $ORIGIN/../nvidia:
+ * the kernel follows the link before it goes up, so that is the nvidia folder beside the real tensorflow folder.
+ * Nothing is written into node_modules or site-packages, which may be read-only.
+ */
+export async function joinRuntime(cache: string, addon: string, library: Library): Promise<string> {
+  const target = await realpath(library.folder);
+  const hash = createHash('sha256')
+    .update(`${basename(dirname(addon))}\n${target}`)
+    .digest('hex');
+  const folder = await publish(cache, `runtime-${hash.slice(0, 16)}`, async (draft) => {
+    await copyFile(addon, join(draft, ADDON));
+    await symlink(target, join(draft, 'tensorflow'));
+  });
+  return join(folder, ADDON);
+}
