@@ -1,0 +1,105 @@
+/**
+ * What `npm start` and `npm test` do first on a fresh clone: packages, build, and (for tests) a Python to measure
+ * against. Plain JavaScript on Node alone, since nothing is installed yet. Each part is done once and again only
+ * when what it is made from has changed.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const STAMPS = join(ROOT, '.chirpline');
+
+/** Prints what is missing and ends the process with exit code 3, as the command line does. */
+export function giveUp(message) {
+  console.error(`\nchirpline: ${message}`);
+  process.exit(3);
+}
+
+function run(command, args, { quiet = false, ...options } = {}) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: quiet ? 'pipe' : 'inherit', encoding: 'utf8', ...options });
+  if (result.error?.code === 'ENOENT') return { status: 127, stderr: `${command}: not found` };
+  if (result.error) throw result.error;
+  return result;
+}
+
+function hashFiles(paths) {
+  const hash = createHash('sha256').update(process.versions.modules);
+  for (const path of [...paths].sort()) hash.update(path).update(readFileSync(join(ROOT, path)));
+  return hash.digest('hex');
+}
+
+/** Runs `make` unless it ran for the same inputs before and its product is there. */
+function once(name, inputs, product, make) {
+  const stamp = join(STAMPS, `${name}.stamp`);
+  const wanted = hashFiles(inputs);
+  if (existsSync(join(ROOT, product)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  rmSync(stamp, { force: true });
+  make();
+  mkdirSync(STAMPS, { recursive: true });
+  writeFileSync(stamp, wanted);
+}
+
+export function checkNode() {
+  const [major] = process.versions.node.split('.').map(Number);
+  if (major < 20) giveUp(`Node ${process.versions.node} is too old: Node 20 or newer is needed (https://nodejs.org).`);
+}
+
+export function installPackages() {
+  once('packages', ['package.json', 'package-lock.json', '.npmrc'], 'node_modules', () => {
+    console.error('installing packages (npm ci) ...');
+    const { status } = run('npm', ['ci', '--no-audit', '--loglevel=error']);
+    if (status !== 0) giveUp('npm ci failed: see above. It needs a package registry and about 700 MB of disk.');
+  });
+}
+
+export function build() {
+  const sources = listSources('src');
+  once('build', [...sources, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {
+    console.error('building ...');
+    rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+    const { status } = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+    if (status !== 0) giveUp('the build failed: see above.');
+  });
+}
+
+/** The virtual environment that tests and benchmarks compare with: NumPy, SciPy, TensorFlow, the cloud emulator. */
+export function installPython() {
+  const requirements = 'test/python/requirements.txt';
+  once('python', [requirements], '.chirpline/python/bin/python', () => {
+    console.error('installing the Python that tests compare with (NumPy, SciPy, TensorFlow; about 300 MB) ...');
+    mkdirSync(STAMPS, { recursive: true });
+    rmSync(join(STAMPS, 'python'), { recursive: true, force: true });
+    const venv = run('python3', ['-m', 'venv', '.chirpline/python']);
+    if (venv.status !== 0) {
+      giveUp('Python 3 with venv and pip is needed for the tests: apt-get install python3 python3-venv python3-pip');
+    }
+    const pip = run('.chirpline/python/bin/python', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+    if (pip.status !== 0) giveUp('pip install failed: see above. It needs a package registry.');
+  });
+}
+
+/** A browser for looking at the report page; Debian's, since it needs Debian's libraries anyway. */
+export function installBrowser() {
+  if (run('chromium', ['--version'], { quiet: true }).status === 0) return;
+  console.error('installing Chromium for the tests of the report page (apt-get) ...');
+  const apt = (args) => run('apt-get', args, { quiet: true, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  apt(['update', '-qq']);
+  const { status, stderr } = apt(['install', '-y', '-qq', '--no-install-recommends', 'chromium']);
+  if (status !== 0) giveUp(`Chromium is needed for the tests: apt-get install chromium (tried: ${String(stderr).trim()})`);
+}
+
+export function requireCompiler() {
+  if (run('g++', ['--version'], { quiet: true }).status !== 0) {
+    giveUp('g++ is needed to build the TensorFlow addon: apt-get install g++. simulate, preprocess and inspect work without it.');
+  }
+}
+
+/** The TypeScript files below a folder, as paths relative to the repository. */
+export function listSources(folder, suffix = '.ts') {
+  return readdirSync(join(ROOT, folder), { recursive: true })
+    .map((path) => join(folder, String(path)))
+    .filter((path) => path.endsWith(suffix));
+}

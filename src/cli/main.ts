@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/** The command line: what the commands are. Each is a file of its own in this folder. */
+import { Command, CommanderError } from 'commander';
+import { SOFTWARE } from '../software.ts';
+import { doctorCommand } from './doctor.ts';
+import { inspectCommand } from './inspect.ts';
+import { mergeCommand } from './merge.ts';
+import { predictCommand } from './predict.ts';
+import { preprocessCommand } from './preprocess.ts';
+import { runCommand } from './run.ts';
+import { simulateCommand } from './simulate.ts';
+import { endWith } from './terminal.ts';
+import { trainCommand } from './train.ts';
+
+const program = new Command('chirpline')
+  .description('Raw gravitational-wave strain in, TFRecord shards and a trained 1D CNN out.')
+  .version(SOFTWARE.version)
+  .exitOverride()
+  .showHelpAfterError('(chirpline --help shows the commands)')
+  .addHelpText(
+    'after',
+    '\nRAW, RECORDS and OUT are folders or s3:// locations.\n\nExample:\n' +
+      '  chirpline simulate raw --samples 2000 --seed 1 && chirpline run raw out',
+  );
+for (const command of [
+  simulateCommand(),
+  preprocessCommand(),
+  trainCommand(),
+  predictCommand(),
+  runCommand(),
+  mergeCommand(),
+  inspectCommand(),
+  doctorCommand(),
+]) {
+  program.addCommand(command.exitOverride());
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has printed its own message (usage, help, version) and carries its own code.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else endWith(error);
+}

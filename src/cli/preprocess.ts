@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { preprocessDataset, type PreprocessSettings } from '../pipeline/local.ts';
+import type { Metadata } from '../records/metadata.ts';
+import { datasetName, jsonOption, preprocessOptions, splitLocation } from './options.ts';
+import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+
+export interface PreprocessFlags {
+  dtype: 'float16' | 'float32';
+  shardSize: number;
+  workers?: number;
+  psd?: string;
+  psdSamples: number;
+  seed: number;
+  maxRejected: number;
+  dataset?: string;
+  json?: boolean;
+}
+
+export function preprocessCommand(): Command {
+  const command = new Command('preprocess')
+    .description('make TFRecord shards of raw samples')
+    .argument('<RAW>', 'raw samples and training_labels.csv')
+    .argument('<RECORDS>', 'where the shards go')
+    .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');
+  for (const option of [...preprocessOptions(), jsonOption()]) command.addOption(option);
+  return command.action(async (raw: string, records: string, flags: PreprocessFlags) => {
+    const terminal = openTerminal();
+    const stop = stopOnSignal();
+    try {
+      const metadata = await preprocessDataset(raw, records, preprocessSettings(raw, flags), terminal, stop);
+      terminal.close();
+      printResult(flags.json, metadata, describeRecords(metadata, records));
+    } finally {
+      terminal.close();
+    }
+  });
+}
+
+export function preprocessSettings(raw: string, flags: PreprocessFlags): PreprocessSettings {
+  const { dtype, shardSize, workers, psd, psdSamples, seed, maxRejected, dataset } = flags;
+  return {
+    dataset: dataset ?? datasetName(raw),
+    dtype,
+    shardSize,
+    psdSamples,
+    seed,
+    maxRejected,
+    ...(workers !== undefined && { workers }),
+    ...(psd !== undefined && { psd: splitLocation(psd) }),
+  };
+}
+
+export function describeRecords(metadata: Metadata, records: string): string {
+  const { n_samples, n_failed, shards, dtype } = metadata;
+  const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  const rejected = n_failed === 0 ? 'none rejected' : `${n_failed} rejected (see rejected.csv)`;
+  return `${n_samples} records in ${shards.length} shards of ${dtype}, ${(bytes / 1e6).toFixed(1)} MB, ${rejected}: ${records}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * What commands show: a progress bar on a terminal, plain lines elsewhere, both on standard error; the result on
+ * standard output, as text or (with --json) as one JSON document.
+ */
+import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { ChirplineError } from '../errors.ts';
+import type { Observer, Progress } from '../pipeline/progress.ts';
+
+/** Between two lines of the same stage where there is no terminal [ms]. */
+const LINE_INTERVAL = 10_000;
+
+export interface Terminal extends Observer {
+  progress(progress: Progress): void;
+  say(line: string): void;
+  /** Removes the bar, so that a result can be printed. */
+  close(): void;
+}
+
+/** `quiet`: no progress at all, only what `say` gets. */
+export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Terminal {
+  return stream.isTTY ? openBars(stream) : openLines(stream);
+}
+
+const words: Record<string, string> = {
+  simulate: 'simulating',
+  list: 'listing',
+  psd: 'estimating PSD',
+  preprocess: 'preprocessing',
+  train: 'training',
+  validate: 'validating',
+  predict: 'predicting',
+  merge: 'merging',
+};
+
+function openBars(stream: NodeJS.WriteStream): Terminal {
+  let bars: MultiBar | undefined;
+  let bar: SingleBar | undefined;
+  let stage = '';
+  let started = 0;
+  const close = () => {
+    bars?.stop();
+    bars = undefined;
+    bar = undefined;
+    stage = '';
+  };
+  return {
+    progress(progress) {
+      if (progress.stage !== stage) {
+        close();
+        stage = progress.stage;
+        started = Date.now();
+        bars = new MultiBar(
+          {
+            stream,
+            hideCursor: true,
+            clearOnComplete: false,
+            linewrap: false,
+            barsize: 20,
+            format: '{label} {bar} {value}/{total} {unit}  {pace}{note}',
+          },
+          Presets.shades_classic,
+        );
+        bar = bars.create(progress.total, 0, describe(progress, started));
+      }
+      bar?.setTotal(progress.total);
+      bar?.update(progress.done, describe(progress, started));
+    },
+    say(line) {
+      if (bars === undefined) stream.write(`${line}\n`);
+      else {
+        // The library prints above its bars only whole lines.
+        bars.log(`${line}\n`);
+        bars.update();
+      }
+    },
+    close,
+  };
+}
+
+function openLines(stream: NodeJS.WriteStream): Terminal {
+  let stage = '';
+  let started = 0;
+  let printed = 0;
+  return {
+    progress(progress) {
+      const now = Date.now();
+      if (progress.stage !== stage) {
+        stage = progress.stage;
+        started = now;
+        printed = now;
+      }
+      if (progress.done < progress.total && now - printed < LINE_INTERVAL) return;
+      printed = now;
+      const { label, unit, pace, note } = describe(progress, started);
+      stream.write(`${label.trim()}: ${progress.done}/${progress.total} ${unit}  ${pace}${note}\n`);
+    },
+    say: (line) => void stream.write(`${line}\n`),
+    close: () => {},
+  };
+}
+
+function describe({ stage, done, total, unit, note }: Progress, started: number) {
+  const seconds = (Date.now() - started) / 1000;
+  const rate = seconds > 0 ? done / seconds : 0;
+  const left = rate > 0 ? (total - done) / rate : Number.NaN;
+  const pace = done === 0 || rate === 0 ? '' : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
+  const suffix = pace === '' ? '' : done < total ? ' left' : ' in all';
+  return { label: (words[stage] ?? stage).padEnd(14), unit, pace: pace + suffix, note: note ? `  ${note}` : '' };
+}
+
+function formatRate(rate: number): string {
+  return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
+}
+
+/** 7 s, 2:05 or 1:02:05. */
+export function formatTime(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const pad = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${pad(whole % 60)}`;
+  return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
+}
+
+/** Prints the error for a person and sets the exit code; what is no answer of ours keeps its stack trace. */
+export function endWith(error: unknown): void {
+  if (error instanceof ChirplineError) {
+    process.stderr.write(`chirpline: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else {
+    process.stderr.write(`chirpline: this is a bug, please report it\n${error instanceof Error ? error.stack : error}\n`);
+    process.exitCode = 70;
+  }
+}
+
+/** Prints the result: the JSON document with --json, else the text. */
+export function printResult(json: boolean | undefined, value: unknown, text: string): void {
+  process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : `${text}\n`);
+}
+
+/** A signal that Ctrl-C or SIGTERM aborts; a second one ends the process at once. */
+export function stopOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    process.stderr.write('\nstopping; press Ctrl-C again to stop at once\n');
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}

@@ -1,0 +1,235 @@
+/**
+ * The plan: which samples there are, which of them estimate the PSD, and which shard each one goes to.
+ *
+ * It is deterministic: the same raw objects, labels and settings give the same plan on any machine. Large lists go
+ * to the store, a file a chunk, so that a step reads only its own part.
+ */
+import { createHash } from 'node:crypto';
+import { ConflictError, InputError, NotFoundError } from '../errors.ts';
+import { catalogDataset } from '../raw/catalog.ts';
+import { type Label, parseLabels } from '../raw/labels.ts';
+import type { SampleRef } from '../raw/sample-ref.ts';
+import { recipeHash } from '../signal/recipe.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import type { Observer } from './progress.ts';
+import type { Rejection } from './rejected.ts';
+import {
+  METADATA_KEY,
+  PLAN_KEY,
+  PSD_KEY,
+  planRejectedKey,
+  psdPlanKey,
+  readJsonIfPresent,
+  shardPlanKey,
+  writeJson,
+} from './work.ts';
+
+export const LABELS_KEY = 'training_labels.csv';
+
+/** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
+const PSD_CHUNK_SIZE = 128;
+
+/** Where the raw samples are and where the records go. */
+export interface Stores {
+  raw: ObjectStore;
+  records: ObjectStore;
+}
+
+export interface PlanSettings {
+  dataset: string;
+  dtype: 'float16' | 'float32';
+  /** Samples of a shard, the last one's may be fewer. */
+  shardSize: number;
+  /** Noise samples that the PSD is averaged over, at most. */
+  psdSamples: number;
+  /** Chooses the noise samples. */
+  seed: number;
+  /** SHA-256 of a PSD file that is used in place of an estimate. */
+  psdSha256?: string;
+}
+
+export interface Plan {
+  settings: PlanSettings;
+  /** Identity of what is to be made: settings, recipe, labels and the place of each sample. */
+  hash: string;
+  /** Identity of the raw objects' bytes as far as a listing shows it. */
+  fingerprint: string;
+  labelsSha256: string;
+  recipeHash: string;
+  /** Rows of the labels file and raw samples without one: each ends in a shard or in rejected.csv. */
+  inputs: number;
+  rejected: number;
+  shards: number;
+  psdChunks: number;
+}
+
+export interface LabelledRef {
+  ref: SampleRef;
+  label: 0 | 1;
+}
+
+interface PlanLists {
+  shards: LabelledRef[][];
+  psd: SampleRef[][];
+  rejected: Rejection[];
+}
+
+/**
+ * Lists the raw objects, matches them with the labels and writes the plan, unless it is there already.
+ *
+ * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run.
+ */
+export async function planDataset(stores: Stores, settings: PlanSettings, observer: Observer = {}): Promise<Plan> {
+  const labelBytes = await readLabels(stores.raw);
+  const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
+  const { refs, faults: rawFaults, objects } = await catalogDataset(stores.raw, {
+    labels,
+    onProgress: (done) => observer.progress?.({ stage: 'list', done, total: labels.length, unit: 'samples' }),
+  });
+
+  const rejected: Rejection[] = [...faults, ...rawFaults];
+  const samples = matchLabels(labels, refs, rejected);
+  if (samples.length === 0) {
+    throw new InputError({
+      object: stores.raw.location,
+      found: `${labels.length} labels and ${refs.length} raw samples, none of which belong together`,
+      needed: `raw samples named by the ids in ${LABELS_KEY}`,
+    });
+  }
+  const estimates = settings.psdSha256 === undefined;
+  if (estimates && !samples.some(({ label }) => label === 0)) {
+    throw new InputError({
+      object: `${stores.raw.location}${LABELS_KEY}`,
+      found: 'no noise-only sample (target 0)',
+      needed: 'at least one to estimate the PSD from',
+      advice: 'Give a PSD that was estimated elsewhere (--psd)',
+    });
+  }
+  const lists: PlanLists = {
+    shards: cut(samples, settings.shardSize),
+    psd: estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [],
+    rejected,
+  };
+  const plan: Plan = {
+    settings,
+    hash: hashPlan(settings, labelBytes, lists),
+    fingerprint: sha256(objects.map(({ key, size, etag }) => `${key}\n${size}\n${etag}\n`)),
+    labelsSha256: sha256([labelBytes]),
+    recipeHash: recipeHash(),
+    inputs: samples.length + rejected.length,
+    rejected: rejected.length,
+    shards: lists.shards.length,
+    psdChunks: lists.psd.length,
+  };
+  const known = await readJsonIfPresent<Plan>(stores.records, PLAN_KEY);
+  if (known !== undefined) {
+    refuseOther(known, plan, stores.records);
+    return known;
+  }
+  await writePlan(stores.records, plan, lists);
+  return plan;
+}
+
+async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
+  try {
+    return await raw.read(LABELS_KEY);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new InputError(
+      {
+        object: `${raw.location}${LABELS_KEY}`,
+        found: 'no such file',
+        needed: 'a CSV file with the columns id and target',
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** Samples in the order of the labels; what lacks a partner is rejected. */
+function matchLabels(labels: Label[], refs: SampleRef[], rejected: Rejection[]): LabelledRef[] {
+  const byId = new Map<string, SampleRef | SampleRef[]>();
+  for (const ref of refs) {
+    const known = byId.get(ref.id);
+    byId.set(ref.id, known === undefined ? ref : [known, ref].flat());
+  }
+  const samples: LabelledRef[] = [];
+  for (const { id, target } of labels) {
+    const ref = byId.get(id);
+    byId.delete(id);
+    if (ref === undefined) rejected.push({ id, file: '', reason: 'no raw sample has this id' });
+    else if (Array.isArray(ref)) {
+      const files = ref.map(({ key }) => key).join(' and ');
+      rejected.push({ id, file: files, reason: `${ref.length} raw samples have this id` });
+    } else samples.push({ ref, label: target });
+  }
+  for (const left of byId.values()) {
+    for (const { id, key } of [left].flat()) rejected.push({ id, file: key, reason: 'no label' });
+  }
+  return samples;
+}
+
+/**
+ * The noise samples that estimate the PSD, in the order of the labels: those with the smallest hash of seed and id,
+ * a choice that doesn't depend on the order or number of the others.
+ */
+function chooseNoise(samples: LabelledRef[], { psdSamples, seed }: PlanSettings): SampleRef[] {
+  const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
+  if (noise.length <= psdSamples) return noise;
+  const ranked = noise
+    .map((ref, order) => ({ order, rank: createHash('sha256').update(`${seed}:${ref.id}`).digest('hex') }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .slice(0, psdSamples)
+    .sort((a, b) => a.order - b.order);
+  return ranked.map(({ order }) => noise[order]!);
+}
+
+function cut<T>(list: T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let start = 0; start < list.length; start += size) chunks.push(list.slice(start, start + size));
+  return chunks;
+}
+
+function sha256(parts: Iterable<string | Uint8Array>): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
+function hashPlan(settings: PlanSettings, labels: Uint8Array, lists: PlanLists): string {
+  const { dataset, dtype, shardSize, psdSamples, seed, psdSha256 } = settings;
+  const head = JSON.stringify({ dataset, dtype, shardSize, psdSamples, seed, psdSha256, recipe: recipeHash() });
+  const chunks = [...lists.shards, ...lists.psd, lists.rejected];
+  return sha256([head, labels, ...chunks.map((chunk) => JSON.stringify(chunk))]);
+}
+
+/** Refuses to mix two runs in one place, and says in which respect they differ. */
+function refuseOther(known: Plan, wanted: Plan, records: ObjectStore): void {
+  const differences = Object.keys({ ...known.settings, ...wanted.settings })
+    .map((name) => name as keyof PlanSettings)
+    .filter((name) => known.settings[name] !== wanted.settings[name])
+    .map((name) => `${name} ${known.settings[name] ?? 'none'}, not ${wanted.settings[name] ?? 'none'}`);
+  if (known.recipeHash !== wanted.recipeHash) differences.push('another recipe');
+  if (known.labelsSha256 !== wanted.labelsSha256) differences.push('other labels');
+  if (known.hash !== wanted.hash && differences.length === 0) differences.push('other raw samples');
+  if (known.hash === wanted.hash && known.fingerprint !== wanted.fingerprint) {
+    differences.push('raw files that have been changed since');
+  }
+  if (differences.length === 0) return;
+  throw new ConflictError(
+    `${records.location} holds a run with ${differences.join('; ')}. Give another place, or remove it first.`,
+  );
+}
+
+async function writePlan(records: ObjectStore, plan: Plan, lists: PlanLists): Promise<void> {
+  const made = (await records.head(METADATA_KEY)) ?? (await records.head(PSD_KEY));
+  if (made !== undefined) {
+    throw new ConflictError(
+      `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
+    );
+  }
+  for (const [index, chunk] of lists.shards.entries()) await writeJson(records, shardPlanKey(index), chunk);
+  for (const [index, chunk] of lists.psd.entries()) await writeJson(records, psdPlanKey(index), chunk);
+  await writeJson(records, planRejectedKey, lists.rejected);
+  await writeJson(records, PLAN_KEY, plan);
+}

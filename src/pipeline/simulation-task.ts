@@ -1,0 +1,36 @@
+/** One chunk of simulated samples, in a worker thread. */
+import { encodeNpy } from '../numpy/npy.ts';
+import { labelRow, sampleKey, truthRow } from '../simulate/layout.ts';
+import type { SimulationSettings } from '../simulate/settings.ts';
+import { createSimulator } from '../simulate/simulator.ts';
+import { openStore } from '../storage/open.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
+
+export interface SimulationTask {
+  out: string;
+  /** Index of the first sample. */
+  first: number;
+  count: number;
+  settings: Partial<SimulationSettings> & { seed: number };
+}
+
+export interface SimulationResult {
+  labels: string[][];
+  truth: string[][];
+}
+
+/** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
+export default async function simulateChunk({ out, first, count, settings }: SimulationTask): Promise<SimulationResult> {
+  const store = await openStore(out);
+  const simulator = createSimulator(settings);
+  const strain = new Float64Array(SAMPLE_SIZE);
+  const result: SimulationResult = { labels: [], truth: [] };
+  for (let index = first; index < first + count; index += 1) {
+    const sample = simulator.sample(index, strain);
+    const bytes = encodeNpy({ dtype: '<f8', shape: [DETECTORS.length, SAMPLE_LENGTH], data: strain });
+    await store.write(sampleKey(sample.id), bytes);
+    result.labels.push(labelRow(sample));
+    result.truth.push(truthRow(sample));
+  }
+  return result;
+}

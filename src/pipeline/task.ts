@@ -1,0 +1,49 @@
+/** The map steps as messages, so that a worker thread can run them as a function in the cloud would. */
+import { openStore } from '../storage/open.ts';
+import type { Plan, Stores } from './plan.ts';
+import { sumPsdChunk } from './psd.ts';
+import { preparePreprocessor, preprocessChunk } from './shard.ts';
+import { PLAN_KEY, readJson } from './work.ts';
+
+export interface Task {
+  step: 'psd' | 'shard';
+  index: number;
+  /** Locations of the stores, see openStore. */
+  raw: string;
+  records: string;
+}
+
+export interface TaskResult {
+  /** Samples that came out well. */
+  done: number;
+  rejected: number;
+}
+
+/** Returns a function that runs tasks against the two stores, reading the plan and the PSD once. */
+export function createTaskRunner(stores: Stores): (task: Pick<Task, 'step' | 'index'>) => Promise<TaskResult> {
+  let prepared: Promise<{ plan: Plan; preprocessor: Awaited<ReturnType<typeof preparePreprocessor>> }> | undefined;
+  const prepare = async () => ({
+    plan: await readJson<Plan>(stores.records, PLAN_KEY),
+    preprocessor: await preparePreprocessor(stores.records),
+  });
+  return async ({ step, index }) => {
+    if (step === 'psd') return { done: (await sumPsdChunk(stores, index)).count, rejected: 0 };
+    prepared ??= prepare();
+    const { plan, preprocessor } = await prepared;
+    const result = await preprocessChunk(stores, plan, preprocessor, index);
+    return { done: result.records, rejected: result.rejected.length };
+  };
+}
+
+const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
+
+/** Runs one task in a worker thread, which keeps the stores, the plan and the tables between tasks. */
+export default async function runTask(task: Task): Promise<TaskResult> {
+  const place = `${task.raw}\n${task.records}`;
+  let run = runners.get(place);
+  if (run === undefined) {
+    run = createTaskRunner({ raw: await openStore(task.raw), records: await openStore(task.records) });
+    runners.set(place, run);
+  }
+  return run(task);
+}
