@@ -1,0 +1,154 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, linkSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { MachineError, PreconditionError } from '../errors.ts';
+import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
+import { describeFile, OWN_PREFIX } from './file-listing.ts';
+import type { ObjectInfo, WriteOptions } from './store.ts';
+
+/** A temporary file that nobody wrote to for so long [ms] belongs to a writer that was killed. */
+const STALE_AFTER = 60 * 60 * 1000;
+
+/**
+ * Writes a new file beside the path, brings it to the disk, and only then gives it the name. Parent folders are
+ * made as needed. Of several writers with ifAbsent, or with the same ifMatch, exactly one wins, be they threads or
+ * processes; an unconditional write beside them may win too.
+ */
+export async function writeFile(
+  path: string,
+  key: string,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<ObjectInfo> {
+  const folder = dirname(path);
+  const temporary = join(folder, `${OWN_PREFIX}${randomUUID()}.tmp`);
+  const handle = await writing(path, () => openWithParents(temporary));
+  try {
+    try {
+      await fill(handle, bytes, path);
+    } finally {
+      await handle.close();
+    }
+    const info = describeFile(temporary, key);
+    if (info === undefined) {
+      throw new MachineError(`cannot write ${path}: somebody removed its temporary file ${temporary}`);
+    }
+    publish(temporary, path, options);
+    await writing(path, () => syncFolder(folder));
+    return info;
+  } finally {
+    await unlink(temporary).catch((error: unknown) => {
+      if (!isAbsence(error)) throw explainFileError(error, 'remove', temporary);
+    });
+  }
+}
+
+/**
+ * Removes what writers that were killed left in the folder. Should such a writer only have slept for an hour, its
+ * write fails and nothing else happens.
+ */
+export function removeStale(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(OWN_PREFIX)) continue;
+      const path = join(folder, name);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_AFTER) unlinkSync(path);
+    }
+  } catch (error) {
+    // Another writer may have removed it, or the folder isn't there yet.
+    if (!isAbsence(error)) throw explainFileError(error, 'remove', folder);
+  }
+}
+
+async function writing<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainFileError(error, 'write', path);
+  }
+}
+
+async function openWithParents(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx');
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, 'wx');
+  }
+}
+
+async function fill(
+  handle: FileHandle,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
+  path: string,
+): Promise<void> {
+  // Only this store's own calls are explained: what the source of the chunks throws is not about this path.
+  const append = (chunk: Uint8Array) => writing(path, () => handle.writeFile(chunk));
+  if (bytes instanceof Uint8Array) await append(bytes);
+  else for await (const chunk of bytes) await append(chunk);
+  await writing(path, () => handle.sync());
+}
+
+/** Without it a power failure could undo the name after the caller was told that the object is there. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems can't; there the server sees to it.
+    if (systemCode(error) !== 'EINVAL') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+function publish(temporary: string, path: string, options: WriteOptions): void {
+  try {
+    if (options.ifMatch !== undefined) replaceVersion(temporary, path, options.ifMatch);
+    else if (options.ifAbsent === true) createOnly(temporary, path);
+    else renameSync(temporary, path);
+  } catch (error) {
+    throw explainFileError(error, 'write', path);
+  }
+}
+
+/** A link, unlike a rename, is refused by the file system when the name is taken. */
+function createOnly(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new MachineError(
+        `cannot write ${path}: a folder stands there. Move it away or choose another folder`,
+      );
+    }
+    throw new PreconditionError(path, { cause: error });
+  }
+}
+
+/**
+ * Replaces the file if it is that version. Whoever makes the claim file named for the version has the right to
+ * replace it; no version ever comes again, so a claim needs no waiting. Synchronous, to hold it for microseconds
+ * only: a writer killed just then leaves its claim until removeStale comes.
+ */
+function replaceVersion(temporary: string, path: string, etag: string): void {
+  const version = createHash('sha256')
+    .update(`${basename(path)}/${etag}`)
+    .digest('hex');
+  const claim = join(dirname(path), `${OWN_PREFIX}${version}.claim`);
+  try {
+    closeSync(openSync(claim, 'wx'));
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? new PreconditionError(path, { cause: error }) : error;
+  }
+  try {
+    if (describeFile(path, '')?.etag !== etag) throw new PreconditionError(path);
+    renameSync(temporary, path);
+  } finally {
+    unlinkSync(claim);
+  }
+}

@@ -1,0 +1,152 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { InputError, NotFoundError } from '../errors.ts';
+import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
+import { describeFile, listFiles, OWN_PREFIX } from './file-listing.ts';
+import { removeStale, writeFile } from './file-writing.ts';
+import { checkKey, checkPrefix, checkRange, checkReadLength, clipRange } from './key.ts';
+import type { ByteRange, ObjectStore, WriteOptions } from './store.ts';
+
+/** Bytes of one chunk of a stream. */
+const CHUNK_SIZE = 1 << 20;
+
+/** Not to wait for a writer when somebody put a named pipe where an object should be. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/**
+ * A folder as an object store: the key is the path below it. The folder is made by the first write; while it isn't
+ * there, the store is empty. Symbolic links are followed when reading, replaced when written over.
+ *
+ * Names that start with `.chirpline-` are this store's own and no keys. Throws MachineError, which names the path
+ * and what to do, when the operating system refuses.
+ */
+export function createFileStore(folder: string): ObjectStore {
+  const root = resolve(folder);
+  const swept = new Set<string>();
+
+  function locate(key: string): string {
+    checkKey(key);
+    const path = join(root, key);
+    if (`/${key}`.includes(`/${OWN_PREFIX}`)) {
+      throw new InputError({
+        object: path,
+        found: `a name that starts with ${OWN_PREFIX}`,
+        needed: 'another name',
+      });
+    }
+    return path;
+  }
+
+  return {
+    location: root,
+
+    async head(key: string) {
+      return describeFile(locate(key), key);
+    },
+
+    async *list(prefix: string) {
+      checkPrefix(prefix);
+      yield* listFiles(root, prefix);
+    },
+
+    // Synchronous calls under a resolved promise: a raw sample of 98 KB in the page cache takes 14-32 us so,
+    // 30-53 us by way of the thread pool, and nobody else waits for a worker's event loop meanwhile.
+    async read(key: string, range?: ByteRange) {
+      checkRange(range);
+      const path = locate(key);
+      try {
+        return readWhole(path, range);
+      } catch (error) {
+        throw explainReadError(error, path);
+      }
+    },
+
+    async *stream(key: string, range?: ByteRange) {
+      checkRange(range);
+      const path = locate(key);
+      const handle = await explained(path, () => open(path, READ_FLAGS));
+      try {
+        yield* readChunks(handle, path, range);
+      } finally {
+        await handle.close();
+      }
+    },
+
+    async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, options: WriteOptions = {}) {
+      const path = locate(key);
+      if (!swept.has(dirname(path))) {
+        removeStale(dirname(path));
+        swept.add(dirname(path));
+      }
+      return writeFile(path, key, bytes, options);
+    },
+
+    async remove(key: string) {
+      const path = locate(key);
+      try {
+        await unlink(path);
+      } catch (error) {
+        // A folder is no object.
+        if (!isAbsence(error) && systemCode(error) !== 'EISDIR')
+          throw explainFileError(error, 'remove', path);
+      }
+    },
+  };
+}
+
+function readWhole(path: string, range: ByteRange | undefined): Uint8Array {
+  const file = openSync(path, READ_FLAGS);
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new NotFoundError(path);
+    const { offset, length } = clipRange(stats.size, range);
+    checkReadLength(path, length);
+    const bytes = allocate(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = readSync(file, bytes, filled, length - filled, offset + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    // Shorter when the file was cut meanwhile: what follows checks lengths anyway.
+    return filled === length ? bytes : bytes.slice(0, filled);
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function* readChunks(
+  handle: FileHandle,
+  path: string,
+  range: ByteRange | undefined,
+): AsyncGenerator<Uint8Array> {
+  const stats = await explained(path, () => handle.stat());
+  if (!stats.isFile()) throw new NotFoundError(path);
+  const { offset, length } = clipRange(stats.size, range);
+  let position = offset;
+  while (position < offset + length) {
+    const chunk = allocate(Math.min(CHUNK_SIZE, offset + length - position));
+    const { bytesRead } = await explained(path, () => handle.read(chunk, 0, chunk.length, position));
+    if (bytesRead === 0) return;
+    yield chunk.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+/** Memory that is not cleared, since it is filled at once, and not part of a pool, since the caller owns it. */
+function allocate(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
+async function explained<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainReadError(error, path);
+  }
+}
+
+function explainReadError(error: unknown, path: string): unknown {
+  return isAbsence(error) ? new NotFoundError(path, { cause: error }) : explainFileError(error, 'read', path);
+}

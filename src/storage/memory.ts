@@ -1,0 +1,90 @@
+import { NotFoundError, PreconditionError } from '../errors.ts';
+import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from './key.ts';
+import type { ByteRange, ObjectInfo, ObjectStore, WriteOptions } from './store.ts';
+
+interface StoredObject {
+  bytes: Uint8Array;
+  etag: string;
+}
+
+/** Small, so that consumers of streams meet boundaries in the middle of what they read. */
+const CHUNK_SIZE = 64 * 1024;
+
+/** A store in this process's memory, for tests and for steps whose output is looked at at once. */
+export function createMemoryStore(): ObjectStore {
+  const objects = new Map<string, StoredObject>();
+  const location = 'memory:';
+  let version = 0;
+
+  function find(key: string): StoredObject {
+    checkKey(key);
+    const object = objects.get(key);
+    if (object === undefined) throw new NotFoundError(location + key);
+    return object;
+  }
+
+  function describe(key: string, object: StoredObject): ObjectInfo {
+    return { key, size: object.bytes.length, etag: object.etag };
+  }
+
+  return {
+    location,
+
+    async head(key: string) {
+      checkKey(key);
+      const object = objects.get(key);
+      return object && describe(key, object);
+    },
+
+    async *list(prefix: string) {
+      checkPrefix(prefix);
+      const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
+      for (const key of keys) {
+        const object = objects.get(key);
+        if (object !== undefined) yield describe(key, object);
+      }
+    },
+
+    async read(key: string, range?: ByteRange) {
+      checkRange(range);
+      const { bytes } = find(key);
+      const { offset, length } = clipRange(bytes.length, range);
+      return bytes.slice(offset, offset + length);
+    },
+
+    async *stream(key: string, range?: ByteRange) {
+      checkRange(range);
+      const { bytes } = find(key);
+      const { offset, length } = clipRange(bytes.length, range);
+      for (let start = offset; start < offset + length; start += CHUNK_SIZE) {
+        yield bytes.slice(start, Math.min(start + CHUNK_SIZE, offset + length));
+      }
+    },
+
+    async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, options: WriteOptions = {}) {
+      checkKey(key);
+      const whole = bytes instanceof Uint8Array ? new Uint8Array(bytes) : await collect(bytes);
+      const old = objects.get(key);
+      if (options.ifAbsent === true && old !== undefined) throw new PreconditionError(location + key);
+      if (options.ifMatch !== undefined && old?.etag !== options.ifMatch) {
+        throw new PreconditionError(location + key);
+      }
+      version += 1;
+      const object = { bytes: whole, etag: String(version) };
+      objects.set(key, object);
+      return describe(key, object);
+    },
+
+    async remove(key: string) {
+      checkKey(key);
+      objects.delete(key);
+    },
+  };
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  // Copied, since a producer may use its buffer again for the next chunk.
+  for await (const chunk of chunks) parts.push(new Uint8Array(chunk));
+  return new Uint8Array(Buffer.concat(parts));
+}
