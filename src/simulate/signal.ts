@@ -1,0 +1,104 @@
+import { detectorResponses } from './detectors.ts';
+import type { Source } from './source.ts';
+import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
+import { createWaveform } from './waveform.ts';
+
+/**
+ * The wave fades in between these times before the merger [s]. It is whole for as long as a sample reaches back from
+ * the latest merger (1.9 s and 21 ms of travel), and its beginning, which the segment's 4 s wrap around for an early
+ * merger, still comes after the sample's end.
+ */
+const FADE_START = 3.2;
+const FADE_END = 2.1;
+/** The wave fades out between these frequencies [Hz], short of Nyquist's. */
+const CUT_START = 960;
+const CUT_END = 1020;
+
+export interface SignalSource {
+  /** Fills `out`, shape (3, 4096), with the strain of a source at a distance of one megaparsec; no noise. */
+  fill(source: Source, out: Float64Array): void;
+}
+
+export function createSignalSource(): SignalSource {
+  const pair = createPairSynthesis();
+  const single = createPairSynthesis();
+  return {
+    fill(source, out) {
+      const waveform = createWaveform(source);
+      const fadeStart = waveform.frequencyBefore(FADE_START);
+      const fadeEnd = waveform.frequencyBefore(FADE_END);
+      const [h1, l1, v1] = createViews(source);
+      for (let bin = 1; bin < SEGMENT_LENGTH / 2; bin++) {
+        const frequency = bin * SEGMENT_STEP;
+        const fade = rise(frequency, fadeStart, fadeEnd) * (1 - rise(frequency, CUT_START, CUT_END));
+        let real = 0;
+        let imaginary = 0;
+        if (fade > 0) {
+          const amplitude = fade * waveform.amplitude(frequency);
+          const phase = waveform.phase(frequency);
+          real = amplitude * Math.cos(phase);
+          imaginary = -amplitude * Math.sin(phase);
+        }
+        advance(h1);
+        advance(l1);
+        advance(v1);
+        pair.set(
+          bin,
+          real * h1.real - imaginary * h1.imaginary,
+          real * h1.imaginary + imaginary * h1.real,
+          real * l1.real - imaginary * l1.imaginary,
+          real * l1.imaginary + imaginary * l1.real,
+        );
+        single.set(
+          bin,
+          real * v1.real - imaginary * v1.imaginary,
+          real * v1.imaginary + imaginary * v1.real,
+          0,
+          0,
+        );
+      }
+      pair.run(out, 0, 0, 1);
+      single.run(out, 0, 2);
+    },
+  };
+}
+
+/** What a detector makes of the face-on wave at one bin after the other: a complex factor that turns with frequency. */
+interface View {
+  real: number;
+  imaginary: number;
+  /** Factor from one bin to the next: exp(-2 pi i df t) for an arrival at t. */
+  readonly stepReal: number;
+  readonly stepImaginary: number;
+}
+
+/** The views of H1, L1 and V1 at zero frequency. */
+function createViews(source: Source): [View, View, View] {
+  const axis = Math.cos(source.inclination);
+  const [turnReal, turnImaginary] = [Math.cos(2 * source.phase), Math.sin(2 * source.phase)];
+  const views = detectorResponses(source).map(({ plus, cross, delay }): View => {
+    // Of the face-on wave h, h+ is (1 + cos^2) / 2 and hx is -i cos.
+    const real = (plus * (1 + axis ** 2)) / 2;
+    const imaginary = -cross * axis;
+    const step = -2 * Math.PI * SEGMENT_STEP * (source.tc + delay);
+    return {
+      real: real * turnReal - imaginary * turnImaginary,
+      imaginary: real * turnImaginary + imaginary * turnReal,
+      stepReal: Math.cos(step),
+      stepImaginary: Math.sin(step),
+    };
+  });
+  return views as [View, View, View];
+}
+
+function advance(view: View): void {
+  const real = view.real * view.stepReal - view.imaginary * view.stepImaginary;
+  view.imaginary = view.real * view.stepImaginary + view.imaginary * view.stepReal;
+  view.real = real;
+}
+
+/** Half a cosine period from 0 at `start` to 1 at `end`. */
+function rise(x: number, start: number, end: number): number {
+  const share = Math.min(Math.max((x - start) / (end - start), 0), 1);
+  return (1 - Math.cos(Math.PI * share)) / 2;
+}

@@ -1,0 +1,85 @@
+import { SAMPLE_SIZE } from '../strain.ts';
+import { INDEX_LIMIT, sampleId } from './layout.ts';
+import { createNoiseSource } from './noise.ts';
+import { createRandomStream, type RandomStream } from './random.ts';
+import { checkSimulationSettings, type SimulationSettings } from './settings.ts';
+import { createSignalSource } from './signal.ts';
+import { combineSnr, createSnrMeter } from './snr.ts';
+import { drawSource, type Source } from './source.ts';
+
+/** The signal that was put into a sample. */
+export interface Injection {
+  source: Source;
+  /** Luminosity distance at which the source has its SNR [Mpc]. */
+  distance: number;
+  /** Optimal SNR in H1, L1, V1 (see SnrMeter). */
+  snr: [number, number, number];
+  networkSnr: number;
+}
+
+export interface SimulatedSample {
+  /** 10 hexadecimal digits, unique within a seed. */
+  id: string;
+  /** 1 when the sample holds a signal. */
+  target: 0 | 1;
+  /** Present when target is 1. */
+  injection?: Injection;
+}
+
+export interface Simulator {
+  /**
+   * Writes sample `index` (an integer from 0 to INDEX_LIMIT - 1) to `out`, shape (3, 4096), and says what it is.
+   * The bytes depend on settings and index alone, not on what was made before, nor where.
+   * Throws RangeError for another index or another length of `out`.
+   */
+  sample(index: number, out: Float64Array): SimulatedSample;
+}
+
+/** Streams of one sample, apart so that the noise is the same whatever the signal settings. */
+const NOISE_STREAM = 0;
+const SIGNAL_STREAM = 1;
+
+/**
+ * Makes G2Net-like samples: Gaussian noise of the design curves and, in a share of them, one binary black hole
+ * merger whose network SNR is drawn from the settings' distribution. The sequence of operations is fixed, so the
+ * bytes are equal wherever Math's functions round alike, as they do in one version of Node.
+ * Throws SettingError for settings out of their range.
+ */
+export function createSimulator(
+  given: Pick<SimulationSettings, 'seed'> & Partial<SimulationSettings>,
+): Simulator {
+  const settings = checkSimulationSettings(given);
+  const noise = createNoiseSource();
+  const signals = createSignalSource();
+  const meter = createSnrMeter();
+  const signal = new Float64Array(SAMPLE_SIZE);
+
+  const inject = (stream: RandomStream, out: Float64Array): Injection => {
+    const source = drawSource(stream);
+    const networkSnr = drawSnr(stream, settings);
+    signals.fill(source, signal);
+    const reference = meter.measure(signal);
+    const distance = combineSnr(reference) / networkSnr;
+    for (let i = 0; i < SAMPLE_SIZE; i++) out[i]! += signal[i]! / distance;
+    const [h1, l1, v1] = reference;
+    return { source, distance, snr: [h1 / distance, l1 / distance, v1 / distance], networkSnr };
+  };
+  return {
+    sample(index, out) {
+      if (!Number.isInteger(index) || index < 0 || index >= INDEX_LIMIT) {
+        throw new RangeError(`sample index ${index} is not an integer from 0 to ${INDEX_LIMIT - 1}`);
+      }
+      if (out.length !== SAMPLE_SIZE)
+        throw new RangeError(`out holds ${out.length} numbers, not ${SAMPLE_SIZE}`);
+      const id = sampleId(settings.seed, index);
+      noise.fill(createRandomStream(settings.seed, index, NOISE_STREAM), out);
+      const stream = createRandomStream(settings.seed, index, SIGNAL_STREAM);
+      if (stream.uniform(0, 1) >= settings.signalShare) return { id, target: 0 };
+      return { id, target: 1, injection: inject(stream, out) };
+    },
+  };
+}
+
+function drawSnr(stream: RandomStream, { snrMedian, snrSigma, snrMin, snrMax }: SimulationSettings): number {
+  return Math.min(Math.max(snrMedian * Math.exp(snrSigma * stream.normal()), snrMin), snrMax);
+}

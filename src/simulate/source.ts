@@ -1,0 +1,44 @@
+import type { BinaryMasses } from './binary.ts';
+import type { SkyPosition } from './detectors.ts';
+import type { RandomStream } from './random.ts';
+
+/** A coalescing binary as the detectors see it, but for its distance. */
+export interface Source extends BinaryMasses, SkyPosition {
+  /** Angle between the orbit's axis and the line of sight [rad], from 0 to pi. */
+  inclination: number;
+  /** Orbital phase at the merger [rad]. */
+  phase: number;
+  /** When the merger passes the geocentre [s after the sample's start]. */
+  tc: number;
+}
+
+const MASS_RANGE = [5, 80] as const;
+const LARGEST_MASS_RATIO = 8;
+const LARGEST_SPIN = 0.9;
+const MERGER_RANGE = [1.3, 1.9] as const;
+
+/**
+ * Draws a source: masses log-uniform from 5 to 80 solar masses with a ratio of at most 8, spins with isotropic
+ * directions and sizes up to 0.9 (of which only the part along the orbit's axis counts), sky, inclination,
+ * polarization and sidereal time isotropic, merger from 1.3 to 1.9 s.
+ */
+export function drawSource(stream: RandomStream): Source {
+  const mass = (): number => Math.exp(stream.uniform(Math.log(MASS_RANGE[0]), Math.log(MASS_RANGE[1])));
+  const spin = (): number => stream.uniform(0, LARGEST_SPIN) * stream.uniform(-1, 1);
+  const angle = (): number => stream.uniform(0, 2 * Math.PI);
+  let [m1, m2] = [mass(), mass()];
+  while (Math.max(m1, m2) > LARGEST_MASS_RATIO * Math.min(m1, m2)) [m1, m2] = [mass(), mass()];
+  return {
+    m1: Math.max(m1, m2),
+    m2: Math.min(m1, m2),
+    chi1: spin(),
+    chi2: spin(),
+    inclination: Math.acos(stream.uniform(-1, 1)),
+    phase: angle(),
+    ra: angle(),
+    dec: Math.asin(stream.uniform(-1, 1)),
+    psi: stream.uniform(0, Math.PI),
+    gmst: angle(),
+    tc: stream.uniform(...MERGER_RANGE),
+  };
+}
