@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { MachineError } from '../errors.ts';
 import { publish } from './cache.ts';
 import { runCommand } from './command.ts';
 import type { Library } from './library.ts';
+import { SILENCE } from './silence.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -29,12 +30,17 @@ const COMPILE = [
   `-DNAPI_VERSION=${NODE_API}`,
   '-DNODE_GYP_MODULE_NAME=tfjs_binding',
 ];
-const LINK = ['-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2', '-Wl,-rpath,$ORIGIN/tensorflow'];
+const LINK = [
+  '-l:libtensorflow_cc.so.2',
+  '-l:libtensorflow_framework.so.2',
+  '-Wl,-rpath,$ORIGIN/tensorflow',
+  '-Wl,-z,initfirst',
+];
 
 /** Name of the addon's folder in the cache: by the sources, the compiler arguments and the kind of processor. */
 export async function addonName(): Promise<string> {
   const hash = createHash('sha256');
-  hash.update([process.arch, ...COMPILE, ...LINK].join('\n'));
+  hash.update([process.arch, ...COMPILE, ...LINK, SILENCE].join('\n'));
   const folder = join(tfjsFolder(), 'binding');
   for (const name of (await readdir(folder)).sort())
     hash.update(name).update(await readFile(join(folder, name)));
@@ -62,11 +68,14 @@ export async function buildAddon(
     log('building the addon between Node and TensorFlow with g++ (once, about 15 s)');
     const tfjs = tfjsFolder();
     const headers = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
+    const silence = join(draft, 'silence.cc');
+    await writeFile(silence, SILENCE);
     const run = await runCommand('g++', [
       ...COMPILE,
       ...['-I', headers, '-I', include, '-I', tfjs],
       ...['-o', join(draft, ADDON)],
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(tfjs, 'binding', name)),
+      silence,
       `-L${library.folder}`,
       ...LINK,
     ]);

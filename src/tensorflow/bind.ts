@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
+import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { MachineError } from '../errors.ts';
 
 export type TF = typeof import('@tensorflow/tfjs-node-gpu');
@@ -30,6 +31,18 @@ export function bindTensorFlow(path: string): TF {
     if (before) require.cache[locator] = before;
     else delete require.cache[locator];
   }
+}
+
+/** TensorFlow's own version, and the device it computes on. */
+export function describeTensorFlow(tf: TF): { version: string; device: 'cpu' | 'gpu' } {
+  const backend = tf.backend();
+  if (!isNodeBackend(backend))
+    throw new Error(`tfjs runs on its backend ${tf.getBackend()}, not on TensorFlow`);
+  return { version: backend.binding.TF_Version, device: backend.isUsingGpuDevice ? 'gpu' : 'cpu' };
+}
+
+function isNodeBackend(backend: object): backend is NodeJSKernelBackend {
+  return 'binding' in backend && 'isUsingGpuDevice' in backend;
 }
 
 /** tfjs calls two functions that Node 23 took out of util, and that earlier versions warn about on stderr. */

@@ -1,57 +1,73 @@
 import { MachineError, SettingError } from '../errors.ts';
 import { buildAddon } from './addon.ts';
-import { bindTensorFlow, type TF } from './bind.ts';
+import { bindTensorFlow, describeTensorFlow, type TF } from './bind.ts';
 import { cacheFolder } from './cache.ts';
-import { findChosenLibrary, findPythonLibrary, type Library } from './library.ts';
+import { chooseLibrary, type Device, readDownloaded } from './choose.ts';
 import { joinRuntime } from './runtime.ts';
+import { installWheel } from './wheel.ts';
 
-export type { TF } from './bind.ts';
-
-export type Device = 'auto' | 'cpu' | 'gpu';
+export { describeTensorFlow, type TF } from './bind.ts';
+export type { Device } from './choose.ts';
 
 export interface LoadOptions {
-  /** 'auto' (default) uses an NVIDIA GPU when a driver is seen and the CPU otherwise. */
+  /** 'auto' (the default) uses an NVIDIA GPU where a driver is seen, and the CPU otherwise. */
   device?: Device;
-  /** Let TensorFlow's own log through to stderr. */
+  /** Lets TensorFlow's own log through to stderr. */
   verbose?: boolean;
-  /** Told of what takes long: a download, a build. */
+  /** Is told of what takes long: a download, a build. */
   log?: (line: string) => void;
 }
 
 let loaded: { device: Device; tensorflow: Promise<TF> } | undefined;
 
-/** Loads TensorFlow once in the process. */
-export function loadTensorFlow(options: LoadOptions = {}): Promise<TF> {
+/**
+ * Loads TensorFlow: tfjs' interface over the TensorFlow that chooseLibrary finds. The first call in a process does
+ * the work (0.4 s, and once on a machine up to a minute for a download and a build), later ones get the same object;
+ * after a failure the next call tries again.
+ *
+ * Throws MachineError when something is missing, and says what; SettingError when it is loaded for another device.
+ */
+export async function loadTensorFlow(options: LoadOptions = {}): Promise<TF> {
   const device = options.device ?? 'auto';
   if (loaded === undefined) {
     const attempt = { device, tensorflow: load(device, options) };
+    loaded = attempt;
     attempt.tensorflow.catch(() => {
       loaded = undefined;
     });
-    loaded = attempt;
   }
   if (loaded.device !== device) {
     throw new SettingError(
-      `TensorFlow is loaded for device ${loaded.device} already; ${device} can't be had too`,
+      `TensorFlow is loaded for device ${loaded.device} in this process; it can't be loaded for ${device} too`,
     );
   }
   return loaded.tensorflow;
 }
 
 async function load(device: Device, options: LoadOptions): Promise<TF> {
-  const log = options.log ?? (() => {});
-  const cache = cacheFolder();
-  const library = await findLibrary();
-  const path = await joinRuntime(cache, await buildAddon(cache, library, log), library);
+  const addon = await prepareTensorFlow(options);
+  // TensorFlow reads these by C's getenv when it is loaded; Node passes assignments on to C.
   if (!options.verbose) process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   if (device === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
-  return bindTensorFlow(path);
+  const tf = bindTensorFlow(addon);
+  if (device === 'gpu' && describeTensorFlow(tf).device !== 'gpu') {
+    throw new MachineError(
+      'device gpu was asked for, but TensorFlow finds no GPU that it can use. Look at `nvidia-smi`, in a container at how it was started (docker run --gpus all); or use device cpu.',
+    );
+  }
+  return tf;
 }
 
-async function findLibrary(): Promise<Library> {
-  const chosen = await findChosenLibrary(process.env);
-  if (chosen) return chosen;
-  const found = await findPythonLibrary(process.env);
-  if ('library' in found) return found.library;
-  throw new MachineError(found.reason);
+/**
+ * Does all that loading needs but the loading: download and build into the cache. Returns the addon's path. A
+ * container image can call it while it is made, so that its containers start without a network and a compiler.
+ */
+export async function prepareTensorFlow(options: LoadOptions = {}): Promise<string> {
+  const log = options.log ?? (() => {});
+  const cache = cacheFolder();
+  const choice = await chooseLibrary(options.device ?? 'auto', cache, process.env);
+  for (const reason of choice.passedOver) log(`TensorFlow: ${reason}`);
+  const library =
+    'library' in choice ? choice.library : await readDownloaded(await installWheel(cache, choice.pin, log));
+  return joinRuntime(cache, await buildAddon(cache, library, log), library);
 }

@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where distributions, WSL and the NVIDIA container runtime put the driver's library. */
+const LIBRARY_FOLDERS = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/lib/wsl/lib',
+  '/usr/local/nvidia/lib64',
+];
+
+export interface NvidiaDriver {
+  /** Path of libcuda.so.1, the driver's part that programs load. */
+  library: string | undefined;
+  /** The driver's device file; without one (a container started without a GPU) no GPU can be used. */
+  device: string | undefined;
+  /** The kernel module's version, like '550.54.15'. */
+  version: string | undefined;
+}
+
+/** Looks for an NVIDIA driver without loading it. `root` stands for '/'. */
+export function findNvidiaDriver(env: NodeJS.ProcessEnv, root = '/'): NvidiaDriver {
+  const folders = [...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...LIBRARY_FOLDERS];
+  const first = (paths: string[]) => paths.map((path) => join(root, path)).find((path) => existsSync(path));
+  const description = first(['/proc/driver/nvidia/version']);
+  return {
+    library: first(folders.map((folder) => join(folder, 'libcuda.so.1'))),
+    device: first(['/dev/nvidiactl', '/dev/dxg']),
+    version: description && /\s(\d+\.\d+(?:\.\d+)?)\s/.exec(readFileSync(description, 'utf8'))?.[1],
+  };
+}
+
+/** Whether programs can use a GPU through the driver, as far as can be seen. */
+export function isUsable(driver: NvidiaDriver): boolean {
+  return driver.library !== undefined && driver.device !== undefined;
+}
