@@ -1,0 +1,181 @@
+/**
+ * The header of a .npy file: magic, version, and a Python dict literal that says type, order and shape.
+ *
+ * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
+ */
+import { InputError } from '../errors.ts';
+import { itemSize } from './dtype.ts';
+
+export interface NpyHeader {
+  /** As written in the file: '<f8', '>f4', '|b1', '<U10' ... */
+  dtype: string;
+  /** Whether the first axis varies fastest. */
+  fortranOrder: boolean;
+  /** Lengths of the axes, outermost first; empty for a 0-d array. */
+  shape: number[];
+  /** Where the array's bytes start, from the start of the file. */
+  dataOffset: number;
+}
+
+/** A header ends within this many bytes of the file's start. Real ones take 128; longer ones are refused. */
+export const NPY_HEADER_LIMIT = 65536;
+
+const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
+/** NumPy 1 allows 32 axes; nothing that is read here has more than 4. */
+const AXIS_LIMIT = 32;
+
+/**
+ * Reads the header at the start of `bytes`, which must hold the file's first NPY_HEADER_LIMIT bytes or all of it.
+ *
+ * Throws InputError for anything but versions 1-3 with a type that `parseNpy` reads and a size below 2^53 bytes.
+ */
+export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
+  if (bytes.length === 0) throw new InputError({ object, found: 'no bytes', needed: 'a .npy file' });
+  if (MAGIC.some((byte, index) => bytes[index] !== byte)) {
+    const found = `the bytes ${Buffer.from(bytes.subarray(0, MAGIC.length)).toString('hex')}`;
+    throw new InputError({ object, offset: 0, found, needed: "a .npy file's magic 934e554d5059" });
+  }
+  const major = bytes[6];
+  if (bytes.length >= 8 && !/^[123],0$/.test(`${major},${bytes[7]}`)) {
+    throw new InputError({
+      object,
+      offset: 6,
+      found: `version ${major}.${bytes[7]}`,
+      needed: 'version 1.0, 2.0 or 3.0',
+    });
+  }
+  const start = major === 1 ? 10 : 12;
+  if (bytes.length < start) throw truncated(object, bytes.length, `a header of at least ${start} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  const dataOffset = start + length;
+  if (dataOffset > NPY_HEADER_LIMIT) {
+    throw new InputError({
+      object,
+      offset: 8,
+      found: `a header of ${length} bytes`,
+      needed: `at most ${NPY_HEADER_LIMIT - start}`,
+    });
+  }
+  if (bytes.length < dataOffset) throw truncated(object, bytes.length, `a header of ${dataOffset} bytes`);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString(
+    major === 3 ? 'utf8' : 'latin1',
+  );
+  const header = { ...parseDict(text, object, start), dataOffset };
+  checkSize(header, object);
+  return header;
+}
+
+/** Bytes of the array behind the header; always a safe integer. */
+export function npyDataLength({ dtype, shape }: Pick<NpyHeader, 'dtype' | 'shape'>): number {
+  return shape.reduce((product, length) => product * length, itemSize(dtype)!);
+}
+
+function checkSize({ dtype, shape }: NpyHeader, object: string): void {
+  const size = itemSize(dtype);
+  if (size === undefined) {
+    const pickled = /^[<>|=]?O\d*$/.test(dtype);
+    throw new InputError({
+      object,
+      found: pickled ? `dtype ${quote(dtype)} (pickled Python objects)` : `dtype ${quote(dtype)}`,
+      needed: 'numbers, booleans or text',
+      ...(pickled && { advice: 'Pickled objects can run code when they are read, so they never are' }),
+    });
+  }
+  // With a zero axis the other lengths are free, yet their product must not overflow either.
+  const product = shape.reduce((total, length) => total * Math.max(length, 1), size);
+  if (!Number.isSafeInteger(product)) {
+    throw new InputError({
+      object,
+      found: `shape (${shape.join(', ')})`,
+      needed: 'an array below 2^53 bytes',
+    });
+  }
+}
+
+type Token = { at: number; text: string };
+
+/** One token of the literal. The leading blanks are the only part that may repeat without a bound. */
+const TOKEN = /\s*('[^'\\\n]*'|"[^"\\\n]*"|True|False|\d+L?|[{}()[\]:,])/y;
+
+/** The three keys in any order, as numpy.lib.format requires them; nothing else of Python is understood. */
+function parseDict(text: string, object: string, start: number): Omit<NpyHeader, 'dataOffset'> {
+  let at = 0;
+  const fail = (found: string, needed: string, offset = at) =>
+    new InputError({ object, offset: start + offset, found, needed });
+  const next = (): Token => {
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(text);
+    if (match === null) {
+      const rest = text.slice(at).trimStart();
+      throw fail(rest === '' ? 'the end of the header' : quote(rest), 'a Python dict literal');
+    }
+    at = TOKEN.lastIndex;
+    return { at: at - match[1]!.length, text: match[1]! };
+  };
+  const expect = (pattern: RegExp, needed: string): string => {
+    const token = next();
+    if (!pattern.test(token.text)) throw fail(quote(token.text), needed, token.at);
+    return token.text;
+  };
+  const parseShape = (): number[] => {
+    expect(/^\($/, 'a tuple of axis lengths');
+    const shape: number[] = [];
+    for (let comma = true; ; ) {
+      const token = next();
+      if (token.text === ')') {
+        // Python reads (3) as the number 3.
+        if (shape.length === 1 && !comma)
+          throw fail('a number in parentheses', 'a tuple of axis lengths', token.at);
+        return shape;
+      }
+      if (token.text === ',' && !comma) {
+        comma = true;
+        continue;
+      }
+      const length = /^\d{1,16}L?$/.test(token.text) ? Number.parseInt(token.text, 10) : Number.NaN;
+      if (!comma || !Number.isSafeInteger(length) || shape.length === AXIS_LIMIT) {
+        throw fail(quote(token.text), `at most ${AXIS_LIMIT} axis lengths`, token.at);
+      }
+      shape.push(length);
+      comma = false;
+    }
+  };
+
+  const found: Partial<Omit<NpyHeader, 'dataOffset'>> = {};
+  expect(/^\{$/, 'a Python dict literal');
+  for (let token = next(); token.text !== '}'; token = next()) {
+    const key = token.text.slice(1, -1);
+    const name = key === 'descr' ? 'dtype' : key === 'fortran_order' ? 'fortranOrder' : key;
+    if (!/^['"]/.test(token.text) || !['dtype', 'fortranOrder', 'shape'].includes(name) || name in found) {
+      throw fail(quote(token.text), "the keys 'descr', 'fortran_order' and 'shape', each once", token.at);
+    }
+    expect(/^:$/, "':'");
+    if (name === 'dtype') found.dtype = expect(/^['"]/, 'a plain dtype (no fields)').slice(1, -1);
+    else if (name === 'fortranOrder')
+      found.fortranOrder = expect(/^(True|False)$/, 'True or False') === 'True';
+    else found.shape = parseShape();
+    const separator = next();
+    if (separator.text === '}') break;
+    if (separator.text !== ',') throw fail(quote(separator.text), "',' or '}'", separator.at);
+  }
+  if (text.slice(at).trim() !== '') throw fail(quote(text.slice(at).trim()), 'the end of the header');
+  const { dtype, fortranOrder, shape } = found;
+  if (dtype === undefined || fortranOrder === undefined || shape === undefined) {
+    throw fail(
+      `only the keys ${Object.keys(found).join(', ') || '(none)'}`,
+      "'descr', 'fortran_order' and 'shape'",
+      0,
+    );
+  }
+  return { dtype, fortranOrder, shape };
+}
+
+function truncated(object: string, length: number, needed: string): InputError {
+  return new InputError({ object, offset: length, found: 'the end of the file', needed });
+}
+
+/** What a hostile header says goes into messages and files only short and escaped. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+}

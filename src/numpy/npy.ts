@@ -1,0 +1,113 @@
+/** NumPy's .npy files: one array each. */
+import { InputError } from '../errors.ts';
+import { decodeElements, encodeElements, itemSize, type NpyArray, swapBytes } from './dtype.ts';
+import { type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
+
+export type { DType, NpyArray } from './dtype.ts';
+export { NPY_HEADER_LIMIT, type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
+
+/**
+ * The array of a whole .npy file, in C order. Versions 1-3; types '<f8' '<f4' '<f2' '<i8' '<i4' '<U..' and their
+ * big-endian forms, '|u1', '|b1'. Throws InputError when the file isn't one, is truncated or has bytes left over.
+ */
+export function parseNpy(bytes: Uint8Array, object: string): NpyArray {
+  const header = parseNpyHeader(bytes, object);
+  checkFileLength(header, bytes.length, object);
+  const { dtype, shape } = header;
+  const count = shape.reduce((product, length) => product * length, 1);
+  // A Buffer's slice() would share memory, so the copy is made by the constructor.
+  const own = new Uint8Array(bytes.subarray(header.dataOffset));
+  const elements = decodeElements(dtype, own, count, object);
+  if (header.fortranOrder) {
+    const source = elements.data.slice();
+    turnToCOrder(source, elements.data, shape);
+  }
+  return { shape, ...elements };
+}
+
+/** Throws InputError unless a file of `length` bytes holds exactly the header and its array. */
+export function checkFileLength(header: NpyHeader, length: number, object: string): void {
+  const needed = header.dataOffset + npyDataLength(header);
+  if (length === needed) return;
+  throw new InputError({
+    object,
+    ...(length < needed && { offset: length }),
+    found: length < needed ? `the end after ${length} bytes` : `${length} bytes`,
+    needed: `${needed} bytes for ${header.dtype} of shape (${header.shape.join(', ')})`,
+  });
+}
+
+/**
+ * Writes an array's raw bytes into `out`, C order, as float64.
+ *
+ * The hot path of preprocessing: '<f8' in C order is one copy of memory. `bytes` need no alignment; they hold
+ * exactly out.length elements of '<f8', '>f8', '<f4' or '>f4' (RangeError otherwise).
+ */
+export function decodeFloat64(
+  bytes: Uint8Array,
+  { dtype, fortranOrder, shape }: Pick<NpyHeader, 'dtype' | 'fortranOrder' | 'shape'>,
+  out: Float64Array,
+): void {
+  const size = itemSize(dtype);
+  if (!/^[<>]f[48]$/.test(dtype) || bytes.length !== out.length * size!) {
+    throw new RangeError(
+      `${bytes.length} bytes of ${dtype} are not ${out.length} float32 or float64 numbers`,
+    );
+  }
+  const flat = fortranOrder ? new Float64Array(out.length) : out;
+  if (size === 8) {
+    const target = new Uint8Array(flat.buffer, flat.byteOffset, flat.byteLength);
+    target.set(bytes);
+    if (dtype === '>f8') swapBytes(target, 8);
+  } else {
+    const own = new Uint8Array(bytes);
+    if (dtype === '>f4') swapBytes(own, 4);
+    flat.set(new Float32Array(own.buffer));
+  }
+  if (fortranOrder) turnToCOrder(flat, out, shape);
+}
+
+/** Copies elements stored with the first axis fastest to where the last axis is fastest. */
+function turnToCOrder(
+  source: ArrayLike<unknown>,
+  target: { [index: number]: unknown },
+  shape: readonly number[],
+): void {
+  const strides = shape.map((_, axis) =>
+    shape.slice(0, axis).reduce((product, length) => product * length, 1),
+  );
+  const index = shape.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < source.length; to += 1) {
+    target[to] = source[from];
+    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+      from += strides[axis]!;
+      index[axis]! += 1;
+      if (index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if shape and data differ. */
+export function encodeNpy(array: NpyArray): Uint8Array {
+  const { dtype, shape, data } = array;
+  const count = shape.reduce((product, length) => product * length, 1);
+  if (data.length !== count)
+    throw new RangeError(`shape (${shape.join(', ')}) has not ${data.length} elements`);
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  // NumPy leaves room for the first axis to grow to 21 digits in place.
+  const growth = shape.length === 0 ? '' : ' '.repeat(21 - String(shape[0]).length);
+  const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${tuple}, }${growth}`;
+  // The newline ends the header on a multiple of 64; NumPy adds a full 64 where it does so already.
+  const padding = 64 - ((10 + text.length + 1) % 64);
+  const dataOffset = 10 + text.length + padding + 1;
+  const body = encodeElements(array);
+  const file = Buffer.alloc(dataOffset + body.length);
+  file.write('\x93NUMPY\x01\x00', 'latin1');
+  file.writeUInt16LE(dataOffset - 10, 8);
+  file.write(`${text}${' '.repeat(padding)}\n`, 10, 'latin1');
+  file.set(body, dataOffset);
+  return file;
+}

@@ -1,0 +1,144 @@
+/** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
+import { InputError, NotFoundError } from '../errors.ts';
+import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { type FoundArray, findArrays, rawKind } from './arrays.ts';
+import type { Label } from './labels.ts';
+import { baseName, companionKey, nameRows, numberRows } from './row-ids.ts';
+import {
+  describePlace,
+  isSampleId,
+  type RawFault,
+  reasonOf,
+  SAMPLE_ID_RULE,
+  type SampleRef,
+} from './sample-ref.ts';
+
+export interface CatalogOptions {
+  /** Ids of the labels, which name a stack's samples in their order when there are as many and no companion file. */
+  labelIds?: readonly string[];
+  /** Name the samples of a stack `<file>_<row>` when nothing else does: to look at a file. Default false. */
+  numbered?: boolean;
+  /** Look also into files that have the size of one sample: two float32 ones have it too. Default false. */
+  open?: boolean;
+  /** Called with what can't be used; the rest is returned. Without it, the first fault is thrown. */
+  onFault?: (fault: InputError) => void;
+}
+
+/**
+ * The samples in an object: `.npy` of shape (3, 4096) or (N, 3, 4096), `.npz` of such arrays, `.tar` of such files;
+ * none in an object of another extension. A file's name without folders and extension is the sample's id, as in
+ * Kaggle's train/0/2/0/0203d6b63a.npy; a stack's ids are in a companion `<name>.ids.txt`, or those of the labels.
+ *
+ * Ids may repeat: only who sees all objects can tell. A truncated tar gives the members before the cut.
+ */
+export async function catalogObject(
+  store: ObjectStore,
+  info: ObjectInfo,
+  { labelIds, numbered = false, open = false, onFault = raise }: CatalogOptions = {},
+): Promise<SampleRef[]> {
+  const arrays: FoundArray[] = [];
+  for await (const array of findArrays(store, info, { open, onFault })) arrays.push(array);
+  const ids = await nameStacks(store, info.key, arrays, { labelIds, numbered, onFault });
+  const refs: SampleRef[] = [];
+  let position = 0;
+  for (const { name, rows, refer } of arrays) {
+    if (rows !== undefined) {
+      if (ids !== undefined)
+        for (let row = 0; row < rows; row += 1) refs.push(refer(ids[position + row]!, row));
+      position += rows;
+      continue;
+    }
+    const ref = refer(baseName(name), 0);
+    if (isSampleId(ref.id)) refs.push(ref);
+    else
+      onFault(
+        new InputError({
+          object: describePlace(ref),
+          found: 'its name',
+          needed: `an id of ${SAMPLE_ID_RULE}`,
+        }),
+      );
+  }
+  return refs;
+}
+
+type NamingOptions = Pick<Required<CatalogOptions>, 'numbered' | 'onFault'> & {
+  labelIds: readonly string[] | undefined;
+};
+
+/** Ids of the rows of all stacks in an object, one stack behind the other; undefined when they have none. */
+async function nameStacks(
+  store: ObjectStore,
+  key: string,
+  arrays: readonly FoundArray[],
+  { labelIds, numbered, onFault }: NamingOptions,
+): Promise<readonly string[] | undefined> {
+  const stacks = arrays.filter(({ rows }) => rows !== undefined);
+  if (stacks.length === 0) return undefined;
+  const count = stacks.reduce((sum, { rows }) => sum + rows!, 0);
+  try {
+    return await nameRows(store, key, count, labelIds);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    if (numbered) return stacks.flatMap(({ name, rows }) => numberRows(name, rows!));
+    onFault(error);
+    return undefined;
+  }
+}
+
+function raise(fault: InputError): never {
+  throw fault;
+}
+
+export interface Catalog {
+  refs: SampleRef[];
+  /** What can't be used, with the columns of rejected.csv. */
+  faults: RawFault[];
+  /** The raw objects themselves, companion files among them. */
+  objects: ObjectInfo[];
+}
+
+/**
+ * Every sample in a store, in the order of the listing. `onProgress` gets the number of samples found so far.
+ * Nothing that goes by the name of raw data is left out in silence: it is among the refs or the faults.
+ */
+export async function catalogDataset(
+  store: ObjectStore,
+  { labels = [], onProgress }: { labels?: readonly Label[]; onProgress?: (samples: number) => void } = {},
+): Promise<Catalog> {
+  const labelIds = labels.map(({ id }) => id);
+  const refs: SampleRef[] = [];
+  const faults: RawFault[] = [];
+  const objects: ObjectInfo[] = [];
+  const companions = new Set<string>();
+  const onFault = (fault: InputError) =>
+    faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
+  for await (const info of store.list('')) {
+    if (info.key.endsWith('.ids.txt')) {
+      // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
+      companions.add(info.key);
+      objects.push(info);
+    }
+    if (rawKind(info.key) === undefined) continue;
+    objects.push(info);
+    const open = labelIds.length <= 2 || companions.has(companionKey(info.key));
+    for (const ref of await catalogObject(store, info, { labelIds, open, onFault })) refs.push(ref);
+    onProgress?.(refs.length);
+  }
+  return { refs, faults, objects };
+}
+
+/** The samples of one raw file, for a look at it: stacks without ids are numbered. Throws NotFoundError. */
+export async function catalogFile(
+  store: ObjectStore,
+  key: string,
+): Promise<{ refs: SampleRef[]; faults: InputError[] }> {
+  const info = await store.head(key);
+  if (info === undefined) throw new NotFoundError(`${store.location}${key}`);
+  if (rawKind(key) === undefined) {
+    throw new InputError({ object: key, found: 'another kind of file', needed: '.npy, .npz or .tar' });
+  }
+  const faults: InputError[] = [];
+  const onFault = (fault: InputError) => faults.push(fault);
+  return { refs: await catalogObject(store, info, { numbered: true, open: true, onFault }), faults };
+}

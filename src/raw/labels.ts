@@ -1,0 +1,82 @@
+/** training_labels.csv: which samples hold a signal. */
+import { CsvError, parse } from 'csv-parse/sync';
+import { InputError } from '../errors.ts';
+import { isSampleId, type RawFault, SAMPLE_ID_RULE } from './sample-ref.ts';
+import { decodeText } from './text.ts';
+
+export interface Label {
+  id: string;
+  /** 1 = signal, 0 = noise only. */
+  target: 0 | 1;
+}
+
+/** 560,000 rows take 7 MB. */
+const LABELS_LIMIT = 1 << 28;
+
+/**
+ * The labels in the file's order, and the rows that are none: a bad id, a target that isn't 0 or 1, an id that
+ * other rows have too (then all of them). Every row below the header ends in one of the two lists.
+ *
+ * The file is UTF-8 CSV with a header that names the columns `id` and `target`; others are ignored. A BOM, CRLF,
+ * quotes and empty lines are accepted. Throws InputError when the file isn't that.
+ */
+export function parseLabels(bytes: Uint8Array, object: string): { labels: Label[]; faults: RawFault[] } {
+  const text = decodeText(bytes, object, LABELS_LIMIT);
+  const [header, ...rows] = parseCsv(text, object);
+  const idColumn = header?.indexOf('id') ?? -1;
+  const targetColumn = header?.indexOf('target') ?? -1;
+  if (header === undefined || idColumn < 0 || targetColumn < 0) {
+    const found =
+      header === undefined ? 'no rows' : `the columns ${JSON.stringify(header.slice(0, 8)).slice(0, 80)}`;
+    throw new InputError({ object, found, needed: 'a first line with the columns id and target' });
+  }
+  const counts = new Map<string, number>();
+  for (const row of rows) counts.set(row[idColumn]!, (counts.get(row[idColumn]!) ?? 0) + 1);
+  const labels: Label[] = [];
+  const wrong: { index: number; id: string; reason: string }[] = [];
+  for (const [index, row] of rows.entries()) {
+    const id = row[idColumn]!;
+    const target = row[targetColumn]!;
+    if (!isSampleId(id))
+      wrong.push({ index, id: '', reason: `found the id ${brief(id)}, needed ${SAMPLE_ID_RULE}` });
+    else if (counts.get(id) !== 1) wrong.push({ index, id, reason: `${counts.get(id)} labels have this id` });
+    else if (target === '0' || target === '1') labels.push({ id, target: target === '1' ? 1 : 0 });
+    else wrong.push({ index, id, reason: `found the target ${brief(target)}, needed 0 or 1` });
+  }
+  const lines = wrong.length === 0 ? [] : findLines(text);
+  const faults = wrong.map(({ index, id, reason }) => ({
+    id,
+    file: object,
+    reason: `${reason} (line ${lines[index + 1]})`,
+  }));
+  return { labels, faults };
+}
+
+/** The labels as a file that `parseLabels` and Kaggle's readers accept. */
+export function formatLabels(labels: Iterable<Label>): string {
+  let text = 'id,target\n';
+  for (const { id, target } of labels) text += `${id},${target}\n`;
+  return text;
+}
+
+/** One record is far below this; an unclosed quote would make one of the whole file. */
+const OPTIONS = { skip_empty_lines: true, max_record_size: 1 << 16 } as const;
+
+function parseCsv(text: string, object: string): string[][] {
+  try {
+    return parse(text, OPTIONS);
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new InputError({ object, found: error.message, needed: 'a CSV file' }, { cause: error });
+  }
+}
+
+/** The line on which each record ends. Asked for only when there is something to say: it takes five times as long. */
+function findLines(text: string): number[] {
+  const records = parse(text, { ...OPTIONS, info: true }) as unknown as { info: { lines: number } }[];
+  return records.map(({ info }) => info.lines);
+}
+
+function brief(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+}

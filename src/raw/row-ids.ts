@@ -1,0 +1,59 @@
+/** Ids of the rows of stacked arrays, which have no file names to take them from. */
+import { InputError } from '../errors.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { isSampleId, SAMPLE_ID_RULE } from './sample-ref.ts';
+import { decodeText } from './text.ts';
+
+/** Beside `some/stack.npy`: `some/stack.ids.txt`, one id a line. */
+export function companionKey(key: string): string {
+  return key.replace(/\.[^./]+$/, '.ids.txt');
+}
+
+/** The file name without folders and extension. */
+export function baseName(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1).replace(/\.[^.]+$/, '');
+}
+
+/**
+ * The ids of an object's `count` rows: from its companion file, else the labels' when there are as many of them,
+ * else, for a single row, the object's name. Throws InputError when none of these fits.
+ */
+export async function nameRows(
+  store: ObjectStore,
+  key: string,
+  count: number,
+  labelIds: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  const companion = companionKey(key);
+  const info = await store.head(companion);
+  if (info !== undefined) {
+    // 64 letters, CR and LF a line; a BOM; room for a few empty lines at the end.
+    const limit = count * 66 + 64;
+    return parseIds(await store.read(companion, { offset: 0, length: limit + 1 }), companion, count, limit);
+  }
+  if (labelIds?.length === count) return labelIds;
+  if (count === 1) return [baseName(key)];
+  throw new InputError({
+    object: key,
+    found: `${count} samples without ids`,
+    needed: `${companion} with an id a line, or labels of just these samples in their order`,
+  });
+}
+
+function parseIds(bytes: Uint8Array, object: string, count: number, limit: number): string[] {
+  const ids = decodeText(bytes, object, limit).trimEnd().split(/\r?\n/);
+  for (const [index, id] of ids.entries()) {
+    if (isSampleId(id)) continue;
+    const found = `${JSON.stringify(id.slice(0, 40))} on line ${index + 1}`;
+    throw new InputError({ object, found, needed: `an id of ${SAMPLE_ID_RULE}` });
+  }
+  if (ids.length !== count)
+    throw new InputError({ object, found: `${ids.length} ids`, needed: `${count}, one a sample` });
+  return ids;
+}
+
+/** `<file>_<row>` for a stack's rows. */
+export function numberRows(name: string, rows: number): string[] {
+  const base = baseName(name);
+  return Array.from({ length: rows }, (_, row) => `${base}_${row}`);
+}

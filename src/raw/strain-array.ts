@@ -1,0 +1,73 @@
+/** What an array must be to hold samples, and its bytes as strain. */
+import { InputError } from '../errors.ts';
+import {
+  checkFileLength,
+  decodeFloat64,
+  encodeNpy,
+  type NpyHeader,
+  npyDataLength,
+  parseNpyHeader,
+} from '../numpy/npy.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../strain.ts';
+
+/** The one-sample file that numpy.save writes of float64; G2Net's files are such. */
+const STANDARD_FILE = encodeNpy({
+  dtype: '<f8',
+  shape: [DETECTORS.length, SAMPLE_LENGTH],
+  data: new Float64Array(SAMPLE_SIZE),
+});
+const STANDARD_HEADER_SIZE = STANDARD_FILE.length - SAMPLE_SIZE * 8;
+const STANDARD_HEADER = Buffer.from(STANDARD_FILE.buffer, STANDARD_FILE.byteOffset, STANDARD_HEADER_SIZE);
+
+/** A file of at most this size (98,432 bytes) is taken for one sample without a look into it. */
+export const SAMPLE_FILE_SIZE = STANDARD_FILE.length;
+
+/** Bytes of one sample's numbers in an array of a type that `countSamples` lets pass. */
+export function sampleBytes(dtype: string): number {
+  return npyDataLength({ dtype, shape: [SAMPLE_SIZE] });
+}
+
+/**
+ * Samples in an array: undefined for shape (3, 4096), N for (N, 3, 4096).
+ *
+ * Throws InputError for any other shape, for none, and for types other than '<f8', '<f4', '>f8' and '>f4'.
+ */
+export function countSamples({ dtype, shape }: NpyHeader, object: string): number | undefined {
+  if (!/^[<>]f[48]$/.test(dtype)) {
+    throw new InputError({ object, found: `dtype '${dtype}'`, needed: 'float32 or float64' });
+  }
+  const [length, detectors, count] = shape.toReversed();
+  const fits = length === SAMPLE_LENGTH && detectors === DETECTORS.length && shape.length <= 3 && count !== 0;
+  if (!fits) {
+    const needed = `(${DETECTORS.length}, ${SAMPLE_LENGTH}) or a stack of such`;
+    throw new InputError({ object, found: `shape (${shape.join(', ')})`, needed });
+  }
+  return count;
+}
+
+/**
+ * Decodes a .npy file of one sample into `out`; shape (1, 3, 4096) will do. Throws InputError when it isn't one.
+ *
+ * The hot path: one comparison of 128 bytes and one copy for what numpy.save writes.
+ */
+export function decodeSampleFile(bytes: Uint8Array, object: string, out: Strain): void {
+  if (bytes.length === SAMPLE_FILE_SIZE && STANDARD_HEADER.compare(bytes, 0, STANDARD_HEADER_SIZE) === 0) {
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes.subarray(STANDARD_HEADER_SIZE));
+    return;
+  }
+  const header = parseNpyHeader(bytes, object);
+  const count = countSamples(header, object) ?? 1;
+  if (count !== 1)
+    throw new InputError({ object, found: `a stack of ${count} samples`, needed: 'one sample' });
+  checkFileLength(header, bytes.length, object);
+  decodeFloat64(bytes.subarray(header.dataOffset), header, out);
+}
+
+/** Decodes a sample's numbers in C order. Throws InputError when there are too few bytes of them. */
+export function decodeSampleRow(bytes: Uint8Array, dtype: string, object: string, out: Strain): void {
+  const needed = sampleBytes(dtype);
+  if (bytes.length !== needed) {
+    throw new InputError({ object, found: `${bytes.length} bytes of the sample`, needed: `${needed}` });
+  }
+  decodeFloat64(bytes, { dtype, fortranOrder: false, shape: [] }, out);
+}
