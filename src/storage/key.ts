@@ -31,7 +31,8 @@ function refuse(key: string, found: string): never {
   });
 }
 
-function keyFault(key: string): string | undefined {
+/** Why the text is no key; undefined when it is one. */
+export function keyFault(key: string): string | undefined {
   if (key.includes('\0')) return 'a NUL character';
   if (/\p{Surrogate}/u.test(key)) return 'half of a surrogate pair';
   const length = Buffer.byteLength(key);

@@ -1,0 +1,8 @@
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+
+/** Makes a bucket in the emulator that the environment names. */
+export async function makeBucket(bucket: string): Promise<void> {
+  const client = new S3Client({ forcePathStyle: true });
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  client.destroy();
+}

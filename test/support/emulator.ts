@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PYTHON } from './python.ts';
+
+export interface Emulator {
+  /** For AWS_ENDPOINT_URL. */
+  readonly endpoint: string;
+  /** Variables under which the AWS SDK and tools talk to it, and to nothing else. */
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+const START_LIMIT = 60_000;
+/** The emulator at times does not heed SIGTERM. */
+const STOP_GRACE = 1_000;
+
+/** Starts an AWS emulator (ministack) of its own on a free port of this machine, empty. Stop it in `after`. */
+export async function startEmulator(): Promise<Emulator> {
+  const port = await findPort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const env = {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_REGION: 'us-east-1',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+  const child = spawn(PYTHON, ['-m', 'ministack'], {
+    env: { ...process.env, ...env, GATEWAY_PORT: String(port), BIND_HOST: '127.0.0.1', PERSIST_STATE: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output = (output + text).slice(-10_000);
+    });
+  }
+  const ended = once(child, 'exit');
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+
+  async function stop(): Promise<void> {
+    child.kill('SIGTERM');
+    const timer = setTimeout(kill, STOP_GRACE);
+    if (child.exitCode === null && child.signalCode === null) await ended;
+    clearTimeout(timer);
+    process.removeListener('exit', kill);
+  }
+
+  const deadline = Date.now() + START_LIMIT;
+  while (!(await answers(`${endpoint}/_ministack/health`))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stop();
+      throw new Error(`the emulator did not start: ${output}`);
+    }
+    await sleep(50);
+  }
+  return { endpoint, env, stop };
+}
+
+/** Sets environment variables; the function returned sets them back. */
+export function setEnvironment(variables: Readonly<Record<string, string | undefined>>): () => void {
+  const before = Object.fromEntries(Object.keys(variables).map((name) => [name, process.env[name]]));
+  assign(variables);
+  return () => assign(before);
+}
+
+function assign(variables: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url);
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** A port that is free now. */
+export async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
