@@ -1,7 +1,5 @@
 /** A stream of random numbers. */
 export interface RandomStream {
-  /** Integer from 0 to 2^32 - 1, all equally likely. */
-  bits(): number;
   /** From `low` up to but without `high`; 2^32 equally spaced values. */
   uniform(low: number, high: number): number;
   /** Standard normal, |x| < 6.7. */
@@ -23,19 +21,12 @@ export function mix32(value: number): number {
 }
 
 /**
- * The stream that belongs to (seed, index, purpose), whichever streams were made before it.
- *
- * xoshiro128** 1.1 (D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2021): its period is
- * 2^128 - 1, so streams that start at hashed states don't meet. Seed and index are integers from 0 to 2^53 - 1.
+ * xoshiro128** 1.1 (D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2021): integers from 0
+ * to 2^32 - 1 from a state of four such integers, of which one must not be 0. Its period is 2^128 - 1.
  */
-export function createRandomStream(seed: number, index: number, purpose: number): RandomStream {
-  const words = [seed, Math.floor(seed / TWO_32), index, Math.floor(index / TWO_32), purpose];
-  const start = LANES.map((lane) => words.reduce((hash, word) => mix32((hash ^ word) + lane), lane));
-  let [a, b, c, d] = start as [number, number, number, number];
-  // The all-zero state would stay where it is.
-  d |= 1;
-
-  const bits = (): number => {
+export function createXoshiro128(state: readonly [number, number, number, number]): () => number {
+  let [a, b, c, d] = state;
+  return () => {
     const product = Math.imul(b, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
     const shifted = b << 9;
@@ -47,6 +38,18 @@ export function createRandomStream(seed: number, index: number, purpose: number)
     d = (d << 11) | (d >>> 21);
     return result;
   };
+}
+
+/**
+ * The stream that belongs to (seed, index, purpose), whichever streams were made before it: a generator that starts
+ * at a hashed state, so far from the others' that they don't meet. Seed and index are integers from 0 to 2^53 - 1,
+ * purpose one below 2^32.
+ */
+export function createRandomStream(seed: number, index: number, purpose: number): RandomStream {
+  const words = [seed, Math.floor(seed / TWO_32), index, Math.floor(index / TWO_32), purpose];
+  const [a, b, c, d] = LANES.map((lane) => words.reduce((hash, word) => mix32((hash ^ word) + lane), lane));
+  // The all-zero state would stay where it is.
+  const bits = createXoshiro128([a!, b!, c!, d! | 1]);
   const pair = new Float64Array(2);
   // Box and Muller. The half keeps the logarithm off zero.
   const normalPair = (out: Float64Array, offset: number): void => {
@@ -56,7 +59,6 @@ export function createRandomStream(seed: number, index: number, purpose: number)
     out[offset + 1] = radius * Math.sin(angle);
   };
   return {
-    bits,
     uniform: (low, high) => low + ((high - low) * bits()) / TWO_32,
     normal: () => {
       normalPair(pair, 0);

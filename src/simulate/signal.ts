@@ -4,12 +4,10 @@ import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.t
 import { createWaveform } from './waveform.ts';
 
 /**
- * The wave fades in between these times before the merger [s]. It is whole for as long as a sample reaches back from
- * the latest merger (1.9 s and 21 ms of travel), and its beginning, which the segment's 4 s wrap around for an early
- * merger, still comes after the sample's end.
+ * The wave fades in over this time [s] and is whole when the sample starts. The segment's 4 s are a circle, on which the 2 s before the sample follow its end: at most 0.2 % of the
+ * wave's largest value reaches around to there.
  */
-const FADE_START = 3.2;
-const FADE_END = 2.1;
+const FADE_TIME = 1.2;
 /** The wave fades out between these frequencies [Hz], short of Nyquist's. */
 const CUT_START = 960;
 const CUT_END = 1020;
@@ -25,20 +23,16 @@ export function createSignalSource(): SignalSource {
   return {
     fill(source, out) {
       const waveform = createWaveform(source);
-      const fadeStart = waveform.frequencyBefore(FADE_START);
-      const fadeEnd = waveform.frequencyBefore(FADE_END);
+      const fadeStart = waveform.frequencyBefore(source.tc + FADE_TIME);
+      const fadeEnd = waveform.frequencyBefore(source.tc);
       const [h1, l1, v1] = createViews(source);
       for (let bin = 1; bin < SEGMENT_LENGTH / 2; bin++) {
         const frequency = bin * SEGMENT_STEP;
         const fade = rise(frequency, fadeStart, fadeEnd) * (1 - rise(frequency, CUT_START, CUT_END));
-        let real = 0;
-        let imaginary = 0;
-        if (fade > 0) {
-          const amplitude = fade * waveform.amplitude(frequency);
-          const phase = waveform.phase(frequency);
-          real = amplitude * Math.cos(phase);
-          imaginary = -amplitude * Math.sin(phase);
-        }
+        const amplitude = fade > 0 ? fade * waveform.amplitude(frequency) : 0;
+        const phase = amplitude > 0 ? waveform.phase(frequency) : 0;
+        const real = amplitude * Math.cos(phase);
+        const imaginary = -amplitude * Math.sin(phase);
         advance(h1);
         advance(l1);
         advance(v1);

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import FFT from 'fft.js';
+import { designPsd } from '../../src/simulate/design-curves.ts';
+import { createNoiseSource } from '../../src/simulate/noise.ts';
+import { createRandomStream } from '../../src/simulate/random.ts';
+import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';
+import { lalValues } from './lal.ts';
+
+const frequencies = lalValues('psd_frequency');
+const LAL_CURVES: Record<Detector, number[]> = {
+  H1: lalValues('psd_aligo'),
+  L1: lalValues('psd_aligo'),
+  V1: lalValues('psd_advirgo'),
+};
+
+/** Largest relative deviation of a curve from LAL's, from 20 to 1000 Hz. */
+function curveDeviation(detector: Detector, curve: (frequency: number) => number): number {
+  const deviations = frequencies.map((f, i) =>
+    f < 20 || f > 1000 ? 0 : Math.abs(curve(f) / LAL_CURVES[detector][i]! - 1),
+  );
+  return Math.max(...deviations);
+}
+
+test('the design curves equal those of LAL within 1 % from 20 to 1000 Hz', () => {
+  for (const detector of DETECTORS) {
+    const deviation = curveDeviation(detector, (f) => designPsd(detector, f));
+    assert.ok(deviation < 0.01, `${detector} is off by ${deviation}`);
+  }
+});
+
+test('the comparison with LAL notices a curve that is 6 % off and the curve of another detector', () => {
+  assert.ok(curveDeviation('H1', (f) => 1.06 * designPsd('H1', f)) > 0.05);
+  assert.ok(curveDeviation('H1', (f) => designPsd('V1', f)) > 0.05);
+});
+
+test('the design curves are zero below their start and go on flat above their end', () => {
+  assert.deepEqual(
+    [0, 4.999].map((f) => designPsd('L1', f)),
+    [0, 0],
+  );
+  assert.ok(designPsd('L1', 5) > 0);
+  assert.equal(designPsd('V1', 7.999), 0);
+  assert.ok(designPsd('V1', 8) > 0);
+  assert.equal(designPsd('H1', 1024), designPsd('H1', 1023.75));
+  assert.equal(designPsd('H1', Number.NaN), 0);
+});
+
+const BANDS = [
+  [25, 40],
+  [40, 80],
+  [80, 200],
+  [200, 500],
+  [500, 1000],
+] as const;
+const SAMPLES = 150;
+
+/** Mean over bins and samples of the Hann-windowed power divided by the design curve; and the H1-L1 coherence. */
+function measureNoise(): { ratios: number[][]; coherence: number[] } {
+  const noise = createNoiseSource();
+  const fft = new FFT(SAMPLE_LENGTH);
+  const strain = new Float64Array(SAMPLE_SIZE);
+  const spectra = DETECTORS.map(() => new Float64Array(2 * SAMPLE_LENGTH));
+  const hann = Float64Array.from({ length: SAMPLE_LENGTH }, (_, i) => {
+    return Math.sin((Math.PI * i) / SAMPLE_LENGTH) ** 2;
+  });
+  const power = DETECTORS.map(() => BANDS.map(() => 0));
+  const cross = BANDS.map(() => [0, 0] as [number, number]);
+  for (let index = 0; index < SAMPLES; index++) {
+    noise.fill(createRandomStream(5, index, 0), strain);
+    spectra.forEach((spectrum, detector) => {
+      const row = strain.subarray(detector * SAMPLE_LENGTH, (detector + 1) * SAMPLE_LENGTH);
+      fft.realTransform(
+        spectrum,
+        row.map((x, i) => x * hann[i]!),
+      );
+    });
+    BANDS.forEach(([low, high], band) => {
+      for (let bin = 2 * low; bin < 2 * high; bin++) {
+        const psds = DETECTORS.map((name) => designPsd(name, bin / 2));
+        // Mean square of a Hann window: 3/8.
+        const scale = 2 / (SAMPLE_RATE * SAMPLE_LENGTH * 0.375);
+        const parts = spectra.map((spectrum) => [spectrum[2 * bin]!, spectrum[2 * bin + 1]!] as const);
+        parts.forEach(([re, im], detector) => {
+          power[detector]![band]! += (scale * (re ** 2 + im ** 2)) / psds[detector]! / (2 * (high - low));
+        });
+        const [[hr, hi], [lr, li]] = [parts[0]!, parts[1]!];
+        cross[band]![0] += (scale * (hr * lr + hi * li)) / psds[0]! / (2 * (high - low));
+        cross[band]![1] += (scale * (hi * lr - hr * li)) / psds[0]! / (2 * (high - low));
+      }
+    });
+  }
+  return {
+    ratios: power.map((bands) => bands.map((sum) => sum / SAMPLES)),
+    coherence: cross.map(([re, im]) => Math.hypot(re, im) / SAMPLES),
+  };
+}
+
+test('noise has the power of the design curves in every band, and that of H1 and L1 is independent', () => {
+  const { ratios, coherence } = measureNoise();
+  ratios.forEach((bands, detector) => {
+    bands.forEach((ratio, band) => {
+      // Within four standard deviations; a Hann window ties neighbouring bins, so about 1.9 bins count as one.
+      const bins = 2 * (BANDS[band]![1] - BANDS[band]![0]);
+      const tolerance = 4 * Math.sqrt(1.9 / (bins * SAMPLES)) + 0.005;
+      assert.ok(Math.abs(ratio - 1) < tolerance, `${DETECTORS[detector]} ${BANDS[band]} Hz: ${ratio}`);
+    });
+  });
+  assert.ok(Math.max(...coherence) < 0.08, `${coherence}`);
+});
+
+test('noise is Gaussian, and a sample does not end where it begins', () => {
+  const noise = createNoiseSource();
+  const strain = new Float64Array(SAMPLE_SIZE);
+  let [second, fourth, jump, step] = [0, 0, 0, 0];
+  for (let index = 0; index < 60; index++) {
+    noise.fill(createRandomStream(6, index, 0), strain);
+    // The difference of neighbours whitens the slow noise, so that the points count nearly one by one.
+    for (let i = 1; i < SAMPLE_LENGTH; i++) {
+      const difference = (strain[i]! - strain[i - 1]!) * 1e22;
+      second += difference ** 2;
+      fourth += difference ** 4;
+    }
+    jump += (strain[0]! - strain[SAMPLE_LENGTH - 1]!) ** 2;
+    step += (strain[1]! - strain[0]!) ** 2;
+  }
+  const count = 60 * (SAMPLE_LENGTH - 1);
+  const kurtosis = fourth / count / (second / count) ** 2;
+  assert.ok(Math.abs(kurtosis - 3) < 0.1, `kurtosis ${kurtosis}`);
+  assert.ok(jump > 100 * step, `${jump / step}`);
+});

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { SettingError } from '../../src/errors.ts';
+import { INDEX_LIMIT, sampleId } from '../../src/simulate/layout.ts';
+import { createRandomStream } from '../../src/simulate/random.ts';
+import { checkSimulationSettings, type SimulationSettings } from '../../src/simulate/settings.ts';
+import { createSimulator, type Injection } from '../../src/simulate/simulator.ts';
+import { drawSource, type Source } from '../../src/simulate/source.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { fixture, scratch } from '../support/fixtures.ts';
+import { runPython } from '../support/python.ts';
+
+function strainOf(settings: Partial<SimulationSettings> & { seed: number }, index: number): Float64Array {
+  const out = new Float64Array(SAMPLE_SIZE);
+  createSimulator(settings).sample(index, out);
+  return out;
+}
+
+test('a sample is the same whatever was made before it', () => {
+  const simulator = createSimulator({ seed: 11 });
+  const out = new Float64Array(SAMPLE_SIZE);
+  const there = [0, 1, 2, 3, 4, 5].map((index) => ({ ...simulator.sample(index, out), strain: out.slice() }));
+  const back = [5, 4, 3, 2, 1, 0].map((index) => ({ ...simulator.sample(index, out), strain: out.slice() }));
+  assert.deepEqual(back.toReversed(), there);
+  assert.deepEqual(strainOf({ seed: 11 }, 4), there[4]!.strain);
+  assert.ok(new Set(there.map(({ target }) => target)).size === 2);
+});
+
+test('other seeds and other indices give other samples', () => {
+  const strains = [
+    strainOf({ seed: 11 }, 0),
+    strainOf({ seed: 12 }, 0),
+    strainOf({ seed: 11 + 2 ** 32 }, 0),
+    strainOf({ seed: 11 }, 1),
+  ];
+  assert.equal(new Set(strains.map((strain) => strain[100])).size, strains.length);
+});
+
+test('the share of signals is as set: none, all, or half within chance', () => {
+  const out = new Float64Array(SAMPLE_SIZE);
+  const count = (signalShare: number, samples: number): number => {
+    const simulator = createSimulator({ seed: 2, signalShare });
+    let signals = 0;
+    for (let index = 0; index < samples; index++) signals += simulator.sample(index, out).target;
+    return signals;
+  };
+  assert.equal(count(0, 50), 0);
+  assert.equal(count(1, 50), 50);
+  // Four standard deviations of a fair coin.
+  assert.ok(Math.abs(count(0.5, 600) - 300) < 2 * Math.sqrt(600));
+});
+
+/** Injections and the noise-free strain of signals: what a sample has more than its twin without signals. */
+function isolateSignals(count: number): { injection: Injection; strain: Float64Array }[] {
+  const loud = createSimulator({ seed: 21, signalShare: 1 });
+  const silent = createSimulator({ seed: 21, signalShare: 0 });
+  const noise = new Float64Array(SAMPLE_SIZE);
+  return Array.from({ length: count }, (_, index) => {
+    const strain = new Float64Array(SAMPLE_SIZE);
+    const { injection } = loud.sample(index, strain);
+    silent.sample(index, noise);
+    return { injection: injection!, strain: strain.map((x, i) => x - noise[i]!) };
+  });
+}
+
+/** Optimal SNRs (rows of H1, L1, V1) as make_lal_check.py's author measures them: SciPy, LAL's noise curves. */
+const MEASURE_SNR = `
+import json, sys
+import numpy as np
+from scipy.signal.windows import tukey
+x = np.fromfile(sys.argv[1]).reshape(-1, 3, 4096)
+lal = np.load(sys.argv[2])
+f = np.fft.rfftfreq(4096, 1 / 2048)[40:2000]
+S = [np.exp(np.interp(np.log(f), np.log(lal["psd_frequency"]), np.log(lal[k]))) for k in ("psd_aligo", "psd_aligo", "psd_advirgo")]
+Y = np.fft.rfft(x * tukey(4096, .1))[..., 40:2000] / 2048
+print(json.dumps(np.sqrt(np.sum(4 * np.abs(Y) ** 2 / np.array(S) * .5, axis=-1)).tolist()))
+`;
+
+test('the SNRs told are those that SciPy measures against the curves of LAL, within 1 %', (t) => {
+  const signals = isolateSignals(40);
+  const file = join(scratch(t), 'signals.f64');
+  writeFileSync(file, Buffer.concat(signals.map(({ strain }) => Buffer.from(strain.buffer))));
+  const measured = JSON.parse(runPython(MEASURE_SNR, file, fixture('lal-check.npz'))) as number[][];
+  const deviation = (factor: number): number =>
+    Math.max(
+      ...signals.flatMap(({ injection }, i) => [
+        ...injection.snr.map((snr, d) => Math.abs((factor * snr) / measured[i]![d]! - 1)),
+        Math.abs((factor * injection.networkSnr) / Math.hypot(...measured[i]!) - 1),
+      ]),
+    );
+  assert.equal(measured.length, 40);
+  assert.ok(deviation(1) < 0.01, `${deviation(1)}`);
+  assert.ok(deviation(1.02) > 0.01);
+});
+
+test('SNRs follow the log-normal distribution that was set and stay within its limits', () => {
+  const out = new Float64Array(SAMPLE_SIZE);
+  const draw = (settings: Partial<SimulationSettings>): number[] => {
+    const simulator = createSimulator({ seed: 31, signalShare: 1, ...settings });
+    return Array.from({ length: 300 }, (_, index) => simulator.sample(index, out).injection!.networkSnr);
+  };
+  const logs = draw({ snrMedian: 10, snrSigma: 0.4, snrMin: 0.1, snrMax: 1000 }).map((snr) =>
+    Math.log(snr / 10),
+  );
+  const mean = logs.reduce((sum, x) => sum + x, 0) / logs.length;
+  const deviation = Math.sqrt(logs.reduce((sum, x) => sum + (x - mean) ** 2, 0) / logs.length);
+  assert.ok(Math.abs(mean) < (4 * 0.4) / Math.sqrt(300), `${mean}`);
+  assert.ok(Math.abs(deviation / 0.4 - 1) < 4 / Math.sqrt(600), `${deviation}`);
+  const clipped = draw({ snrMedian: 10, snrSigma: 2, snrMin: 9, snrMax: 11 });
+  assert.deepEqual([Math.min(...clipped), Math.max(...clipped)], [9, 11]);
+});
+
+test('sources stay in the documented ranges and fill them', () => {
+  const sources = Array.from({ length: 2000 }, (_, index) => drawSource(createRandomStream(1, index, 1)));
+  const range = (value: (source: Source) => number): [number, number] => {
+    const values = sources.map(value);
+    return [Math.min(...values), Math.max(...values)];
+  };
+  const cases: [(source: Source) => number, number, number][] = [
+    [({ m1 }) => m1, 5, 80],
+    [({ m2 }) => m2, 5, 80],
+    [({ m1, m2 }) => m1 / m2, 1, 8],
+    [({ chi1 }) => chi1, -0.9, 0.9],
+    [({ chi2 }) => chi2, -0.9, 0.9],
+    [({ inclination }) => inclination, 0, Math.PI],
+    [({ phase }) => phase, 0, 2 * Math.PI],
+    [({ ra }) => ra, 0, 2 * Math.PI],
+    [({ dec }) => dec, -Math.PI / 2, Math.PI / 2],
+    [({ psi }) => psi, 0, Math.PI],
+    [({ gmst }) => gmst, 0, 2 * Math.PI],
+    [({ tc }) => tc, 1.3, 1.9],
+  ];
+  for (const [value, low, high] of cases) {
+    const [least, most] = range(value);
+    const slack = 0.07 * (high - low);
+    assert.ok(least >= low - 1e-12 && least < low + slack, `${value} from ${least}, not ${low}`);
+    assert.ok(most <= high + 1e-12 && most > high - slack, `${value} to ${most}, not ${high}`);
+  }
+});
+
+test('strain has the size of the published data, and every number is finite', () => {
+  const strain = strainOf({ seed: 41, signalShare: 1 }, 0);
+  assert.ok(strain.every(Number.isFinite));
+  const rms = Math.sqrt(strain.reduce((sum, x) => sum + x * x, 0) / strain.length);
+  assert.ok(rms > 1e-21 && rms < 1e-19, `${rms}`);
+});
+
+test('the id is that of the seed and the index', () => {
+  const out = new Float64Array(SAMPLE_SIZE);
+  assert.equal(createSimulator({ seed: 51 }).sample(7, out).id, sampleId(51, 7));
+});
+
+test('settings out of their range are refused by name, and left out ones have their defaults', () => {
+  const wrong: [Partial<SimulationSettings>, RegExp][] = [
+    [{ seed: -1 }, /^seed is -1/],
+    [{ seed: 1.5 }, /^seed/],
+    [{ seed: 2 ** 53 }, /^seed/],
+    [{ snrMedian: 0 }, /^snrMedian/],
+    [{ snrMedian: Number.NaN }, /^snrMedian/],
+    [{ snrSigma: -0.1 }, /^snrSigma/],
+    [{ snrMin: 0 }, /^snrMin/],
+    [{ snrMin: 20, snrMax: 10 }, /^snrMax is 10, needed a number of at least snrMin \(20\)/],
+    [{ snrMax: Infinity }, /^snrMax/],
+    [{ signalShare: 1.01 }, /^signalShare/],
+    [{ signalShare: -0.01 }, /^signalShare/],
+  ];
+  for (const [settings, message] of wrong) {
+    assert.throws(
+      () => createSimulator({ seed: 1, ...settings }),
+      (error) => error instanceof SettingError && message.test(error.message),
+    );
+  }
+  assert.deepEqual(checkSimulationSettings({ seed: 1, snrMedian: 20 }), {
+    ...{ seed: 1, snrMedian: 20, snrSigma: 0.5, snrMin: 1.5, snrMax: 30, signalShare: 0.5 },
+  });
+});
+
+test('an index or an array that does not fit is refused', () => {
+  const simulator = createSimulator({ seed: 1 });
+  const out = new Float64Array(SAMPLE_SIZE);
+  for (const index of [-1, 0.5, INDEX_LIMIT, Number.NaN]) {
+    assert.throws(() => simulator.sample(index, out), RangeError);
+  }
+  assert.throws(() => simulator.sample(0, new Float64Array(SAMPLE_SIZE - 1)), RangeError);
+});
