@@ -1,0 +1,21 @@
+/** `npm run bench [-- NAME...] [--json]`: benchmarks beside their peers; all of them when none is named. */
+import { spawnSync } from 'node:child_process';
+import { build, checkNode, installPackages, installPython, listSources, ROOT } from './setup.mjs';
+
+checkNode();
+installPackages();
+installPython();
+build();
+
+const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const all = listSources('bench').sort();
+const files = named.length === 0 ? all : named.map((name) => `bench/${name}.ts`);
+for (const file of files) {
+  if (!all.includes(file)) {
+    console.error(`no benchmark ${file}; there are ${all.join(', ')}`);
+    process.exit(2);
+  }
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', file, ...options], { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
