@@ -1,4 +1,5 @@
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import util from 'node:util';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { MachineError } from '../errors.ts';
@@ -16,7 +17,6 @@ const require = createRequire(import.meta.url);
 export function bindTensorFlow(path: string): TF {
   restoreUtil();
   const locator = createRequire(require.resolve('@tensorflow/tfjs-node-gpu')).resolve('@mapbox/node-pre-gyp');
-  const Module: typeof import('node:module') = require('node:module');
   const answer = new Module(locator);
   answer.exports = { find: () => path };
   answer.loaded = true;
@@ -26,7 +26,10 @@ export function bindTensorFlow(path: string): TF {
     return require('@tensorflow/tfjs-node-gpu');
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_DLOPEN_FAILED') throw error;
-    throw new MachineError(`TensorFlow could not be loaded: ${error.message}`, { cause: error });
+    throw new MachineError(
+      `TensorFlow could not be loaded: ${error.message}. If one of chirpline's own files is damaged, delete ${dirname(dirname(path))} and try again.`,
+      { cause: error },
+    );
   } finally {
     if (before) require.cache[locator] = before;
     else delete require.cache[locator];

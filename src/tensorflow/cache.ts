@@ -30,16 +30,19 @@ export async function publish(
   if (existsSync(folder)) return folder;
   const drafts = join(cache, 'tmp');
   const draft = join(drafts, `${name}-${randomBytes(6).toString('hex')}`);
+  await mkdir(draft, { recursive: true }).catch((error: unknown) => {
+    throw cacheError(error, cache);
+  });
   try {
-    await mkdir(draft, { recursive: true });
     await removeLeftovers(drafts);
     await fill(draft);
     await rename(draft, folder);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     const code = errorCode(error);
-    if ((code === 'ENOTEMPTY' || code === 'EEXIST') && existsSync(folder)) return folder;
-    throw cacheError(error, cache);
+    // rename() says so when the name is taken by a folder with something in it.
+    const late = (code === 'ENOTEMPTY' || code === 'EEXIST') && existsSync(folder);
+    if (!late) throw cacheError(error, cache);
   }
   return folder;
 }

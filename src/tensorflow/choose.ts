@@ -8,8 +8,8 @@ import { wheelName } from './wheel.ts';
 
 export type Device = 'auto' | 'cpu' | 'gpu';
 
-/** The TensorFlow to use, or the wheel to download first; and why those looked at before it were passed over. */
-export type Choice = { library: Library; passedOver: string[] } | { pin: Pin; passedOver: string[] };
+/** The TensorFlow to use; or the wheel to download first, and why python3's was passed over. */
+export type Choice = { library: Library } | { pin: Pin; passedOver: string };
 
 /**
  * Finds the TensorFlow for a device, in this order: the one that CHIRPLINE_TENSORFLOW names, python3's, the wheel that
@@ -26,16 +26,21 @@ export async function chooseLibrary(device: Device, cache: string, env: NodeJS.P
         `${SETTING}: ${chosen.folder} is built without CUDA, and device gpu was asked for`,
       );
     }
-    return { library: chosen, passedOver: [] };
+    return { library: chosen };
   }
-  const cuda = device === 'gpu' || (device === 'auto' && isUsable(findNvidiaDriver(env)));
+  const cuda = device === 'gpu' || (device === 'auto' && !hidesGpus(env) && isUsable(findNvidiaDriver(env)));
   const found = await findPythonLibrary(env);
-  if ('library' in found && (found.library.cuda || !cuda)) return { library: found.library, passedOver: [] };
+  if ('library' in found && (found.library.cuda || !cuda)) return { library: found.library };
   const reason = 'library' in found ? `${found.library.folder} is built without CUDA` : found.reason;
   const pin = pinFor(process.platform, process.arch, cuda);
   const folder = join(cache, wheelName(pin));
-  if (!existsSync(folder)) return { pin, passedOver: [reason] };
-  return { library: await readDownloaded(join(folder, 'tensorflow')), passedOver: [reason] };
+  if (!existsSync(folder)) return { pin, passedOver: reason };
+  return { library: await readDownloaded(join(folder, 'tensorflow')) };
+}
+
+/** Whether the user keeps all GPUs from CUDA programs, as CUDA's documentation says it is done. */
+function hidesGpus(env: NodeJS.ProcessEnv): boolean {
+  return env.CUDA_VISIBLE_DEVICES === '' || env.CUDA_VISIBLE_DEVICES === '-1';
 }
 
 /** Reads what installWheel made. */

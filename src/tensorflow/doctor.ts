@@ -85,7 +85,7 @@ function describeChoice(choice: Choice | { error: MachineError }): Finding {
   return {
     name,
     status: 'warn',
-    detail: `none yet (${choice.passedOver.join('; ')})`,
+    detail: `none yet (${choice.passedOver})`,
     advice: `The first training downloads ${choice.pin.requirement} (${megabytes(choice.pin.download)})`,
   };
 }

@@ -51,16 +51,16 @@ export async function findChosenLibrary(env: NodeJS.ProcessEnv): Promise<Library
 /** The library of the TensorFlow that `python3` would import; Python looks for it but doesn't import it. */
 export async function findPythonLibrary(env: NodeJS.ProcessEnv): Promise<Found> {
   // A folder named tensorflow where the user stands isn't the package: '' is the current folder.
-  const source = `import importlib.util, json, sys
+  const source = `import importlib.util, sys
 sys.path = [p for p in sys.path if p]
 spec = importlib.util.find_spec('tensorflow')
-print(json.dumps(list(spec.submodule_search_locations or []) if spec else []))`;
+print(list(spec.submodule_search_locations or [''])[0] if spec else '')`;
   const run = await runCommand('python3', ['-c', source], env);
   if (run.status === 'missing') return { reason: 'python3 was not found' };
   if (run.status !== 0) return { reason: `python3 ended with ${run.status}: ${run.stderr.trim()}` };
-  const folders: unknown = JSON.parse(run.stdout);
-  const folder: unknown = Array.isArray(folders) ? folders[0] : undefined;
-  if (typeof folder !== 'string') return { reason: 'python3 has no TensorFlow' };
+  // Whatever the user's site customization prints comes first.
+  const folder = run.stdout.split('\n').at(-2);
+  if (!folder) return { reason: 'python3 has no TensorFlow' };
   return readLibrary(folder, "python3's TensorFlow");
 }
 

@@ -3,6 +3,7 @@ import { buildAddon } from './addon.ts';
 import { bindTensorFlow, describeTensorFlow, type TF } from './bind.ts';
 import { cacheFolder } from './cache.ts';
 import { chooseLibrary, type Device, readDownloaded } from './choose.ts';
+import type { Library } from './library.ts';
 import { joinRuntime } from './runtime.ts';
 import { installWheel } from './wheel.ts';
 
@@ -66,8 +67,12 @@ export async function prepareTensorFlow(options: LoadOptions = {}): Promise<stri
   const log = options.log ?? (() => {});
   const cache = cacheFolder();
   const choice = await chooseLibrary(options.device ?? 'auto', cache, process.env);
-  for (const reason of choice.passedOver) log(`TensorFlow: ${reason}`);
-  const library =
-    'library' in choice ? choice.library : await readDownloaded(await installWheel(cache, choice.pin, log));
+  let library: Library;
+  if ('library' in choice) {
+    library = choice.library;
+  } else {
+    log(`no TensorFlow to use: ${choice.passedOver}`);
+    library = await readDownloaded(await installWheel(cache, choice.pin, log));
+  }
   return joinRuntime(cache, await buildAddon(cache, library, log), library);
 }

@@ -38,13 +38,13 @@ const CPU: Record<string, Pin> = {
   },
 };
 
-/** The sizes count the twelve CUDA wheels in, as they were in autumn 2026. */
+/** The sizes include the twelve wheels with CUDA that go with it, as of November 2026. */
 const CUDA: Pin = {
   requirement: `tensorflow==${PINNED_VERSION}`,
   sha256: 'b3b95643c4e70eb925839938fb35cbe142f317ec84af6844ee61513713bb13c0',
   platforms: ['manylinux2014_x86_64', 'manylinux_2_17_x86_64', 'manylinux_2_27_x86_64'],
   download: 3_400_000_000,
-  unpacked: 5_500_000_000,
+  unpacked: 5_700_000_000,
   cuda: true,
 };
 

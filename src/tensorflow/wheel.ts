@@ -46,6 +46,7 @@ export async function installWheel(
     await checkHash(wheel, pin.sha256);
     log(`unpacking ${pin.requirement}`);
     await unpack(wheel, draft, (name) => KEPT.some((kept) => name.startsWith(kept)) || isMetadata(name));
+    await rm(wheel);
     if (pin.cuda) await installCuda(draft, pin, log, env);
     await rm(downloads, { recursive: true });
   });

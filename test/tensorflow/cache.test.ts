@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MachineError } from '../../src/errors.ts';
+import { cacheFolder, publish } from '../../src/tensorflow/cache.ts';
+import { scratch } from '../support/fixtures.ts';
+import { plainEnvironment, startNode } from './process.ts';
+
+test('the cache folder is the setting, else the XDG folder, else below the home folder', () => {
+  assert.equal(cacheFolder({ CHIRPLINE_CACHE: '/a', XDG_CACHE_HOME: '/b' }), '/a');
+  assert.equal(cacheFolder({ XDG_CACHE_HOME: '/b' }), '/b/chirpline');
+  assert.match(cacheFolder({}), /\/\.cache\/chirpline$/);
+});
+
+test('a folder is made once and is found the next time', async (t) => {
+  const cache = scratch(t);
+  let calls = 0;
+  const fill = async (draft: string) => {
+    calls++;
+    await writeFile(join(draft, 'file'), 'content');
+  };
+  assert.equal(await publish(cache, 'thing', fill), join(cache, 'thing'));
+  assert.equal(await publish(cache, 'thing', fill), join(cache, 'thing'));
+  assert.equal(calls, 1);
+  assert.equal(readFileSync(join(cache, 'thing', 'file'), 'utf8'), 'content');
+});
+
+test('of two that make the same folder the first to finish is kept and both go on', async (t) => {
+  const cache = scratch(t);
+  const make = (content: string, delay: number) =>
+    publish(cache, 'thing', async (draft) => {
+      await sleep(delay);
+      await writeFile(join(draft, 'file'), content);
+    });
+  assert.deepEqual(
+    await Promise.all([make('slow', 200), make('fast', 0)]),
+    Array(2).fill(join(cache, 'thing')),
+  );
+  assert.equal(readFileSync(join(cache, 'thing', 'file'), 'utf8'), 'fast');
+  assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
+});
+
+test('a failure leaves nothing and passes on its error', async (t) => {
+  const cache = scratch(t);
+  const failing = publish(cache, 'thing', async (draft) => {
+    await writeFile(join(draft, 'file'), 'half');
+    throw new TypeError('broken');
+  });
+  await assert.rejects(failing, new TypeError('broken'));
+  assert.deepEqual(readdirSync(cache), ['tmp']);
+  assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
+});
+
+test('a process killed midway leaves no folder of that name, and its leftover goes when it is old', async (t) => {
+  const cache = scratch(t);
+  const child = startNode(
+    `import { publish } from '#/tensorflow/cache.ts';
+     import { writeFileSync } from 'node:fs';
+     await publish(process.env.CHIRPLINE_CACHE, 'thing', async (draft) => {
+       writeFileSync(draft + '/file', 'half');
+       console.log('ready');
+       await new Promise((done) => setTimeout(done, 60_000));
+     });`,
+    plainEnvironment({ CHIRPLINE_CACHE: cache }),
+  );
+  await new Promise((ready) => child.stdout.once('data', ready));
+  const ended = new Promise((end) => child.once('close', end));
+  child.kill('SIGKILL');
+  await ended;
+  assert.equal(existsSync(join(cache, 'thing')), false);
+  const [leftover] = readdirSync(join(cache, 'tmp'));
+  assert.ok(leftover);
+
+  await publish(cache, 'thing', (draft) => writeFile(join(draft, 'file'), 'whole'));
+  assert.equal(readFileSync(join(cache, 'thing', 'file'), 'utf8'), 'whole');
+  assert.deepEqual(
+    readdirSync(join(cache, 'tmp')),
+    [leftover],
+    'a young one may belong to a running process',
+  );
+
+  const yesterday = Date.now() / 1000 - 86_400;
+  utimesSync(join(cache, 'tmp', leftover), yesterday, yesterday);
+  await publish(cache, 'other', async () => {});
+  assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
+});
+
+test('a cache that cannot be written is a MachineError that names the setting', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'file'), '');
+  await assert.rejects(
+    publish(join(folder, 'file', 'cache'), 'thing', async () => {}),
+    (error) => error instanceof MachineError && /can't be written.*CHIRPLINE_CACHE/.test(error.message),
+  );
+});
+
+test('a full disk is a MachineError that names the setting', async (t) => {
+  const cache = scratch(t);
+  mkdirSync(cache, { recursive: true });
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  await assert.rejects(
+    publish(cache, 'thing', () => Promise.reject(full)),
+    (error) => error instanceof MachineError && /disk is full.*CHIRPLINE_CACHE/.test(error.message),
+  );
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ADDON, addonName } from '../../src/tensorflow/addon.ts';
+import { examineNode, examineTensorFlow, type Finding } from '../../src/tensorflow/doctor.ts';
+import { scratch } from '../support/fixtures.ts';
+import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.ts';
+
+const byName = (findings: Finding[]) =>
+  Object.fromEntries(findings.map((finding) => [finding.name, finding]));
+
+test('on a machine with everything all is well, and nothing is written', async (t) => {
+  const cache = join(scratch(t), 'cache');
+  const found = byName(
+    await examineTensorFlow(plainEnvironment({ PATH: PATH_WITH_TENSORFLOW, CHIRPLINE_CACHE: cache })),
+  );
+  const names = ['Node.js', 'g++', 'Python with pip', 'TensorFlow', 'addon', 'NVIDIA GPU', 'cache'];
+  assert.deepEqual(Object.keys(found), names);
+  for (const name of names.filter((name) => name !== 'NVIDIA GPU'))
+    assert.equal(found[name]?.status, 'ok', name);
+  assert.match(found.TensorFlow?.detail ?? '', /^2\.\d+\.\d+ for the CPU, python3's TensorFlow/);
+  assert.match(found.addon?.detail ?? '', /not built yet/);
+  assert.match(found.cache?.detail ?? '', /GB free/);
+  assert.equal(existsSync(cache), false);
+});
+
+test('on a machine with nothing each missing thing comes with advice', async (t) => {
+  const cache = scratch(t);
+  const found = byName(await examineTensorFlow({ PATH: scratch(t), CHIRPLINE_CACHE: cache }));
+  assert.equal(found['g++']?.status, 'missing');
+  assert.match(found['g++']?.advice ?? '', /apt-get install g\+\+/);
+  assert.equal(found['Python with pip']?.status, 'missing');
+  assert.match(found['Python with pip']?.advice ?? '', /python3-pip/);
+  assert.equal(found.TensorFlow?.status, 'warn');
+  assert.match(found.TensorFlow?.detail ?? '', /python3 was not found/);
+  assert.match(found.TensorFlow?.advice ?? '', /downloads tensorflow.*==.* MB/);
+  assert.deepEqual(readdirSync(cache), []);
+});
+
+test('what is built is reported, and its compiler is no longer needed', async (t) => {
+  const cache = scratch(t);
+  const folder = join(cache, await addonName());
+  mkdirSync(folder);
+  writeFileSync(join(folder, ADDON), '');
+  const found = byName(await examineTensorFlow({ PATH: scratch(t), CHIRPLINE_CACHE: cache }));
+  assert.equal(found.addon?.detail, join(folder, ADDON));
+  assert.equal(found['g++']?.status, 'ok');
+});
+
+test('a wrong setting is reported in its own words', async (t) => {
+  const env = plainEnvironment({ CHIRPLINE_TENSORFLOW: '/nowhere', CHIRPLINE_CACHE: scratch(t) });
+  const found = byName(await examineTensorFlow(env));
+  assert.equal(found.TensorFlow?.status, 'missing');
+  assert.match(found.TensorFlow?.detail ?? '', /CHIRPLINE_TENSORFLOW: \/nowhere holds no/);
+});
+
+test('a python3 without pip matters only when TensorFlow is to be downloaded', async (t) => {
+  const PATH = writeProgram(scratch(t), 'python3', 'if [ "$1" = -m ]; then exit 1; fi; echo');
+  const found = byName(await examineTensorFlow({ PATH, CHIRPLINE_CACHE: scratch(t) }));
+  assert.equal(found['Python with pip']?.status, 'missing');
+  assert.match(found['Python with pip']?.detail ?? '', /python3 has no pip/);
+});
+
+test('a Node.js that is too old is missing', () => {
+  assert.equal(examineNode('20.10.0').status, 'missing');
+  assert.equal(examineNode('20.11.0').status, 'ok');
+  assert.equal(examineNode('26.10.0').status, 'ok');
+});

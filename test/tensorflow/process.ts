@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { PYTHON } from '../support/python.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** This process' environment without what chooses a TensorFlow or a log level; GPUs are hidden, for tests go the same way everywhere. */
+export function plainEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { CHIRPLINE_TENSORFLOW: _, TF_CPP_MIN_LOG_LEVEL: __, ...rest } = process.env;
+  return { ...rest, CUDA_VISIBLE_DEVICES: '-1', ...extra };
+}
+
+/** A PATH on which python3 is the test environment's, which has TensorFlow. */
+export const PATH_WITH_TENSORFLOW = `${dirname(PYTHON)}:${process.env.PATH}`;
+
+/** Starts Node on TypeScript source; `#/` in imports stands for the folder src. */
+export function startNode(source: string, env: NodeJS.ProcessEnv) {
+  const code = source.replaceAll("'#/", `'${ROOT}src/`);
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+  return spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+export async function runNode(source: string, env: NodeJS.ProcessEnv) {
+  const child = startNode(source, env);
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await closed;
+  return { status: child.exitCode, stdout, stderr };
+}
+
+/** Writes a shell script as a program of a new folder `bin` and returns that folder, to be a PATH. */
+export function writeProgram(folder: string, name: string, script: string): string {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(bin, name), 0o755);
+  return bin;
+}
