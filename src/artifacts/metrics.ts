@@ -1,0 +1,74 @@
+/** metrics.json and history.json: how a run went, in numbers. One that isn't finite is written as null. */
+import type { Hyperparameters } from './config.ts';
+import { bestEpoch, type Evaluation, type History } from './results.ts';
+
+export interface Metrics {
+  /** ISO 8601, UTC. */
+  timestamp: string;
+  hyperparameters: Hyperparameters;
+  /** The kept weights on the validation records; null where a score isn't defined. */
+  val_metrics: {
+    accuracy: number;
+    auc: number | null;
+    precision: number | null;
+    recall: number | null;
+    specificity: number | null;
+  };
+  /** Of the last epoch, which need not be the best. */
+  final_train_loss: number;
+  final_val_loss: number;
+  best_epoch: number;
+  best_val_loss: number;
+  epochs_run: number;
+  n_validation: number;
+  /** Of all epochs together. */
+  seconds: number;
+}
+
+/**
+ * The content of metrics.json: the keys that other programs read, then ours.
+ *
+ * @throws RangeError when the history has no epoch.
+ */
+export function summarizeRun(
+  date: Date,
+  config: Hyperparameters,
+  history: History,
+  evaluation: Evaluation,
+): Metrics {
+  const best = bestEpoch(history);
+  const last = history.epochs.at(-1) ?? best;
+  const { n_samples, learning_rate, dropout_rate, epochs, batch_size } = config;
+  const { accuracy, auc, precision, recall, specificity } = evaluation;
+  return {
+    timestamp: date.toISOString(),
+    hyperparameters: { n_samples, learning_rate, dropout_rate, epochs, batch_size },
+    val_metrics: { accuracy, auc, precision, recall, specificity },
+    final_train_loss: last.loss,
+    final_val_loss: last.val_loss,
+    best_epoch: best.epoch,
+    best_val_loss: best.val_loss,
+    epochs_run: history.epochs.length,
+    n_validation: evaluation.labels.length,
+    seconds: totalSeconds(history),
+  };
+}
+
+/** The text of metrics.json. */
+export function serializeMetrics(metrics: Metrics): string {
+  return `${JSON.stringify(metrics, null, 2)}\n`;
+}
+
+/** The text of history.json: `{"epochs": [...]}`, one line an epoch. */
+export function serializeHistory({ epochs }: History): string {
+  const lines = epochs.map(
+    ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, best }) =>
+      `    ${JSON.stringify({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, best })}`,
+  );
+  return `{\n  "epochs": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
+/** Time of all epochs together [s]. */
+export function totalSeconds({ epochs }: History): number {
+  return epochs.reduce((sum, { seconds }) => sum + seconds, 0);
+}

@@ -1,0 +1,108 @@
+/** The tables of report.html. */
+
+import { shortNumber } from './chart.ts';
+import type { RunConfig } from './config.ts';
+import { formatScore } from './dashboard.ts';
+import { type Html, html } from './html.ts';
+import { formatCount } from './prediction-charts.ts';
+import type { RejectedSample, ReportData } from './report.ts';
+import { bestEpoch, type History } from './results.ts';
+
+/** More rejected samples than this are not listed; rejected.csv has them all. */
+const REJECTED_LIMIT = 50;
+
+type Fact = readonly [name: string, value: string];
+
+/** A card of names and values. */
+export function factCard(title: string, facts: readonly Fact[]): Html {
+  return html`<div class="card">
+<h3>${title}</h3>
+<dl class="facts">
+${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+</dl>
+</div>`;
+}
+
+/** What went in and what came out. */
+export function dataFacts({ data, config }: ReportData): Fact[] {
+  return [
+    ['dataset', data.dataset],
+    [
+      'raw samples',
+      `${formatCount(data.input)} = ${formatCount(data.written)} written + ${formatCount(data.rejected)} rejected`,
+    ],
+    ['training', `${formatCount(data.training)} records`],
+    ['validation', `${formatCount(data.validation)} records`],
+    ['stored as', data.dtype],
+    ['records', config.records],
+    ['recipe', config.recipe_hash],
+    ['PSD SHA-256', config.psd_sha256],
+  ];
+}
+
+/** How the model was trained. */
+export function settingFacts(config: RunConfig): Fact[] {
+  return [
+    ['preset', config.preset],
+    ['points a detector', formatCount(config.n_samples)],
+    ['epochs, at most', String(config.epochs)],
+    ['batch size', String(config.batch_size)],
+    ['learning rate', String(config.learning_rate)],
+    ['dropout', String(config.dropout_rate)],
+    ['validation split', String(config.validation_split)],
+    ['seed', String(config.seed)],
+  ];
+}
+
+/** The first rejected samples, or that there is none. `total` counts all. */
+export function rejectedTable(samples: readonly RejectedSample[], total: number): Html {
+  if (total === 0) return html`<p>None: every raw sample became a record.</p>`;
+  const shown = samples.slice(0, REJECTED_LIMIT);
+  const count =
+    shown.length === total
+      ? `${formatCount(total)} in all.`
+      : `The first ${shown.length} of ${formatCount(total)}; rejected.csv beside the records lists them all.`;
+  return html`<p>${count}</p>
+<div class="scroll" role="region" aria-label="Rejected samples" tabindex="0">
+<table class="rejected">
+<thead><tr><th scope="col">Sample</th><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
+<tbody>
+${shown.map(({ id, file, reason }) => html`<tr><td>${id}</td><td>${file}</td><td>${reason}</td></tr>`)}
+</tbody>
+</table>
+</div>`;
+}
+
+/** One row an epoch, the best one marked. */
+export function epochTable(history: History): Html {
+  const columns = [
+    'Epoch',
+    'Training loss',
+    'Validation loss',
+    'Accuracy',
+    'AUC',
+    'Learning rate',
+    'Seconds',
+  ];
+  const best = bestEpoch(history);
+  const rows = history.epochs.map((epoch) => {
+    const cells = [
+      formatScore(epoch.loss),
+      formatScore(epoch.val_loss),
+      formatScore(epoch.val_accuracy),
+      formatScore(epoch.val_auc),
+      shortNumber(epoch.learning_rate),
+      epoch.seconds.toFixed(1),
+    ];
+    const isBest = epoch === best;
+    return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' (best)' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  });
+  return html`<div class="scroll" role="region" aria-label="Epochs" tabindex="0">
+<table class="figures">
+<thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${rows}
+</tbody>
+</table>
+</div>`;
+}

@@ -1,0 +1,100 @@
+/** What a training run hands over to be written down and drawn. */
+
+/** One epoch of a fit. Losses are mean binary cross-entropies (nats a sample), rates and scores are in [0, 1]. */
+export interface Epoch {
+  epoch: number;
+  loss: number;
+  val_loss: number;
+  val_accuracy: number;
+  /** null where the validation records hold one class only: the area isn't defined then. */
+  val_auc: number | null;
+  learning_rate: number;
+  seconds: number;
+  /** Whether val_loss was the lowest so far. */
+  best: boolean;
+}
+
+export interface History {
+  epochs: readonly Epoch[];
+}
+
+/** The restored best model on the validation records. A score whose denominator is 0 is null. */
+export interface Evaluation {
+  /** 0 (noise) or 1 (signal), one a record. */
+  labels: Uint8Array;
+  /** Probability of a signal in [0, 1], in the order of labels. */
+  probabilities: Float32Array;
+  loss: number;
+  accuracy: number;
+  auc: number | null;
+  precision: number | null;
+  recall: number | null;
+  specificity: number | null;
+}
+
+/** A point of the receiver operating characteristic. */
+export interface RocPoint {
+  fpr: number;
+  tpr: number;
+}
+
+/** A point of the precision-recall curve. */
+export interface PrPoint {
+  recall: number;
+  precision: number;
+}
+
+/** Everything that the plots of a run need. The curves may be empty where one class is missing. */
+export interface Results {
+  history: History;
+  evaluation: Evaluation;
+  roc: readonly RocPoint[];
+  pr: readonly PrPoint[];
+}
+
+/** Probability from which a record counts as a signal. */
+export const THRESHOLD = 0.5;
+
+/**
+ * The epoch whose weights are kept: the last one that improved val_loss, or the last of all where none did
+ * (every loss was NaN).
+ *
+ * @throws RangeError when there is no epoch.
+ */
+export function bestEpoch({ epochs }: History): Epoch {
+  const best = epochs.findLast((epoch) => epoch.best) ?? epochs.at(-1);
+  if (best === undefined) throw new RangeError('a history needs at least one epoch');
+  return best;
+}
+
+export interface ConfusionCounts {
+  trueNegative: number;
+  falsePositive: number;
+  falseNegative: number;
+  truePositive: number;
+}
+
+/**
+ * Counts of right and wrong answers at THRESHOLD.
+ *
+ * @throws RangeError when lengths differ, a label isn't 0 or 1, or a probability isn't in [0, 1].
+ */
+export function confusionCounts({ labels, probabilities }: Evaluation): ConfusionCounts {
+  if (labels.length !== probabilities.length) {
+    throw new RangeError(`${labels.length} labels for ${probabilities.length} probabilities`);
+  }
+  const counts = { trueNegative: 0, falsePositive: 0, falseNegative: 0, truePositive: 0 };
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i]!;
+    const probability = probabilities[i]!;
+    if (label > 1) throw new RangeError(`label ${label} of record ${i} is neither 0 nor 1`);
+    // Written so that NaN fails too.
+    if (!(probability >= 0 && probability <= 1)) {
+      throw new RangeError(`probability ${probability} of record ${i} is not in [0, 1]`);
+    }
+    const positive = probability >= THRESHOLD;
+    if (label === 1) counts[positive ? 'truePositive' : 'falseNegative']++;
+    else counts[positive ? 'falsePositive' : 'trueNegative']++;
+  }
+  return counts;
+}
