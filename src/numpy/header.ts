@@ -5,6 +5,8 @@
  */
 import { InputError } from '../errors.ts';
 import { itemSize } from './dtype.ts';
+import { parseHeaderDict } from './header-dict.ts';
+import { quote } from './quote.ts';
 
 export interface NpyHeader {
   /** As written in the file: '<f8', '>f4', '|b1', '<U10' ... */
@@ -21,8 +23,6 @@ export interface NpyHeader {
 export const NPY_HEADER_LIMIT = 65536;
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
-/** NumPy 1 allows 32 axes; nothing that is read here has more than 4. */
-const AXIS_LIMIT = 32;
 
 /**
  * Reads the header at the start of `bytes`, which must hold the file's first NPY_HEADER_LIMIT bytes or all of it.
@@ -61,7 +61,7 @@ export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString(
     major === 3 ? 'utf8' : 'latin1',
   );
-  const header = { ...parseDict(text, object, start), dataOffset };
+  const header = { ...parseHeaderDict(text, object, start), dataOffset };
   checkSize(header, object);
   return header;
 }
@@ -93,89 +93,6 @@ function checkSize({ dtype, shape }: NpyHeader, object: string): void {
   }
 }
 
-type Token = { at: number; text: string };
-
-/** One token of the literal. The leading blanks are the only part that may repeat without a bound. */
-const TOKEN = /\s*('[^'\\\n]*'|"[^"\\\n]*"|True|False|\d+L?|[{}()[\]:,])/y;
-
-/** The three keys in any order, as numpy.lib.format requires them; nothing else of Python is understood. */
-function parseDict(text: string, object: string, start: number): Omit<NpyHeader, 'dataOffset'> {
-  let at = 0;
-  const fail = (found: string, needed: string, offset = at) =>
-    new InputError({ object, offset: start + offset, found, needed });
-  const next = (): Token => {
-    TOKEN.lastIndex = at;
-    const match = TOKEN.exec(text);
-    if (match === null) {
-      const rest = text.slice(at).trimStart();
-      throw fail(rest === '' ? 'the end of the header' : quote(rest), 'a Python dict literal');
-    }
-    at = TOKEN.lastIndex;
-    return { at: at - match[1]!.length, text: match[1]! };
-  };
-  const expect = (pattern: RegExp, needed: string): string => {
-    const token = next();
-    if (!pattern.test(token.text)) throw fail(quote(token.text), needed, token.at);
-    return token.text;
-  };
-  const parseShape = (): number[] => {
-    expect(/^\($/, 'a tuple of axis lengths');
-    const shape: number[] = [];
-    for (let comma = true; ; ) {
-      const token = next();
-      if (token.text === ')') {
-        // Python reads (3) as the number 3.
-        if (shape.length === 1 && !comma)
-          throw fail('a number in parentheses', 'a tuple of axis lengths', token.at);
-        return shape;
-      }
-      if (token.text === ',' && !comma) {
-        comma = true;
-        continue;
-      }
-      const length = /^\d{1,16}L?$/.test(token.text) ? Number.parseInt(token.text, 10) : Number.NaN;
-      if (!comma || !Number.isSafeInteger(length) || shape.length === AXIS_LIMIT) {
-        throw fail(quote(token.text), `at most ${AXIS_LIMIT} axis lengths`, token.at);
-      }
-      shape.push(length);
-      comma = false;
-    }
-  };
-
-  const found: Partial<Omit<NpyHeader, 'dataOffset'>> = {};
-  expect(/^\{$/, 'a Python dict literal');
-  for (let token = next(); token.text !== '}'; token = next()) {
-    const key = token.text.slice(1, -1);
-    const name = key === 'descr' ? 'dtype' : key === 'fortran_order' ? 'fortranOrder' : key;
-    if (!/^['"]/.test(token.text) || !['dtype', 'fortranOrder', 'shape'].includes(name) || name in found) {
-      throw fail(quote(token.text), "the keys 'descr', 'fortran_order' and 'shape', each once", token.at);
-    }
-    expect(/^:$/, "':'");
-    if (name === 'dtype') found.dtype = expect(/^['"]/, 'a plain dtype (no fields)').slice(1, -1);
-    else if (name === 'fortranOrder')
-      found.fortranOrder = expect(/^(True|False)$/, 'True or False') === 'True';
-    else found.shape = parseShape();
-    const separator = next();
-    if (separator.text === '}') break;
-    if (separator.text !== ',') throw fail(quote(separator.text), "',' or '}'", separator.at);
-  }
-  if (text.slice(at).trim() !== '') throw fail(quote(text.slice(at).trim()), 'the end of the header');
-  const { dtype, fortranOrder, shape } = found;
-  if (dtype === undefined || fortranOrder === undefined || shape === undefined) {
-    throw fail(
-      `only the keys ${Object.keys(found).join(', ') || '(none)'}`,
-      "'descr', 'fortran_order' and 'shape'",
-      0,
-    );
-  }
-  return { dtype, fortranOrder, shape };
-}
-
 function truncated(object: string, length: number, needed: string): InputError {
   return new InputError({ object, offset: length, found: 'the end of the file', needed });
-}
-
-/** What a hostile header says goes into messages and files only short and escaped. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }

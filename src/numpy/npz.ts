@@ -52,8 +52,8 @@ export async function writeNpz(
   { compress = false }: { compress?: boolean } = {},
 ): Promise<Uint8Array> {
   const zip = new ZipFile();
-  // In local time, since that is how yazl writes it: 1980-01-01, the zip format's first day.
-  const options = { compress, mtime: new Date(1980, 0, 1), mode: 0o100644, forceDosTimestamp: true };
+  // A local time, since yazl writes local times: the same bytes in every time zone.
+  const options = { compress, mtime: new Date(2000, 0, 1), mode: 0o100644, forceDosTimestamp: true };
   for (const [name, array] of arrays instanceof Map ? arrays : Object.entries(arrays)) {
     const file = encodeNpy(array);
     zip.addBuffer(Buffer.from(file.buffer, file.byteOffset, file.byteLength), `${name}.npy`, options);

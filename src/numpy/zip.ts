@@ -8,6 +8,7 @@ import { inflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { InputError } from '../errors.ts';
+import { quote } from './quote.ts';
 
 /** What a member's bytes are, apart from where they are. */
 export interface ZipPacking {
@@ -55,7 +56,7 @@ export async function listZip(source: ByteSource, object: string, limit: number)
     const zip = await fromRandomAccessReaderPromise(reader, source.size, { autoClose: false });
     if (zip.entryCount > limit) throw new Error(`${zip.entryCount} members, more than ${limit}`);
     for await (const entry of zip.eachEntry()) {
-      if (names.has(entry.fileName)) throw new Error(`two members named ${JSON.stringify(entry.fileName)}`);
+      if (names.has(entry.fileName)) throw new Error(`two members named ${quote(entry.fileName)}`);
       names.add(entry.fileName);
       if (!entry.fileName.endsWith('/')) members.push(toMember(entry));
     }
@@ -79,12 +80,12 @@ function toMember(entry: Entry): ZipMember {
     compressionMethod,
     crc32: crc,
   } = entry;
-  if (entry.isEncrypted()) throw new Error(`the encrypted member ${JSON.stringify(name)}`);
+  if (entry.isEncrypted()) throw new Error(`the encrypted member ${quote(name)}`);
   if (compressionMethod !== 0 && compressionMethod !== 8) {
-    throw new Error(`compression method ${compressionMethod} in ${JSON.stringify(name)}`);
+    throw new Error(`compression method ${compressionMethod} in ${quote(name)}`);
   }
   if (size > packed * DEFLATE_LIMIT + 64) {
-    throw new Error(`${size} bytes packed in ${packed} in ${JSON.stringify(name)}`);
+    throw new Error(`${size} bytes packed in ${packed} in ${quote(name)}`);
   }
   return {
     name,
@@ -104,7 +105,7 @@ function measureMembers(members: ZipMember[], size: number): void {
     const end = sorted[index + 1]?.offset ?? size;
     const least = LOCAL_HEADER_SIZE + member.name.length + member.packed;
     if (!Number.isSafeInteger(member.offset + least) || member.offset + least > end) {
-      throw new Error(`${JSON.stringify(member.name)} reaching into what follows it`);
+      throw new Error(`${quote(member.name)} reaching into what follows it`);
     }
     member.length = Math.min(end - member.offset, LOCAL_HEADER_SIZE + LOCAL_FIELDS_LIMIT + member.packed);
   }

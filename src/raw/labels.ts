@@ -1,6 +1,7 @@
 /** training_labels.csv: which samples hold a signal. */
 import { CsvError, parse } from 'csv-parse/sync';
 import { InputError } from '../errors.ts';
+import { quote } from '../numpy/quote.ts';
 import { isSampleId, type RawFault, SAMPLE_ID_RULE } from './sample-ref.ts';
 import { decodeText } from './text.ts';
 
@@ -38,10 +39,10 @@ export function parseLabels(bytes: Uint8Array, object: string): { labels: Label[
     const id = row[idColumn]!;
     const target = row[targetColumn]!;
     if (!isSampleId(id))
-      wrong.push({ index, id: '', reason: `found the id ${brief(id)}, needed ${SAMPLE_ID_RULE}` });
+      wrong.push({ index, id: '', reason: `found the id ${quote(id)}, needed ${SAMPLE_ID_RULE}` });
     else if (counts.get(id) !== 1) wrong.push({ index, id, reason: `${counts.get(id)} labels have this id` });
     else if (target === '0' || target === '1') labels.push({ id, target: target === '1' ? 1 : 0 });
-    else wrong.push({ index, id, reason: `found the target ${brief(target)}, needed 0 or 1` });
+    else wrong.push({ index, id, reason: `found the target ${quote(target)}, needed 0 or 1` });
   }
   const lines = wrong.length === 0 ? [] : findLines(text);
   const faults = wrong.map(({ index, id, reason }) => ({
@@ -75,8 +76,4 @@ function parseCsv(text: string, object: string): string[][] {
 function findLines(text: string): number[] {
   const records = parse(text, { ...OPTIONS, info: true }) as unknown as { info: { lines: number } }[];
   return records.map(({ info }) => info.lines);
-}
-
-function brief(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }

@@ -1,5 +1,6 @@
 /** Ids of the rows of stacked arrays, which have no file names to take them from. */
 import { InputError } from '../errors.ts';
+import { quote } from '../numpy/quote.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { isSampleId, SAMPLE_ID_RULE } from './sample-ref.ts';
 import { decodeText } from './text.ts';
@@ -44,7 +45,7 @@ function parseIds(bytes: Uint8Array, object: string, count: number, limit: numbe
   const ids = decodeText(bytes, object, limit).trimEnd().split(/\r?\n/);
   for (const [index, id] of ids.entries()) {
     if (isSampleId(id)) continue;
-    const found = `${JSON.stringify(id.slice(0, 40))} on line ${index + 1}`;
+    const found = `${quote(id)} on line ${index + 1}`;
     throw new InputError({ object, found, needed: `an id of ${SAMPLE_ID_RULE}` });
   }
   if (ids.length !== count)
