@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
+
+/**
+ * Every number of the signal path. Records made with one recipe are not mixed with records made with another: the
+ * hash goes into metadata.json, and whoever adds to records compares it first.
+ *
+ * Frequencies in Hz, lengths in samples; a taper is the alpha of a Tukey window over the whole sample.
+ */
+export const RECIPE = {
+  /** Raised whenever the arithmetic changes in a way that these numbers don't show. */
+  version: 1,
+  detectors: DETECTORS,
+  sampleRate: SAMPLE_RATE,
+  sampleLength: SAMPLE_LENGTH,
+  /** Butterworth, forward and backward; odd extension by `padding` at both ends, steady-state start. */
+  bandpass: { order: 4, low: 20, high: 500, padding: 27 },
+  /** Mean of |rfft(x * taper)|^2 / (rate * length), then a moving average over `smoothing` bins, then the floor. */
+  psd: { taper: 0.5, smoothing: 5, floor: 1e-50 },
+  /** irfft(rfft(x * taper) / sqrt(psd + epsilon)). */
+  whitening: { taper: 0.5, epsilon: 1e-50 },
+  /** (x * taper - mean) / max(population standard deviation, minimumDeviation), as float32. */
+  normalization: { taper: 0.2, minimumDeviation: 1e-10 },
+} as const;
+
+export type Recipe = typeof RECIPE;
+
+/** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
+export function recipeHash(recipe: unknown = RECIPE): string {
+  return createHash('sha256').update(canonicalJson(recipe)).digest('hex');
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    entry !== null && typeof entry === 'object' && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
