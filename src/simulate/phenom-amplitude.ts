@@ -11,7 +11,10 @@ export interface PhenomAmplitude {
   shape(frequency: number): number;
 }
 
-/** IMRPhenomD's amplitude: post-Newtonian inspiral, a quartic that joins, a Lorentzian ringdown (paper, sec. IV). */
+/**
+ * IMRPhenomD's amplitude: post-Newtonian inspiral, a quartic that joins, a damped Lorentzian for the ringdown
+ * (S. Khan et al. 2016, eqs. 30, 21 and 19).
+ */
 export function createPhenomAmplitude(binary: Binary, fits: PhenomCoefficients): PhenomAmplitude {
   const { ringdown } = binary;
   const { gamma1, gamma2 } = fits;
@@ -45,7 +48,7 @@ export function createPhenomAmplitude(binary: Binary, fits: PhenomCoefficients):
   };
 }
 
-/** Coefficients of v^0 ... v^9, v = (pi f)^(1/3): paper, eqs. B14 to B20, and the fitted rho for the last three. */
+/** Coefficients of v^0 ... v^9, v = (pi f)^(1/3): Khan et al., eqs. B14 to B20, and the fitted rho for the last three. */
 function inspiralCoefficients({ eta, delta, spins }: Binary, fits: PhenomCoefficients): number[] {
   const [chi1, chi2] = spins;
   const squares = chi1 ** 2 + chi2 ** 2;

@@ -131,9 +131,9 @@ export function polynomial(coefficients: readonly number[], x: number): number {
 }
 
 /**
- * The coefficients for one binary.
+ * The coefficients for one binary (eq. 31 of the paper).
  * @param eta symmetric mass ratio m1 m2 / (m1 + m2)^2
- * @param chi post-Newtonian effective spin (eq. 5 of the paper)
+ * @param chi reduced spin: P. Ajith, Phys. Rev. D 84, 084037 (2011), arXiv:1107.1267, eq. 5.9
  */
 export function phenomCoefficients(eta: number, chi: number): PhenomCoefficients {
   const value = (fit: Fit): number =>

@@ -13,8 +13,8 @@ export interface Phase {
 }
 
 /**
- * IMRPhenomD's phase (paper, sec. V): TaylorF2 with four fitted orders, then two fitted regions, each joined with
- * equal value and slope. The waveform is A exp(-i phase).
+ * IMRPhenomD's phase (S. Khan et al. 2016): TaylorF2 with four fitted orders, then two fitted regions, each joined
+ * with equal value and slope. The waveform is A exp(-i phase).
  */
 export function createPhenomPhase(binary: Binary, fits: PhenomCoefficients): Phase {
   const inspiral = inspiralPhase(binary, fits);
@@ -53,7 +53,10 @@ function inspiralPhase(binary: Binary, fits: PhenomCoefficients): Phase {
   };
 }
 
-/** TaylorF2 to 3.5 PN with aligned spins (paper, eqs. B6 to B13), and the fitted sigma (eq. 28). */
+/**
+ * TaylorF2 to 3.5 PN with aligned spins (eqs. B6 to B13), and the fitted sigma (eq. 28). Products of spins at 3 PN,
+ * found later, stay out: the model was fitted without them.
+ */
 function inspiralCoefficients({ eta, fractions, spins }: Binary, fits: PhenomCoefficients) {
   const pi = Math.PI;
   /** Sum over the two bodies of m chi term(m), m being the share of the mass. */
@@ -94,7 +97,7 @@ function inspiralCoefficients({ eta, fractions, spins }: Binary, fits: PhenomCoe
   return { series: [...known, ...fitted], log5: log5 * scale, log6: log6 * scale };
 }
 
-/** Paper, eq. 16. */
+/** Eq. 16. */
 function intermediatePhase({ eta }: Binary, { beta1, beta2, beta3 }: PhenomCoefficients): Phase {
   return {
     value: (f) => (beta1 * f + beta2 * Math.log(f) - beta3 / (3 * f ** 3)) / eta,
@@ -102,7 +105,7 @@ function intermediatePhase({ eta }: Binary, { beta1, beta2, beta3 }: PhenomCoeff
   };
 }
 
-/** Paper, eq. 14. */
+/** Eq. 14. */
 function ringdownPhase({ eta, ringdown, damping }: Binary, fits: PhenomCoefficients): Phase {
   const { alpha1, alpha2, alpha3, alpha4, alpha5 } = fits;
   const bend = (f: number): number => (f - alpha5 * ringdown) / damping;

@@ -4,8 +4,8 @@ import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.t
 import { createWaveform } from './waveform.ts';
 
 /**
- * The wave fades in over this time [s] and is whole when the sample starts. The segment's 4 s are a circle, on which the 2 s before the sample follow its end: at most 0.2 % of the
- * wave's largest value reaches around to there.
+ * The wave fades in over this time [s] and is whole when the sample starts. The segment's 4 s are a circle, on which
+ * the 2 s before the sample follow its end; about 0.1 % of the wave's largest value reaches around to there.
  */
 const FADE_TIME = 1.2;
 /** The wave fades out between these frequencies [Hz], short of Nyquist's. */

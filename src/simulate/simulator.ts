@@ -4,7 +4,7 @@ import { createNoiseSource } from './noise.ts';
 import { createRandomStream, type RandomStream } from './random.ts';
 import { checkSimulationSettings, type SimulationSettings } from './settings.ts';
 import { createSignalSource } from './signal.ts';
-import { combineSnr, createSnrMeter } from './snr.ts';
+import { createSnrMeter } from './snr.ts';
 import { drawSource, type Source } from './source.ts';
 
 /** The signal that was put into a sample. */
@@ -14,6 +14,7 @@ export interface Injection {
   distance: number;
   /** Optimal SNR in H1, L1, V1 (see SnrMeter). */
   snr: [number, number, number];
+  /** SNR of the three together: the root of the sum of squares. */
   networkSnr: number;
 }
 
@@ -59,7 +60,7 @@ export function createSimulator(
     const networkSnr = drawSnr(stream, settings);
     signals.fill(source, signal);
     const reference = meter.measure(signal);
-    const distance = combineSnr(reference) / networkSnr;
+    const distance = Math.hypot(...reference) / networkSnr;
     for (let i = 0; i < SAMPLE_SIZE; i++) out[i]! += signal[i]! / distance;
     const [h1, l1, v1] = reference;
     return { source, distance, snr: [h1 / distance, l1 / distance, v1 / distance], networkSnr };

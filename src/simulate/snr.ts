@@ -1,5 +1,4 @@
 import FFT from 'fft.js';
-
 import { tukey } from '../signal/windows.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
 import { designPsd } from './design-curves.ts';
@@ -15,11 +14,6 @@ export interface SnrMeter {
    * design curves (B. Allen et al., Phys. Rev. D 85, 122006 (2012), eq. 2.5).
    */
   measure(signal: Float64Array): [number, number, number];
-}
-
-/** SNR of a network of detectors with independent noise. */
-export function combineSnr(snr: readonly number[]): number {
-  return Math.hypot(...snr);
 }
 
 export function createSnrMeter(): SnrMeter {

@@ -1,5 +1,4 @@
 import FFT from 'fft.js';
-
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
 
 /** Length of the segment that spectra are made for, twice a sample's: what is periodic in it isn't in the sample. */
