@@ -43,7 +43,7 @@ const SIGNAL_STREAM = 1;
 /**
  * Makes G2Net-like samples: Gaussian noise of the design curves and, in a share of them, one binary black hole
  * merger whose network SNR is drawn from the settings' distribution. The sequence of operations is fixed, so the
- * bytes are equal wherever Math's functions round alike, as they do in one version of Node.
+ * bytes are equal wherever Math's functions round alike: Node 24 and 26 agree, Node 20 differs in the last digits.
  * Throws SettingError for settings out of their range.
  */
 export function createSimulator(
