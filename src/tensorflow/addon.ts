@@ -42,13 +42,14 @@ export async function addonName(): Promise<string> {
   const hash = createHash('sha256');
   hash.update([process.arch, ...COMPILE, ...LINK, SILENCE].join('\n'));
   const folder = join(tfjsFolder(), 'binding');
-  for (const name of (await readdir(folder)).sort())
+  for (const name of (await readdir(folder)).sort()) {
     hash.update(name).update(await readFile(join(folder, name)));
+  }
   return `addon-${hash.digest('hex').slice(0, 16)}`;
 }
 
 /**
- * Builds the addon with g++ (13 s) unless the cache has it, and returns its path. The headers come from the library's
+ * Builds the addon with g++ (about 10 s) unless the cache has it, and returns its path. The headers come from the library's
  * include folder: TensorFlow's C interface is the same in all versions supported.
  *
  * Throws MachineError when g++ is missing or fails.

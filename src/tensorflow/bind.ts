@@ -39,8 +39,7 @@ export function bindTensorFlow(path: string): TF {
 /** TensorFlow's own version, and the device it computes on. */
 export function describeTensorFlow(tf: TF): { version: string; device: 'cpu' | 'gpu' } {
   const backend = tf.backend();
-  if (!isNodeBackend(backend))
-    throw new Error(`tfjs runs on its backend ${tf.getBackend()}, not on TensorFlow`);
+  if (!isNodeBackend(backend)) throw new Error(`tfjs runs on ${tf.getBackend()}, not on TensorFlow`);
   return { version: backend.binding.TF_Version, device: backend.isUsingGpuDevice ? 'gpu' : 'cpu' };
 }
 

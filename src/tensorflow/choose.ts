@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineError } from '../errors.ts';
 import { findChosenLibrary, findPythonLibrary, type Library, readLibrary, SETTING } from './library.ts';
-import { findNvidiaDriver, isUsable } from './nvidia.ts';
+import { seesGpu } from './nvidia.ts';
 import { type Pin, pinFor } from './pins.ts';
 import { wheelName } from './wheel.ts';
 
@@ -28,7 +28,7 @@ export async function chooseLibrary(device: Device, cache: string, env: NodeJS.P
     }
     return { library: chosen };
   }
-  const cuda = device === 'gpu' || (device === 'auto' && !hidesGpus(env) && isUsable(findNvidiaDriver(env)));
+  const cuda = device === 'gpu' || (device === 'auto' && seesGpu(env));
   const found = await findPythonLibrary(env);
   if ('library' in found && (found.library.cuda || !cuda)) return { library: found.library };
   const reason = 'library' in found ? `${found.library.folder} is built without CUDA` : found.reason;
@@ -36,11 +36,6 @@ export async function chooseLibrary(device: Device, cache: string, env: NodeJS.P
   const folder = join(cache, wheelName(pin));
   if (!existsSync(folder)) return { pin, passedOver: reason };
   return { library: await readDownloaded(join(folder, 'tensorflow')) };
-}
-
-/** Whether the user keeps all GPUs from CUDA programs, as CUDA's documentation says it is done. */
-function hidesGpus(env: NodeJS.ProcessEnv): boolean {
-  return env.CUDA_VISIBLE_DEVICES === '' || env.CUDA_VISIBLE_DEVICES === '-1';
 }
 
 /** Reads what installWheel made. */

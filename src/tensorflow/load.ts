@@ -4,6 +4,7 @@ import { bindTensorFlow, describeTensorFlow, type TF } from './bind.ts';
 import { cacheFolder } from './cache.ts';
 import { chooseLibrary, type Device, readDownloaded } from './choose.ts';
 import type { Library } from './library.ts';
+import { seesGpu } from './nvidia.ts';
 import { joinRuntime } from './runtime.ts';
 import { installWheel } from './wheel.ts';
 
@@ -51,10 +52,14 @@ async function load(device: Device, options: LoadOptions): Promise<TF> {
   if (!options.verbose) process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   if (device === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
   const tf = bindTensorFlow(addon);
-  if (device === 'gpu' && describeTensorFlow(tf).device !== 'gpu') {
+  if (device === 'cpu' || describeTensorFlow(tf).device === 'gpu') return tf;
+  if (device === 'gpu') {
     throw new MachineError(
       'device gpu was asked for, but TensorFlow finds no GPU that it can use. Look at `nvidia-smi`, in a container at how it was started (docker run --gpus all); or use device cpu.',
     );
+  }
+  if (seesGpu(process.env)) {
+    options.log?.('TensorFlow computes on the CPU although an NVIDIA driver is here; its own log says why');
   }
   return tf;
 }

@@ -32,7 +32,13 @@ export function findNvidiaDriver(env: NodeJS.ProcessEnv, root = '/'): NvidiaDriv
   };
 }
 
-/** Whether programs can use a GPU through the driver, as far as can be seen. */
+/** Whether a GPU can be used, as far as can be seen; CUDA_VISIBLE_DEVICES hides them all when it is empty or -1. */
+export function seesGpu(env: NodeJS.ProcessEnv, root = '/'): boolean {
+  const hidden = env.CUDA_VISIBLE_DEVICES === '' || env.CUDA_VISIBLE_DEVICES === '-1';
+  return !hidden && isUsable(findNvidiaDriver(env, root));
+}
+
+/** Whether the driver is whole: the library that programs load, and a device. */
 export function isUsable(driver: NvidiaDriver): boolean {
   return driver.library !== undefined && driver.device !== undefined;
 }

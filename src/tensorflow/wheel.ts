@@ -7,7 +7,7 @@ import { megabytes, type Pin } from './pins.ts';
 import { downloadWheels } from './pip.ts';
 import { checkHash, unpack } from './unpack.ts';
 
-/** What of the wheel's 600 MB of Python, headers and tools is kept: the libraries, the C headers, what it is. */
+/** What of the wheel is kept: the libraries, the C headers (all that the addon's sources include), what it is. */
 const KEPT = [
   ...LIBRARIES.map((name) => `tensorflow/${name}`),
   'tensorflow/python/platform/build_info.py',
@@ -36,7 +36,7 @@ export async function installWheel(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
   const folder = await publish(cache, wheelName(pin), async (draft) => {
-    await checkSpace(draft, pin);
+    await checkSpace(cache, pin);
     const downloads = join(draft, 'downloads');
     log(
       `downloading ${pin.requirement} for ${pin.cuda ? 'NVIDIA GPUs' : 'the CPU'}, ${megabytes(pin.download)}, into ${cache} (once)`,
@@ -87,12 +87,12 @@ function isMetadata(name: string): boolean {
   return /^[^/]+\.dist-info\/METADATA$/.test(name);
 }
 
-async function checkSpace(folder: string, pin: Pin): Promise<void> {
+async function checkSpace(cache: string, pin: Pin): Promise<void> {
   const needed = pin.download + pin.unpacked;
-  const free = await freeSpace(folder);
+  const free = await freeSpace(cache);
   if (free < needed) {
     throw new MachineError(
-      `${folder}: ${megabytes(free)} are free, TensorFlow needs ${megabytes(needed)} while it is unpacked and ${megabytes(pin.unpacked)} from then on. Free some space or set CHIRPLINE_CACHE to a folder on another disk.`,
+      `${cache}: ${megabytes(free)} are free, TensorFlow needs ${megabytes(needed)} while it is unpacked and ${megabytes(pin.unpacked)} from then on. Free some space or set CHIRPLINE_CACHE to a folder on another disk.`,
     );
   }
 }

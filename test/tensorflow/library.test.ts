@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { MachineError } from '../../src/errors.ts';
 import { chooseLibrary } from '../../src/tensorflow/choose.ts';
 import { findPythonLibrary, readLibrary } from '../../src/tensorflow/library.ts';
-import { findNvidiaDriver, isUsable } from '../../src/tensorflow/nvidia.ts';
+import { findNvidiaDriver, isUsable, seesGpu } from '../../src/tensorflow/nvidia.ts';
 import { pinFor } from '../../src/tensorflow/pins.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.ts';
@@ -92,11 +92,6 @@ test("for device gpu a python3's TensorFlow without CUDA is passed over for the 
   assert.match(choice.passedOver, /built without CUDA/);
 });
 
-test('a GPU is not looked for when it is hidden from CUDA programs', async (t) => {
-  const choice = await chooseLibrary('auto', scratch(t), { PATH: scratch(t), CUDA_VISIBLE_DEVICES: '-1' });
-  assert.equal('pin' in choice && choice.pin.cuda, false);
-});
-
 test('wheels are pinned for Linux on two processors, and elsewhere the message says what works', () => {
   assert.match(pinFor('linux', 'x64', false).requirement, /^tensorflow-cpu==/);
   assert.match(pinFor('linux', 'arm64', false).requirement, /^tensorflow==/);
@@ -107,7 +102,7 @@ test('wheels are pinned for Linux on two processors, and elsewhere the message s
   assert.throws(() => pinFor('linux', 'arm64', true), /no wheel with CUDA for arm64/);
 });
 
-test('an NVIDIA driver counts when both its library and its device are there', (t) => {
+test('a GPU is seen when the NVIDIA library and device are there and it is not hidden', (t) => {
   const root = scratch(t);
   assert.equal(isUsable(findNvidiaDriver({}, root)), false);
   mkdirSync(join(root, 'opt'));
@@ -117,6 +112,8 @@ test('an NVIDIA driver counts when both its library and its device are there', (
   mkdirSync(join(root, 'dev'));
   writeFileSync(join(root, 'dev', 'nvidiactl'), '');
   assert.equal(isUsable(findNvidiaDriver(env, root)), true);
+  assert.equal(seesGpu(env, root), true);
+  assert.equal(seesGpu({ ...env, CUDA_VISIBLE_DEVICES: '-1' }, root), false);
   mkdirSync(join(root, 'proc', 'driver', 'nvidia'), { recursive: true });
   const description =
     'NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\n';
