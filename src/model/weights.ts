@@ -1,0 +1,127 @@
+import { InputError } from '../errors.ts';
+import { createRandomStream } from '../simulate/random.ts';
+
+export interface WeightArray {
+  shape: readonly number[];
+  /** C order. */
+  data: Float32Array;
+}
+
+/** All numbers of a model by the names that `weights.npz` uses, in WEIGHT_SHAPES' order. */
+export type Weights = Map<string, WeightArray>;
+
+/** Filters and kernel length of each convolution block. */
+export const BLOCKS = [
+  { filters: 32, kernel: 64 },
+  { filters: 64, kernel: 32 },
+  { filters: 128, kernel: 16 },
+  { filters: 256, kernel: 8 },
+] as const;
+
+/** Width of each hidden dense layer. */
+export const DENSE = [
+  { name: 'fc1', inputs: 3 * 256, units: 256 },
+  { name: 'fc2', inputs: 256, units: 64 },
+] as const;
+
+/** Every array of the model and its shape. Convolution kernels are [kernel, in, out], dense ones [in, out]. */
+export const WEIGHT_SHAPES: ReadonlyMap<string, readonly number[]> = new Map(listShapes());
+
+function* listShapes(): Generator<[string, number[]]> {
+  let channels = 1;
+  for (const [i, { filters, kernel }] of BLOCKS.entries()) {
+    yield [`conv${i}_W`, [kernel, channels, filters]];
+    yield [`conv${i}_b`, [filters]];
+    yield* listNormShapes(`bn${i}`, filters);
+    channels = filters;
+  }
+  yield ['gem_p', [1]];
+  for (const { name, inputs, units } of DENSE) {
+    yield [`${name}_W`, [inputs, units]];
+    yield [`${name}_b`, [units]];
+    yield* listNormShapes(`${name}_bn`, units);
+  }
+  yield ['out_W', [DENSE[1].units, 1]];
+  yield ['out_b', [1]];
+}
+
+function* listNormShapes(name: string, channels: number): Generator<[string, number[]]> {
+  for (const part of ['gamma', 'beta', 'mean', 'var']) yield [`${name}_${part}`, [channels]];
+}
+
+/** False for the batch norms' moving statistics, which training keeps by averaging. */
+export function isTrainable(name: string): boolean {
+  return !name.endsWith('_mean') && !name.endsWith('_var');
+}
+
+/**
+ * The weights that training starts from: kernels drawn from a normal distribution of standard deviation
+ * sqrt(2 / fan_in) (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0,
+ * moving variance 1, GeM's p 3. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ */
+export function initialWeights(seed: number): Weights {
+  const weights: Weights = new Map();
+  for (const [name, shape] of WEIGHT_SHAPES) {
+    const data = new Float32Array(sizeOf(shape));
+    if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
+    else if (name === 'gem_p') data.fill(3);
+    else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
+    weights.set(name, { shape, data });
+  }
+  return weights;
+}
+
+function fillNormal(out: Float32Array, deviation: number, seed: number, index: number): void {
+  const random = createRandomStream(seed, index, WEIGHTS_PURPOSE);
+  for (let i = 0; i < out.length; i++) out[i] = deviation * random.normal();
+}
+
+/** Tells the weights' random numbers from those that other parts draw from the same seed. */
+const WEIGHTS_PURPOSE = 0x77656967;
+
+/**
+ * Checks arrays that were read from `object` (`weights.npz`) and returns them in WEIGHT_SHAPES' order.
+ *
+ * Throws InputError when one is missing, unknown, of another shape or type, not finite, or a variance below 0.
+ */
+export function checkWeights(
+  arrays: ReadonlyMap<string, { shape: readonly number[]; data: unknown }>,
+  object: string,
+): Weights {
+  const unknown = [...arrays.keys()].find((name) => !WEIGHT_SHAPES.has(name));
+  if (unknown !== undefined)
+    throw new InputError({ object, found: `an array ${unknown}`, needed: "only DIYModel's arrays" });
+  const weights: Weights = new Map();
+  for (const [name, shape] of WEIGHT_SHAPES) {
+    const array = arrays.get(name);
+    const needed = `float32 (${shape.join(', ')})`;
+    if (array === undefined)
+      throw new InputError({ object, found: `no array ${name}`, needed: `${name}, ${needed}` });
+    const { data } = array;
+    if (
+      !(data instanceof Float32Array) ||
+      array.shape.join() !== shape.join() ||
+      data.length !== sizeOf(shape)
+    )
+      throw new InputError({ object: `${object}!${name}`, found: describeArray(array), needed });
+    const bad = data.findIndex((v) => !Number.isFinite(v) || (v < 0 && name.endsWith('_var')));
+    if (bad !== -1)
+      throw new InputError({
+        object: `${object}!${name}`,
+        found: `${data[bad]} at index ${bad}`,
+        needed: name.endsWith('_var') ? 'finite numbers, 0 or more' : 'finite numbers',
+      });
+    weights.set(name, { shape, data });
+  }
+  return weights;
+}
+
+function describeArray({ shape, data }: { shape: readonly number[]; data: unknown }): string {
+  const kind = ArrayBuffer.isView(data) ? data.constructor.name : typeof data;
+  return `${kind} (${shape.join(', ')})`;
+}
+
+/** Numbers in an array of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

@@ -1,0 +1,60 @@
+import type { NamedTensorMap, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { TF } from '../tensorflow/load.ts';
+
+const BETA_1 = 0.9;
+const BETA_2 = 0.999;
+const EPSILON = 1e-7;
+const WEIGHT_DECAY = 1e-4;
+
+export interface AdamW {
+  /**
+   * One update of every trainable variable. `gradients` is keyed by the variables' own names; a variable that has none
+   * there (gradient 0) only decays.
+   */
+  update(gradients: NamedTensorMap, learningRate: number): void;
+  dispose(): void;
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter, 2019) as Keras computes it: the decay
+ * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the root of the uncorrected second moment.
+ */
+export function createAdamW(tf: TF, variables: Iterable<Variable>): AdamW {
+  const slots = [...variables]
+    .filter((variable) => variable.trainable)
+    .map((variable) => ({
+      variable,
+      first: tf.variable(tf.zerosLike(variable), false),
+      second: tf.variable(tf.zerosLike(variable), false),
+    }));
+  let step = 0;
+
+  return {
+    update: (gradients, learningRate) =>
+      tf.tidy(() => {
+        step++;
+        const rate = (learningRate * Math.sqrt(1 - BETA_2 ** step)) / (1 - BETA_1 ** step);
+        for (const { variable, first, second } of slots) {
+          const decayed = variable.mul<Tensor>(1 - learningRate * WEIGHT_DECAY);
+          const gradient = gradients[variable.name];
+          if (gradient === undefined) {
+            variable.assign(decayed);
+            continue;
+          }
+          first.assign(first.add(gradient.sub(first).mul(1 - BETA_1)));
+          second.assign(
+            second.add(
+              gradient
+                .square()
+                .sub(second)
+                .mul(1 - BETA_2),
+            ),
+          );
+          variable.assign(decayed.sub(first.mul(rate).div(second.sqrt().add(EPSILON))));
+        }
+      }),
+    dispose: () => {
+      for (const { first, second } of slots) tf.dispose([first, second]);
+    },
+  };
+}

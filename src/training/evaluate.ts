@@ -1,0 +1,61 @@
+import { setImmediate } from 'node:timers/promises';
+import { StoppedError } from '../errors.ts';
+import { CLIP, type DiyModel } from '../model/diy.ts';
+import type { TF } from '../tensorflow/load.ts';
+import { type Batch, batchTensors } from './batch.ts';
+import { type Scores, score } from './metrics.ts';
+
+/** What a model says of labelled samples, in their order. */
+export interface Evaluation extends Scores {
+  ids: string[];
+  /** 0 or 1. */
+  labels: Uint8Array;
+  /** Of a signal. */
+  probabilities: Float32Array;
+  /** Mean binary cross-entropy. */
+  loss: number;
+}
+
+/**
+ * Probabilities and scores over `count` samples. Throws StoppedError when `signal` is aborted.
+ */
+export async function evaluate(
+  tf: TF,
+  model: DiyModel,
+  batches: AsyncIterable<Batch>,
+  count: number,
+  signal?: AbortSignal,
+): Promise<Evaluation> {
+  const ids: string[] = [];
+  const labels = new Uint8Array(count);
+  const probabilities = new Float32Array(count);
+  for await (const batch of batches) {
+    await setImmediate();
+    if (signal?.aborted) throw new StoppedError('stopped during evaluation');
+    labels.set(batch.labels.subarray(0, batch.size), ids.length);
+    probabilities.set(predictBatch(tf, model, batch), ids.length);
+    ids.push(...batch.ids);
+  }
+  return {
+    ids,
+    labels,
+    probabilities,
+    loss: meanCrossEntropy(labels, probabilities),
+    ...score(labels, probabilities),
+  };
+}
+
+/** Probability of a signal in each sample of the batch. */
+export function predictBatch(tf: TF, model: DiyModel, batch: Batch): Float32Array {
+  return tf.tidy(() => Float32Array.from(model.predict(batchTensors(tf, batch).signals).dataSync()));
+}
+
+function meanCrossEntropy(labels: Uint8Array, probabilities: Float32Array): number {
+  let sum = 0;
+  for (const [i, label] of labels.entries()) {
+    // Of float32, as in training: 1 - CLIP differs from 1 there too.
+    const p = Math.min(Math.max(probabilities[i]!, CLIP), 1 - CLIP);
+    sum -= Math.log(label === 1 ? p : 1 - p);
+  }
+  return sum / labels.length;
+}

@@ -1,0 +1,133 @@
+/** Scores of probabilities against labels: pure functions of two arrays of one length. */
+
+export interface RocPoint {
+  /** False positive rate. */
+  fpr: number;
+  /** True positive rate. */
+  tpr: number;
+}
+
+export interface PrPoint {
+  recall: number;
+  precision: number;
+}
+
+/** Counts of answers; a sample is called a signal when its probability is 0.5 or more. */
+export interface Confusion {
+  trueNegative: number;
+  falsePositive: number;
+  falseNegative: number;
+  truePositive: number;
+}
+
+export interface Scores {
+  accuracy: number;
+  /** Area under the ROC curve; null when one class is missing. */
+  auc: number | null;
+  /** Null when no sample is called a signal. */
+  precision: number | null;
+  /** Null when there is no signal. */
+  recall: number | null;
+  /** Null when there is no noise sample. */
+  specificity: number | null;
+}
+
+/** All scores. `labels` are 0 or 1, at least one. */
+export function score(labels: Uint8Array, probabilities: Float32Array): Scores {
+  const { trueNegative, falsePositive, falseNegative, truePositive } = countAnswers(labels, probabilities);
+  return {
+    accuracy: (trueNegative + truePositive) / labels.length,
+    auc: areaUnderRoc(labels, probabilities),
+    precision: ratio(truePositive, truePositive + falsePositive),
+    recall: ratio(truePositive, truePositive + falseNegative),
+    specificity: ratio(trueNegative, trueNegative + falsePositive),
+  };
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}
+
+/** The confusion matrix at a probability of 0.5. */
+export function countAnswers(labels: Uint8Array, probabilities: Float32Array): Confusion {
+  const counts: Confusion = { trueNegative: 0, falsePositive: 0, falseNegative: 0, truePositive: 0 };
+  for (const [i, label] of labels.entries()) {
+    const positive = probabilities[i]! >= 0.5;
+    if (label === 1) counts[positive ? 'truePositive' : 'falseNegative']++;
+    else counts[positive ? 'falsePositive' : 'trueNegative']++;
+  }
+  return counts;
+}
+
+/**
+ * Area under the ROC curve, exact: the share of (signal, noise) pairs in which the signal has the higher probability,
+ * where a tie counts one half. Null when one class is missing.
+ */
+export function areaUnderRoc(labels: Uint8Array, probabilities: Float32Array): number | null {
+  let won = 0;
+  let signals = 0;
+  let noise = 0;
+  for (const step of thresholds(labels, probabilities)) {
+    // The signals of this threshold win against all noise below it, which is counted when it comes.
+    won += step.noise * (signals + step.signals / 2);
+    signals += step.signals;
+    noise += step.noise;
+  }
+  return ratio(won, signals * noise);
+}
+
+/**
+ * ROC curve from (0, 0) to (1, 1), one point for each distinct probability; empty when one class is missing.
+ */
+export function rocCurve(labels: Uint8Array, probabilities: Float32Array): RocPoint[] {
+  const { signals, noise } = countClasses(labels);
+  if (signals === 0 || noise === 0) return [];
+  const points: RocPoint[] = [{ fpr: 0, tpr: 0 }];
+  let truePositive = 0;
+  let falsePositive = 0;
+  for (const step of thresholds(labels, probabilities)) {
+    truePositive += step.signals;
+    falsePositive += step.noise;
+    points.push({ fpr: falsePositive / noise, tpr: truePositive / signals });
+  }
+  return points;
+}
+
+/**
+ * Precision-recall curve by rising recall, one point for each distinct probability; empty when there is no signal.
+ */
+export function prCurve(labels: Uint8Array, probabilities: Float32Array): PrPoint[] {
+  const { signals } = countClasses(labels);
+  if (signals === 0) return [];
+  const points: PrPoint[] = [];
+  let truePositive = 0;
+  let positive = 0;
+  for (const step of thresholds(labels, probabilities)) {
+    truePositive += step.signals;
+    positive += step.signals + step.noise;
+    points.push({ recall: truePositive / signals, precision: truePositive / positive });
+  }
+  return points;
+}
+
+function countClasses(labels: Uint8Array): { signals: number; noise: number } {
+  const signals = labels.reduce((sum, label) => sum + label, 0);
+  return { signals, noise: labels.length - signals };
+}
+
+/** For each distinct probability, from the highest down: the samples that have it. */
+function* thresholds(
+  labels: Uint8Array,
+  probabilities: Float32Array,
+): Generator<{ signals: number; noise: number }> {
+  const order = Uint32Array.from(labels.keys()).sort((a, b) => probabilities[b]! - probabilities[a]!);
+  let step = { signals: 0, noise: 0 };
+  for (const [place, i] of order.entries()) {
+    if (labels[i] === 1) step.signals++;
+    else step.noise++;
+    const next = order[place + 1];
+    if (next !== undefined && probabilities[next] === probabilities[i]) continue;
+    yield step;
+    step = { signals: 0, noise: 0 };
+  }
+}

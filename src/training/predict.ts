@@ -1,0 +1,32 @@
+import type { DiyModel } from '../model/diy.ts';
+import { DETECTORS, SAMPLE_SIZE } from '../strain.ts';
+import type { TF } from '../tensorflow/load.ts';
+import type { Batch } from './batch.ts';
+import { predictBatch } from './evaluate.ts';
+
+/**
+ * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
+ * again by the source once the next one is asked for.
+ */
+export async function* predictSignals(
+  tf: TF,
+  model: DiyModel,
+  source: AsyncIterable<Float32Array>,
+  batchSize: number,
+): AsyncGenerator<number> {
+  const batch: Batch = {
+    size: 0,
+    signals: new Float32Array(batchSize * SAMPLE_SIZE),
+    labels: new Float32Array(batchSize),
+    ids: [],
+  };
+  for await (const signal of source) {
+    if (signal.length !== SAMPLE_SIZE)
+      throw new RangeError(`a sample of ${signal.length} values, needed ${DETECTORS.length} x 4096`);
+    batch.signals.set(signal, batch.size++ * SAMPLE_SIZE);
+    if (batch.size < batchSize) continue;
+    yield* predictBatch(tf, model, batch);
+    batch.size = 0;
+  }
+  if (batch.size > 0) yield* predictBatch(tf, model, batch);
+}
