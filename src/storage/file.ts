@@ -39,7 +39,7 @@ export function createFileStore(folder: string): ObjectStore {
   }
 
   return {
-    location: root,
+    location: root.endsWith('/') ? root : `${root}/`,
 
     async head(key: string) {
       return describeFile(locate(key), key);

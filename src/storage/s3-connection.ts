@@ -17,6 +17,8 @@ export async function openConnection(
   client: S3Client | undefined,
   settings: S3ClientConfig | undefined,
 ): Promise<S3Connection> {
+  // Its note to users of Node 20 is for those who may choose its version; the lockfile does here.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const sdk = await import('@aws-sdk/client-s3');
   return { sdk, client: client ?? new sdk.S3Client({ ...defaultSettings(), ...settings }) };
 }

@@ -27,7 +27,7 @@ export interface WriteOptions {
 }
 
 export interface ObjectStore {
-  /** For messages: `s3://bucket/prefix/` or a path. */
+  /** What openStore takes and messages put before a key: `s3://bucket/prefix/` or a path; ends with `/` or `:`. */
   readonly location: string;
   /** Undefined when there is no such object. */
   head(key: string): Promise<ObjectInfo | undefined>;

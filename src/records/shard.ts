@@ -1,0 +1,150 @@
+import { InputError } from '../errors.ts';
+import { SAMPLE_SIZE } from '../strain.ts';
+import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYTES } from './dtype.ts';
+import { decodeExample, encodeExample } from './example.ts';
+import { FRAME_FOOTER, FRAME_HEADER, readRecords, sealFrame } from './tfrecord.ts';
+
+/** Of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
+export function shardName(index: number, total: number): string {
+  return `train-${String(index).padStart(5, '0')}-of-${String(total).padStart(5, '0')}.tfrecord`;
+}
+
+export interface ShardBuilder {
+  /** Appends a record; `signal` has SAMPLE_SIZE values and may be used again afterwards. */
+  add(id: string | undefined, label: 0 | 1, signal: Float32Array): void;
+  /** The shard's bytes: a TFRecord file. The builder is spent then. */
+  finish(): Uint8Array;
+  /** Records so far. */
+  readonly count: number;
+}
+
+/** Bytes of a record's Example up to its signal, which is the last thing in it, and where its other values stand. */
+interface Template {
+  head: Uint8Array;
+  idAt: number;
+  labelAt: number;
+}
+
+/** Collects up to `capacity` records, framed straight into one buffer. */
+export function createShardBuilder(dtype: RecordDType, capacity: number): ShardBuilder {
+  const signalBytes = SIGNAL_BYTES[dtype];
+  const templates = new Map<number, Template>();
+  let out: Uint8Array = new Uint8Array(0);
+  let position = 0;
+  let count = 0;
+
+  function findTemplate(idLength: number): Template {
+    let template = templates.get(idLength);
+    if (template === undefined) {
+      template = makeTemplate(idLength, signalBytes);
+      templates.set(idLength, template);
+    }
+    return template;
+  }
+
+  /** Room for all that may come, taking every id to be as long as this one; more is made when a longer one comes. */
+  function makeRoom(frameLength: number): void {
+    const roomy = Buffer.allocUnsafeSlow(position + (capacity - count) * frameLength);
+    roomy.set(out.subarray(0, position));
+    out = new Uint8Array(roomy.buffer);
+  }
+
+  return {
+    add(id, label, signal) {
+      if (signal.length !== SAMPLE_SIZE) throw new RangeError(`a signal of ${signal.length} values`);
+      if (count === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
+      const idLength = id === undefined ? NO_ID : Buffer.byteLength(id);
+      const { head, idAt, labelAt } = findTemplate(idLength);
+      const length = head.length + signalBytes;
+      if (out.length - position < FRAME_HEADER + length + FRAME_FOOTER) {
+        makeRoom(FRAME_HEADER + length + FRAME_FOOTER);
+      }
+      const start = position + FRAME_HEADER;
+      out.set(head, start);
+      if (id !== undefined) encoder.encodeInto(id, out.subarray(start + idAt, start + idAt + idLength));
+      out[start + labelAt] = label;
+      encodeSignal(signal, dtype, out, start + head.length);
+      position = sealFrame(out, position, length);
+      count += 1;
+    },
+    finish() {
+      const bytes = out.subarray(0, position);
+      out = new Uint8Array(0);
+      capacity = count;
+      return bytes;
+    },
+    get count() {
+      return count;
+    },
+  };
+}
+
+const encoder = new TextEncoder();
+const NO_ID = -1;
+
+/**
+ * Records of one id length differ in nothing but id, label and signal. So protobufjs encodes one of each length, and
+ * where the others' values go is seen from where two records differ.
+ */
+function makeTemplate(idLength: number, signalBytes: number): Template {
+  const signal = new Uint8Array(signalBytes);
+  const encode = (letter: string, label: 0 | 1) =>
+    encodeExample({ id: idLength === NO_ID ? undefined : letter.repeat(idLength), label, signal });
+  const first = encode('a', 0);
+  const headLength = first.length - signalBytes;
+  return {
+    head: first.slice(0, headLength),
+    idAt: firstDifference(first, encode('b', 0)),
+    labelAt: firstDifference(first, encode('a', 1)),
+  };
+}
+
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  return a.findIndex((byte, i) => byte !== b[i]);
+}
+
+export interface ShardRecord {
+  id?: string | undefined;
+  label: 0 | 1;
+  /** (3, 4096) in C order; the same buffer for every record. */
+  signal: Float32Array;
+  dtype: RecordDType;
+  /** First byte of the record in the shard. */
+  offset: number;
+}
+
+/**
+ * The records of a shard of either dtype, with every CRC checked. Throws InputError as readRecords and decodeExample
+ * do, when a signal has another size, and when there are not `expected` records (without it: none at all).
+ */
+export function* readShard(bytes: Uint8Array, object: string, expected?: number): Generator<ShardRecord> {
+  const signal = new Float32Array(SAMPLE_SIZE);
+  let count = 0;
+  for (const { offset, data } of readRecords(bytes, object)) {
+    const example = decodeExample(data, object, offset);
+    const dtype = checkSignal(example.signal, object, offset);
+    decodeSignal(example.signal, dtype, signal);
+    yield { id: example.id, label: example.label, signal, dtype, offset };
+    count += 1;
+  }
+  if (expected === undefined ? count === 0 : count !== expected) {
+    throw new InputError({
+      object,
+      offset: bytes.length,
+      found: `the end of the file after ${count} records`,
+      needed: `${expected ?? 'at least one'}`,
+    });
+  }
+}
+
+/** The dtype of a record's signal. Throws InputError when its size is that of none. */
+export function checkSignal(signal: Uint8Array, object: string, offset: number): RecordDType {
+  const dtype = dtypeOfLength(signal.length);
+  if (dtype !== undefined) return dtype;
+  throw new InputError({
+    object,
+    offset,
+    found: `a signal of ${signal.length} bytes`,
+    needed: `${SIGNAL_BYTES.float16} (float16) or ${SIGNAL_BYTES.float32} (float32): a (3, 4096) array`,
+  });
+}
