@@ -50,8 +50,10 @@ interface Mode {
  */
 export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOptions): DiyModel {
   const variables = new Map<string, Variable>();
-  for (const [name, shape] of WEIGHT_SHAPES)
-    variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
+  tf.tidy(() => {
+    for (const [name, shape] of WEIGHT_SHAPES)
+      variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
+  });
 
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
@@ -129,7 +131,7 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
       new Map(
         [...WEIGHT_SHAPES].map(([name, shape]) => [
           name,
-          { shape, data: Float32Array.from(variables.get(name)!.dataSync()) },
+          { dtype: '<f4', shape, data: Float32Array.from(variables.get(name)!.dataSync()) },
         ]),
       ),
     setWeights: (weights) =>

@@ -1,13 +1,14 @@
 import { InputError } from '../errors.ts';
 import { createRandomStream } from '../simulate/random.ts';
 
+/** An array as `numpy/` reads and writes it; C order. */
 export interface WeightArray {
+  dtype: '<f4';
   shape: readonly number[];
-  /** C order. */
   data: Float32Array;
 }
 
-/** All numbers of a model by the names that `weights.npz` uses, in WEIGHT_SHAPES' order. */
+/** All numbers of a model by the names that `weights.npz` uses, in WEIGHT_SHAPES' order: what writeNpz writes. */
 export type Weights = Map<string, WeightArray>;
 
 /** Filters and kernel length of each convolution block. */
@@ -66,7 +67,7 @@ export function initialWeights(seed: number): Weights {
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
     else if (name === 'gem_p') data.fill(3);
     else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
-    weights.set(name, { shape, data });
+    weights.set(name, { dtype: '<f4', shape, data });
   }
   return weights;
 }
@@ -111,7 +112,7 @@ export function checkWeights(
         found: `${data[bad]} at index ${bad}`,
         needed: name.endsWith('_var') ? 'finite numbers, 0 or more' : 'finite numbers',
       });
-    weights.set(name, { shape, data });
+    weights.set(name, { dtype: '<f4', shape, data });
   }
   return weights;
 }

@@ -20,13 +20,10 @@ export interface AdamW {
  * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the root of the uncorrected second moment.
  */
 export function createAdamW(tf: TF, variables: Iterable<Variable>): AdamW {
+  const zeros = (variable: Variable) => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));
   const slots = [...variables]
     .filter((variable) => variable.trainable)
-    .map((variable) => ({
-      variable,
-      first: tf.variable(tf.zerosLike(variable), false),
-      second: tf.variable(tf.zerosLike(variable), false),
-    }));
+    .map((variable) => ({ variable, first: zeros(variable), second: zeros(variable) }));
   let step = 0;
 
   return {

@@ -58,6 +58,8 @@ export interface Progress {
 export interface FitObserver {
   step?(progress: Progress): void;
   epoch?(epoch: Epoch): void;
+  /** A fact that the user should know. */
+  say?(line: string): void;
 }
 
 /** Thrown when a loss isn't a finite number; the model has the best epoch's weights again. */
@@ -91,6 +93,8 @@ export async function fit(
       const loss = await trainEpoch({ tf, model, optimizer, input, epoch, rate, seed, signal, observer });
       const validation = await evaluate(tf, model, input.validation(), input.validationCount, signal);
       checkLoss(validation.loss, `the validation after epoch ${epoch}`);
+      if (epoch === 1 && validation.auc === null)
+        observer.say?.('the validation records hold one class only: their AUC is not defined');
       schedule = advanceSchedule(schedule, validation.loss);
       if (schedule.improved) {
         best = model.getWeights();

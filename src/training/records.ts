@@ -52,13 +52,13 @@ async function listShards(store: ObjectStore): Promise<Shard[]> {
     const text = new TextDecoder().decode(await store.read(METADATA));
     // Beside a lone file lies the reference's metadata.json, which names no shards.
     if (single === undefined || /"shards"\s*:/.test(text)) {
-      const { shards } = parseMetadata(text, locate(store, METADATA));
+      const { shards } = parseMetadata(text, store.location + METADATA);
       return shards.map(({ name, n_records }) => ({ name, records: n_records }));
     }
   }
-  if (single === undefined) throw new NotFoundError(locate(store, `${METADATA} or ${SINGLE_FILE}`));
+  if (single === undefined) throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
   let records = 0;
-  for await (const _ of streamRecords(store.stream(SINGLE_FILE), locate(store, SINGLE_FILE))) records++;
+  for await (const _ of streamRecords(store.stream(SINGLE_FILE), store.location + SINGLE_FILE)) records++;
   return [{ name: SINGLE_FILE, records }];
 }
 
@@ -88,7 +88,7 @@ async function* readShardRange(
   from: number,
   to: number,
 ): AsyncGenerator<SignalRecord> {
-  const object = locate(store, name);
+  const object = store.location + name;
   let index = 0;
   for await (const { data, offset } of streamRecords(store.stream(name), object)) {
     // The rest of a shard that the range ends in isn't read.
@@ -101,9 +101,4 @@ async function* readShardRange(
   }
   if (index !== records)
     throw new InputError({ object, found: `${index} records`, needed: `${records}, as were counted before` });
-}
-
-/** A key as a message names it. */
-function locate({ location }: ObjectStore, key: string): string {
-  return `${location.replace(/\/$/, '')}/${key}`;
 }

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { createDiyModel } from '../../src/model/diy.ts';
+import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
+import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
+import { createRandomStream } from '../../src/simulate/random.ts';
+import { fixture, scratch } from '../support/fixtures.ts';
+import { runPython } from '../support/python.ts';
+import { largestDifference, tf } from './tensorflow.ts';
+
+const signals = tf.randomNormal([4, 3, 4096], 0, 1, 'float32', 3) as Tensor3D;
+
+/** Weights that are nowhere at their starting value, as after a training. */
+function usedWeights(seed: number): Weights {
+  const random = createRandomStream(seed, 0, 0);
+  const weights = initialWeights(seed);
+  for (const [name, { data }] of weights) {
+    if (name.endsWith('_W')) continue;
+    for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
+  }
+  return weights;
+}
+
+/** The reference's model function, from the script that made the golden run. */
+const REFERENCE = `
+import sys
+import numpy as np
+script, folder = sys.argv[1:3]
+sys.argv = ['script', '', '', '']
+source = open(script).read().split('LR, WD, STEPS, B =')[0]
+assert 'def model' in source
+exec(source)
+x = np.fromfile(folder + '/signals', '<f4').reshape(-1, 3, 4096)
+def predict():
+    return model(tf.constant(x), False).numpy()[:, 0]
+`;
+
+test('the Python reference loads our weights.npz and predicts our probabilities', async (t) => {
+  const folder = scratch(t);
+  const weights = usedWeights(1);
+  const model = createDiyModel(tf, weights, { dropout: 0.5 });
+  const ours = model.predict(signals).dataSync();
+  writeFileSync(join(folder, 'signals'), signals.dataSync());
+  writeFileSync(join(folder, 'weights.npz'), await writeNpz(model.getWeights()));
+  const theirs: number[] = JSON.parse(
+    runPython(
+      `${REFERENCE}
+stored = np.load(folder + '/weights.npz')
+assert sorted(stored.files) == sorted(V), stored.files
+for k in V: V[k].assign(stored[k])
+print(predict().tolist())`,
+      fixture('make_training_golden.py'),
+      folder,
+    ),
+  );
+  assert.ok(largestDifference(ours, theirs) <= 1e-5, `${ours} ${theirs}`);
+  // Samples differ by far more, so that the comparison can fail.
+  assert.ok(largestDifference(ours, [...theirs].reverse()) > 1e-3);
+  model.dispose();
+});
+
+test('we load weights.npz of the Python reference and predict its probabilities', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'signals'), signals.dataSync());
+  const theirs: number[] = JSON.parse(
+    runPython(
+      `${REFERENCE}
+for k in V:
+    if not k.endswith('_W'): V[k].assign(V[k] + .2 * abs(rng.normal(size=V[k].shape)))
+np.savez(folder + '/weights.npz', **{k: v.numpy() for k, v in V.items()})
+print(predict().tolist())`,
+      fixture('make_training_golden.py'),
+      folder,
+    ),
+  );
+  const file = join(folder, 'weights.npz');
+  const model = createDiyModel(tf, checkWeights(await readNpz(readFileSync(file), file), file), {
+    dropout: 0,
+  });
+  assert.ok(largestDifference(model.predict(signals).dataSync(), theirs) <= 1e-5);
+  model.dispose();
+});
+
+test('weights come back from the model as they went in', () => {
+  const weights = usedWeights(2);
+  const model = createDiyModel(tf, weights, { dropout: 0 });
+  assert.deepEqual(model.getWeights(), weights);
+  const others = usedWeights(3);
+  model.setWeights(others);
+  assert.deepEqual(model.getWeights(), others);
+  model.dispose();
+});
+
+test('a bias in front of a batch norm changes nothing in training but the moving mean', () => {
+  const predict = (bias: number) => {
+    const weights = initialWeights(4);
+    weights.get('conv1_b')!.data.fill(bias);
+    const model = createDiyModel(tf, weights, { dropout: 0 });
+    const probabilities = [...model.predictForTraining(signals, [0, 0]).dataSync()];
+    const means = model.getWeights().get('bn1_mean')!.data;
+    model.dispose();
+    return { probabilities, means };
+  };
+  const [without, with5] = [predict(0), predict(5)];
+  assert.deepEqual(with5.probabilities, without.probabilities);
+  // Three updates, a detector each, of a tenth.
+  const moved = without.means.map((mean) => mean + 5 * (1 - 0.9 ** 3));
+  assert.ok(largestDifference(with5.means, moved) < 1e-5);
+});
+
+test('GeM’s p is clipped to [1, 10]', () => {
+  const predict = (p: number) => {
+    const weights = initialWeights(5);
+    weights.get('gem_p')!.data.fill(p);
+    const model = createDiyModel(tf, weights, { dropout: 0 });
+    const probabilities = [...model.predict(signals).dataSync()];
+    model.dispose();
+    return probabilities;
+  };
+  assert.deepEqual(predict(-3), predict(1));
+  assert.deepEqual(predict(40), predict(10));
+  assert.notDeepEqual(predict(1), predict(10));
+});
+
+test('equal seeds drop equal outputs, other seeds others, and prediction drops none', () => {
+  const model = createDiyModel(tf, initialWeights(6), { dropout: 0.5 });
+  const train = (a: number, b: number) => [...model.predictForTraining(signals, [a, b]).dataSync()];
+  const first = train(1, 1);
+  assert.deepEqual(train(1, 1), first);
+  assert.notDeepEqual(train(1, 2), first);
+  assert.notDeepEqual(train(2, 1), first);
+  assert.deepEqual([...model.predict(signals).dataSync()], [...model.predict(signals).dataSync()]);
+  model.dispose();
+});
+
+test('neither creating, using nor disposing of a model leaves a tensor behind', () => {
+  const before = tf.memory().numTensors;
+  const model = createDiyModel(tf, initialWeights(7), { dropout: 0.5 });
+  const held = tf.memory().numTensors;
+  tf.dispose([model.predict(signals), model.predictForTraining(signals, [0, 0])]);
+  model.setWeights(model.getWeights());
+  assert.equal(tf.memory().numTensors, held);
+  model.dispose();
+  assert.equal(tf.memory().numTensors, before);
+});

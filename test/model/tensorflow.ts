@@ -1,0 +1,18 @@
+import { loadTensorFlow } from '../../src/tensorflow/load.ts';
+import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
+
+// The test environment's TensorFlow, unless one is chosen.
+process.env.PATH = PATH_WITH_TENSORFLOW;
+
+export const tf = await loadTensorFlow({ device: 'cpu' });
+
+/** Largest |actual - expected|; NaN when one is NaN or the lengths differ. */
+export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.NaN;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    if (!(difference <= largest)) largest = difference;
+  }
+  return largest;
+}
