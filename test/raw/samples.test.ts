@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { MachineError } from '../../src/errors.ts';
+import { encodeNpy } from '../../src/numpy/npy.ts';
+import { writeNpz } from '../../src/numpy/npz.ts';
+import { catalogDataset, catalogObject } from '../../src/raw/catalog.ts';
+import type { SampleRef } from '../../src/raw/sample-ref.ts';
+import { readSamples } from '../../src/raw/samples.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
+import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
+import { packTar } from '../support/tar.ts';
+
+interface Watched {
+  store: ObjectStore;
+  ranges: ByteRange[];
+  streams: number;
+}
+
+function watch(store: ObjectStore): Watched {
+  const watched: Watched = {
+    ranges: [],
+    streams: 0,
+    store: {
+      ...store,
+      read(key, range) {
+        watched.ranges.push(range!);
+        return store.read(key, range);
+      },
+      stream(key, range) {
+        watched.streams += 1;
+        return store.stream(key, range);
+      },
+    },
+  };
+  return watched;
+}
+
+async function catalogBytes(
+  store: ObjectStore,
+  key: string,
+  bytes: Uint8Array,
+  count = 0,
+): Promise<SampleRef[]> {
+  const labelIds = Array.from({ length: count }, (_, index) => `r${index}`);
+  return catalogObject(store, await store.write(key, bytes), { labelIds });
+}
+
+describe('reading samples', () => {
+  test('gives each in the order asked for, from objects of all kinds mixed', async () => {
+    const store = createMemoryStore();
+    const stack = await catalogBytes(store, 'a.npy', stackFile(10, 4), 4);
+    const tar = await catalogBytes(
+      store,
+      'b.tar',
+      packTar([0, 1, 2].map((n) => ({ name: `t${n}.npy`, content: sampleFile(n) }))),
+    );
+    const one = await catalogBytes(store, 'c.npy', sampleFile(20));
+    const packed = await writeNpz(
+      { x: { dtype: '<f8', shape: [3, 3, 4096], data: markedSamples(30, 3) } },
+      { compress: true },
+    );
+    const deflated = await catalogBytes(store, 'd.npz', packed, 3);
+    const refs = [
+      tar[2]!,
+      stack[3]!,
+      deflated[1]!,
+      stack[0]!,
+      one[0]!,
+      tar[0]!,
+      tar[1]!,
+      stack[1]!,
+      deflated[0]!,
+      deflated[0]!,
+      deflated[2]!,
+      stack[1]!,
+    ];
+    const marks = (await readMarks(store, refs)).map(([, mark]) => mark);
+    assert.deepEqual(marks, [2, 13, 31, 10, 20, 0, 1, 11, 30, 30, 32, 11]);
+  });
+
+  test('of a broken file gives a reason, and its neighbours come all the same', async () => {
+    const store = createMemoryStore();
+    const short = sampleFile(1).subarray(0, 70_000);
+    const wrong = encodeNpy({ dtype: '<f8', shape: [4096, 3], data: markedSamples(1) });
+    const integers = encodeNpy({ dtype: '<i4', shape: [3, 4096], data: new Int32Array(12288) });
+    const objects = [
+      sampleFile(0),
+      short,
+      sampleFile(2),
+      wrong,
+      integers,
+      new Uint8Array(0),
+      Buffer.alloc(98432),
+      sampleFile(7),
+    ];
+    for (const [index, bytes] of objects.entries()) await store.write(`s${index}.npy`, bytes);
+    const { refs } = await catalogDataset(store, {
+      labels: objects.map((_, index) => ({ id: `s${index}`, target: 0 })),
+    });
+    await store.remove('s2.npy');
+    await store.write('s7.npy', Buffer.concat([sampleFile(7), Buffer.alloc(5 << 20)]));
+    await store.write('s8.npy', sampleFile(8));
+    refs.push({ id: 's8', key: 's8.npy', kind: 'npy' });
+    const broken = await readMarks(store, refs);
+    assert.deepEqual(broken, [
+      ['s0', 0],
+      ['s1', 'found the end after 70000 bytes at byte 70000, needed 98432 bytes for <f8 of shape (3, 4096)'],
+      ['s2', 'no such object'],
+      ['s3', 'found shape (4096, 3), needed (3, 4096) or a stack of such'],
+      ['s4', "found dtype '<i4', needed float32 or float64"],
+      ['s5', 'found no bytes, needed a .npy file'],
+      ['s6', "found the bytes 000000000000 at byte 0, needed a .npy file's magic 934e554d5059"],
+      ['s7', 'found 98433 bytes, needed 98432 bytes for <f8 of shape (3, 4096)'],
+      ['s8', 8],
+    ]);
+    const members = objects.map((content, index) => ({ name: `s${index}.npy`, content }));
+    const tar = await catalogBytes(store, 'x.tar', packTar(members));
+    const marks = (await readMarks(store, tar)).map(([, mark]) =>
+      typeof mark === 'string' ? 'broken' : mark,
+    );
+    assert.deepEqual(marks, [0, 'broken', 2, 'broken', 'broken', 'broken', 'broken', 7]);
+  });
+
+  test('of objects that were cut after the plan was made gives reasons for just those cut off', async () => {
+    const store = createMemoryStore();
+    const cut = async (key: string, bytes: Uint8Array, length: number, count = 0) => {
+      const refs = await catalogBytes(store, key, bytes, count);
+      await store.write(key, bytes.subarray(0, length));
+      return (await readMarks(store, refs)).map(([, mark]) => (typeof mark === 'string' ? 'cut' : mark));
+    };
+    const stack = { dtype: '<f8', shape: [3, 3, 4096], data: markedSamples(0, 3) } as const;
+    const deflated = await writeNpz({ x: stack }, { compress: true });
+    const fortran = Buffer.from(encodeNpy(stack));
+    fortran.write('True, ', fortran.indexOf('False,'));
+    assert.deepEqual(await cut('a.npy', stackFile(0, 3), 250_000, 3), [0, 1, 'cut']);
+    const half = await cut('b.npz', deflated, deflated.length / 2, 3);
+    assert.deepEqual([half[0], half[2]], [0, 'cut']);
+    assert.deepEqual(await cut('c.npy', fortran, fortran.length - 1, 3), ['cut', 'cut', 'cut']);
+    assert.deepEqual(await cut('d.npz', await writeNpz({ x: stack }), 250_000, 3), [0, 1, 'cut']);
+    const single = { dtype: '<f8', shape: [3, 4096], data: markedSamples(0) } as const;
+    assert.deepEqual(
+      await cut('e.npz', await writeNpz({ x: single, y: single }, { compress: true }), 20_000),
+      [0, 'cut'],
+    );
+  });
+
+  test('of a stack deflated with a flipped byte gives reasons from there on', async () => {
+    const store = createMemoryStore();
+    const data = Float64Array.from({ length: 3 * 12288 }, () => Math.random());
+    const bytes = await writeNpz({ x: { dtype: '<f8', shape: [3, 3, 4096], data } }, { compress: true });
+    const refs = await catalogBytes(store, 'x.npz', bytes, 3);
+    const damaged = new Uint8Array(bytes);
+    damaged.fill(0, 150_000, 150_400);
+    await store.write('x.npz', damaged);
+    const reasons: (string | undefined)[] = [];
+    for await (const { reason } of readSamples(store, refs)) reasons.push(reason);
+    assert.equal(reasons[0], undefined);
+    assert.match(reasons[2]!, /deflate data|unpacked|end of the array/);
+  });
+
+  test('reads neighbours in one range, through tar headers, up to 8 MiB', async () => {
+    const plain = createMemoryStore();
+    const tar = packTar(
+      Array.from({ length: 100 }, (_, n) => ({ name: `t${n}.npy`, content: sampleFile(n) })),
+    );
+    const refs = await catalogBytes(plain, 'x.tar', tar);
+    const forward = watch(plain);
+    assert.equal((await readMarks(forward.store, refs)).length, 100);
+    assert.equal(forward.ranges.length, 2);
+    assert.ok(forward.ranges.every(({ length }) => length <= 8 << 20));
+    const backward = watch(plain);
+    assert.deepEqual(
+      (await readMarks(backward.store, refs.toReversed())).map(([, mark]) => mark),
+      [...Array(100).keys()].reverse(),
+    );
+    assert.equal(backward.ranges.length, 100);
+    const stack = await catalogBytes(plain, 'y.npy', stackFile(0, 20), 20);
+    const rows = watch(plain);
+    await readMarks(rows.store, stack);
+    assert.deepEqual(rows.ranges, [{ offset: 128, length: 20 * 98304 }]);
+  });
+
+  test('passes once over a deflated stack, and only as far as it must', async () => {
+    const plain = createMemoryStore();
+    const bytes = await writeNpz(
+      { x: { dtype: '<f8', shape: [8, 3, 4096], data: markedSamples(0, 8) } },
+      { compress: true },
+    );
+    const refs = await catalogBytes(plain, 'x.npz', bytes, 8);
+    const watched = watch(plain);
+    const shuffled = [3, 1, 5, 0, 2].map((row) => refs[row]!);
+    assert.deepEqual(
+      (await readMarks(watched.store, shuffled)).map(([, mark]) => mark),
+      [3, 1, 5, 0, 2],
+    );
+    assert.deepEqual([watched.streams, watched.ranges.length], [1, 0]);
+  });
+
+  test('runs no more than 16 reads or 16 MiB ahead of the reader', async () => {
+    const plain = createMemoryStore();
+    for (let n = 0; n < 60; n += 1) await plain.write(`s${String(n).padStart(2, '0')}.npy`, sampleFile(n));
+    const { refs } = await catalogDataset(plain, {
+      labels: Array.from({ length: 60 }, (_, n) => ({ id: `${n}`, target: 0 })),
+    });
+    const watched = watch(plain);
+    let taken = 0;
+    for await (const { strain } of readSamples(watched.store, refs)) {
+      assert.ok(strain);
+      taken += 1;
+      assert.ok(watched.ranges.length <= taken + 16, `${watched.ranges.length} reads for ${taken}`);
+      if (taken === 30) break;
+    }
+    assert.ok(watched.ranges.length >= 40);
+  });
+
+  test('throws what is the fault of the store, and does not call it a bad sample', async () => {
+    const store = createMemoryStore();
+    const refs = await catalogBytes(store, 'a.npy', sampleFile(0));
+    const failing: ObjectStore = {
+      ...store,
+      read: async () => {
+        throw new MachineError('no permission');
+      },
+    };
+    await assert.rejects(() => readMarks(failing, [...refs, ...refs, ...refs]), MachineError);
+  });
+
+  test('sees a wrong number: the comparison above can fail', async () => {
+    const store = createMemoryStore();
+    const data = markedSamples(0);
+    data[5000]! += 1;
+    const refs = await catalogBytes(store, 'a.npy', encodeNpy({ dtype: '<f8', shape: [3, 4096], data }));
+    await assert.rejects(() => readMarks(store, refs), /number 5000 is/);
+  });
+});
+
+describe('damaged archives', () => {
+  test('never make anything but faults and reasons, cut or changed anywhere', async () => {
+    let state = 11;
+    const random = (limit: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return Math.floor((state / 2 ** 32) * limit);
+    };
+    const zeros = encodeNpy({ dtype: '<f4', shape: [3, 4096], data: new Float32Array(12288) });
+    const one = { dtype: '<f4', shape: [3, 4096], data: new Float32Array(12288) } as const;
+    const two = { dtype: '<f4', shape: [3, 3, 4096], data: new Float32Array(3 * 12288) } as const;
+    const files: [string, Uint8Array][] = [
+      [
+        'x.tar',
+        packTar([
+          { name: 'a.npy', content: zeros },
+          { name: 'b.npy', content: zeros },
+        ]),
+      ],
+      ['x.npz', await writeNpz({ a: one, b: one, s: two }, { compress: true })],
+      ['y.npz', await writeNpz({ s: two })],
+      ['y.npy', encodeNpy(two)],
+    ];
+    const store = createMemoryStore();
+    let faults = 0;
+    for (const [key, bytes] of files) {
+      // Most of a file is numbers, of which none is wrong: the bytes that say something are at these places.
+      const places = [...bytes.keys()].filter((at) => bytes[at] !== 0);
+      for (let round = 0; round < 150; round += 1) {
+        const changed = new Uint8Array(round % 5 === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
+        for (let flips = random(3); flips >= 0; flips -= 1)
+          changed[places[random(places.length)]!] = random(256);
+        const info = await store.write(key, changed);
+        const refs = await catalogObject(store, info, { numbered: true, onFault: () => (faults += 1) });
+        for await (const { reason } of readSamples(store, refs)) if (reason !== undefined) faults += 1;
+      }
+    }
+    assert.ok(faults > 200, String(faults));
+  });
+});

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { InputError } from '../../src/errors.ts';
+import { catalogObject } from '../../src/raw/catalog.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ByteRange } from '../../src/storage/store.ts';
+import { readMarks, sampleFile } from '../support/samples.ts';
+import { packTar, packTarMember, paxRecords, type TarPart } from '../support/tar.ts';
+
+/** Samples and faults of an archive. */
+async function read(bytes: Uint8Array): Promise<{ seen: [string, number | string][]; faults: string[] }> {
+  const store = createMemoryStore();
+  const info = await store.write('x.tar', bytes);
+  const faults: string[] = [];
+  const refs = await catalogObject(store, info, { onFault: (fault) => faults.push(fault.message) });
+  return { seen: await readMarks(store, refs), faults };
+}
+
+const good = (sample: number): TarPart => ({ name: `s${sample}.npy`, content: sampleFile(sample) });
+
+describe('a tar archive', () => {
+  test('has its odd members refused one by one, and the plain ones between them read', async () => {
+    const sparse = packTarMember({ name: 'sparse.npy', type: 'S', content: Buffer.alloc(512) });
+    const { seen, faults } = await read(
+      new Uint8Array(
+        Buffer.concat([
+          packTarMember(good(0)),
+          packTarMember({ name: '../up.npy', content: sampleFile(8) }),
+          packTarMember({ name: '/root.npy', content: sampleFile(8) }),
+          packTarMember({ name: 'a\\..\\b.npy', content: sampleFile(8) }),
+          packTarMember(good(1)),
+          packTarMember({ name: 'hard.npy', type: '1', link: 's0.npy', size: 98432 }),
+          packTarMember({ name: 'soft.npy', type: '2', link: '/etc/passwd' }),
+          packTarMember({ name: 'device.npy', type: '3' }),
+          packTarMember({ name: 'pipe.npy', type: '6' }),
+          packTarMember({ name: 'folder.npy', type: '5' }),
+          sparse,
+          packTarMember({
+            name: 'header',
+            type: 'x',
+            content: paxRecords({ 'GNU.sparse.major': '1', path: 'paxsparse.npy' }),
+          }),
+          packTarMember({ name: 'y.npy', content: Buffer.alloc(512) }),
+          packTarMember({ name: 'strange.npy', type: 'V' }),
+          packTarMember({ name: 'labels.csv', content: Buffer.from('id,target\n') }),
+          packTarMember({ name: 'soft.txt', type: '2' }),
+          packTarMember({ name: '._s2.npy', content: Buffer.from('x') }),
+          packTarMember({ name: 'bad name.npy', content: sampleFile(8) }),
+          packTarMember({ name: 'empty.npy' }),
+          packTarMember(good(2)),
+          Buffer.alloc(1024),
+        ]),
+      ),
+    );
+    assert.deepEqual(seen, [
+      ['s0', 0],
+      ['s1', 1],
+      ['empty', 'found no bytes, needed a .npy file'],
+      ['s2', 2],
+    ]);
+    assert.deepEqual(faults, [
+      'x.tar!../up.npy: found a path out of the archive, needed a path inside it',
+      'x.tar!/root.npy: found a path out of the archive, needed a path inside it',
+      'x.tar!a\\..\\b.npy: found a path out of the archive, needed a path inside it',
+      'x.tar!hard.npy: found a hard link, needed a plain file',
+      'x.tar!soft.npy: found a symbolic link, needed a plain file',
+      'x.tar!device.npy: found a device, needed a plain file',
+      'x.tar!pipe.npy: found a named pipe, needed a plain file',
+      'x.tar!folder.npy: found a folder, needed a plain file',
+      'x.tar!sparse.npy: found a sparse file, needed a plain file',
+      'x.tar!paxsparse.npy: found a sparse file, needed a plain file',
+      'x.tar!strange.npy: found a member of another type, needed a plain file',
+      'x.tar!bad name.npy: found its name, needed an id of 1-64 letters, digits, _ - or . (not first)',
+    ]);
+  });
+
+  test('that is cut has the members before the cut, and a fault with the offset', async () => {
+    const whole = packTar([good(0), good(1), good(2)]);
+    const size = 512 + 98816;
+    for (const [length, offset, samples] of [
+      [0, 0, 0],
+      [511, 0, 0],
+      [512, 512, 0],
+      [size - 384, size - 384, 1],
+      [size, size, 1],
+      [size + 100, size, 1],
+      [2 * size - 385, 2 * size - 385, 1],
+      [3 * size, 3 * size, 3],
+    ] as const) {
+      const { seen, faults } = await read(whole.subarray(0, length));
+      assert.deepEqual(
+        seen.map(([, mark]) => mark),
+        [0, 1, 2].slice(0, samples),
+        `cut to ${length}`,
+      );
+      assert.equal(faults.length, 1, `cut to ${length}`);
+      assert.match(faults[0]!, new RegExp(`^x\\.tar at byte ${offset}: found the end of the file`));
+    }
+    assert.deepEqual((await read(whole.subarray(0, 3 * size + 512))).faults, [], 'half an end mark will do');
+  });
+
+  test('without anybody to tell the fault to, throws it', async () => {
+    const store = createMemoryStore();
+    const info = await store.write('x.tar', packTar([good(0)]).subarray(0, 1000));
+    await assert.rejects(() => catalogObject(store, info), InputError);
+  });
+
+  test('with a damaged header, a second archive behind it or wrong sizes is read up to there', async () => {
+    const damaged = packTar([good(0), good(1)]);
+    damaged[512 + 98816 + 3]! += 1;
+    const size = 512 + 98816;
+    const pax = (records: Uint8Array): TarPart => ({ name: 'header', type: 'x', content: records });
+    for (const [bytes, pattern] of [
+      [damaged, new RegExp(`at byte ${size}: found a block whose checksum is wrong`)],
+      [
+        Buffer.concat([packTar([good(0)]), packTar([good(1)])]),
+        new RegExp(`at byte ${size + 512}: found \\d+ bytes behind the end mark`),
+      ],
+      [packTar([good(0), { ...good(1), size: '-0000000001' }]), /a size that is no number/],
+      [packTar([good(0), { ...good(1), size: '77777777777' }]), /the end of the file, \d+ bytes early/],
+      [packTar([good(0), { ...good(1), size: `\x80${'\xff'.repeat(11)}` }]), /a size that is no number/],
+      [
+        packTar([good(0), { name: 'x', type: 'L', size: '77777777777' }]),
+        /an extended header of 8589934591 bytes/,
+      ],
+      [packTar([good(0), pax(Buffer.from('99 path=x\n'))]), /a broken record/],
+      [packTar([good(0), pax(Buffer.from('no record'))]), /a broken record/],
+      [packTar([good(0), pax(paxRecords({ size: '-1' })), good(1)]), /a size that is no number/],
+      [
+        packTar([good(0), pax(paxRecords({ size: '99999999999999999' })), good(1)]),
+        /a size that is no number/,
+      ],
+    ] as const) {
+      const { seen, faults } = await read(new Uint8Array(bytes));
+      assert.deepEqual(seen, [['s0', 0]], String(pattern));
+      assert.equal(faults.length, 1);
+      assert.match(faults[0]!, pattern);
+    }
+  });
+
+  test('takes the size of a pax header for its member, and binary sizes', async () => {
+    const file = sampleFile(3);
+    const binary = `\x80${'\0'.repeat(7)}${String.fromCharCode(...new Uint8Array(new Uint32Array([file.length]).buffer).toReversed())}`;
+    const { seen, faults } = await read(
+      packTar([
+        { name: 'header', type: 'x', content: paxRecords({ size: String(file.length), path: 'a.npy' }) },
+        { name: 'x', content: file, size: 0 },
+        { name: 'b.npy', content: file, size: binary },
+      ]),
+    );
+    assert.deepEqual(
+      [seen, faults],
+      [
+        [
+          ['a', 3],
+          ['b', 3],
+        ],
+        [],
+      ],
+    );
+  });
+
+  test('is scanned as one stream, but large members are not read through', async () => {
+    const store = createMemoryStore();
+    const big = Buffer.alloc(12 << 20);
+    const info = await store.write('x.tar', packTar([good(0), { name: 'big.bin', content: big }, good(1)]));
+    const streams: (ByteRange | undefined)[] = [];
+    let bytes = 0;
+    const watched = {
+      ...store,
+      async *stream(key: string, range?: ByteRange) {
+        streams.push(range);
+        for await (const chunk of store.stream(key, range)) {
+          bytes += chunk.length;
+          yield chunk;
+        }
+      },
+    };
+    const refs = await catalogObject(watched, info);
+    assert.deepEqual(await readMarks(store, refs), [
+      ['s0', 0],
+      ['s1', 1],
+    ]);
+    assert.equal(streams.length, 2);
+    assert.ok(bytes < 400_000, String(bytes));
+  });
+});
