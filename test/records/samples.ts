@@ -1,0 +1,24 @@
+import type { RecordDType } from '../../src/records/dtype.ts';
+import { createShardBuilder } from '../../src/records/shard.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
+
+export interface Sample {
+  id: string;
+  label: 0 | 1;
+  signal: Float32Array;
+}
+
+/** Samples whose values are exact halves, different in each. */
+export function makeSamples(count: number): Sample[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: (0xabc0 + i * 7919).toString(16).padStart(10, '0'),
+    label: i % 3 === 0 ? 1 : 0,
+    signal: Float32Array.from({ length: SAMPLE_SIZE }, (_, j) => (((i * 131 + j * 17) % 4001) - 2000) / 512),
+  }));
+}
+
+export function buildShard(samples: Sample[], dtype: RecordDType): Uint8Array {
+  const builder = createShardBuilder(dtype, samples.length);
+  for (const { id, label, signal } of samples) builder.add(id, label, signal);
+  return builder.finish();
+}
