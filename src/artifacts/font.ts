@@ -19,7 +19,9 @@ export function registerFont(): void {
   const { resolve } = createRequire(import.meta.url);
   for (const file of FILES) {
     if (GlobalFonts.register(readFont(resolve, file), 'Inter') === null) {
-      throw new MachineError(`the canvas does not accept the font ${file}; run npm ci again`);
+      throw new MachineError(
+        `the canvas does not accept the font ${file}; install chirpline's packages again (npm ci)`,
+      );
     }
   }
   registered = true;
@@ -29,8 +31,11 @@ function readFont(resolve: NodeJS.RequireResolve, file: string): Buffer {
   try {
     return readFileSync(resolve(`@fontsource/inter/files/${file}`));
   } catch (cause) {
-    throw new MachineError(`the font of the plots (@fontsource/inter) is not installed; run npm ci`, {
-      cause,
-    });
+    throw new MachineError(
+      `the font of the plots (@fontsource/inter) is not installed; install chirpline's packages again (npm ci)`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,8 +1,8 @@
-/** The plots of a training run: six PNGs for its folder, and the same charts smaller for its report. */
+/** The plots of a training run: six PNGs for its folder. */
 import { dashboard } from './dashboard.ts';
 import { drawPng, type Figure, framed } from './figure.ts';
 import { lossChart, rateChart, scoreChart } from './learning-curves.ts';
-import { type PlotKind, plotName } from './names.ts';
+import { PLOTS, type PlotKind, plotName } from './names.ts';
 import { confusionChart, distributionChart } from './prediction-charts.ts';
 import type { Results } from './results.ts';
 import { LIGHT } from './theme.ts';
@@ -36,8 +36,6 @@ export function renderPlots(run: string, results: Results): Map<string, Uint8Arr
     prediction_dist: framed(theme, distributionChart(theme, evaluation), 960, 600),
   };
   const files = new Map<string, Uint8Array>();
-  for (const [kind, figure] of Object.entries(figures) as [PlotKind, Figure][]) {
-    files.set(plotName(run, kind), drawPng(figure));
-  }
+  for (const kind of PLOTS) files.set(plotName(run, kind), drawPng(figures[kind]));
   return files;
 }

@@ -5,19 +5,17 @@ import { drawSvg, framed } from './figure.ts';
 import { type Html, html } from './html.ts';
 import { lossChart, rateChart, scoreChart } from './learning-curves.ts';
 import { confusionChart, distributionChart, formatCount } from './prediction-charts.ts';
-import { bestEpoch, confusionCounts, type Results, THRESHOLD } from './results.ts';
+import { bestEpoch, confusionCounts, type History, type Results, THRESHOLD } from './results.ts';
 import { DARK, LIGHT, type Theme } from './theme.ts';
 import { prChart, rocChart } from './threshold-curves.ts';
 
 /** Small enough to stay readable when a phone shrinks it to its width [px]. */
 const SIZE = { width: 420, height: 340 } as const;
 
-/** All charts as figure elements. */
-export function reportFigures(results: Results): Html[] {
-  const { history, evaluation } = results;
+/** Figure elements of how the fit went. */
+export function trainingFigures(history: History): Html[] {
   const best = bestEpoch(history);
   const last = history.epochs.at(-1) ?? best;
-  const counts = confusionCounts(evaluation);
   return [
     figure(
       (theme) => lossChart(theme, history),
@@ -36,6 +34,14 @@ export function reportFigures(results: Results): Html[] {
       'Lowered when validation loss stops falling.',
       `Learning rate of each epoch, from ${shortNumber(history.epochs[0]?.learning_rate ?? 0)} to ${shortNumber(last.learning_rate)}.`,
     ),
+  ];
+}
+
+/** Figure elements of how the kept weights do. */
+export function validationFigures(results: Results): Html[] {
+  const { evaluation } = results;
+  const counts = confusionCounts(evaluation);
+  return [
     figure(
       (theme) => rocChart(theme, results),
       'Signals found against false alarms, over all thresholds. The area under the curve is the AUC.',

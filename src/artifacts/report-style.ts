@@ -16,16 +16,16 @@ main { max-width: 1240px; margin: 0 auto; padding: 32px 24px 48px; }
 h1 { margin: 0; font-size: 28px; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { margin: 40px 0 12px; font-size: 20px; }
 p { margin: 6px 0; max-width: 75ch; overflow-wrap: anywhere; }
-a { color: var(--blue); }
 .muted { color: var(--muted); }
 .note { margin: 16px 0; padding: 12px 16px; max-width: none; background: var(--background);
   border-left: 4px solid var(--orange); border-radius: 4px; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px; margin: 24px 0 0; }
 .numbers div, figure, .card { background: var(--background); border: 1px solid var(--grid); border-radius: 10px; }
-.numbers div { display: flex; flex-direction: column-reverse; padding: 12px 16px; }
+.numbers div { display: flex; flex-direction: column-reverse; justify-content: flex-end; padding: 12px; }
 .numbers dt { color: var(--muted); font-size: 14px; }
-.numbers dd { margin: 0; font-size: 26px; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); gap: 16px; }
+.numbers dd { margin: 0; font-size: 23px; font-weight: 600; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 16px; }
+.plots.large { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
 figure { margin: 0; padding: 8px 8px 14px; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { margin: 4px 12px 0; color: var(--muted); font-size: 14px; }
@@ -44,8 +44,16 @@ th { color: var(--muted); font-weight: 600; white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
 tbody tr.best > * { font-weight: 600; background: color-mix(in srgb, var(--cell) 35%, transparent); }
 .figures th, .figures td { text-align: right; white-space: nowrap; }
-.rejected td { min-width: 130px; overflow-wrap: anywhere; }
+.rejected td { min-width: 150px; overflow-wrap: anywhere; }
+.rejected td:nth-child(2) { min-width: 260px; }
 footer { margin-top: 40px; color: var(--muted); font-size: 14px; }
-@media (max-width: 600px) { main { padding: 20px 14px 32px; } h1 { font-size: 23px; } .numbers { grid-template-columns: 1fr 1fr; } }
+@media (max-width: 600px) {
+  main { padding: 20px 14px 32px; }
+  h1 { font-size: 23px; }
+  .numbers { grid-template-columns: 1fr 1fr; }
+  .figures { font-size: 13px; }
+  .figures th, .figures td { padding: 6px; }
+  .figures th { white-space: normal; }
+}
 @media print { body { background: none; } figure, .card { break-inside: avoid; } }
 `;

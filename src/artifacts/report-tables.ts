@@ -35,7 +35,7 @@ export function dataFacts({ data, config }: ReportData): Fact[] {
     ['validation', `${formatCount(data.validation)} records`],
     ['stored as', data.dtype],
     ['records', config.records],
-    ['recipe', config.recipe_hash],
+    ['recipe hash', config.recipe_hash],
     ['PSD SHA-256', config.psd_sha256],
   ];
 }
@@ -95,7 +95,7 @@ export function epochTable(history: History): Html {
       epoch.seconds.toFixed(1),
     ];
     const isBest = epoch === best;
-    return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' (best)' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+    return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' best' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
   });
   return html`<div class="scroll" role="region" aria-label="Epochs" tabindex="0">
 <table class="figures">

@@ -4,7 +4,7 @@ import { keyNumbers } from './dashboard.ts';
 import { type Html, html } from './html.ts';
 import { totalSeconds } from './metrics.ts';
 import { formatCount } from './prediction-charts.ts';
-import { reportFigures } from './report-figures.ts';
+import { trainingFigures, validationFigures } from './report-figures.ts';
 import { STYLE } from './report-style.ts';
 import { dataFacts, epochTable, factCard, rejectedTable, settingFacts } from './report-tables.ts';
 import type { Results } from './results.ts';
@@ -69,10 +69,16 @@ export function renderReport(data: ReportData): string {
 <body>
 <main>
 ${header(data)}
-<section aria-labelledby="plots">
-<h2 id="plots">Training and validation</h2>
+<section aria-labelledby="training">
+<h2 id="training">Training</h2>
 <div class="plots">
-${reportFigures(data)}
+${trainingFigures(data.history)}
+</div>
+</section>
+<section aria-labelledby="validation">
+<h2 id="validation">Validation</h2>
+<div class="plots large">
+${validationFigures(data)}
 </div>
 </section>
 <section aria-labelledby="run">

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { artifactNames, PLOTS, plotName, runName } from '../../src/artifacts/names.ts';
+
+test('a run is named by the local time at which it ended, padded with zeros', () => {
+  assert.equal(runName(new Date(2025, 0, 3, 9, 4, 59)), 'diy_20250103_0904');
+  assert.equal(runName(new Date(2024, 11, 31, 23, 59)), 'diy_20241231_2359');
+});
+
+test('artifacts bear the names that other programs look for', () => {
+  const run = 'diy_20250103_0904';
+  assert.deepEqual(artifactNames(run), {
+    weights: 'diy_20250103_0904_weights.npz',
+    config: 'diy_20250103_0904_config.json',
+    metrics: 'diy_20250103_0904_metrics.json',
+    history: 'diy_20250103_0904_history.json',
+    report: 'report.html',
+  });
+  assert.deepEqual(
+    PLOTS.map((kind) => plotName(run, kind)),
+    [
+      'diy_20250103_0904_dashboard.png',
+      'diy_20250103_0904_learning_curves.png',
+      'diy_20250103_0904_roc_curve.png',
+      'diy_20250103_0904_pr_curve.png',
+      'diy_20250103_0904_confusion_matrix.png',
+      'diy_20250103_0904_prediction_dist.png',
+    ],
+  );
+});
