@@ -1,4 +1,5 @@
 /** What a training run hands over to be written down and drawn. */
+import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/metrics.ts';
 
 /** One epoch of a fit. Losses are mean binary cross-entropies (nats a sample), rates and scores are in [0, 1]. */
 export interface Epoch {
@@ -32,18 +33,6 @@ export interface Evaluation {
   specificity: number | null;
 }
 
-/** A point of the receiver operating characteristic. */
-export interface RocPoint {
-  fpr: number;
-  tpr: number;
-}
-
-/** A point of the precision-recall curve. */
-export interface PrPoint {
-  recall: number;
-  precision: number;
-}
-
 /** Everything that the plots of a run need. The curves may be empty where one class is missing. */
 export interface Results {
   history: History;
@@ -52,7 +41,7 @@ export interface Results {
   pr: readonly PrPoint[];
 }
 
-/** Probability from which a record counts as a signal. */
+/** Probability from which training's scores count a record as a signal. */
 export const THRESHOLD = 0.5;
 
 /**
@@ -67,23 +56,15 @@ export function bestEpoch({ epochs }: History): Epoch {
   return best;
 }
 
-export interface ConfusionCounts {
-  trueNegative: number;
-  falsePositive: number;
-  falseNegative: number;
-  truePositive: number;
-}
-
 /**
  * Counts of right and wrong answers at THRESHOLD.
  *
  * @throws RangeError when lengths differ, a label isn't 0 or 1, or a probability isn't in [0, 1].
  */
-export function confusionCounts({ labels, probabilities }: Evaluation): ConfusionCounts {
+export function confusionCounts({ labels, probabilities }: Evaluation): Confusion {
   if (labels.length !== probabilities.length) {
     throw new RangeError(`${labels.length} labels for ${probabilities.length} probabilities`);
   }
-  const counts = { trueNegative: 0, falsePositive: 0, falseNegative: 0, truePositive: 0 };
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;
     const probability = probabilities[i]!;
@@ -92,9 +73,6 @@ export function confusionCounts({ labels, probabilities }: Evaluation): Confusio
     if (!(probability >= 0 && probability <= 1)) {
       throw new RangeError(`probability ${probability} of record ${i} is not in [0, 1]`);
     }
-    const positive = probability >= THRESHOLD;
-    if (label === 1) counts[positive ? 'truePositive' : 'falseNegative']++;
-    else counts[positive ? 'falsePositive' : 'trueNegative']++;
   }
-  return counts;
+  return countAnswers(labels, probabilities);
 }

@@ -1,7 +1,8 @@
 /** Results of a run that never was, close to what a real one gives. Seeded, so that every test sees the same. */
 import type { RunConfig } from '../../src/artifacts/config.ts';
 import type { ReportData } from '../../src/artifacts/report.ts';
-import type { Epoch, Evaluation, PrPoint, Results, RocPoint } from '../../src/artifacts/results.ts';
+import type { Epoch, Evaluation, Results } from '../../src/artifacts/results.ts';
+import { prCurve, rocCurve, score } from '../../src/training/metrics.ts';
 
 /** Uniform numbers in [0, 1): mulberry32. */
 export function uniform(seed: number): () => number {
@@ -53,53 +54,17 @@ export function madeUpEvaluation(count: number, signals = 0.5): Evaluation {
     const loud = signal && next() < 0.65;
     probabilities[i] = 1 / (1 + Math.exp(-((loud ? 3 : -1.1) + 0.9 * noise())));
   }
-  return score(labels, probabilities);
+  return judge(labels, probabilities);
 }
 
-/** Scores of labels and probabilities, the plain way. */
-export function score(labels: Uint8Array, probabilities: Float32Array): Evaluation {
-  const total = [0, 0];
-  const right = [0, 0];
-  let loss = 0;
-  labels.forEach((label, i) => {
+/** An evaluation of labels and probabilities, scored as training does. */
+export function judge(labels: Uint8Array, probabilities: Float32Array): Evaluation {
+  const losses = Array.from(labels, (label, i) => {
     const p = probabilities[i]!;
-    total[label]!++;
-    if (p >= 0.5 === (label === 1)) right[label]!++;
-    loss -= Math.log(Math.max(1e-7, label === 1 ? p : 1 - p)) / labels.length;
+    return -Math.log(Math.max(1e-7, label === 1 ? p : 1 - p));
   });
-  const ratio = (a: number, b: number): number | null => (b === 0 ? null : a / b);
-  const positives = right[1]! + total[0]! - right[0]!;
-  const { roc } = curves(labels, probabilities);
-  const area = roc.reduce((sum, { fpr, tpr }, i) => {
-    const before = roc[i - 1] ?? { fpr: 0, tpr: 0 };
-    return sum + ((fpr - before.fpr) * (tpr + before.tpr)) / 2;
-  }, 0);
-  return {
-    labels,
-    probabilities,
-    loss,
-    accuracy: (right[0]! + right[1]!) / labels.length,
-    auc: total[0] === 0 || total[1] === 0 ? null : area,
-    precision: ratio(right[1]!, positives),
-    recall: ratio(right[1]!, total[1]!),
-    specificity: ratio(right[0]!, total[0]!),
-  };
-}
-
-/** ROC and precision-recall points, one a record, from the highest probability down. */
-export function curves(labels: Uint8Array, probabilities: Float32Array): { roc: RocPoint[]; pr: PrPoint[] } {
-  const order = Array.from(labels.keys()).sort((a, b) => probabilities[b]! - probabilities[a]!);
-  const signals = labels.reduce((sum, label) => sum + label, 0);
-  const noises = labels.length - signals;
-  const roc: RocPoint[] = [{ fpr: 0, tpr: 0 }];
-  const pr: PrPoint[] = [{ recall: 0, precision: 1 }];
-  let hits = 0;
-  order.forEach((i, seen) => {
-    hits += labels[i]!;
-    roc.push({ fpr: noises ? (seen + 1 - hits) / noises : 0, tpr: signals ? hits / signals : 0 });
-    pr.push({ recall: signals ? hits / signals : 0, precision: hits / (seen + 1) });
-  });
-  return { roc, pr };
+  const loss = losses.reduce((sum, one) => sum + one, 0) / labels.length;
+  return { labels, probabilities, loss, ...score(labels, probabilities) };
 }
 
 export interface MadeUp {
@@ -111,8 +76,13 @@ export interface MadeUp {
 
 export function madeUpResults({ epochs = 22, records = 11_208, signals = 0.5 }: MadeUp = {}): Results {
   const evaluation = madeUpEvaluation(records, signals);
-  const { roc, pr } = curves(evaluation.labels, evaluation.probabilities);
-  return { history: { epochs: madeUpEpochs(epochs) }, evaluation, roc, pr };
+  const { labels, probabilities } = evaluation;
+  return {
+    history: { epochs: madeUpEpochs(epochs) },
+    evaluation,
+    roc: rocCurve(labels, probabilities),
+    pr: prCurve(labels, probabilities),
+  };
 }
 
 /** A report with everything in it; ids and reasons are what a hostile file could bring. */

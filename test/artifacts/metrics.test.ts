@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/artifacts/metrics.ts';
 import { bestEpoch, confusionCounts } from '../../src/artifacts/results.ts';
-import { madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults, score } from './made-up.ts';
+import { judge, madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
 
 test('metrics.json holds the keys that other programs read, then ours', () => {
   const { history, evaluation } = madeUpResults();
@@ -73,7 +73,7 @@ test('the epoch that is kept is the last that improved, or the last of all where
 });
 
 test('answers are counted by class, a probability of exactly 0.5 as a signal', () => {
-  const evaluation = score(Uint8Array.of(0, 0, 0, 1, 1, 1), Float32Array.of(0, 0.49, 0.5, 0.5, 1, 0.1));
+  const evaluation = judge(Uint8Array.of(0, 0, 0, 1, 1, 1), Float32Array.of(0, 0.49, 0.5, 0.5, 1, 0.1));
   assert.deepEqual(confusionCounts(evaluation), {
     trueNegative: 2,
     falsePositive: 1,
