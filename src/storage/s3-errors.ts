@@ -1,22 +1,24 @@
 import { MachineError, NotFoundError, PreconditionError } from '../errors.ts';
 
 /** What to do about what S3, or the way there, answers; by the error's name or system code. */
-const ADVICE: Record<string, string> = {
-  CredentialsProviderError:
-    'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
-  NoSuchBucket: 'there is no such bucket. Make it, or correct the location',
-  AccessDenied: 'access denied. Give these credentials the right to it',
-  Forbidden: 'access denied. Give these credentials the right to it',
-  InvalidAccessKeyId: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
-  SignatureDoesNotMatch: 'the secret key does not fit the access key. Check AWS_SECRET_ACCESS_KEY',
-  ExpiredToken: 'the credentials have expired. Fetch new ones',
-  ExpiredTokenException: 'the credentials have expired. Fetch new ones',
-  PermanentRedirect: 'the bucket lies in another region. Set AWS_REGION to it',
-  AuthorizationHeaderMalformed: 'the bucket lies in another region. Set AWS_REGION to it',
-  RequestTimeTooSkewed: "this machine's clock is wrong. Set it",
-  SlowDown:
-    'S3 asks to slow down, and did so after every retry. Use fewer workers or set AWS_MAX_ATTEMPTS higher',
-};
+const ADVICE = new Map(
+  Object.entries({
+    CredentialsProviderError:
+      'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
+    NoSuchBucket: 'there is no such bucket. Make it, or correct the location',
+    AccessDenied: 'access denied. Give these credentials the right to it',
+    Forbidden: 'access denied. Give these credentials the right to it',
+    InvalidAccessKeyId: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
+    SignatureDoesNotMatch: 'the secret key does not fit the access key. Check AWS_SECRET_ACCESS_KEY',
+    ExpiredToken: 'the credentials have expired. Fetch new ones',
+    ExpiredTokenException: 'the credentials have expired. Fetch new ones',
+    PermanentRedirect: 'the bucket lies in another region. Set AWS_REGION to it',
+    AuthorizationHeaderMalformed: 'the bucket lies in another region. Set AWS_REGION to it',
+    RequestTimeTooSkewed: "this machine's clock is wrong. Set it",
+    SlowDown:
+      'S3 asks to slow down, and did so after every retry. Use fewer workers or set AWS_MAX_ATTEMPTS higher',
+  }),
+);
 
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
@@ -67,13 +69,18 @@ export function explainS3Error(
   if (absent) return new NotFoundError(object, { cause: error });
 
   const start = `cannot ${action} ${object}`;
-  const advice = ADVICE[error.name];
+  const advice = ADVICE.get(error.name);
   if (advice !== undefined) return new MachineError(`${start}: ${advice}`, { cause: error });
   if (isConnectionError(error)) {
     const code = 'code' in error ? String(error.code) : error.name;
     const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
     const check = endpoint === undefined ? 'the network' : `the network and AWS_ENDPOINT_URL (${endpoint})`;
     return new MachineError(`${start}: S3 can't be reached (${code}). Check ${check}`, { cause: error });
+  }
+  if (error.message.startsWith('Checksum mismatch')) {
+    return new MachineError(`${start}: the bytes that arrived don't fit their checksum. Try again`, {
+      cause: error,
+    });
   }
   if (error.message.includes('Region is missing')) {
     return new MachineError(`${start}: no AWS region is set. Set AWS_REGION`, { cause: error });

@@ -27,12 +27,14 @@ export async function* receiveObject(
   let position = range?.offset ?? 0;
   let failures = 0;
   while (position < end) {
+    let answered = false;
     try {
       // Not for whole objects: S3 sends their checksum, which the SDK then checks.
       if (range !== undefined || position > 0) {
         input.Range = `bytes=${position}-${range === undefined ? '' : end - 1}`;
       }
       const { Body, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand(input));
+      answered = true;
       if (!(Body instanceof Readable)) throw new TypeError('the body of an answer is no stream');
       if (ContentLength !== undefined && ContentLength > limit) {
         Body.destroy();
@@ -49,7 +51,9 @@ export async function* receiveObject(
       // A range that starts at the end of the object or behind it.
       if (httpStatus(error) === 416) return;
       failures += 1;
-      if (failures === ATTEMPTS || !isConnectionError(error)) throw explainS3Error(error, 'read', name);
+      if (!answered || failures === ATTEMPTS || !isConnectionError(error)) {
+        throw explainS3Error(error, 'read', name);
+      }
       await sleep(failures * PAUSE);
     }
   }

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
+import { createFileStore } from '../../src/storage/file.ts';
+import { explainFileError } from '../../src/storage/file-errors.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { scratch } from '../support/fixtures.ts';
+
+const WRITER = fileURLToPath(new URL('writer.ts', import.meta.url));
+const bytes = (text: string) => new Uint8Array(Buffer.from(text));
+
+async function keys(store: ObjectStore): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list('')) found.push(key);
+  return found;
+}
+
+/** A process of its own that writes into the folder; see writer.ts. */
+function startWriter(...args: string[]) {
+  return spawn(process.execPath, ['--import', 'tsx', WRITER, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function outputOf(child: ReturnType<typeof startWriter>): Promise<string> {
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
+  await once(child, 'close');
+  assert.equal(child.exitCode, 0);
+  return output;
+}
+
+test('a writer that is killed leaves nothing under the name, and what it leaves is removed when it is old', async (t) => {
+  const folder = scratch(t);
+  const child = startWriter('endless', folder);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'close');
+
+  const leftover = readdirSync(folder);
+  assert.equal(leftover.length, 1);
+  const path = join(folder, leftover[0]!);
+  assert.ok(statSync(path).size > 0);
+  assert.deepEqual(await keys(createFileStore(folder)), []);
+
+  // It could belong to a writer at work: it stays as long as it is young.
+  await createFileStore(folder).write('first', bytes('1'));
+  assert.equal(readdirSync(folder).length, 2);
+  const old = Date.now() / 1000 - 2 * 60 * 60;
+  utimesSync(path, old, old);
+  await createFileStore(folder).write('second', bytes('2'));
+  assert.deepEqual(readdirSync(folder), ['first', 'second']);
+});
+
+test('of several processes that write the same keys with ifAbsent each key has one winner', async (t) => {
+  const folder = scratch(t);
+  const outputs = await Promise.all(
+    [1, 2, 3].map((i) => outputOf(startWriter('claim', folder, `process ${i}`))),
+  );
+  const wins = outputs.flatMap((output) => output.trim().split('\n').filter(Boolean));
+  assert.equal(wins.length, 100);
+  assert.equal(new Set(wins).size, 100);
+  assert.equal((await keys(createFileStore(folder))).length, 100);
+});
+
+test('no step of several processes that count with ifMatch is lost', async (t) => {
+  const folder = scratch(t);
+  const store = createFileStore(folder);
+  await store.write('counter', bytes('0'));
+  await Promise.all([1, 2, 3].map(() => outputOf(startWriter('count', folder))));
+  assert.equal(Buffer.from(await store.read('counter')).toString(), '150');
+  assert.deepEqual(readdirSync(folder), ['counter']);
+});
+
+test('symbolic links are followed, and what is no regular file is no object', async (t) => {
+  const folder = scratch(t);
+  const elsewhere = scratch(t);
+  writeFileSync(join(elsewhere, 'x.npy'), 'x');
+  symlinkSync(elsewhere, join(folder, 'linked'));
+  symlinkSync(join(elsewhere, 'x.npy'), join(folder, 'file'));
+  symlinkSync('/nowhere/at/all', join(folder, 'dangling'));
+  symlinkSync('itself', join(folder, 'itself'));
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  mkdirSync(join(folder, 'empty folder'));
+  const store = createFileStore(folder);
+  assert.deepEqual(await keys(store), ['file', 'linked/x.npy']);
+  assert.deepEqual(await store.read('linked/x.npy'), bytes('x'));
+  for (const key of ['dangling', 'itself', 'pipe', 'empty folder']) {
+    assert.equal(await store.head(key), undefined);
+    await assert.rejects(store.read(key), NotFoundError, key);
+  }
+});
+
+test('a link that leads to a folder above it is an error, not an endless list', async (t) => {
+  const folder = scratch(t);
+  mkdirSync(join(folder, 'a'));
+  symlinkSync(folder, join(folder, 'a', 'up'));
+  await assert.rejects(keys(createFileStore(folder)), /^MachineError: cannot list .*\/a\/up.*Remove it/);
+});
+
+test('writing over a link replaces the link, not the file that it leads to', async (t) => {
+  const folder = scratch(t);
+  const elsewhere = join(scratch(t), 'precious');
+  writeFileSync(elsewhere, 'precious');
+  symlinkSync(elsewhere, join(folder, 'k'));
+  const store = createFileStore(folder);
+  await store.write('k', bytes('new'));
+  assert.deepEqual(await store.read('k'), bytes('new'));
+  assert.equal(statSync(elsewhere).size, 8);
+});
+
+test('a file whose name is not UTF-8 is an error that names it, since no key does', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff, 0x62])]), 'x');
+  await assert.rejects(keys(createFileStore(folder)), /found a file name that is not UTF-8/);
+});
+
+test("the store's own names are no keys", async (t) => {
+  const store = createFileStore(scratch(t));
+  await assert.rejects(store.write('a/.chirpline-x', bytes('x')), InputError);
+  await assert.rejects(store.read('.chirpline-x/y'), InputError);
+});
+
+test('an object too large for one read is refused, while ranges and streams of it can be had', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'large'), '');
+  // Sparse: takes no space.
+  truncateSync(join(folder, 'large'), 5 * 2 ** 30);
+  const store = createFileStore(folder);
+  await assert.rejects(store.read('large'), /found 5368709120 bytes, needed at most 2147483647/);
+  const range = { offset: 5 * 2 ** 30 - 3, length: 10 };
+  assert.deepEqual(await store.read('large', range), new Uint8Array(3));
+  for await (const chunk of store.stream('large')) {
+    assert.ok(chunk.length <= 4 * 2 ** 20);
+    break;
+  }
+});
+
+test('a folder that is not there is empty, and is made by the first write', async (t) => {
+  const store = createFileStore(join(scratch(t), 'a', 'b'));
+  assert.deepEqual(await keys(store), []);
+  await store.write('c/d', bytes('x'));
+  assert.deepEqual(await keys(store), ['c/d']);
+});
+
+test('a file where a folder is needed, or a folder where a file is needed, is told', async (t) => {
+  const folder = scratch(t);
+  const store = createFileStore(folder);
+  await store.write('file', bytes('x'));
+  await store.write('folder/x', bytes('x'));
+  for (const options of [{}, { ifAbsent: true }]) {
+    const underFile = store.write('file/x', bytes('x'), options);
+    await assert.rejects(
+      underFile,
+      /^MachineError: cannot write .*\/file\/x: a file stands where a folder is needed/,
+    );
+    const overFolder = store.write('folder', bytes('x'), options);
+    await assert.rejects(overFolder, /^MachineError: cannot write .*\/folder: a folder stands/);
+  }
+  assert.deepEqual(readdirSync(folder), ['file', 'folder']);
+});
+
+test('no permission is told with the path and what to do', async (t) => {
+  const folder = scratch(t);
+  const store = createFileStore(folder);
+  await store.write('secret', bytes('x'));
+  chmodSync(join(folder, 'secret'), 0);
+  mkdirSync(join(folder, 'closed'), 0);
+  chmodSync(folder, 0o555);
+  const root = process.getuid?.() === 0;
+  // Permissions don't bind root.
+  if (root) process.seteuid?.(65534);
+  try {
+    if (root)
+      await assert.rejects(keys(store), /^MachineError: cannot list .*permission denied.*\(EACCES\)$/);
+    await assert.rejects(store.read('secret'), /^MachineError: cannot read .*\/secret: permission denied/);
+    await assert.rejects(
+      store.write('new', bytes('x')),
+      /^MachineError: cannot write .*: permission denied. Give this/,
+    );
+  } finally {
+    if (root) process.seteuid?.(0);
+    chmodSync(folder, 0o755);
+  }
+  assert.deepEqual(readdirSync(folder), ['closed', 'secret']);
+});
+
+test('a write that the system cuts short is told, and leaves nothing', async (t) => {
+  const folder = scratch(t);
+  // A limit on the size of files (512-byte blocks) is refused in the midst of a write, like a full disk.
+  const script = `trap '' XFSZ; ulimit -f 100; exec "$@"`;
+  const args = ['-c', script, 'sh', process.execPath, '--import', 'tsx', WRITER, 'fail', folder];
+  const output = execFileSync('sh', args, { encoding: 'utf8' });
+  assert.match(output, /^MachineError: cannot write .*\/large: the file is larger .* \(EFBIG\)$/m);
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a full disk is told with the path and what to do', () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    writeSync(full, 'x');
+    assert.fail('the disk was not full');
+  } catch (error) {
+    const explained = explainFileError(error, 'write', '/out/train-00000-of-00001.tfrecord');
+    assert.ok(explained instanceof MachineError);
+    assert.match(
+      explained.message,
+      /^cannot write \/out\/train-00000-of-00001.tfrecord: no space left .* \(ENOSPC\)$/,
+    );
+    assert.match(explained.message, /Free some space/);
+  }
+});

@@ -1,0 +1,53 @@
+/** What file.test.ts starts as processes of their own: `writer.ts <task> <folder> [name]`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PreconditionError } from '../../src/errors.ts';
+import { createFileStore } from '../../src/storage/file.ts';
+
+const [, , task = '', folder = '', name = ''] = process.argv;
+const store = createFileStore(folder);
+
+const tasks: Record<string, () => Promise<void>> = {
+  /** Writes an object that never ends; prints when some of it is on the disk. */
+  async endless() {
+    async function* chunks() {
+      for (;;) {
+        yield new Uint8Array(100_000);
+        await sleep(10);
+        process.stdout.write('.');
+      }
+    }
+    await store.write('endless', chunks());
+  },
+  /** Writes a hundred keys create-only; prints those that it was first at. */
+  async claim() {
+    for (let i = 0; i < 100; i++) {
+      try {
+        await store.write(`key ${i}`, Buffer.from(name), { ifAbsent: true });
+        console.log(`key ${i}`);
+      } catch (error) {
+        if (!(error instanceof PreconditionError)) throw error;
+      }
+    }
+  },
+  /** Adds one to a counter, fifty times. */
+  async count() {
+    for (let done = 0; done < 50; ) {
+      const { etag } = (await store.head('counter'))!;
+      const value = Number(Buffer.from(await store.read('counter')).toString());
+      try {
+        await store.write('counter', Buffer.from(String(value + 1)), { ifMatch: etag });
+        done += 1;
+      } catch (error) {
+        if (!(error instanceof PreconditionError)) throw error;
+      }
+    }
+  },
+  /** Writes a large object; prints the error. */
+  async fail() {
+    await store
+      .write('large', new Uint8Array(1_000_000))
+      .catch((error: unknown) => console.log(String(error)));
+  },
+};
+
+await tasks[task]!();
