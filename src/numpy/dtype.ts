@@ -20,7 +20,7 @@ export type NpyElements =
   | { dtype: `<U${number}`; data: string[] };
 export type DType = NpyElements['dtype'];
 
-const DTYPE = /^(?:([<>])(f8|f4|f2|i8|i4|U(\d{1,5}))|\|(u1|b1))$/;
+const DTYPE = /^(?:([<>])(f8|f4|f2|i8|i4|U([1-9]\d{0,3}))|\|(u1|b1))$/;
 
 /** Bytes of one element, or undefined for a type that isn't read. */
 export function itemSize(dtype: string): number | undefined {

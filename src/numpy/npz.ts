@@ -3,7 +3,9 @@ import { buffer } from 'node:stream/consumers';
 import { ZipFile } from 'yazl';
 import { InputError } from '../errors.ts';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.ts';
-import { listZip, unpackZipMember } from './zip.ts';
+import { printable } from './quote.ts';
+import { unpackZipMember } from './unzip.ts';
+import { listZip } from './zip.ts';
 
 const MEMBER_LIMIT = 10_000;
 
@@ -28,7 +30,7 @@ export async function readNpz(
     throw new InputError({ object, found: `${total} bytes unpacked`, needed: `at most ${limit}` });
   const arrays = new Map<string, NpyArray>();
   for (const member of members) {
-    const name = `${object}!${member.name}`;
+    const name = `${object}!${printable(member.name)}`;
     if (!member.name.endsWith('.npy')) {
       throw new InputError({ object: name, found: 'another kind of file', needed: '.npy files only' });
     }

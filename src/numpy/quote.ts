@@ -2,3 +2,8 @@
 export function quote(text: string): string {
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }
+
+/** For longer texts that may hold hostile names: one line of printable ASCII. */
+export function printable(text: string): string {
+  return text.slice(0, 160).replace(/[^ -~]/g, '?');
+}

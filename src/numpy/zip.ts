@@ -1,24 +1,8 @@
-/**
- * Zip archives as far as .npz files need them: members stored or deflated, found through the central directory.
- *
- * Format: PKWARE APPNOTE 6.3.10. The directory is read by yauzl; local headers and data are read here, because a
- * caller may hold only the bytes of one member.
- */
-import { inflateRawSync } from 'node:zlib';
-import { crc32 } from '@node-rs/crc32';
+/** What lies where in a zip archive, by its central directory, which yauzl reads. Format: PKWARE APPNOTE 6.3.10. */
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { InputError } from '../errors.ts';
-import { quote } from './quote.ts';
-
-/** What a member's bytes are, apart from where they are. */
-export interface ZipPacking {
-  /** Bytes in the archive. */
-  packed: number;
-  /** Bytes of the member itself. */
-  size: number;
-  crc: number;
-  deflated: boolean;
-}
+import { printable, quote } from './quote.ts';
+import { LOCAL_HEADER_SIZE, type ZipPacking } from './unzip.ts';
 
 export interface ZipMember extends ZipPacking {
   name: string;
@@ -34,7 +18,6 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-const LOCAL_HEADER_SIZE = 30;
 /** Name and extra field of a local header, each with a 16-bit length. */
 const LOCAL_FIELDS_LIMIT = 2 * 65535;
 /** A block of the central directory is read at once, not an entry. */
@@ -67,7 +50,10 @@ export async function listZip(source: ByteSource, object: string, limit: number)
     if (reader.failure !== undefined) throw reader.failure;
     // yauzl complains by plain Errors; others (a TypeError) are bugs.
     if (!(error instanceof Error) || error.name !== 'Error') throw error;
-    throw new InputError({ object, found: error.message, needed: 'a sound zip archive' }, { cause: error });
+    throw new InputError(
+      { object, found: printable(error.message), needed: 'a sound zip archive' },
+      { cause: error },
+    );
   }
   return members;
 }
@@ -109,75 +95,6 @@ function measureMembers(members: ZipMember[], size: number): void {
     }
     member.length = Math.min(end - member.offset, LOCAL_HEADER_SIZE + LOCAL_FIELDS_LIMIT + member.packed);
   }
-}
-
-/** Where a member's data start, from its local header: `bytes` are the archive's from there on. */
-export function locateZipData(bytes: Uint8Array, object: string): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < LOCAL_HEADER_SIZE || view.getUint32(0, true) !== 0x04034b50) {
-    throw new InputError({ object, found: 'no local header', needed: 'the start of a zip member' });
-  }
-  return LOCAL_HEADER_SIZE + view.getUint16(26, true) + view.getUint16(28, true);
-}
-
-/**
- * A member's content, its length and CRC-32 checked; never more than `size` bytes are made.
- *
- * `bytes` are the archive's from the local header on. Stored members are a view of them.
- */
-export function unpackZipMember(
-  bytes: Uint8Array,
-  { packed, size, crc, deflated }: ZipPacking,
-  object: string,
-): Uint8Array {
-  const start = locateZipData(bytes, object);
-  const data = bytes.subarray(start, start + packed);
-  if (data.length < packed) {
-    throw new InputError({ object, found: `${data.length} packed bytes`, needed: `${packed}` });
-  }
-  const content = deflated ? inflate(data, size, object) : data;
-  if (content.length !== size) {
-    throw new InputError({
-      object,
-      found: `${content.length} bytes unpacked`,
-      needed: `${size} as the archive says`,
-    });
-  }
-  const actual = crc32(content);
-  if (actual !== crc) {
-    const hex = (value: number) => value.toString(16).padStart(8, '0');
-    throw new InputError({
-      object,
-      found: `CRC-32 ${hex(actual)}`,
-      needed: `${hex(crc)} as the archive says`,
-    });
-  }
-  return content;
-}
-
-function inflate(data: Uint8Array, size: number, object: string): Uint8Array {
-  try {
-    return inflateRawSync(data, { maxOutputLength: Math.max(size, 1) });
-  } catch (error) {
-    throw inflateFault(error, size, object);
-  }
-}
-
-/** zlib's complaint about the data as an InputError; any other error stays what it is. */
-export function inflateFault(error: unknown, size: number, object: string): unknown {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_BUFFER_TOO_LARGE') {
-    return new InputError({
-      object,
-      found: `more than ${size} bytes unpacked`,
-      needed: `${size} as the archive says`,
-    });
-  }
-  if (!code.startsWith('Z_')) return error;
-  return new InputError(
-    { object, found: `broken deflate data (${message})`, needed: 'sound data' },
-    { cause: error },
-  );
 }
 
 /** Gives yauzl the source by blocks: it asks for some 50 bytes at a time, which over a network would take for ever. */

@@ -7,7 +7,9 @@
  */
 import { InputError } from '../errors.ts';
 import { checkFileLength, NPY_HEADER_LIMIT, npyDataLength, parseNpyHeader } from '../numpy/npy.ts';
-import { listZip, locateZipData, type ZipMember } from '../numpy/zip.ts';
+import { printable } from '../numpy/quote.ts';
+import { LOCAL_HEADER_SIZE, locateZipData } from '../numpy/unzip.ts';
+import { listZip, type ZipMember } from '../numpy/zip.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { FORTRAN_LIMIT, streamArray } from './passing.ts';
 import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
@@ -31,6 +33,8 @@ export interface FindOptions {
 
 /** An archive of more members is refused: they are held in memory. */
 const MEMBER_LIMIT = 1_000_000;
+/** Names go into plans, messages and rejected.csv. */
+const NAME_LIMIT = 1024;
 /** Strain deflates to a fifth at best; a stack that shrinks to less than this share is a bomb of zeros. */
 const BOMB_RATIO = 200;
 const BOMB_SIZE = 64 << 20;
@@ -145,9 +149,14 @@ async function* findInTar(
     }
     if (rawKind(member) !== 'npy') continue;
     try {
-      const object = describePlace({ key, member });
-      if (oddity !== undefined) throw new InputError({ object, found: oddity, needed: 'a plain file' });
-      checkMemberName(member, object);
+      checkMemberName(key, member);
+      if (oddity !== undefined) {
+        throw new InputError({
+          object: describePlace({ key, member }),
+          found: oddity,
+          needed: 'a plain file',
+        });
+      }
       yield await findPlain(store, { key, member, offset, length }, options.open);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -157,9 +166,18 @@ async function* findInTar(
 }
 
 /** Nothing is ever written under a member's name, but who packs such names doesn't pack samples. */
-function checkMemberName(member: string, object: string): void {
-  const out = /^([/\\]|[A-Za-z]:)/.test(member) || member.split(/[/\\]/).includes('..');
-  if (out) throw new InputError({ object, found: 'a path out of the archive', needed: 'a path inside it' });
+function checkMemberName(key: string, member: string): void {
+  const object = describePlace({ key, member: printable(member) });
+  if (/^([/\\]|[A-Za-z]:)/.test(member) || member.split(/[/\\]/).includes('..')) {
+    throw new InputError({ object, found: 'a path out of the archive', needed: 'a path inside it' });
+  }
+  if (member.length > NAME_LIMIT || /\p{Cc}/u.test(member)) {
+    throw new InputError({
+      object,
+      found: 'its name',
+      needed: `at most ${NAME_LIMIT} letters, none for control`,
+    });
+  }
 }
 
 async function* findInZip(
@@ -171,6 +189,7 @@ async function* findInZip(
   for (const member of await listZip(source, key, MEMBER_LIMIT)) {
     if (rawKind(member.name) !== 'npy') continue;
     try {
+      checkMemberName(key, member.name);
       yield await findZipped(store, key, member, options.open);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -213,7 +232,8 @@ async function findZipped(
     const rows = countSamples(header, object);
     if (rows === undefined) return single;
     if (deflated || header.fortranOrder) return findPassed(place, { offset, length, zip, header }, object);
-    const start = offset + locateZipData(await store.read(key, { offset, length: 30 }), object);
+    const start =
+      offset + locateZipData(await store.read(key, { offset, length: LOCAL_HEADER_SIZE }), object);
     return findSpans(place, start + header.dataOffset, header.dtype, rows);
   } catch (error) {
     if (small && error instanceof InputError) return single;

@@ -42,22 +42,14 @@ export async function catalogObject(
   const refs: SampleRef[] = [];
   let position = 0;
   for (const { name, rows, refer } of arrays) {
-    if (rows !== undefined) {
-      if (ids !== undefined)
-        for (let row = 0; row < rows; row += 1) refs.push(refer(ids[position + row]!, row));
+    if (rows === undefined) {
+      const ref = refer(baseName(name), 0);
+      if (isSampleId(ref.id)) refs.push(ref);
+      else onFault(unnamed(ref));
+    } else if (ids !== undefined) {
+      for (let row = 0; row < rows; row += 1) refs.push(refer(ids[position + row]!, row));
       position += rows;
-      continue;
     }
-    const ref = refer(baseName(name), 0);
-    if (isSampleId(ref.id)) refs.push(ref);
-    else
-      onFault(
-        new InputError({
-          object: describePlace(ref),
-          found: 'its name',
-          needed: `an id of ${SAMPLE_ID_RULE}`,
-        }),
-      );
   }
   return refs;
 }
@@ -86,6 +78,14 @@ async function nameStacks(
   }
 }
 
+function unnamed(ref: SampleRef): InputError {
+  return new InputError({
+    object: describePlace(ref),
+    found: 'its name',
+    needed: `an id of ${SAMPLE_ID_RULE}`,
+  });
+}
+
 function raise(fault: InputError): never {
   throw fault;
 }
@@ -98,15 +98,24 @@ export interface Catalog {
   objects: ObjectInfo[];
 }
 
+export interface DatasetOptions {
+  labels?: readonly Label[];
+  /** Objects whose key it refuses are not looked at. */
+  accept?: (key: string) => boolean;
+  onProgress?: (samples: number) => void;
+}
+
 /**
  * Every sample in a store, in the order of the listing. `onProgress` gets the number of samples found so far.
+ * Without labels, the samples of stacks that have no companion file are numbered.
+ *
  * Nothing that goes by the name of raw data is left out in silence: it is among the refs or the faults.
  */
 export async function catalogDataset(
   store: ObjectStore,
-  { labels = [], onProgress }: { labels?: readonly Label[]; onProgress?: (samples: number) => void } = {},
+  { labels, onProgress }: { labels?: readonly Label[]; onProgress?: (samples: number) => void } = {},
 ): Promise<Catalog> {
-  const labelIds = labels.map(({ id }) => id);
+  const labelIds = labels?.map(({ id }) => id) ?? [];
   const refs: SampleRef[] = [];
   const faults: RawFault[] = [];
   const objects: ObjectInfo[] = [];
@@ -114,6 +123,7 @@ export async function catalogDataset(
   const onFault = (fault: InputError) =>
     faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
   for await (const info of store.list('')) {
+    if (!accept(info.key)) continue;
     if (info.key.endsWith('.ids.txt')) {
       // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
       companions.add(info.key);
@@ -121,8 +131,10 @@ export async function catalogDataset(
     }
     if (rawKind(info.key) === undefined) continue;
     objects.push(info);
-    const open = labelIds.length <= 2 || companions.has(companionKey(info.key));
-    for (const ref of await catalogObject(store, info, { labelIds, open, onFault })) refs.push(ref);
+    // Only then could a file of the size of one sample be a stack that has ids.
+    const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
+    const options = { labelIds, numbered: labels === undefined, open, onFault };
+    for (const ref of await catalogObject(store, info, options)) refs.push(ref);
     onProgress?.(refs.length);
   }
   return { refs, faults, objects };

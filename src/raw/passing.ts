@@ -3,7 +3,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { InputError } from '../errors.ts';
 import { decodeFloat64, npyDataLength } from '../numpy/npy.ts';
-import { inflateFault, locateZipData } from '../numpy/zip.ts';
+import { inflateFault, LOCAL_HEADER_SIZE, locateZipData, oversize } from '../numpy/unzip.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { describePlace, type PassedArray, type PassRef } from './sample-ref.ts';
@@ -41,7 +41,7 @@ export async function* streamArray(
   try {
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > zip.size) throw Object.assign(new Error(), { code: 'ERR_BUFFER_TOO_LARGE' });
+      if (size > zip.size) throw oversize(zip.size, object);
       yield chunk;
     }
   } catch (error) {
@@ -64,7 +64,7 @@ async function* cutZipData(
     let data = chunk;
     if (head !== undefined) {
       head = Buffer.concat([head, chunk]);
-      if (head.length < 30) continue;
+      if (head.length < LOCAL_HEADER_SIZE) continue;
       const start = locateZipData(head, object);
       if (head.length < start) continue;
       data = head.subarray(start);

@@ -33,7 +33,7 @@ export async function nameRows(
     return parseIds(await store.read(companion, { offset: 0, length: limit + 1 }), companion, count, limit);
   }
   if (labelIds?.length === count) return labelIds;
-  if (count === 1) return [baseName(key)];
+  if (count === 1 && isSampleId(baseName(key))) return [baseName(key)];
   throw new InputError({
     object: key,
     found: `${count} samples without ids`,
@@ -53,8 +53,10 @@ function parseIds(bytes: Uint8Array, object: string, count: number, limit: numbe
   return ids;
 }
 
-/** `<file>_<row>` for a stack's rows. */
+/** `<file>_<row>` for a stack's rows, whatever the file is called. */
 export function numberRows(name: string, rows: number): string[] {
-  const base = baseName(name);
+  const base = baseName(name)
+    .replace(/[^A-Za-z0-9_-]/g, '_')
+    .slice(0, 48);
   return Array.from({ length: rows }, (_, row) => `${base}_${row}`);
 }

@@ -1,7 +1,7 @@
 /** Where one raw sample lies. Plain JSON, since plans of 560,000 of them are written to a store and read back. */
 import type { InputError } from '../errors.ts';
 import type { NpyHeader } from '../numpy/npy.ts';
-import type { ZipPacking } from '../numpy/zip.ts';
+import type { ZipPacking } from '../numpy/unzip.ts';
 
 interface SamplePlace {
   id: string;

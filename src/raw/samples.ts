@@ -1,6 +1,6 @@
 /** The strain of samples, wherever they lie. */
 import { InputError, NotFoundError } from '../errors.ts';
-import { unpackZipMember } from '../numpy/zip.ts';
+import { unpackZipMember } from '../numpy/unzip.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { passRows } from './passing.ts';

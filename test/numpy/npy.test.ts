@@ -182,6 +182,10 @@ describe('a .npy header', () => {
     assertRefused(file(headerText({ shape: '(0, 94906267, 94906267)' })), /2\^53/);
   });
 
+  test('with text of no width, which would make any number of elements of no bytes, is refused', () => {
+    assertRefused(file(headerText({ descr: "'<U0'", shape: '(9007199254740991,)' })), /dtype "<U0"/);
+  });
+
   test('of 4 GB is refused by its length alone', () => {
     const bytes = file(headerText({}), new Uint8Array(16), 2);
     new DataView(bytes.buffer).setUint32(8, 0xffffffff, true);

@@ -145,6 +145,16 @@ describe("a dataset's catalog", () => {
     ]);
   });
 
+  test('without labels numbers the samples of stacks without ids, and still opens no single file', async () => {
+    const { store, reads } = counting(await storeOf({ 'a.npy': sampleFile(0), 'b c.npy': stackFile(1, 2) }));
+    const { refs } = await catalogDataset(store);
+    assert.deepEqual(
+      refs.map(({ id }) => id),
+      ['a', 'b_c_0', 'b_c_1'],
+    );
+    assert.deepEqual(reads, ['b c.npy']);
+  });
+
   test('leaves it to the reading of a broken small file to say what is wrong, even where it looks inside', async () => {
     const store = await storeOf({ 'x.npy': sampleFile(0).subarray(0, 5000), 'y.npy': sampleFile(1) });
     const { refs, faults } = await catalogDataset(store, { labels: labelsOf('x', 'y') });

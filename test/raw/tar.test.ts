@@ -46,6 +46,7 @@ describe('a tar archive', () => {
           packTarMember({ name: 'soft.txt', type: '2' }),
           packTarMember({ name: '._s2.npy', content: Buffer.from('x') }),
           packTarMember({ name: 'bad name.npy', content: sampleFile(8) }),
+          packTarMember({ name: 'new\nline.npy', content: sampleFile(8) }),
           packTarMember({ name: 'empty.npy' }),
           packTarMember(good(2)),
           Buffer.alloc(1024),
@@ -70,6 +71,7 @@ describe('a tar archive', () => {
       'x.tar!sparse.npy: found a sparse file, needed a plain file',
       'x.tar!paxsparse.npy: found a sparse file, needed a plain file',
       'x.tar!strange.npy: found a member of another type, needed a plain file',
+      'x.tar!new?line.npy: found its name, needed at most 1024 letters, none for control',
       'x.tar!bad name.npy: found its name, needed an id of 1-64 letters, digits, _ - or . (not first)',
     ]);
   });
