@@ -1,4 +1,5 @@
 import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { InputError } from '../errors.ts';
 import { decodeSignal } from '../records/dtype.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
@@ -18,7 +19,7 @@ export interface Batch {
 
 /**
  * The records in batches of `capacity`, the last one shorter. All batches share one memory: use up each before the next
- * is taken.
+ * is taken. Throws InputError when a signal holds a number that isn't finite.
  */
 export async function* batchRecords(
   source: AsyncIterable<SignalRecord>,
@@ -30,11 +31,11 @@ export async function* batchRecords(
     labels: new Float32Array(capacity),
     ids: [],
   };
-  for await (const { id, label, signal, dtype } of source) {
+  for await (const record of source) {
     const start = batch.size * SAMPLE_SIZE;
-    decodeSignal(signal, dtype, batch.signals.subarray(start, start + SAMPLE_SIZE));
-    batch.labels[batch.size] = label;
-    batch.ids.push(id);
+    decodeRecord(record, batch.signals.subarray(start, start + SAMPLE_SIZE));
+    batch.labels[batch.size] = record.label;
+    batch.ids.push(record.id);
     batch.size++;
     if (batch.size === capacity) {
       yield batch;
@@ -43,6 +44,18 @@ export async function* batchRecords(
     }
   }
   if (batch.size > 0) yield batch;
+}
+
+function decodeRecord({ signal, dtype, object, offset }: SignalRecord, out: Float32Array): void {
+  decodeSignal(signal, dtype, out);
+  const bad = out.findIndex((value) => !Number.isFinite(value));
+  if (bad === -1) return;
+  throw new InputError({
+    object,
+    offset,
+    found: `${out[bad]} at index ${bad} of the signal`,
+    needed: 'finite numbers',
+  });
 }
 
 /** The batch as tensors that share its memory. */

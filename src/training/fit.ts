@@ -62,7 +62,7 @@ export interface FitObserver {
   say?(line: string): void;
 }
 
-/** Thrown when a loss isn't a finite number; the model has the best epoch's weights again. */
+/** Thrown when a loss or a gradient isn't finite; the model has the best epoch's weights again. */
 export class DivergedError extends ChirplineError {
   readonly exitCode = 1;
 }
@@ -72,7 +72,7 @@ export class DivergedError extends ChirplineError {
  * advanceSchedule). However it ends, the model then has the weights and batch-norm statistics of the best epoch (those
  * that it came with, when no epoch was finished).
  *
- * Throws DivergedError when a loss isn't finite, and StoppedError when `settings.signal` is aborted.
+ * Throws DivergedError when a loss or a gradient isn't finite, and StoppedError when `settings.signal` is aborted.
  */
 export async function fit(
   tf: TF,
@@ -165,6 +165,6 @@ async function trainEpoch({ tf, model, optimizer, input, epoch, rate, seed, sign
 function checkLoss(loss: number, where: string): void {
   if (Number.isFinite(loss)) return;
   throw new DivergedError(
-    `the loss became ${loss} in ${where}; a lower learning rate may help, or a record holds values that aren't finite`,
+    `the loss became ${loss} in ${where}: the training diverged. Try a lower learning rate. The model is as after its best epoch`,
   );
 }

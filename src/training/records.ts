@@ -27,6 +27,9 @@ export interface SignalRecord {
   dtype: RecordDType;
   /** Shape (3, 4096), little endian. A view of the bytes that were read. */
   signal: Uint8Array;
+  /** The file it is in, and its place there, for messages. */
+  object: string;
+  offset: number;
 }
 
 const METADATA = 'metadata.json';
@@ -95,7 +98,7 @@ async function* readShardRange(
     if (index === to && to < records) return;
     if (index >= from && index < to) {
       const { id = '', label, signal } = decodeExample(data, object, offset);
-      yield { id, label, signal, dtype: checkSignal(signal, object, offset) };
+      yield { id, label, signal, dtype: checkSignal(signal, object, offset), object, offset };
     }
     index++;
   }

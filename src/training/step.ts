@@ -4,8 +4,8 @@ import type { AdamW } from './adamw.ts';
 import { type Batch, batchTensors } from './batch.ts';
 
 /**
- * One training step: the loss and its gradients on one batch, then one update. Returns the loss before the update;
- * when that isn't finite, nothing is updated.
+ * One training step: the loss and its gradients on one batch, then one update. Returns the loss before the update. When
+ * it or a gradient isn't finite, no weight is updated, and NaN is returned.
  */
 export function trainStep(
   tf: TF,
@@ -22,8 +22,10 @@ export function trainStep(
       () => crossEntropy(tf, labels, model.predictForTraining(signals, dropoutSeed)),
       trainable,
     );
-    const loss = value.dataSync()[0]!;
-    if (Number.isFinite(loss)) optimizer.update(grads, learningRate);
-    return loss;
+    // What isn't a number needn't reach the loss (max-pool and the clippings let go of it), but it reaches gradients.
+    const sum = tf.addN(Object.values(grads).map((gradient) => gradient.sum()));
+    if (!Number.isFinite(value.dataSync()[0]! + sum.dataSync()[0]!)) return Number.NaN;
+    optimizer.update(grads, learningRate);
+    return value.dataSync()[0]!;
   });
 }

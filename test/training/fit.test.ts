@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StoppedError } from '../../src/errors.ts';
+import { createDiyModel, type DiyModel } from '../../src/model/diy.ts';
+import { initialWeights } from '../../src/model/weights.ts';
+import { evaluate } from '../../src/training/evaluate.ts';
+import { DivergedError, type FitObserver, type FitSettings, fit } from '../../src/training/fit.ts';
+import { splitRecords, type TrainingInput } from '../../src/training/input.ts';
+import { predictSignals } from '../../src/training/predict.ts';
+import { openRecords } from '../../src/training/records.ts';
+import { tf } from '../model/tensorflow.ts';
+import { makeSignal, makeToyRecords, type ToySettings, toyId } from './toy.ts';
+
+const SEED = 5;
+
+async function makeInput(settings: ToySettings, batchSize = 8): Promise<TrainingInput> {
+  return splitRecords(await openRecords(await makeToyRecords(settings)), { batchSize, seed: SEED });
+}
+
+/** Gives a fresh model to `use` and disposes of it. */
+async function withModel<T>(use: (model: DiyModel) => Promise<T>): Promise<T> {
+  const model = createDiyModel(tf, initialWeights(SEED), { dropout: 0.5 });
+  try {
+    return await use(model);
+  } finally {
+    model.dispose();
+  }
+}
+
+const train = (
+  model: DiyModel,
+  input: TrainingInput,
+  settings: Partial<FitSettings>,
+  observer?: FitObserver,
+) => fit(tf, model, input, { seed: SEED, learningRate: 3e-3, ...settings }, observer);
+
+test('an easy set is learnt in a few epochs, and the best epoch’s weights are the ones that stay', async () => {
+  await withModel(async (model) => {
+    const input = await makeInput({ count: 40 });
+    const history = await train(model, input, { epochs: 5 });
+    const evaluation = await evaluate(tf, model, input.validation(), input.validationCount);
+    assert.ok(history.epochs.at(-1)!.loss < 0.7 * history.epochs[0]!.loss);
+    assert.equal(evaluation.auc, 1);
+    assert.deepEqual(
+      evaluation.ids,
+      Array.from({ length: 8 }, (_, i) => toyId(i)),
+    );
+    const losses = history.epochs.map(({ val_loss }) => val_loss);
+    const best = losses.indexOf(Math.min(...losses));
+    assert.equal(history.best_epoch, best + 1);
+    assert.equal(history.epochs.findLast(({ best }) => best)!.epoch, best + 1);
+    assert.equal(evaluation.loss, losses[best]);
+  });
+});
+
+test('a fit repeats exactly with its seed, and goes another way with another', async () => {
+  const input = await makeInput({ count: 20 });
+  const run = (seed: number) =>
+    withModel(async (model) => {
+      const { epochs } = await train(model, input, { epochs: 2, seed });
+      return { epochs: epochs.map(({ seconds: _, ...rest }) => rest), weights: model.getWeights() };
+    });
+  const first = await run(1);
+  assert.deepEqual(await run(1), first);
+  assert.notDeepEqual(await run(2), first);
+});
+
+test('every epoch tells its steps, the last short batch included, and leaves no tensor behind', async () => {
+  const input = await makeInput({ count: 22 });
+  const tensors: number[] = [];
+  const steps: string[] = [];
+  await withModel(async (model) => {
+    await train(
+      model,
+      input,
+      { epochs: 3 },
+      {
+        step: ({ epoch, step, steps: of, loss, rate, secondsLeft }) => {
+          steps.push(`${epoch}: ${step}/${of}`);
+          assert.ok(loss > 0 && rate > 0 && Number.isFinite(rate));
+          assert.equal(secondsLeft === 0, step === of);
+        },
+        epoch: () => tensors.push(tf.memory().numTensors),
+      },
+    );
+  });
+  assert.equal(input.trainingCount, 18);
+  assert.deepEqual(steps, [
+    '1: 1/3',
+    '1: 2/3',
+    '1: 3/3',
+    '2: 1/3',
+    '2: 2/3',
+    '2: 3/3',
+    '3: 1/3',
+    '3: 2/3',
+    '3: 3/3',
+  ]);
+  assert.equal(new Set(tensors).size, 1);
+});
+
+test('a training that diverges ends, says where, and gives the weights back', async () => {
+  const input = await makeInput({ count: 20 });
+  await withModel(async (model) => {
+    const before = model.getWeights();
+    const tensors = tf.memory().numTensors;
+    await assert.rejects(
+      train(model, input, { epochs: 2, learningRate: 1e30 }),
+      (error) =>
+        error instanceof DivergedError && /^the loss became NaN in epoch 1, step 2 of 2/.test(error.message),
+    );
+    assert.deepEqual(model.getWeights(), before);
+    assert.equal(tf.memory().numTensors, tensors);
+  });
+});
+
+test('a record that holds NaN is refused by its place', async () => {
+  const input = await makeInput({
+    count: 20,
+    edit: (signal, i) => {
+      if (i === 13) signal[100] = Number.NaN;
+    },
+  });
+  await withModel((model) =>
+    assert.rejects(
+      train(model, input, { epochs: 2 }),
+      /tfrecord at byte \d+: found NaN at index 100 of the signal/,
+    ),
+  );
+});
+
+test('a stop comes through between two steps, and the best epoch’s weights stay', async () => {
+  const input = await makeInput({ count: 20 });
+  await withModel(async (model) => {
+    const stop = new AbortController();
+    let kept: unknown;
+    const observer: FitObserver = {
+      epoch: () => {
+        kept = model.getWeights();
+      },
+      // As a signal handler: it runs when the event loop gets its turn.
+      step: ({ epoch, step }) => {
+        if (epoch === 2 && step === 1) setImmediate(() => stop.abort());
+      },
+    };
+    await assert.rejects(
+      train(model, input, { epochs: 2, signal: stop.signal }, observer),
+      (error) => error instanceof StoppedError && error.message === 'stopped in epoch 2 after step 1 of 2',
+    );
+    assert.deepEqual(model.getWeights(), kept);
+  });
+});
+
+test('validation records of one class are trained with, and it is said that they have no AUC', async () => {
+  const input = await makeInput({ count: 20, label: (i) => (i < 4 ? 0 : i % 2 === 0 ? 0 : 1) });
+  const said: string[] = [];
+  const history = await withModel((model) =>
+    train(model, input, { epochs: 2 }, { say: (line) => said.push(line) }),
+  );
+  assert.deepEqual(
+    history.epochs.map(({ val_auc }) => val_auc),
+    [null, null],
+  );
+  assert.deepEqual(said, ['the validation records hold one class only: their AUC is not defined']);
+});
+
+test('signals are predicted in order, and the size of a batch makes no difference', async () => {
+  const signals = Array.from({ length: 5 }, (_, i) => makeSignal(i % 2 === 0 ? 0 : 1, SEED, i));
+  async function* read() {
+    const reused = new Float32Array(signals[0]!.length);
+    for (const signal of signals) {
+      reused.set(signal);
+      yield reused;
+    }
+  }
+  await withModel(async (model) => {
+    const predict = async (batchSize: number) => {
+      const probabilities: number[] = [];
+      for await (const probability of predictSignals(tf, model, read(), batchSize))
+        probabilities.push(probability);
+      return probabilities;
+    };
+    const alone = await predict(1);
+    assert.equal(alone.length, 5);
+    assert.equal(new Set(alone).size, 5);
+    for (const [i, probability] of (await predict(2)).entries())
+      assert.ok(Math.abs(probability - alone[i]!) < 1e-6);
+  });
+});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { advanceSchedule, startSchedule } from '../../src/training/schedule.ts';
+
+/** Learning rate of each epoch, the best epoch and the last one (both from 1), for made-up validation losses. */
+function follow(losses: number[], learningRate = 1e-4) {
+  const rates: number[] = [];
+  let best = 0;
+  let schedule = startSchedule(learningRate);
+  for (const loss of losses) {
+    if (schedule.stop) break;
+    rates.push(schedule.learningRate);
+    schedule = advanceSchedule(schedule, loss);
+    if (schedule.improved) best = rates.length;
+  }
+  return { rates, best, last: rates.length, stopped: schedule.stop };
+}
+
+test('losses that fall change nothing', () => {
+  const { rates, best, stopped } = follow([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]);
+  assert.deepEqual(rates, Array(7).fill(1e-4));
+  assert.equal(best, 7);
+  assert.equal(stopped, false);
+});
+
+test('three epochs without a lower loss halve the learning rate, five end the training', () => {
+  const { rates, best, last, stopped } = follow([0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.1, 0.1]);
+  assert.deepEqual(rates, [1e-4, 1e-4, 1e-4, 1e-4, 5e-5, 5e-5]);
+  assert.deepEqual([best, last, stopped], [1, 6, true]);
+});
+
+test('a loss as low as the best one is no improvement', () => {
+  assert.deepEqual(follow([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]).stopped, true);
+});
+
+test('an improvement starts both counts again', () => {
+  const { rates, best, stopped } = follow([0.5, 0.6, 0.6, 0.4, 0.6, 0.6, 0.6, 0.3, 0.6, 0.6]);
+  assert.deepEqual(rates, [...Array(7).fill(1e-4), 5e-5, 5e-5, 5e-5]);
+  assert.equal(best, 8);
+  assert.equal(stopped, false);
+});
+
+test('the learning rate is not lowered below 1e-6, and one that is lower already stays', () => {
+  assert.deepEqual(follow([1, 2, 2, 2, 2], 1.5e-6).rates.at(-1), 1e-6);
+  assert.deepEqual(follow([1, 2, 2, 2, 2], 1e-7).rates.at(-1), 1e-7);
+});

@@ -1,0 +1,72 @@
+import { serializeMetadata } from '../../src/records/metadata.ts';
+import { createShardBuilder, shardName } from '../../src/records/shard.ts';
+import { createRandomStream } from '../../src/simulate/random.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';
+
+export interface ToySettings {
+  count: number;
+  /** Records of a shard. */
+  shardSize?: number;
+  dtype?: 'float16' | 'float32';
+  seed?: number;
+  /** Of record i; by default every other one is a signal. */
+  label?: (i: number) => 0 | 1;
+  /** Changes the signal of record i. */
+  edit?: (signal: Float32Array, i: number) => void;
+}
+
+export const toyId = (i: number): string => `toy${String(i).padStart(7, '0')}`;
+
+/** White noise of variance 1; a signal is a loud tone in all three detectors. */
+export function makeSignal(label: 0 | 1, seed: number, index: number): Float32Array {
+  const random = createRandomStream(seed, index, 1);
+  return Float32Array.from({ length: SAMPLE_SIZE }, (_, i) => {
+    return random.normal() + (label === 1 ? 1.5 * Math.sin(0.3 * (i % SAMPLE_LENGTH)) : 0);
+  });
+}
+
+/** A store of records that a model learns to tell apart within a few steps. */
+export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore> {
+  const {
+    count,
+    shardSize = 16,
+    dtype = 'float16',
+    seed = 1,
+    label = (i) => (i % 2 === 0 ? 0 : 1),
+  } = settings;
+  const store = createMemoryStore();
+  const total = Math.ceil(count / shardSize);
+  const shards = [];
+  for (let shard = 0; shard < total; shard++) {
+    const n_records = Math.min(shardSize, count - shard * shardSize);
+    const builder = createShardBuilder(dtype, n_records);
+    for (let i = shard * shardSize; i < shard * shardSize + n_records; i++) {
+      const signal = makeSignal(label(i), seed, i);
+      settings.edit?.(signal, i);
+      builder.add(toyId(i), label(i), signal);
+    }
+    const bytes = builder.finish();
+    const name = shardName(shard, total);
+    await store.write(name, bytes);
+    shards.push({ name, n_records, bytes: bytes.length, sha256: '0'.repeat(64) });
+  }
+  const hash = '0'.repeat(64);
+  const metadata = serializeMetadata({
+    n_samples: count,
+    n_failed: 0,
+    signal_shape: [3, 4096],
+    dtype,
+    dataset: 'toy',
+    recipe: {},
+    recipe_hash: hash,
+    psd_sha256: hash,
+    labels_sha256: hash,
+    plan_hash: hash,
+    shards,
+    software: { name: 'toy', version: '1' },
+  });
+  await store.write('metadata.json', new TextEncoder().encode(metadata));
+  return store;
+}
