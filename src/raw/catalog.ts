@@ -100,20 +100,20 @@ export interface Catalog {
 
 export interface DatasetOptions {
   labels?: readonly Label[];
-  /** Objects whose key it refuses are not looked at. */
+  /** Objects whose key it refuses are not looked at. Default: none refused. */
   accept?: (key: string) => boolean;
+  /** Gets the number of samples found so far. */
   onProgress?: (samples: number) => void;
 }
 
 /**
- * Every sample in a store, in the order of the listing. `onProgress` gets the number of samples found so far.
- * Without labels, the samples of stacks that have no companion file are numbered.
+ * Every sample in a store, in the order of the listing. Without labels, the samples of stacks that have no companion file are numbered.
  *
  * Nothing that goes by the name of raw data is left out in silence: it is among the refs or the faults.
  */
 export async function catalogDataset(
   store: ObjectStore,
-  { labels, onProgress }: { labels?: readonly Label[]; onProgress?: (samples: number) => void } = {},
+  { labels, accept = () => true, onProgress }: DatasetOptions = {},
 ): Promise<Catalog> {
   const labelIds = labels?.map(({ id }) => id) ?? [];
   const refs: SampleRef[] = [];

@@ -145,6 +145,19 @@ describe("a dataset's catalog", () => {
     ]);
   });
 
+  test('leaves out the objects that it is told not to look at', async () => {
+    const store = await storeOf({ 'test/a.npy': stackFile(0, 2), 'train/b.npy': sampleFile(1) });
+    const { refs, faults, objects } = await catalogDataset(store, {
+      labels: labelsOf('b'),
+      accept: (key) => !key.startsWith('test/'),
+    });
+    assert.deepEqual(
+      refs.map(({ id }) => id),
+      ['b'],
+    );
+    assert.deepEqual([faults, objects.length], [[], 1]);
+  });
+
   test('without labels numbers the samples of stacks without ids, and still opens no single file', async () => {
     const { store, reads } = counting(await storeOf({ 'a.npy': sampleFile(0), 'b c.npy': stackFile(1, 2) }));
     const { refs } = await catalogDataset(store);
