@@ -48,10 +48,18 @@ try {
   };
   if (process.argv.includes('--json')) console.log(JSON.stringify(result, undefined, 2));
   else {
-    console.log(`raw folder to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, median of ${RUNS} runs`);
-    console.log(`  chirpline preprocess            ${result.preprocess_per_second.toFixed(0)}/s   ${result.ratio.toFixed(2)} x SciPy`);
-    console.log(`  chirpline preprocess --psd      ${result.preprocess_given_psd_per_second.toFixed(0)}/s   ${result.ratio_given_psd.toFixed(2)} x SciPy`);
-    console.log(`  SciPy loop, ${WORKERS} processes         ${result.scipy_loop_per_second.toFixed(0)}/s   (no records, no writing, no PSD)`);
+    console.log(
+      `raw folder to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, median of ${RUNS} runs`,
+    );
+    console.log(
+      `  chirpline preprocess            ${result.preprocess_per_second.toFixed(0)}/s   ${result.ratio.toFixed(2)} x SciPy`,
+    );
+    console.log(
+      `  chirpline preprocess --psd      ${result.preprocess_given_psd_per_second.toFixed(0)}/s   ${result.ratio_given_psd.toFixed(2)} x SciPy`,
+    );
+    console.log(
+      `  SciPy loop, ${WORKERS} processes         ${result.scipy_loop_per_second.toFixed(0)}/s   (no records, no writing, no PSD)`,
+    );
     console.log(`  memory at the peak, all threads ${result.peak_memory_mb.toFixed(0)} MB`);
   }
 } finally {
@@ -82,9 +90,19 @@ function median(values: number[]): number {
 /** Largest resident size of the whole process [MB], by the kernel's own account. */
 function peakMemory(raw: string, records: string): number {
   const probe = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(`${records}.rss`)}, String(process.resourceUsage().maxRSS)))`;
-  execFileSync(process.execPath, ['-e', `${probe}; process.argv.splice(1, 0, ''); import(${JSON.stringify(MAIN)})`, 'preprocess', raw, records], {
-    stdio: 'ignore',
-  });
+  execFileSync(
+    process.execPath,
+    [
+      '-e',
+      `${probe}; process.argv.splice(1, 0, ''); import(${JSON.stringify(MAIN)})`,
+      'preprocess',
+      raw,
+      records,
+    ],
+    {
+      stdio: 'ignore',
+    },
+  );
   const file = readdirSync(join(records, '..')).find((name) => name.endsWith('.rss'))!;
   return Number(readFileSync(join(records, '..', file), 'utf8')) / 1024;
 }

@@ -19,7 +19,12 @@ export function giveUp(message) {
 }
 
 function run(command, args, { quiet = false, ...options } = {}) {
-  const result = spawnSync(command, args, { cwd: ROOT, stdio: quiet ? 'pipe' : 'inherit', encoding: 'utf8', ...options });
+  const result = spawnSync(command, args, {
+    cwd: ROOT,
+    stdio: quiet ? 'pipe' : 'inherit',
+    encoding: 'utf8',
+    ...options,
+  });
   if (result.error?.code === 'ENOENT') return { status: 127, stderr: `${command}: not found` };
   if (result.error) throw result.error;
   return result;
@@ -44,14 +49,16 @@ function once(name, inputs, product, make) {
 
 export function checkNode() {
   const [major] = process.versions.node.split('.').map(Number);
-  if (major < 20) giveUp(`Node ${process.versions.node} is too old: Node 20 or newer is needed (https://nodejs.org).`);
+  if (major < 20)
+    giveUp(`Node ${process.versions.node} is too old: Node 20 or newer is needed (https://nodejs.org).`);
 }
 
 export function installPackages() {
   once('packages', ['package.json', 'package-lock.json', '.npmrc'], 'node_modules', () => {
     console.error('installing packages (npm ci) ...');
     const { status } = run('npm', ['ci', '--no-audit', '--loglevel=error']);
-    if (status !== 0) giveUp('npm ci failed: see above. It needs a package registry and about 700 MB of disk.');
+    if (status !== 0)
+      giveUp('npm ci failed: see above. It needs a package registry and about 700 MB of disk.');
   });
 }
 
@@ -60,7 +67,11 @@ export function build() {
   once('build', [...sources, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {
     console.error('building ...');
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-    const { status } = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+    const { status } = run(process.execPath, [
+      'node_modules/typescript/bin/tsc',
+      '-p',
+      'tsconfig.build.json',
+    ]);
     if (status !== 0) giveUp('the build failed: see above.');
   });
 }
@@ -69,14 +80,26 @@ export function build() {
 export function installPython() {
   const requirements = 'test/python/requirements.txt';
   once('python', [requirements], '.chirpline/python/bin/python', () => {
-    console.error('installing the Python that tests compare with (NumPy, SciPy, TensorFlow; about 300 MB) ...');
+    console.error(
+      'installing the Python that tests compare with (NumPy, SciPy, TensorFlow; about 300 MB) ...',
+    );
     mkdirSync(STAMPS, { recursive: true });
     rmSync(join(STAMPS, 'python'), { recursive: true, force: true });
     const venv = run('python3', ['-m', 'venv', '.chirpline/python']);
     if (venv.status !== 0) {
-      giveUp('Python 3 with venv and pip is needed for the tests: apt-get install python3 python3-venv python3-pip');
+      giveUp(
+        'Python 3 with venv and pip is needed for the tests: apt-get install python3 python3-venv python3-pip',
+      );
     }
-    const pip = run('.chirpline/python/bin/python', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+    const pip = run('.chirpline/python/bin/python', [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '-r',
+      requirements,
+    ]);
     if (pip.status !== 0) giveUp('pip install failed: see above. It needs a package registry.');
   });
 }
@@ -85,15 +108,19 @@ export function installPython() {
 export function installBrowser() {
   if (run('chromium', ['--version'], { quiet: true }).status === 0) return;
   console.error('installing Chromium for the tests of the report page (apt-get) ...');
-  const apt = (args) => run('apt-get', args, { quiet: true, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  const apt = (args) =>
+    run('apt-get', args, { quiet: true, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   apt(['update', '-qq']);
   const { status, stderr } = apt(['install', '-y', '-qq', '--no-install-recommends', 'chromium']);
-  if (status !== 0) giveUp(`Chromium is needed for the tests: apt-get install chromium (tried: ${String(stderr).trim()})`);
+  if (status !== 0)
+    giveUp(`Chromium is needed for the tests: apt-get install chromium (tried: ${String(stderr).trim()})`);
 }
 
 export function requireCompiler() {
   if (run('g++', ['--version'], { quiet: true }).status !== 0) {
-    giveUp('g++ is needed to build the TensorFlow addon: apt-get install g++. simulate, preprocess and inspect work without it.');
+    giveUp(
+      'g++ is needed to build the TensorFlow addon: apt-get install g++. simulate, preprocess and inspect work without it.',
+    );
   }
 }
 

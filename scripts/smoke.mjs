@@ -13,18 +13,24 @@ const folder = mkdtempSync(join(tmpdir(), 'chirpline-smoke-'));
 try {
   for (const version of process.argv.slice(2)) {
     const place = (name) => join(folder, version, name);
+    // From outside the repository, whose .npmrc turns off the install script that the node package needs.
     const chirpline = (...args) =>
       execFileSync('npx', ['-y', '-p', `node@${version}`, 'node', join(ROOT, 'dist/cli/main.js'), ...args], {
+        cwd: folder,
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-    const found = execFileSync('npx', ['-y', '-p', `node@${version}`, 'node', '--version'], { encoding: 'utf8' }).trim();
+    const found = execFileSync('npx', ['-y', '-p', `node@${version}`, 'node', '--version'], {
+      cwd: folder,
+      encoding: 'utf8',
+    }).trim();
     if (!found.startsWith(`v${version}.`)) throw new Error(`asked for Node ${version}, got ${found}`);
     chirpline('simulate', place('raw'), '--samples', '40', '--seed', '1');
     chirpline('run', place('raw'), place('out'), '--epochs', '1', '--batch-size', '16');
     const saved = readdirSync(join(place('out'), 'models/raw/saved'));
     for (const kind of ['weights.npz', 'metrics.json', 'report.html']) {
-      if (!saved.some((name) => name.endsWith(kind))) throw new Error(`Node ${found}: no ${kind} among ${saved}`);
+      if (!saved.some((name) => name.endsWith(kind)))
+        throw new Error(`Node ${found}: no ${kind} among ${saved}`);
     }
     console.log(`Node ${found}: simulate, preprocess, train and report passed`);
   }

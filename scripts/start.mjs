@@ -11,7 +11,9 @@ installPackages();
 build();
 
 function chirpline(...args) {
-  const { status, signal } = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], { stdio: 'inherit' });
+  const { status, signal } = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
 }
 
@@ -19,7 +21,20 @@ const given = process.argv.slice(2);
 if (given.length > 0) {
   chirpline(...given);
 } else {
-  console.log('Simulated samples with loud signals (median SNR 15, far above real ones), so that 3 epochs teach something.');
-  chirpline('simulate', 'out/raw/demo', '--samples', '2048', '--seed', '1', '--snr-median', '15', '--snr-sigma', '0.4');
+  console.log(
+    'Simulated samples with loud signals (median SNR 15, far above real ones), so that 3 epochs teach something.',
+  );
+  chirpline(
+    'simulate',
+    'out/raw/demo',
+    '--samples',
+    '2048',
+    '--seed',
+    '1',
+    '--snr-median',
+    '15',
+    '--snr-sigma',
+    '0.4',
+  );
   chirpline('run', 'out/raw/demo', 'out', '--epochs', '3', '--learning-rate', '1e-3', '--shard-size', '256');
 }

@@ -1,6 +1,15 @@
 /** `npm test [-- FILE...]`: sets everything up, checks types and style, and runs the tests. */
 import { spawnSync } from 'node:child_process';
-import { build, checkNode, installBrowser, installPackages, installPython, listSources, requireCompiler, ROOT } from './setup.mjs';
+import {
+  build,
+  checkNode,
+  installBrowser,
+  installPackages,
+  installPython,
+  listSources,
+  ROOT,
+  requireCompiler,
+} from './setup.mjs';
 
 checkNode();
 requireCompiler();

@@ -17,7 +17,8 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (text: str
 export function real(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!(value >= least && value <= most)) throw new InvalidArgumentError(`needed: a number from ${least} to ${most}.`);
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`needed: a number from ${least} to ${most}.`);
     return value;
   };
 }
@@ -33,26 +34,47 @@ export function share(text: string): number {
 
 export const jsonOption = () => new Option('--json', 'print the result as JSON');
 
+export const seedOption = () =>
+  new Option('--seed <n>', 'decides all that is random').argParser(whole(0, 2 ** 31 - 1)).default(42);
+
+export const deviceOption = () =>
+  new Option('--device <device>', 'where TensorFlow computes')
+    .choices(['auto', 'cpu', 'gpu'])
+    .default('auto');
+
+export const maxRejectedOption = () =>
+  new Option('--max-rejected <share>', 'stop when more of the inputs are rejected')
+    .argParser(share)
+    .default(0.01, '1%');
+
 /** Options of everything that preprocesses. */
 export const preprocessOptions = () => [
-  new Option('--dtype <type>', 'type of the signal in the records').choices(['float16', 'float32']).default('float16'),
+  new Option('--dtype <type>', 'type of the signal in the records')
+    .choices(['float16', 'float32'])
+    .default('float16'),
   new Option('--shard-size <n>', 'samples of a shard').argParser(whole(1, 1 << 20)).default(1024),
   new Option('--workers <n>', 'worker threads (default: one a core)').argParser(whole(1, 1024)),
   new Option('--psd <file>', 'use this avg_psd.npz in place of an estimate'),
-  new Option('--psd-samples <n>', 'noise samples that the PSD is averaged over, at most').argParser(whole(1)).default(10_000),
-  new Option('--seed <n>', 'chooses the noise samples, and all else that is random').argParser(whole(0, 2 ** 32 - 1)).default(42),
-  new Option('--max-rejected <share>', 'stop when more of the inputs are rejected').argParser(share).default(0.01, '1%'),
+  new Option('--psd-samples <n>', 'noise samples that the PSD is averaged over, at most')
+    .argParser(whole(1))
+    .default(10_000),
+  maxRejectedOption(),
   new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)'),
 ];
 
 /** Options of everything that trains. Defaults are the reference's. */
 export const trainOptions = () => [
   new Option('--epochs <n>', 'epochs at most').argParser(whole(1, 100_000)).default(50),
-  new Option('--batch-size <n>', 'samples of a step (default: 32 on a CPU, 64 on a GPU)').argParser(whole(2, 65_536)),
+  new Option('--batch-size <n>', 'samples of a step (default: 32 on a CPU, 64 on a GPU)').argParser(
+    whole(2, 65_536),
+  ),
   new Option('--learning-rate <rate>', 'at the start').argParser(real(0, 1)).default(1e-4, '1e-4'),
   new Option('--dropout <rate>', 'after the fully connected layers').argParser(real(0, 0.99)).default(0.5),
-  new Option('--validation-split <share>', 'share of the records, from the first one on').argParser(real(0, 0.9)).default(0.2),
-  new Option('--device <device>', 'where TensorFlow computes').choices(['auto', 'cpu', 'gpu']).default('auto'),
+  new Option('--validation-split <share>', 'share of the records, from the first one on')
+    .argParser(real(0, 0.9))
+    .default(0.2),
+  deviceOption(),
+  new Option('--note <text>', 'shown at the top of the report'),
 ];
 
 /** A file as its folder (or bucket and prefix) and its name in there. */

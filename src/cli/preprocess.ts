@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { preprocessDataset, type PreprocessSettings } from '../pipeline/local.ts';
+import { type PreprocessSettings, preprocessDataset } from '../pipeline/local.ts';
 import type { Metadata } from '../records/metadata.ts';
-import { datasetName, jsonOption, preprocessOptions, splitLocation } from './options.ts';
+import { datasetName, jsonOption, preprocessOptions, seedOption, splitLocation } from './options.ts';
 import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
 
 export interface PreprocessFlags {
@@ -22,7 +22,7 @@ export function preprocessCommand(): Command {
     .argument('<RAW>', 'raw samples and training_labels.csv')
     .argument('<RECORDS>', 'where the shards go')
     .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');
-  for (const option of [...preprocessOptions(), jsonOption()]) command.addOption(option);
+  for (const option of [...preprocessOptions(), seedOption(), jsonOption()]) command.addOption(option);
   return command.action(async (raw: string, records: string, flags: PreprocessFlags) => {
     const terminal = openTerminal();
     const stop = stopOnSignal();

@@ -103,9 +103,17 @@ function describe({ stage, done, total, unit, note }: Progress, started: number)
   const seconds = (Date.now() - started) / 1000;
   const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? (total - done) / rate : Number.NaN;
-  const pace = done === 0 || rate === 0 ? '' : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
+  const pace =
+    done === 0 || rate === 0
+      ? ''
+      : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
   const suffix = pace === '' ? '' : done < total ? ' left' : ' in all';
-  return { label: (words[stage] ?? stage).padEnd(14), unit, pace: pace + suffix, note: note ? `  ${note}` : '' };
+  return {
+    label: (words[stage] ?? stage).padEnd(14),
+    unit,
+    pace: pace + suffix,
+    note: note ? `  ${note}` : '',
+  };
 }
 
 function formatRate(rate: number): string {
@@ -129,7 +137,9 @@ export function endWith(error: unknown): void {
     process.stderr.write(`chirpline: ${error.message}\n`);
     process.exitCode = error.exitCode;
   } else {
-    process.stderr.write(`chirpline: this is a bug, please report it\n${error instanceof Error ? error.stack : error}\n`);
+    process.stderr.write(
+      `chirpline: this is a bug, please report it\n${error instanceof Error ? error.stack : error}\n`,
+    );
     process.exitCode = 70;
   }
 }

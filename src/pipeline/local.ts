@@ -3,7 +3,7 @@
  *
  * What is finished is skipped, so that the same call goes on after a kill at any moment.
  */
-import { type Metadata, parseMetadata } from '../records/metadata.ts';
+import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { checkRejected, finalizeRun, removeSpent } from './finalize.ts';
 import { withLock } from './lock.ts';
@@ -12,7 +12,7 @@ import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
 import type { Task, TaskResult } from './task.ts';
-import { indexOfKey, METADATA_KEY, PSD_KEY, PSD_PARTIAL_PREFIX } from './work.ts';
+import { indexOfKey, PSD_KEY, PSD_PARTIAL_PREFIX, readMetadataIfPresent } from './work.ts';
 
 export interface PreprocessSettings {
   dataset: string;
@@ -40,11 +40,11 @@ export async function preprocessDataset(
   return withLock(stores.records, async () => {
     const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
     const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer);
-    const finished = await stores.records.head(METADATA_KEY);
+    const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {
       observer.say?.(`${stores.records.location} is complete already`);
       await removeSpent(stores);
-      return readMetadata(stores);
+      return finished;
     }
     checkRejected(plan.rejected, plan.inputs, settings.maxRejected, stores.records.location);
 
@@ -68,7 +68,9 @@ async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: O
   let done = finished.size;
   const report = () => observer.progress?.({ stage: 'psd', done, total: plan.psdChunks, unit: 'chunks' });
   report();
-  const left = Array.from({ length: plan.psdChunks }, (_, index) => index).filter((index) => !finished.has(index));
+  const left = Array.from({ length: plan.psdChunks }, (_, index) => index).filter(
+    (index) => !finished.has(index),
+  );
   await Promise.all(
     left.map(async (index) => {
       await run('psd', index);
@@ -105,9 +107,4 @@ async function writeShards(
 function planSettings(settings: PreprocessSettings, psdSha256: string | undefined): PlanSettings {
   const { dataset, dtype, shardSize, psdSamples, seed } = settings;
   return { dataset, dtype, shardSize, psdSamples, seed, ...(psdSha256 !== undefined && { psdSha256 }) };
-}
-
-async function readMetadata({ records }: Stores): Promise<Metadata> {
-  const text = new TextDecoder().decode(await records.read(METADATA_KEY));
-  return parseMetadata(text, `${records.location}${METADATA_KEY}`);
 }

@@ -11,9 +11,11 @@ import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
 import type { Rejection } from './rejected.ts';
 import {
+  MEMBERS_KEY,
   METADATA_KEY,
   PLAN_KEY,
   PSD_KEY,
@@ -25,6 +27,8 @@ import {
 } from './work.ts';
 
 export const LABELS_KEY = 'training_labels.csv';
+/** The competition's samples without labels lie beside those with; they are for `predict`. */
+const TEST_PREFIX = 'test/';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
 const PSD_CHUNK_SIZE = 128;
@@ -79,11 +83,20 @@ interface PlanLists {
  *
  * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run.
  */
-export async function planDataset(stores: Stores, settings: PlanSettings, observer: Observer = {}): Promise<Plan> {
+export async function planDataset(
+  stores: Stores,
+  settings: PlanSettings,
+  observer: Observer = {},
+): Promise<Plan> {
   const labelBytes = await readLabels(stores.raw);
   const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
-  const { refs, faults: rawFaults, objects } = await catalogDataset(stores.raw, {
+  const {
+    refs,
+    faults: rawFaults,
+    objects,
+  } = await catalogDataset(stores.raw, {
     labels,
+    accept: (key) => !key.startsWith(TEST_PREFIX),
     onProgress: (done) => observer.progress?.({ stage: 'list', done, total: labels.length, unit: 'samples' }),
   });
 
@@ -198,7 +211,15 @@ function sha256(parts: Iterable<string | Uint8Array>): string {
 
 function hashPlan(settings: PlanSettings, labels: Uint8Array, lists: PlanLists): string {
   const { dataset, dtype, shardSize, psdSamples, seed, psdSha256 } = settings;
-  const head = JSON.stringify({ dataset, dtype, shardSize, psdSamples, seed, psdSha256, recipe: recipeHash() });
+  const head = JSON.stringify({
+    dataset,
+    dtype,
+    shardSize,
+    psdSamples,
+    seed,
+    psdSha256,
+    recipe: recipeHash(),
+  });
   const chunks = [...lists.shards, ...lists.psd, lists.rejected];
   return sha256([head, labels, ...chunks.map((chunk) => JSON.stringify(chunk))]);
 }
@@ -231,5 +252,9 @@ async function writePlan(records: ObjectStore, plan: Plan, lists: PlanLists): Pr
   for (const [index, chunk] of lists.shards.entries()) await writeJson(records, shardPlanKey(index), chunk);
   for (const [index, chunk] of lists.psd.entries()) await writeJson(records, psdPlanKey(index), chunk);
   await writeJson(records, planRejectedKey, lists.rejected);
+  await records.write(
+    MEMBERS_KEY,
+    encodeMembers(lists.shards.flat().map(({ ref, label }) => ({ id: ref.id, label }))),
+  );
   await writeJson(records, PLAN_KEY, plan);
 }

@@ -15,12 +15,20 @@ export type Run<Task, Result> = (task: Task) => Promise<Result>;
  */
 export async function withWorkers<Task, Result, Product>(
   name: string,
-  { workers = availableParallelism(), signal }: { workers?: number | undefined; signal?: AbortSignal | undefined },
+  {
+    workers = availableParallelism(),
+    signal,
+  }: { workers?: number | undefined; signal?: AbortSignal | undefined },
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
   // Under a TypeScript loader this module and the worker's are .ts files, in the package they are .js.
   const filename = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href;
-  const pool = new Piscina<Task, Result>({ filename, minThreads: 1, maxThreads: workers, idleTimeout: 60_000 });
+  const pool = new Piscina<Task, Result>({
+    filename,
+    minThreads: 1,
+    maxThreads: workers,
+    idleTimeout: 60_000,
+  });
   try {
     return await work((task) => pool.run(task, signal ? { signal } : {}));
   } catch (error) {

@@ -4,27 +4,38 @@
  */
 import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
-import { encodeNpz, readNpz } from '../numpy/npz.ts';
+import { readNpz, writeNpz } from '../numpy/npz.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
-import { strainFault } from '../signal/check.ts';
-import { averagePsd, createPsdEstimator } from '../signal/psd.ts';
+import { requirePsd } from '../signal/check.ts';
+import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
+import { stopIfAborted } from './stop.ts';
 import { PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
-/** Sums the periodograms of one chunk of noise samples. Broken ones are left out; preprocessing names them. */
-export async function sumPsdChunk(stores: Stores, index: number): Promise<{ count: number }> {
+/**
+ * Sums the periodograms of one chunk of noise samples. Broken ones are left out; preprocessing names them.
+ * Throws StoppedError when `signal` is aborted meanwhile; nothing is written then.
+ */
+export async function sumPsdChunk(
+  stores: Stores,
+  index: number,
+  signal?: AbortSignal,
+): Promise<{ count: number }> {
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   const estimator = createPsdEstimator();
+  let done = 0;
   for await (const sample of readSamples(stores.raw, refs)) {
-    if (sample.strain !== undefined && strainFault(sample.strain) === undefined) estimator.add(sample.strain);
+    stopIfAborted(signal, `PSD chunk ${index}`, done, refs.length);
+    done += 1;
+    if (sample.strain !== undefined) estimator.add(sample.strain);
   }
   const { sum, count } = estimator;
-  const bytes = await encodeNpz({
+  const bytes = await writeNpz({
     sum: { dtype: '<f8', shape: SHAPE, data: sum },
     count: { dtype: '<f8', shape: [], data: Float64Array.of(count) },
   });
@@ -35,13 +46,12 @@ export async function sumPsdChunk(stores: Stores, index: number): Promise<{ coun
 /** Adds the partial sums up and writes avg_psd.npz, unless it is there already. */
 export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   if ((await stores.records.head(PSD_KEY)) !== undefined) return;
-  const total = new Float64Array(SHAPE[0]! * SHAPE[1]!);
+  const sums: Psd[] = [];
   let count = 0;
   for (let index = 0; index < plan.psdChunks; index += 1) {
     const key = psdPartialKey(index);
     const arrays = await readNpz(await stores.records.read(key), key);
-    const sum = arrays.get('sum')!.data as Float64Array;
-    for (let bin = 0; bin < total.length; bin += 1) total[bin]! += sum[bin]!;
+    sums.push(arrays.get('sum')!.data as Float64Array);
     count += Number(arrays.get('count')!.data[0]);
   }
   if (count === 0) {
@@ -52,7 +62,7 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
       advice: 'Look at the files of the samples with target 0, or give a PSD (--psd)',
     });
   }
-  await stores.records.write(PSD_KEY, await encodePsd(averagePsd(total, count)));
+  await stores.records.write(PSD_KEY, await encodePsd(averagePsd(mergePsdSums(sums), count)));
 }
 
 export interface PsdFile {
@@ -63,7 +73,7 @@ export interface PsdFile {
 
 /** avg_psd.npz as readers of the Python pipeline expect it. */
 export function encodePsd(psd: Psd): Promise<Uint8Array> {
-  return encodeNpz({ avg_psd: { dtype: '<f8', shape: SHAPE, data: psd } }, { compress: true });
+  return writeNpz({ avg_psd: { dtype: '<f8', shape: SHAPE, data: psd } }, { compress: true });
 }
 
 /** Reads and checks an average PSD: key `avg_psd`, shape (3, 2049), finite and not negative. */
@@ -77,9 +87,6 @@ export async function readPsd(store: ObjectStore, key: string): Promise<PsdFile>
     throw new InputError({ object, found: `${array.dtype} of shape (${array.shape.join(', ')})`, needed });
   }
   const psd = array.data as Float64Array;
-  const bad = psd.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
-  if (bad >= 0) {
-    throw new InputError({ object, found: `${psd[bad]} in bin ${bad}`, needed: 'finite values that are not negative' });
-  }
+  requirePsd(psd, object);
   return { psd, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
 }

@@ -20,7 +20,12 @@ export interface SimulationResult {
 }
 
 /** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
-export default async function simulateChunk({ out, first, count, settings }: SimulationTask): Promise<SimulationResult> {
+export default async function simulateChunk({
+  out,
+  first,
+  count,
+  settings,
+}: SimulationTask): Promise<SimulationResult> {
   const store = await openStore(out);
   const simulator = createSimulator(settings);
   const strain = new Float64Array(SAMPLE_SIZE);

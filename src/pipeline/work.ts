@@ -5,6 +5,7 @@
  * is finished, so that a later run can tell whether it was asked for the same thing; the rest is removed then.
  */
 import { NotFoundError } from '../errors.ts';
+import { type Metadata, parseMetadata } from '../records/metadata.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 export const PLAN_KEY = '_work/plan.json';
@@ -12,6 +13,9 @@ export const LOCK_KEY = '_work/lock.json';
 export const PSD_KEY = 'avg_psd.npz';
 export const REJECTED_KEY = 'rejected.csv';
 export const METADATA_KEY = 'metadata.json';
+/** Which samples the plan holds, see members.ts, and which came later, see added.ts. Both stay. */
+export const MEMBERS_KEY = '_work/members.bin';
+export const ADDED_KEY = '_work/added.json';
 
 const number = (index: number): string => String(index).padStart(5, '0');
 
@@ -48,4 +52,13 @@ export async function readJsonIfPresent<T>(store: ObjectStore, key: string): Pro
 
 export async function writeJson(store: ObjectStore, key: string, value: unknown): Promise<void> {
   await store.write(key, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+}
+
+/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
+export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
+  if ((await records.head(METADATA_KEY)) === undefined) return undefined;
+  return parseMetadata(
+    new TextDecoder().decode(await records.read(METADATA_KEY)),
+    `${records.location}${METADATA_KEY}`,
+  );
 }

@@ -41,7 +41,12 @@ async function text(store: ObjectStore, key: string): Promise<string> {
 async function contents(store: ObjectStore): Promise<Map<string, string>> {
   const all = new Map<string, string>();
   for await (const { key } of store.list('')) {
-    all.set(key, createHash('sha256').update(await store.read(key)).digest('hex'));
+    all.set(
+      key,
+      createHash('sha256')
+        .update(await store.read(key))
+        .digest('hex'),
+    );
   }
   return all;
 }
@@ -51,7 +56,10 @@ test('every sample becomes one record, in the order of the labels', async () => 
   const metadata = await runAll(stores);
   assert.equal(metadata.n_samples, 20);
   assert.equal(metadata.n_failed, 0);
-  assert.deepEqual(metadata.shards.map(({ n_records }) => n_records), [8, 8, 4]);
+  assert.deepEqual(
+    metadata.shards.map(({ n_records }) => n_records),
+    [8, 8, 4],
+  );
   const ids: unknown[] = [];
   const labels: unknown[] = [];
   for (const { name, sha256 } of metadata.shards) {
@@ -160,7 +168,10 @@ test('raw files that were changed after the plan are noticed', async () => {
 
 test('no noise sample, no labels and no samples are said each', async () => {
   const { stores, dataset } = await prepare();
-  await writeLabels(stores.raw, dataset.ids.map((id) => [id, 1]));
+  await writeLabels(
+    stores.raw,
+    dataset.ids.map((id) => [id, 1]),
+  );
   await assert.rejects(planDataset(stores, SETTINGS), /no noise-only sample/);
   await writeLabels(stores.raw, [['0000000000', 0]]);
   await assert.rejects(planDataset(stores, SETTINGS), InputError);

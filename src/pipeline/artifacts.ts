@@ -1,0 +1,147 @@
+/** Writes what a training run leaves behind. */
+import { parse } from 'csv-parse/sync';
+import { type RunConfig, serializeConfig } from '../artifacts/config.ts';
+import { type Metrics, serializeHistory, serializeMetrics, summarizeRun } from '../artifacts/metrics.ts';
+import { artifactNames, runName } from '../artifacts/names.ts';
+import { renderPlots } from '../artifacts/plots.ts';
+import { type RejectedSample, renderReport } from '../artifacts/report.ts';
+import { NotFoundError, PreconditionError } from '../errors.ts';
+import type { Weights } from '../model/weights.ts';
+import type { Metadata } from '../records/metadata.ts';
+import { SOFTWARE } from '../software.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import type { Evaluation } from '../training/evaluate.ts';
+import type { History } from '../training/fit.ts';
+import { prCurve, rocCurve } from '../training/metrics.ts';
+import { companionNames, encodeWeights } from './model-file.ts';
+import { PSD_KEY, REJECTED_KEY } from './work.ts';
+
+export interface FinishedRun {
+  config: RunConfig;
+  /** Of the records; undefined for a lone train.tfrecord. */
+  metadata: Metadata | undefined;
+  weights: Weights;
+  history: History;
+  /** Of the weights on the validation records. */
+  evaluation: Evaluation;
+  /** Training records. */
+  training: number;
+  /** TensorFlow's version. */
+  tensorflow: string;
+  device: 'cpu' | 'gpu';
+  note: string | undefined;
+}
+
+export interface SavedRun {
+  /** `diy_YYYYMMDD_HHMM`. */
+  run: string;
+  metrics: Metrics;
+  /** Every file written, as keys below the models' location; metrics.json is the last one written. */
+  files: string[];
+}
+
+const FOLDER = 'saved/';
+
+export async function saveRun(
+  records: ObjectStore,
+  models: ObjectStore,
+  finished: FinishedRun,
+): Promise<SavedRun> {
+  const { config, weights, history, evaluation } = finished;
+  const date = new Date();
+  const results = {
+    history,
+    evaluation,
+    roc: rocCurve(evaluation.labels, evaluation.probabilities),
+    pr: prCurve(evaluation.labels, evaluation.probabilities),
+  };
+  const metrics = summarizeRun(date, config, history, evaluation);
+  const run = await claimName(models, date, serializeConfig(config));
+  const names = artifactNames(run);
+  const report = renderReport({
+    ...results,
+    run,
+    date,
+    config,
+    data: describeData(finished),
+    rejected: await readRejected(records),
+    versions: {
+      [SOFTWARE.name]: SOFTWARE.version,
+      TensorFlow: finished.tensorflow,
+      'Node.js': process.versions.node,
+    },
+    device: finished.device.toUpperCase(),
+    ...(finished.note !== undefined && { note: finished.note }),
+  });
+  const files = new Map<string, Uint8Array>([
+    [names.weights, await encodeWeights(weights)],
+    [names.history, encode(serializeHistory(history))],
+    ...(await preprocessingFiles(records, run, finished.metadata)),
+    ...[...renderPlots(run, results)].map(([name, png]): [string, Uint8Array] => [`plots/${name}`, png]),
+    [names.report, encode(report)],
+    [names.metrics, encode(serializeMetrics(metrics))],
+  ]);
+  for (const [name, bytes] of files) await models.write(FOLDER + name, bytes);
+  return { run, metrics, files: [names.config, ...files.keys()].map((name) => FOLDER + name) };
+}
+
+/** Writes config.json under a name that no other run has: two that end in the same minute must not mix. */
+async function claimName(models: ObjectStore, date: Date, config: string): Promise<string> {
+  const base = runName(date);
+  for (let attempt = 1; ; attempt += 1) {
+    const run = attempt === 1 ? base : `${base}_${attempt}`;
+    try {
+      await models.write(FOLDER + artifactNames(run).config, encode(config), { ifAbsent: true });
+      return run;
+    } catch (error) {
+      if (!(error instanceof PreconditionError)) throw error;
+    }
+  }
+}
+
+/** The PSD and the recipe of the records, which new samples need before this model can judge them. */
+async function preprocessingFiles(
+  records: ObjectStore,
+  run: string,
+  metadata: Metadata | undefined,
+): Promise<[string, Uint8Array][]> {
+  if (metadata === undefined) return [];
+  const names = companionNames(run);
+  const recipe = {
+    recipe: metadata.recipe,
+    recipe_hash: metadata.recipe_hash,
+    psd_sha256: metadata.psd_sha256,
+  };
+  return [
+    [names.psd, await records.read(PSD_KEY)],
+    [names.recipe, encode(`${JSON.stringify(recipe, null, 2)}\n`)],
+  ];
+}
+
+function describeData({ metadata, training, evaluation, config }: FinishedRun) {
+  const validation = evaluation.labels.length;
+  const written = metadata?.n_samples ?? training + validation;
+  const rejected = metadata?.n_failed ?? 0;
+  return {
+    dataset: metadata?.dataset ?? config.records,
+    input: written + rejected,
+    written,
+    rejected,
+    training,
+    validation,
+    dtype: metadata?.dtype ?? 'float32',
+  };
+}
+
+async function readRejected(records: ObjectStore): Promise<RejectedSample[]> {
+  try {
+    return parse(Buffer.from(await records.read(REJECTED_KEY)), { columns: true }) as RejectedSample[];
+  } catch (error) {
+    if (error instanceof NotFoundError) return [];
+    throw error;
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

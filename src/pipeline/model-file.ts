@@ -1,0 +1,30 @@
+/** A trained model on a store: weights.npz, and beside it what samples must be preprocessed with. */
+
+import { checkWeights, type Weights } from '../model/weights.ts';
+import { readNpz, writeNpz } from '../numpy/npz.ts';
+import type { ObjectStore } from '../storage/store.ts';
+
+const WEIGHTS_SUFFIX = '_weights.npz';
+
+/** The weights as the Python pipeline's numpy.load reads them: float32, not compressed. */
+export function encodeWeights(weights: Weights): Promise<Uint8Array> {
+  return writeNpz(
+    new Map([...weights].map(([name, { shape, data }]) => [name, { dtype: '<f4' as const, shape, data }])),
+  );
+}
+
+/** Throws NotFoundError, and InputError when it isn't the model's weights. */
+export async function readWeights(store: ObjectStore, key: string): Promise<Weights> {
+  const object = `${store.location}${key}`;
+  return checkWeights(await readNpz(await store.read(key), object), object);
+}
+
+/** Names of the files that training puts beside `..._weights.npz`. */
+export function companionNames(run: string): { psd: string; recipe: string } {
+  return { psd: `${run}_avg_psd.npz`, recipe: `${run}_recipe.json` };
+}
+
+/** The run that a weights file belongs to; undefined when it isn't named as training names it. */
+export function runOfWeights(key: string): string | undefined {
+  return key.endsWith(WEIGHTS_SUFFIX) ? key.slice(0, -WEIGHTS_SUFFIX.length) : undefined;
+}
