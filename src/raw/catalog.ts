@@ -107,7 +107,8 @@ export interface DatasetOptions {
 }
 
 /**
- * Every sample in a store, in the order of the listing. Without labels, the samples of stacks that have no companion file are numbered.
+ * Every sample in a store, in the order of the listing. Without labels, the samples of stacks that have no
+ * companion file are numbered.
  *
  * Nothing that goes by the name of raw data is left out in silence: it is among the refs or the faults.
  */
