@@ -7,8 +7,8 @@ const { order, low, high, padding } = RECIPE.bandpass;
 const EXTENDED = SAMPLE_LENGTH + 2 * padding;
 
 const CASCADE = designBandpass(order, low, high, SAMPLE_RATE);
-type Section = (typeof CASCADE.sections)[number];
-const [A, B, C, D] = CASCADE.sections as [Section, Section, Section, Section];
+/** a1 and a2 of each section in turn. An array, because constants would be loaded anew at each use in the loop. */
+const COEFFICIENTS = Float64Array.from(CASCADE.sections.flatMap(({ a1, a2 }) => [a1, a2]));
 
 /**
  * Filters one detector of a sample (0, 1 or 2) and returns SAMPLE_LENGTH points: a view of a buffer which the next
@@ -73,10 +73,14 @@ function runSections(
   at: number,
   step: number,
 ): void {
-  const { a1, a2 } = A;
-  const { a1: b1, a2: b2 } = B;
-  const { a1: c1, a2: c2 } = C;
-  const { a1: d1, a2: d2 } = D;
+  const a1 = COEFFICIENTS[0]!;
+  const a2 = COEFFICIENTS[1]!;
+  const b1 = COEFFICIENTS[2]!;
+  const b2 = COEFFICIENTS[3]!;
+  const c1 = COEFFICIENTS[4]!;
+  const c2 = COEFFICIENTS[5]!;
+  const d1 = COEFFICIENTS[6]!;
+  const d2 = COEFFICIENTS[7]!;
   // The input x and the outputs of the sections A, B, C, D: one step ago and (doubled letters) two steps ago.
   let x = input[at]!;
   let xx = x;
