@@ -1,7 +1,7 @@
 import { InputError } from '../errors.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { RecordDType } from './dtype.ts';
-import { shardName } from './shard.ts';
+import { isAddedShardName, shardName } from './shard.ts';
 
 export interface ShardEntry {
   name: string;
@@ -60,19 +60,18 @@ export function parseMetadata(text: string, object: string): Metadata {
     check(source[name], path, object, 'a SHA-256 in hex', isHash);
 
   const entries = check(root.shards, 'shards', object, 'a list', isList);
+  // Added shards come behind those of the run and aren't counted in their names.
+  const planned = entries.findIndex((entry) => isFields(entry) && isAddedShardName(entry.name));
+  const total = planned < 0 ? entries.length : planned;
   const shards = entries.map((entry, i): ShardEntry => {
     const path = `shards[${i}]`;
     const shard = fields(entry, path, object);
-    const name = shardName(i, entries.length);
+    const needed = i < total ? JSON.stringify(shardName(i, total)) : '"added-<16 hex digits>.tfrecord"';
+    const isName = (value: unknown): value is string =>
+      i < total ? value === shardName(i, total) : isAddedShardName(value);
     return {
       // A name that is anything else could lead a reader out of the folder.
-      name: check(
-        shard.name,
-        `${path}.name`,
-        object,
-        JSON.stringify(name),
-        (value): value is string => value === name,
-      ),
+      name: check(shard.name, `${path}.name`, object, needed, isName),
       n_records: whole(shard, 'n_records', `${path}.n_records`),
       bytes: whole(shard, 'bytes', `${path}.bytes`),
       sha256: hash(shard, 'sha256', `${path}.sha256`),

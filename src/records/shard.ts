@@ -9,6 +9,15 @@ export function shardName(index: number, total: number): string {
   return `train-${String(index).padStart(5, '0')}-of-${String(total).padStart(5, '0')}.tfrecord`;
 }
 
+/** Of a shard that was added to a finished run; `hash`, in hex, is that of what it was made from. */
+export function addedShardName(hash: string): string {
+  return `added-${hash.slice(0, 16)}.tfrecord`;
+}
+
+export function isAddedShardName(name: unknown): name is string {
+  return typeof name === 'string' && /^added-[0-9a-f]{16}\.tfrecord$/.test(name);
+}
+
 export interface ShardBuilder {
   /** Appends a record; `signal` has SAMPLE_SIZE values and may be used again afterwards. */
   add(id: string | undefined, label: 0 | 1, signal: Float32Array): void;

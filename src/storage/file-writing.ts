@@ -28,7 +28,7 @@ export async function writeFile(
     try {
       await fill(handle, bytes, path);
     } finally {
-      await handle.close();
+      await writing(path, () => handle.close());
     }
     const info = describeFile(temporary, key);
     if (info === undefined) {
@@ -58,7 +58,7 @@ export function removeStale(folder: string): void {
     }
   } catch (error) {
     // Another writer may have removed it, or the folder isn't there yet.
-    if (!isAbsence(error)) throw explainFileError(error, 'remove', folder);
+    if (!isAbsence(error)) throw explainFileError(error, 'write', folder);
   }
 }
 

@@ -27,7 +27,7 @@ export interface WriteOptions {
 }
 
 export interface ObjectStore {
-  /** What openStore takes and messages put before a key: `s3://bucket/prefix/` or a path; ends with `/` or `:`. */
+  /** Stands before a key in messages, and opens the same store again: `s3://bucket/prefix/` or `/path/`. */
   readonly location: string;
   /** Undefined when there is no such object. */
   head(key: string): Promise<ObjectInfo | undefined>;

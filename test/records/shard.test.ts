@@ -102,6 +102,12 @@ test('a shard without records, or with another number than expected, is an error
   assert.throws(() => read(bytes, 3), InputError);
 });
 
+/** An Example whose only feature is named `__proto__`: a map entry of a key and an Int64List of 1. */
+const POLLUTING = Uint8Array.from([
+  ...[0x0a, 0x14, 0x0a, 0x12, 0x0a, 0x09, ...Buffer.from('__proto__')],
+  ...[0x12, 0x05, 0x1a, 0x03, 0x0a, 0x01, 0x01],
+]);
+
 test('a record that is no sample is an error that names the file, the record and what is wrong', () => {
   const signal = new Uint8Array(SIGNAL_BYTES.float16);
   const start = frameRecord(encodeExample({ id: 'good', label: 0, signal }));
@@ -119,7 +125,7 @@ test('a record that is no sample is an error that names the file, the record and
     ],
     ['no signal', rename('signal', 'Signal'), /the features "label", "Signal", needed a feature "signal"/],
     ['no label', rename('label', 'Label'), /needed a feature "label"/],
-    ['a label named __proto__', rename('label', '__pro'), /needed a feature "label"/],
+    ['features in the prototype', POLLUTING, /needed a feature "signal"/],
     ['no features', new Uint8Array(0), /the features \(none\)/],
     ['random bytes', new Uint8Array(100).fill(0xee), /a record that can't be decoded/],
     ['half an Example', good.subarray(0, 500), /a record that can't be decoded/],
