@@ -134,6 +134,8 @@ async function measure(folder: string) {
       difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
     }
   }
+  // Not the same work, not a comparison. (A NaN fails as well.)
+  if (!(difference < 1e-6)) throw new Error(`the outputs differ by ${difference}`);
   const microseconds = Object.fromEntries(
     Object.entries(seconds).map(([name, values]) => [name, (median(values) / SAMPLES) * 1e6]),
   );
