@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { inspectFile, plotFile } from '../pipeline/inspect.ts';
+import { inspectFile } from '../pipeline/inspect.ts';
 import { readPsd } from '../pipeline/psd.ts';
 import { openStore } from '../storage/open.ts';
 import { jsonOption, splitLocation } from './options.ts';
@@ -30,6 +30,7 @@ export function inspectCommand(): Command {
       const store = await openStore(folder);
       const { kind, facts, rows, faults } = await inspectFile(store, key);
       if (flags.plot !== undefined) {
+        const { plotFile } = await import('../pipeline/plot.ts');
         const psd = flags.psd === undefined ? undefined : await openPsd(flags.psd);
         const png = await plotFile(store, key, { wanted: flags.sample, psd });
         const target = splitLocation(flags.plot);

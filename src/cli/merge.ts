@@ -3,7 +3,7 @@ import { mergeRecords } from '../pipeline/merge.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { openStore } from '../storage/open.ts';
 import { jsonOption, splitLocation } from './options.ts';
-import { openTerminal, printResult } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 
 export function mergeCommand(): Command {
   return new Command('merge')
@@ -21,25 +21,11 @@ export function mergeCommand(): Command {
       '\nExample:\n  chirpline merge records/g2net g2net-preprocessed-tfrecords/train.tfrecord',
     )
     .action(async (records: string, file: string, flags: { dtype: RecordDType; json?: boolean }) => {
-      const terminal = openTerminal();
+      const { dtype, json } = flags;
       const { folder, key } = splitLocation(file);
-      try {
-        const merged = await mergeRecords(
-          await openStore(records),
-          await openStore(folder),
-          key,
-          flags.dtype,
-          terminal,
-        );
-        terminal.close();
-        const megabytes = (merged.size / 1e6).toFixed(1);
-        printResult(
-          flags.json,
-          merged,
-          `${merged.records} records of ${flags.dtype}, ${megabytes} MB: ${file}`,
-        );
-      } finally {
-        terminal.close();
-      }
+      const [source, target] = [await openStore(records), await openStore(folder)];
+      const merged = await attend((terminal) => mergeRecords(source, target, key, dtype, terminal));
+      const megabytes = (merged.size / 1e6).toFixed(1);
+      printResult(json, merged, `${merged.records} records of ${dtype}, ${megabytes} MB: ${file}`);
     });
 }

@@ -1,9 +1,8 @@
 import { Command, Option } from 'commander';
-import { formatSubmission, predictDataset } from '../pipeline/predict.ts';
 import { formatRejected } from '../pipeline/rejected.ts';
 import { openStore } from '../storage/open.ts';
 import { deviceOption, jsonOption, maxRejectedOption, splitLocation, whole } from './options.ts';
-import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 
 interface PredictFlags {
   out: string;
@@ -35,32 +34,24 @@ export function predictCommand(): Command {
     )
     .action(async (weights: string, data: string, flags: PredictFlags) => {
       const { out, psd, batchSize, device, maxRejected, json } = flags;
-      const terminal = openTerminal();
-      const stop = stopOnSignal();
       const settings = {
         batchSize,
         device,
         maxRejected,
         ...(psd !== undefined && { psd: splitLocation(psd) }),
       };
-      try {
-        const predictions = await predictDataset(splitLocation(weights), data, settings, terminal, stop);
-        const { folder, key } = splitLocation(out);
-        const store = await openStore(folder);
-        const { rejected, ids } = predictions;
-        if (rejected.length > 0) {
-          await store.write(`${key}.rejected.csv`, new TextEncoder().encode(formatRejected(rejected)));
-        }
-        await store.write(key, new TextEncoder().encode(formatSubmission(predictions)));
-        terminal.close();
-        const left = rejected.length === 0 ? '' : `, ${rejected.length} rejected (${out}.rejected.csv)`;
-        printResult(
-          json,
-          { out, predicted: ids.length, rejected: rejected.length },
-          `${ids.length} predictions${left}: ${out}`,
-        );
-      } finally {
-        terminal.close();
-      }
+      const { formatSubmission, predictDataset } = await import('../pipeline/predict.ts');
+      const predictions = await attend((terminal, stop) =>
+        predictDataset(splitLocation(weights), data, settings, terminal, stop),
+      );
+      const { rejected, ids } = predictions;
+      const { folder, key } = splitLocation(out);
+      const store = await openStore(folder);
+      const write = (name: string, text: string) => store.write(name, new TextEncoder().encode(text));
+      if (rejected.length > 0) await write(`${key}.rejected.csv`, formatRejected(rejected));
+      await write(key, formatSubmission(predictions));
+      const left = rejected.length === 0 ? '' : `, ${rejected.length} rejected (${out}.rejected.csv)`;
+      const result = { out, predicted: ids.length, rejected: rejected.length };
+      printResult(json, result, `${ids.length} predictions${left}: ${out}`);
     });
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { type PreprocessSettings, preprocessDataset } from '../pipeline/local.ts';
+import type { PreprocessSettings } from '../pipeline/local.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { datasetName, jsonOption, preprocessOptions, seedOption, splitLocation } from './options.ts';
-import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 
 export interface PreprocessFlags {
   dtype: 'float16' | 'float32';
@@ -24,15 +24,12 @@ export function preprocessCommand(): Command {
     .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');
   for (const option of [...preprocessOptions(), seedOption(), jsonOption()]) command.addOption(option);
   return command.action(async (raw: string, records: string, flags: PreprocessFlags) => {
-    const terminal = openTerminal();
-    const stop = stopOnSignal();
-    try {
-      const metadata = await preprocessDataset(raw, records, preprocessSettings(raw, flags), terminal, stop);
-      terminal.close();
-      printResult(flags.json, metadata, describeRecords(metadata, records));
-    } finally {
-      terminal.close();
-    }
+    const { preprocessDataset } = await import('../pipeline/local.ts');
+    const settings = preprocessSettings(raw, flags);
+    const metadata = await attend((terminal, stop) =>
+      preprocessDataset(raw, records, settings, terminal, stop),
+    );
+    printResult(flags.json, metadata, describeRecords(metadata, records));
   });
 }
 

@@ -1,6 +1,4 @@
 import { Command } from 'commander';
-import { preprocessDataset } from '../pipeline/local.ts';
-import { trainModel } from '../pipeline/train.ts';
 import {
   datasetName,
   joinLocation,
@@ -10,7 +8,7 @@ import {
   trainOptions,
 } from './options.ts';
 import { describeRecords, type PreprocessFlags, preprocessSettings } from './preprocess.ts';
-import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 import { describeTraining, type TrainFlags, trainSettings } from './train.ts';
 
 export function runCommand(): Command {
@@ -25,17 +23,16 @@ export function runCommand(): Command {
     const dataset = flags.dataset ?? datasetName(raw);
     const records = joinLocation(out, 'records', dataset);
     const models = joinLocation(out, 'models', dataset);
-    const terminal = openTerminal();
-    const stop = stopOnSignal();
-    try {
+    const { preprocessDataset } = await import('../pipeline/local.ts');
+    const { trainModel } = await import('../pipeline/train.ts');
+    const result = await attend(async (terminal, stop) => {
       const metadata = await preprocessDataset(raw, records, preprocessSettings(raw, flags), terminal, stop);
-      terminal.close();
       terminal.say(describeRecords(metadata, records));
-      const saved = await trainModel(records, models, trainSettings(flags), terminal, stop);
-      terminal.close();
-      printResult(flags.json, { records: metadata, training: saved }, describeTraining(saved, models));
-    } finally {
-      terminal.close();
-    }
+      return {
+        records: metadata,
+        training: await trainModel(records, models, trainSettings(flags), terminal, stop),
+      };
+    });
+    printResult(flags.json, result, describeTraining(result.training, models));
   });
 }

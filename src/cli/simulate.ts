@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander';
-import { simulateDataset } from '../pipeline/simulate.ts';
 import { jsonOption, real, share, whole } from './options.ts';
-import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 
 interface SimulateFlags {
   samples: number;
@@ -38,18 +37,9 @@ export function simulateCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline simulate raw --samples 2000 --seed 1 --snr-median 15')
     .action(async (out: string, flags: SimulateFlags) => {
-      const terminal = openTerminal();
-      const stop = stopOnSignal();
-      try {
-        const result = await simulateDataset(out, flags, terminal, stop);
-        terminal.close();
-        printResult(
-          flags.json,
-          result,
-          `${result.samples} samples, ${result.signals} of them with a signal: ${out}`,
-        );
-      } finally {
-        terminal.close();
-      }
+      const { simulateDataset } = await import('../pipeline/simulate.ts');
+      const result = await attend((terminal, stop) => simulateDataset(out, flags, terminal, stop));
+      const { samples, signals } = result;
+      printResult(flags.json, result, `${samples} samples, ${signals} of them with a signal: ${out}`);
     });
 }

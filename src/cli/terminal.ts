@@ -16,8 +16,7 @@ export interface Terminal extends Observer {
   close(): void;
 }
 
-/** `quiet`: no progress at all, only what `say` gets. */
-export function openTerminal(stream: NodeJS.WriteStream = process.stderr): Terminal {
+function openTerminal(stream: NodeJS.WriteStream = process.stderr): Terminal {
   return stream.isTTY ? openBars(stream) : openLines(stream);
 }
 
@@ -149,8 +148,18 @@ export function printResult(json: boolean | undefined, value: unknown, text: str
   process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : `${text}\n`);
 }
 
+/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C or SIGTERM aborts. */
+export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
+  const terminal = openTerminal();
+  try {
+    return await work(terminal, stopOnSignal());
+  } finally {
+    terminal.close();
+  }
+}
+
 /** A signal that Ctrl-C or SIGTERM aborts; a second one ends the process at once. */
-export function stopOnSignal(): AbortSignal {
+function stopOnSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);

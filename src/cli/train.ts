@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import type { SavedRun } from '../pipeline/artifacts.ts';
-import { type TrainSettings, trainModel } from '../pipeline/train.ts';
+import type { TrainSettings } from '../pipeline/train.ts';
 import { joinLocation, jsonOption, seedOption, trainOptions } from './options.ts';
-import { openTerminal, printResult, stopOnSignal } from './terminal.ts';
+import { attend, printResult } from './terminal.ts';
 
 export interface TrainFlags {
   epochs: number;
@@ -27,15 +27,10 @@ export function trainCommand(): Command {
     );
   for (const option of [...trainOptions(), seedOption(), jsonOption()]) command.addOption(option);
   return command.action(async (records: string, out: string, flags: TrainFlags) => {
-    const terminal = openTerminal();
-    const stop = stopOnSignal();
-    try {
-      const saved = await trainModel(records, out, trainSettings(flags), terminal, stop);
-      terminal.close();
-      printResult(flags.json, saved, describeTraining(saved, out));
-    } finally {
-      terminal.close();
-    }
+    const { trainModel } = await import('../pipeline/train.ts');
+    const settings = trainSettings(flags);
+    const saved = await attend((terminal, stop) => trainModel(records, out, settings, terminal, stop));
+    printResult(flags.json, saved, describeTraining(saved, out));
   });
 }
 

@@ -1,8 +1,6 @@
 /** What is in a file: raw samples, arrays, records or metadata, with every checksum checked on the way. */
 import { createHash } from 'node:crypto';
-import { correlatePairs } from '../artifacts/correlation.ts';
-import { plotSample } from '../artifacts/sample-plot.ts';
-import { InputError, SettingError } from '../errors.ts';
+import { SettingError } from '../errors.ts';
 import type { NpyArray } from '../numpy/npy.ts';
 import { readNpz } from '../numpy/npz.ts';
 import { catalogFile } from '../raw/catalog.ts';
@@ -12,10 +10,8 @@ import { parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import { strainFault } from '../signal/check.ts';
-import { averagePsd, createPsdEstimator } from '../signal/psd.ts';
-import { traceStages } from '../signal/stages.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, type Strain } from '../strain.ts';
+import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../strain.ts';
 
 /** Rows shown of a long list. */
 const SHOWN = 20;
@@ -38,8 +34,13 @@ export async function inspectFile(store: ObjectStore, key: string): Promise<Insp
     const arrays = await readNpz(await store.read(key), `${store.location}${key}`);
     if (![...arrays.values()].some(isStrain)) return describeArrays(arrays);
   }
-  if (/\.(npy|npz|tar)$/.test(key)) return inspectSamples(store, key);
+  if (isRawFile(key)) return inspectSamples(store, key);
   throw new SettingError(`${key}: needed a .npy, .npz, .tar or .tfrecord file, or a metadata.json`);
+}
+
+/** Whether a file is, by its name, one that raw samples come in. */
+export function isRawFile(key: string): boolean {
+  return /\.(npy|npz|tar)$/.test(key);
 }
 
 function isStrain({ shape }: NpyArray): boolean {
@@ -145,41 +146,4 @@ async function hashObject(store: ObjectStore, key: string): Promise<string | und
   const hash = createHash('sha256');
   for await (const chunk of store.stream(key)) hash.update(chunk);
   return hash.digest('hex');
-}
-
-/**
- * A PNG of one raw sample on its way through preprocessing. `wanted` is its id; the file's first sample without it.
- * Without a PSD the sample is whitened by its own spectrum.
- *
- * Throws InputError when the sample is broken, SettingError when the file holds no such sample.
- */
-export async function plotFile(
-  store: ObjectStore,
-  key: string,
-  { wanted, psd }: { wanted?: string | undefined; psd?: Psd | undefined } = {},
-): Promise<Uint8Array> {
-  if (!/\.(npy|npz|tar)$/.test(key)) {
-    throw new SettingError(`${key}: only raw samples (.npy, .npz, .tar) can be plotted`);
-  }
-  const { refs } = await catalogFile(store, key);
-  const chosen = wanted === undefined ? refs.slice(0, 1) : refs.filter(({ id }) => id === wanted);
-  if (chosen.length === 0) throw new SettingError(`${key} holds no sample ${wanted ?? ''}`.trimEnd());
-  for await (const { ref, strain, reason } of readSamples(store, chosen)) {
-    const stages = reason ?? traceStages(strain, psd ?? ownSpectrum(strain));
-    if (typeof stages === 'string') {
-      throw new InputError({
-        object: `${store.location}${key}`,
-        found: stages,
-        needed: 'a sample that can be preprocessed',
-      });
-    }
-    return plotSample({ id: ref.id, raw: strain!, ...stages, correlations: correlatePairs(stages.whitened) });
-  }
-  throw new Error('a sample was neither read nor refused');
-}
-
-function ownSpectrum(strain: Strain): Psd {
-  const estimator = createPsdEstimator();
-  estimator.add(strain);
-  return averagePsd(estimator.sum, Math.max(estimator.count, 1));
 }
