@@ -1,6 +1,7 @@
 import type { RecordDType } from '../../src/records/dtype.ts';
 import { createShardBuilder } from '../../src/records/shard.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { assertSameBytes } from '../support/bytes.ts';
 
 export interface Sample {
   id: string;
@@ -21,4 +22,9 @@ export function buildShard(samples: Sample[], dtype: RecordDType): Uint8Array {
   const builder = createShardBuilder(dtype, samples.length);
   for (const { id, label, signal } of samples) builder.add(id, label, signal);
   return builder.finish();
+}
+
+export function assertSameSignal(actual: Float32Array, expected: Float32Array): void {
+  const bytes = (array: Float32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  assertSameBytes(bytes(actual), bytes(expected), 'signal');
 }

@@ -7,7 +7,7 @@ import { encodeFloat16 } from '../../src/records/float16.ts';
 import { mergeShards } from '../../src/records/merge.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
 import { frameRecord } from '../../src/records/tfrecord.ts';
-import { buildShard, makeSamples } from './samples.ts';
+import { assertSameSignal, buildShard, makeSamples } from './samples.ts';
 
 const DTYPES: RecordDType[] = ['float16', 'float32'];
 const SAMPLES = makeSamples(4);
@@ -66,7 +66,7 @@ for (const dtype of DTYPES) {
     let i = 0;
     for (const { signal, dtype: read } of readShard(bytes, 's')) {
       assert.equal(read, dtype);
-      assert.deepEqual(signal, SAMPLES[i]!.signal);
+      assertSameSignal(signal, SAMPLES[i]!.signal);
       i += 1;
     }
   });
