@@ -7,7 +7,7 @@
  * reading and computing only. Both run in turn, so that a change of the machine's speed meets both.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ const SAMPLES = 4096;
 const WORKERS = 2;
 const RUNS = 5;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const PRELOAD = fileURLToPath(new URL('peak_memory.cjs', import.meta.url));
 const PEER = fileURLToPath(new URL('scipy_folder.py', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
@@ -87,22 +88,16 @@ function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!;
 }
 
-/** Largest resident size of the whole process [MB], by the kernel's own account. */
+/** Largest resident size of the whole process with its worker threads [MB], by the kernel's own account. */
 function peakMemory(raw: string, records: string): number {
-  const probe = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(`${records}.rss`)}, String(process.resourceUsage().maxRSS)))`;
+  const file = join(folder, 'peak');
   execFileSync(
     process.execPath,
-    [
-      '-e',
-      `${probe}; process.argv.splice(1, 0, ''); import(${JSON.stringify(MAIN)})`,
-      'preprocess',
-      raw,
-      records,
-    ],
+    ['--require', PRELOAD, MAIN, 'preprocess', raw, records, '--workers', String(WORKERS)],
     {
       stdio: 'ignore',
+      env: { ...process.env, PEAK_MEMORY_FILE: file },
     },
   );
-  const file = readdirSync(join(records, '..')).find((name) => name.endsWith('.rss'))!;
-  return Number(readFileSync(join(records, '..', file), 'utf8')) / 1024;
+  return Number(readFileSync(file, 'utf8')) / 1024;
 }

@@ -35,6 +35,12 @@ for (const command of [
   program.addCommand(command.exitOverride());
 }
 
+// A reader that has seen enough (`chirpline inspect FILE | head`) closes the pipe.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
