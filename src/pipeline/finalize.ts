@@ -14,6 +14,7 @@ import {
   planRejectedKey,
   REJECTED_KEY,
   readJson,
+  readJsonIfPresent,
   SPENT_PREFIXES,
   shardResultKey,
 } from './work.ts';
@@ -25,8 +26,13 @@ import {
 export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: number): Promise<Metadata> {
   const { records } = stores;
   const results: ShardResult[] = [];
+  const missing: number[] = [];
   for (let index = 0; index < plan.shards; index += 1) {
-    const result = await readJson<ShardResult>(records, shardResultKey(index));
+    const result = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
+    if (result === undefined) {
+      missing.push(index);
+      continue;
+    }
     const size = (await records.head(result.name))?.size;
     if (size !== result.bytes) {
       throw new ConflictError(
@@ -34,6 +40,12 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
       );
     }
     results.push(result);
+  }
+  if (missing.length > 0) {
+    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+    throw new ConflictError(
+      `${missing.length} of ${plan.shards} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    );
   }
   const rejected = [
     ...(await readJson<Rejection[]>(records, planRejectedKey)),
@@ -57,7 +69,12 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
     psd_sha256: (await readPsd(records, PSD_KEY)).sha256,
     labels_sha256: plan.labelsSha256,
     plan_hash: plan.hash,
-    shards: results.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
+    shards: results.map(({ name, records: n_records, bytes, sha256 }) => ({
+      name,
+      n_records,
+      bytes,
+      sha256,
+    })),
     software: SOFTWARE,
   };
   await records.write(METADATA_KEY, new TextEncoder().encode(serializeMetadata(metadata)));

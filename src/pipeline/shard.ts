@@ -5,14 +5,15 @@
 import { createHash } from 'node:crypto';
 import { ConflictError, PreconditionError } from '../errors.ts';
 import { readSamples } from '../raw/samples.ts';
+import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
-import { strainFault } from '../signal/check.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE } from '../strain.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
+import { stopIfAborted } from './stop.ts';
 import { PSD_KEY, readJson, readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
 
 export interface ShardResult {
@@ -29,51 +30,77 @@ export async function preparePreprocessor(records: ObjectStore): Promise<Preproc
   return createPreprocessor(psd);
 }
 
-/** Makes shard `index` of the plan and notes its result; returns the noted one when it was made before. */
+/**
+ * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before.
+ * Throws StoppedError when `stop` is aborted meanwhile; nothing is written then.
+ */
 export async function preprocessChunk(
   stores: Stores,
   plan: Plan,
   preprocessor: Preprocessor,
   index: number,
+  stop?: AbortSignal,
 ): Promise<ShardResult> {
   const { records, raw } = stores;
   const noted = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
   if (noted !== undefined && (await records.head(noted.name))?.size === noted.bytes) return noted;
 
   const samples = await readJson<LabelledRef[]>(records, shardPlanKey(index));
-  const builder = createShardBuilder(plan.settings.dtype, samples.length);
-  const signal = new Float32Array(SAMPLE_SIZE);
-  const rejected: Rejection[] = [];
-  let position = 0;
-  for await (const sample of readSamples(raw, samples.map(({ ref }) => ref))) {
-    const { ref, label } = samples[position]!;
-    position += 1;
-    const reason = sample.strain === undefined ? sample.reason : strainFault(sample.strain);
-    if (reason === undefined) {
-      preprocessor.process(sample.strain!, signal);
-      builder.add(ref.id, label, signal);
-    } else rejected.push({ id: ref.id, file: ref.key, reason });
-  }
-  const bytes = builder.finish();
-  const result: ShardResult = {
-    name: shardName(index, plan.shards),
-    records: builder.count,
-    bytes: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    rejected,
-  };
+  const name = shardName(index, plan.shards);
+  const { result, bytes } = await makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
   await writeOnce(records, result, bytes);
   await writeJson(records, shardResultKey(index), result);
   return result;
 }
 
+/** Makes a shard of these samples, in their order. Throws StoppedError when `stop` is aborted meanwhile. */
+export async function makeShard(
+  raw: ObjectStore,
+  name: string,
+  samples: LabelledRef[],
+  dtype: RecordDType,
+  preprocessor: Preprocessor,
+  stop?: AbortSignal,
+): Promise<{ result: ShardResult; bytes: Uint8Array }> {
+  const builder = createShardBuilder(dtype, samples.length);
+  const signal = new Float32Array(SAMPLE_SIZE);
+  const rejected: Rejection[] = [];
+  let position = 0;
+  for await (const sample of readSamples(
+    raw,
+    samples.map(({ ref }) => ref),
+  )) {
+    stopIfAborted(stop, name, position, samples.length);
+    const { ref, label } = samples[position]!;
+    position += 1;
+    const reason = sample.strain === undefined ? sample.reason : preprocessor.process(sample.strain, signal);
+    if (reason === undefined) builder.add(ref.id, label, signal);
+    else rejected.push({ id: ref.id, file: ref.key, reason });
+  }
+  const bytes = builder.finish();
+  const result: ShardResult = {
+    name,
+    records: builder.count,
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    rejected,
+  };
+  return { result, bytes };
+}
+
 /** Writes the shard unless it is there; one that is there must be the very same. */
-async function writeOnce(records: ObjectStore, { name, sha256 }: ShardResult, bytes: Uint8Array): Promise<void> {
+export async function writeOnce(
+  records: ObjectStore,
+  { name, sha256 }: ShardResult,
+  bytes: Uint8Array,
+): Promise<void> {
   try {
     await records.write(name, bytes, { ifAbsent: true });
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
-    const there = createHash('sha256').update(await records.read(name)).digest('hex');
+    const there = createHash('sha256')
+      .update(await records.read(name))
+      .digest('hex');
     if (there !== sha256) {
       throw new ConflictError(
         `${records.location}${name} is there with other bytes (SHA-256 ${there}, expected ${sha256}). Remove it and run again.`,

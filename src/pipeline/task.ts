@@ -20,17 +20,21 @@ export interface TaskResult {
 }
 
 /** Returns a function that runs tasks against the two stores, reading the plan and the PSD once. */
-export function createTaskRunner(stores: Stores): (task: Pick<Task, 'step' | 'index'>) => Promise<TaskResult> {
-  let prepared: Promise<{ plan: Plan; preprocessor: Awaited<ReturnType<typeof preparePreprocessor>> }> | undefined;
+export function createTaskRunner(
+  stores: Stores,
+): (task: Pick<Task, 'step' | 'index'>, signal?: AbortSignal) => Promise<TaskResult> {
+  let prepared:
+    | Promise<{ plan: Plan; preprocessor: Awaited<ReturnType<typeof preparePreprocessor>> }>
+    | undefined;
   const prepare = async () => ({
     plan: await readJson<Plan>(stores.records, PLAN_KEY),
     preprocessor: await preparePreprocessor(stores.records),
   });
-  return async ({ step, index }) => {
-    if (step === 'psd') return { done: (await sumPsdChunk(stores, index)).count, rejected: 0 };
+  return async ({ step, index }, signal) => {
+    if (step === 'psd') return { done: (await sumPsdChunk(stores, index, signal)).count, rejected: 0 };
     prepared ??= prepare();
     const { plan, preprocessor } = await prepared;
-    const result = await preprocessChunk(stores, plan, preprocessor, index);
+    const result = await preprocessChunk(stores, plan, preprocessor, index, signal);
     return { done: result.records, rejected: result.rejected.length };
   };
 }

@@ -1,0 +1,85 @@
+/** A training job changed its state: notes it in the bucket, and tells the run that waits for the job. */
+import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
+import type { EventBridgeEvent } from 'aws-lambda';
+import { isDatasetName } from '../src/cloud/dataset.ts';
+import { isFinal, type JobState, type JobStatus, noteJobStatus } from '../src/cloud/job-status.ts';
+import { TASK_TOKEN } from '../src/cloud/training-job.ts';
+import { type OpenDataset, openDataset } from './environment.ts';
+import { log, logError } from './log.ts';
+
+/** https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html */
+export interface JobDetail {
+  jobId: string;
+  jobName: string;
+  status: JobState;
+  statusReason?: string;
+  attempts?: unknown[];
+  createdAt?: number;
+  startedAt?: number;
+  stoppedAt?: number;
+  parameters?: Record<string, string>;
+  container?: {
+    exitCode?: number;
+    logStreamName?: string;
+    environment?: { name?: string; value?: string }[];
+  };
+}
+
+export type JobEvent = Pick<EventBridgeEvent<'Batch Job State Change', JobDetail>, 'detail'>;
+
+/** Tells the run that waits with this token how its job ended. */
+export type AnswerRun = (token: string, status: JobStatus) => Promise<void>;
+
+export function createJob(open: OpenDataset, answerRun: AnswerRun) {
+  return async ({ detail }: JobEvent): Promise<void> => {
+    const dataset = detail.parameters?.dataset ?? '';
+    if (!isDatasetName(dataset)) {
+      log({ job: detail.jobId, answer: 'a job that no chirpline submitted' });
+      return;
+    }
+    const status = readStatus(detail, dataset);
+    const noted = await noteJobStatus(open(dataset).models, status);
+    log({ ...status, answer: noted ? 'noted' : 'a later state is known' });
+    const token = detail.container?.environment?.find(({ name }) => name === TASK_TOKEN)?.value;
+    if (token !== undefined && isFinal(status.state)) await answerRun(token, status);
+  };
+}
+
+function readStatus(detail: JobDetail, dataset: string): JobStatus {
+  const { jobId, jobName, status, statusReason, attempts, createdAt, startedAt, stoppedAt, container } =
+    detail;
+  return {
+    job: jobId,
+    name: jobName,
+    dataset,
+    state: status,
+    ...(statusReason !== undefined && { reason: statusReason }),
+    ...(container?.exitCode !== undefined && { exitCode: container.exitCode }),
+    attempts: attempts?.length ?? 0,
+    ...(createdAt !== undefined && { created: createdAt }),
+    ...(startedAt !== undefined && { started: startedAt }),
+    ...(stoppedAt !== undefined && { stopped: stoppedAt }),
+    ...(container?.logStreamName !== undefined && { logStream: container.logStreamName }),
+  };
+}
+
+const client = new SFNClient({});
+
+/** The run may have ended long ago (stopped, or out of time): then nobody waits for the answer. */
+const NOBODY_WAITS = new Set(['TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken']);
+
+const answerRun: AnswerRun = async (taskToken, { job, state, reason = '', exitCode }) => {
+  try {
+    if (state === 'SUCCEEDED') {
+      await client.send(new SendTaskSuccessCommand({ taskToken, output: JSON.stringify({ job }) }));
+    } else {
+      const cause = `training job ${job} failed${exitCode === undefined ? '' : ` with exit code ${exitCode}`}: ${reason}`;
+      await client.send(new SendTaskFailureCommand({ taskToken, error: 'TrainingFailed', cause }));
+    }
+  } catch (error) {
+    if (!(error instanceof Error) || !NOBODY_WAITS.has(error.name)) throw error;
+    logError(error, { job, answer: 'no run waits for this job any more' });
+  }
+};
+
+export const handler = createJob(openDataset, answerRun);

@@ -1,0 +1,108 @@
+/** The first step of a run: what there is to do, as lists of chunks for the maps that follow. */
+import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { claimRecords } from '../src/cloud/claim.ts';
+import { checkExtension } from '../src/pipeline/extension.ts';
+import { checkRejected } from '../src/pipeline/finalize.ts';
+import { type PlanSettings, planDataset, type Stores } from '../src/pipeline/plan.ts';
+import {
+  indexOfKey,
+  METADATA_KEY,
+  PSD_KEY,
+  PSD_PARTIAL_PREFIX,
+  SHARD_RESULT_PREFIX,
+  writeJson,
+} from '../src/pipeline/work.ts';
+import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
+import { log, peakMemory } from './log.ts';
+
+export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'> {
+  maxRejected: number;
+  /** Whether a training job follows. */
+  train: boolean;
+}
+
+export interface PlanAnswer {
+  /** Keys in the bucket of JSON lists of {index}: what of the PSD and of the shards is not made yet. */
+  psdChunks: string;
+  shards: string;
+  train: boolean;
+}
+
+const PSD_ITEMS_KEY = '_work/plan/psd-items.json';
+const SHARD_ITEMS_KEY = '_work/plan/shard-items.json';
+
+export function createPlan(
+  open: OpenDataset,
+  readSettings: () => RunSettings,
+  isRunning: (execution: string) => Promise<boolean>,
+) {
+  return async ({ dataset, execution }: { dataset: string; execution: string }): Promise<PlanAnswer> => {
+    const { maxRejected, train, ...settings } = readSettings();
+    const stores = open(dataset);
+    await claimRecords(stores.records, execution, isRunning);
+    const left = await listLeft(stores, { ...settings, dataset }, maxRejected);
+    await writeJson(stores.records, PSD_ITEMS_KEY, left.psdChunks);
+    await writeJson(stores.records, SHARD_ITEMS_KEY, left.shards);
+    log({
+      dataset,
+      psdChunks: left.psdChunks.length,
+      shards: left.shards.length,
+      peakMemoryMB: peakMemory(),
+    });
+    const place = `records/${dataset}`;
+    return { psdChunks: `${place}/${PSD_ITEMS_KEY}`, shards: `${place}/${SHARD_ITEMS_KEY}`, train };
+  };
+}
+
+interface Left {
+  psdChunks: { index: number }[];
+  shards: { index: number }[];
+}
+
+async function listLeft(stores: Stores, settings: PlanSettings, maxRejected: number): Promise<Left> {
+  const { records } = stores;
+  if ((await records.head(METADATA_KEY)) !== undefined) {
+    await checkExtension(stores);
+    return { psdChunks: [], shards: [] };
+  }
+  const plan = await planDataset(stores, settings);
+  checkRejected(plan.rejected, plan.inputs, maxRejected, records.location);
+  const hasPsd = (await records.head(PSD_KEY)) !== undefined;
+  return {
+    psdChunks: hasPsd ? [] : await listMissing(stores, PSD_PARTIAL_PREFIX, plan.psdChunks),
+    shards: await listMissing(stores, SHARD_RESULT_PREFIX, plan.shards),
+  };
+}
+
+async function listMissing({ records }: Stores, prefix: string, total: number): Promise<{ index: number }[]> {
+  const made = new Set<number>();
+  for await (const { key } of records.list(prefix)) made.add(indexOfKey(key));
+  return Array.from({ length: total }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
+}
+
+function readEnvironment(): RunSettings {
+  const dtype = requireVariable('DTYPE');
+  if (dtype !== 'float16' && dtype !== 'float32') throw new Error(`DTYPE is ${dtype}`);
+  return {
+    dtype,
+    shardSize: Number(requireVariable('SHARD_SIZE')),
+    psdSamples: Number(requireVariable('PSD_SAMPLES')),
+    seed: Number(requireVariable('SEED')),
+    maxRejected: Number(requireVariable('MAX_REJECTED')),
+    train: requireVariable('TRAIN_AFTER_RUN') === 'true',
+  };
+}
+
+const client = new SFNClient({});
+
+async function isRunning(executionArn: string): Promise<boolean> {
+  try {
+    return (await client.send(new DescribeExecutionCommand({ executionArn }))).status === 'RUNNING';
+  } catch (error) {
+    // Forgotten by AWS after 90 days.
+    if (error instanceof Error && error.name === 'ExecutionDoesNotExist') return false;
+    throw error;
+  }
+}
+
+export const handler = createPlan(openDataset, readEnvironment, isRunning);

@@ -1,0 +1,33 @@
+/** Labels were uploaded, which is the last thing of an upload: starts the run of their dataset. */
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import type { SQSEvent, SQSHandler } from 'aws-lambda';
+import { executionName } from '../src/cloud/execution-name.ts';
+import { forEachUpload } from './batch.ts';
+import { requireVariable } from './environment.ts';
+
+/** Starts an execution with this name and input. Resolves to false when there is or was one of that name. */
+export type StartExecution = (name: string, input: { dataset: string }) => Promise<boolean>;
+
+export function createStart(startExecution: StartExecution) {
+  return (event: SQSEvent) =>
+    forEachUpload(event, async (upload) => {
+      const { dataset, etag, version, sequencer } = upload;
+      // The same in every delivery of one event, another for every upload: one run for each.
+      const name = executionName(dataset, `${etag} ${version} ${sequencer}`);
+      const started = await startExecution(name, { dataset });
+      return { answer: started ? 'started' : 'started before', execution: name };
+    });
+}
+
+const client = new SFNClient({});
+
+export const handler: SQSHandler = createStart(async (name, input) => {
+  try {
+    const stateMachineArn = requireVariable('STATE_MACHINE_ARN');
+    await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ExecutionAlreadyExists') return false;
+    throw error;
+  }
+});
