@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createDiyModel } from '../src/model/diy.ts';
 import { initialWeights } from '../src/model/weights.ts';
-import { createRandomStream } from '../src/simulate/random.ts';
+import { createRandomStream } from '../src/random.ts';
 import { SAMPLE_SIZE } from '../src/strain.ts';
 import { createAdamW } from '../src/training/adamw.ts';
 import type { Batch } from '../src/training/batch.ts';

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { createRandomStream } from '../simulate/random.ts';
+import { createRandomStream } from '../random.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 export interface WeightArray {

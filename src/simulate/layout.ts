@@ -1,4 +1,4 @@
-import { mix32 } from './random.ts';
+import { mix32 } from '../random.ts';
 import type { SimulatedSample } from './simulator.ts';
 
 const HALF_BITS = 20;

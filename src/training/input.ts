@@ -1,5 +1,5 @@
 import { SettingError } from '../errors.ts';
-import { createRandomStream } from '../simulate/random.ts';
+import { createRandomStream } from '../random.ts';
 import { type Batch, batchRecords } from './batch.ts';
 import { type RecordSet, readRecordRange, type SignalRecord } from './records.ts';
 import { shuffle } from './shuffle.ts';

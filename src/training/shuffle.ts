@@ -1,4 +1,4 @@
-import type { RandomStream } from '../simulate/random.ts';
+import type { RandomStream } from '../random.ts';
 
 /**
  * The items in another order: each place of the output takes a random one of the `size` items that lie in a buffer, and

@@ -6,7 +6,7 @@ import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { createDiyModel } from '../../src/model/diy.ts';
 import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
-import { createRandomStream } from '../../src/simulate/random.ts';
+import { createRandomStream } from '../../src/random.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 import { largestDifference, tf } from './tensorflow.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import FFT from 'fft.js';
 import { designPsd } from '../../src/simulate/design-curves.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
-import { createRandomStream } from '../../src/simulate/random.ts';
+import { createRandomStream } from '../../src/random.ts';
 import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';
 import { lalValues } from './lal.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SettingError } from '../../src/errors.ts';
 import { INDEX_LIMIT, sampleId } from '../../src/simulate/layout.ts';
-import { createRandomStream } from '../../src/simulate/random.ts';
+import { createRandomStream } from '../../src/random.ts';
 import { checkSimulationSettings, type SimulationSettings } from '../../src/simulate/settings.ts';
 import { createSimulator, type Injection } from '../../src/simulate/simulator.ts';
 import { drawSource, type Source } from '../../src/simulate/source.ts';

@@ -9,9 +9,15 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
 
+/** An empty folder for all tests of a file. Call `remove` when they are done. */
+export function folderForTests(): { folder: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'chirpline-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
 /** An empty folder that is removed when the test ends. */
 export function scratch(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'chirpline-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { folder, remove } = folderForTests();
+  t.after(remove);
   return folder;
 }

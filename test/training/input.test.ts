@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError, NotFoundError, SettingError } from '../../src/errors.ts';
-import { createRandomStream } from '../../src/simulate/random.ts';
+import { createRandomStream } from '../../src/random.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';

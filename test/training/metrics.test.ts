@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRandomStream } from '../../src/simulate/random.ts';
+import { createRandomStream } from '../../src/random.ts';
 import { areaUnderRoc, countAnswers, prCurve, rocCurve, score } from '../../src/training/metrics.ts';
 import { runPython } from '../support/python.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRandomStream, createXoshiro128, mix32 } from '../../src/simulate/random.ts';
+import { createRandomStream, createXoshiro128, mix32 } from '../src/random.ts';
 
 test('xoshiro128** gives its published sequence', () => {
   // From state 1, 2, 3, 4: as in the test vectors of Rust's rand_xoshiro, made with the authors' C code.

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { chirpline, chirplineWell } from '../support/command.ts';
+import { folderForTests, scratch } from '../support/fixtures.ts';
+import { runPython } from '../support/python.ts';
+
+const { folder, remove } = folderForTests();
+const raw = join(folder, 'tiny');
+const out = join(folder, 'out');
+const records = join(out, 'records', 'tiny');
+const saved = join(out, 'models', 'tiny', 'saved');
+const TRAINING = ['--epochs', '2', '--batch-size', '16', '--learning-rate', '1e-3', '--device', 'cpu'];
+let printed = '';
+after(remove);
+before(() => {
+  chirplineWell('simulate', raw, '--samples', '60', '--seed', '3', '--snr-median', '20');
+  printed = chirplineWell('run', raw, out, ...TRAINING);
+});
+
+const file = (ending: string) => {
+  const name = readdirSync(saved, { recursive: true }).find((path) => String(path).endsWith(ending));
+  assert.ok(name, `no ${ending}`);
+  return join(saved, String(name));
+};
+const json = (ending: string) => JSON.parse(readFileSync(file(ending), 'utf8'));
+
+test('a run leaves every artifact under the names that other programs look for', () => {
+  const names = readdirSync(saved, { recursive: true })
+    .map(String)
+    .filter((name) => statSync(join(saved, name)).isFile())
+    .map((name) => name.replace(/diy_\d{8}_\d{4}/, 'RUN'))
+    .sort();
+  assert.deepEqual(names, [
+    'RUN_avg_psd.npz',
+    'RUN_config.json',
+    'RUN_history.json',
+    'RUN_metrics.json',
+    'RUN_recipe.json',
+    'RUN_weights.npz',
+    'plots/RUN_confusion_matrix.png',
+    'plots/RUN_dashboard.png',
+    'plots/RUN_learning_curves.png',
+    'plots/RUN_pr_curve.png',
+    'plots/RUN_prediction_dist.png',
+    'plots/RUN_roc_curve.png',
+    'report.html',
+  ]);
+  for (const name of names.map((name) => name.slice(name.indexOf('_')))) {
+    if (name.startsWith('_')) assert.ok(printed.includes(name), `${name} is not in what the command prints`);
+  }
+});
+
+test('metrics and config have the keys that other programs read', () => {
+  const metrics = json('_metrics.json');
+  for (const key of ['timestamp', 'hyperparameters', 'val_metrics', 'final_train_loss', 'final_val_loss']) {
+    assert.ok(key in metrics, key);
+  }
+  assert.deepEqual(Object.keys(metrics.val_metrics), [
+    'accuracy',
+    'auc',
+    'precision',
+    'recall',
+    'specificity',
+  ]);
+  const { n_samples, learning_rate, dropout_rate, epochs, batch_size } = json('_config.json');
+  assert.deepEqual(
+    { n_samples, learning_rate, dropout_rate, epochs, batch_size },
+    { n_samples: 4096, learning_rate: 1e-3, dropout_rate: 0.5, epochs: 2, batch_size: 16 },
+  );
+  assert.equal(json('_history.json').epochs.length, 2);
+});
+
+test('raw samples and their records get the same predictions, up to the rounding of float16', (t) => {
+  const place = scratch(t);
+  const predict = (data: string, name: string) => {
+    chirplineWell('predict', file('_weights.npz'), data, '--out', join(place, name), '--device', 'cpu');
+    const [header, ...rows] = readFileSync(join(place, name), 'utf8').trim().split('\n');
+    assert.equal(header, 'id,target');
+    return new Map(rows.map((row) => [row.split(',')[0]!, Number(row.split(',')[1])]));
+  };
+  const fromRaw = predict(raw, 'raw.csv');
+  const fromRecords = predict(records, 'records.csv');
+  assert.equal(fromRaw.size, 60);
+  for (const [id, probability] of fromRecords) {
+    assert.ok(
+      Math.abs(probability - fromRaw.get(id)!) < 2e-3,
+      `${id}: ${probability} and ${fromRaw.get(id)}`,
+    );
+  }
+});
+
+test('the same seed trains to the same weights', (t) => {
+  const again = join(scratch(t), 'models');
+  chirplineWell('train', records, again, ...TRAINING);
+  const weights = readdirSync(join(again, 'saved')).find((name) => name.endsWith('_weights.npz'))!;
+  assert.ok(readFileSync(join(again, 'saved', weights)).equals(readFileSync(file('_weights.npz'))));
+});
+
+test('numpy reads the weights, the PSD and the merged records', () => {
+  const merged = join(folder, 'train.tfrecord');
+  chirplineWell('merge', records, merged);
+  const answer = runPython(
+    `
+import sys, numpy as np, tensorflow as tf
+w = np.load(sys.argv[1]); p = np.load(sys.argv[2])
+assert set(a.dtype.name for a in w.values()) == {"float32"} and w["fc1_W"].shape == (768, 256) and w["gem_p"].shape == (1,)
+assert p["avg_psd"].shape == (3, 2049) and p["avg_psd"].dtype == np.float64
+n = 0
+for r in tf.data.TFRecordDataset(sys.argv[3]):
+    e = tf.train.Example.FromString(r.numpy())
+    x = np.frombuffer(e.features.feature["signal"].bytes_list.value[0], np.float32).reshape(3, 4096)
+    assert abs(x.std(axis=1) - 1).max() < 1e-2
+    n += 1
+print(len(w.files), n)
+`,
+    file('_weights.npz'),
+    file('_avg_psd.npz'),
+    merged,
+  );
+  assert.equal(answer.trim(), '39 60');
+});
+
+test('weights that are none, records of one class and a folder without records are said in one line', (t) => {
+  const place = scratch(t);
+  writeFileSync(join(place, 'x_weights.npz'), 'nonsense');
+  const none = chirpline('predict', join(place, 'x_weights.npz'), raw, '--out', join(place, 'out.csv'));
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /x_weights\.npz/);
+  const empty = chirpline('train', place, join(place, 'models'));
+  assert.equal(empty.status, 1);
+  assert.match(empty.stderr, /metadata\.json or train\.tfrecord: no such object/);
+  const wrong = chirpline('train', records, join(place, 'models'), '--dropout', '1');
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /needed: a number from 0 to 0\.99/);
+});
