@@ -2,15 +2,20 @@
 /** The command line: what the commands are. Each is a file of its own in this folder. */
 import { Command, CommanderError } from 'commander';
 import { SOFTWARE } from '../software.ts';
+import { cancelCommand } from './cancel.ts';
 import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { mergeCommand } from './merge.ts';
 import { predictCommand } from './predict.ts';
 import { preprocessCommand } from './preprocess.ts';
+import { redriveCommand } from './redrive.ts';
 import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate.ts';
+import { statusCommand } from './status.ts';
+import { submitCommand } from './submit.ts';
 import { endWith } from './terminal.ts';
 import { trainCommand } from './train.ts';
+import { uploadCommand } from './upload.ts';
 
 const program = new Command('chirpline')
   .description('Raw gravitational-wave strain in, TFRecord shards and a trained 1D CNN out.')
@@ -31,6 +36,11 @@ for (const command of [
   mergeCommand(),
   inspectCommand(),
   doctorCommand(),
+  uploadCommand(),
+  submitCommand(),
+  statusCommand(),
+  cancelCommand(),
+  redriveCommand(),
 ]) {
   program.addCommand(command.exitOverride());
 }

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import type { StageStatus } from '../cloud/status.ts';
+import { jsonOption } from './options.ts';
+import { stageOption, withStage } from './stage.ts';
+import { formatTime, printResult } from './terminal.ts';
+
+const INTERVAL = 2_000;
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show the runs, training jobs and dead letters of a stage')
+    .addOption(stageOption())
+    .option('--watch', 'show it again until nothing is going on')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  chirpline status --stage dev --watch')
+    .action(async (flags: { stage: string; watch?: boolean; json?: boolean }) => {
+      const { createStatusReader, isBusy } = await import('../cloud/status.ts');
+      await withStage(flags.stage, async (stage) => {
+        const reader = createStatusReader(stage);
+        let shown = '';
+        for (;;) {
+          const status = await reader.read();
+          const done = !flags.watch || !isBusy(status);
+          if (flags.json) {
+            if (done) printResult(true, status, '');
+          } else shown = show(describeStatus(status, stage.name), shown);
+          if (done) return;
+          await sleep(INTERVAL);
+        }
+      });
+    });
+}
+
+/** On a terminal over what was shown before; elsewhere only when it is something new. */
+function show(text: string, before: string): string {
+  if (text === before) return text;
+  if (process.stdout.isTTY && before !== '') process.stdout.write(`\x1b[${before.split('\n').length}A\x1b[J`);
+  process.stdout.write(`${text}\n`);
+  return text;
+}
+
+export function describeStatus(
+  { runs, jobs, deadLetters }: StageStatus,
+  stage: string,
+  now = Date.now(),
+): string {
+  const lines: string[] = [];
+  if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage}: no runs and no jobs yet`);
+  const span = (from: Date, to?: Date) => formatTime(((to?.getTime() ?? now) - from.getTime()) / 1000);
+  for (const { name, dataset, state, started, stopped, reason, progress } of runs) {
+    lines.push(`run ${name}  ${dataset}  ${state}  ${span(started, stopped)}`);
+    if (progress !== undefined) {
+      const { psdChunks, shards } = progress;
+      lines.push(
+        `    PSD ${psdChunks.done}/${psdChunks.total} chunks, ${shards.done}/${shards.total} shards`,
+      );
+    }
+    if (reason !== undefined) lines.push(`    ${reason}`);
+  }
+  for (const {
+    id,
+    name,
+    dataset,
+    state,
+    created,
+    started,
+    stopped,
+    reason,
+    exitCode,
+    attempts,
+    lastLines,
+  } of jobs) {
+    const tries = attempts > 1 ? `  ${attempts} attempts` : '';
+    const code = exitCode === undefined || exitCode === 0 ? '' : `  exit code ${exitCode}`;
+    lines.push(
+      `job ${id}  ${name}  ${dataset}  ${state}  ${span(started ?? created, stopped)}${tries}${code}`,
+    );
+    if (reason !== undefined && state !== 'SUCCEEDED') lines.push(`    ${reason}`);
+    else if (state === 'RUNNABLE') lines.push('    waits for a host');
+    for (const line of lastLines) lines.push(`    | ${line}`);
+  }
+  for (const { queue, messages } of deadLetters) {
+    if (messages > 0)
+      lines.push(`${messages} dead letters of the ${queue} queue: chirpline redrive sends them again`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,70 @@
+/** What a stage is doing: runs, training jobs and dead letters. */
+import { BatchClient } from '@aws-sdk/client-batch';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { openStore } from '../storage/open.ts';
+import { isDatasetName, locateDataset } from './dataset.ts';
+import { countMessages } from './dead-letters.ts';
+import { isActive, type Job, listJobs, readLastLines } from './jobs.ts';
+import { listRuns, type Run, type RunProgress, readProgress } from './runs.ts';
+import type { Stage } from './stage.ts';
+
+export interface StageStatus {
+  runs: (Run & { progress?: RunProgress })[];
+  jobs: (Job & { lastLines: string[] })[];
+  deadLetters: { queue: string; messages: number }[];
+}
+
+const RUNS = 10;
+const JOBS = 10;
+const LINES = 3;
+
+export interface StatusReader {
+  read(): Promise<StageStatus>;
+}
+
+export function createStatusReader(stage: Stage): StatusReader {
+  const runs = new SFNClient({});
+  const batch = new BatchClient({});
+  const logs = new CloudWatchLogsClient({});
+  const queues = new SQSClient({});
+  return {
+    async read() {
+      const [allRuns, allJobs, deadLetters] = await Promise.all([
+        listRuns(runs, stage.stateMachine, RUNS),
+        listJobs(batch, stage.trainingQueue, JOBS),
+        Promise.all(
+          stage.queues.map(async ({ name, deadLetters: url }) => ({
+            queue: name,
+            messages: await countMessages(queues, url),
+          })),
+        ),
+      ]);
+      return {
+        runs: await Promise.all(allRuns.map((run) => addProgress(stage, run))),
+        jobs: await Promise.all(
+          allJobs.map(async (job) => ({
+            ...job,
+            lastLines:
+              isActive(job) || job.state === 'FAILED'
+                ? await readLastLines(logs, stage.trainingLogs, job, LINES)
+                : [],
+          })),
+        ),
+        deadLetters,
+      };
+    },
+  };
+}
+
+async function addProgress(stage: Stage, run: Run): Promise<Run & { progress?: RunProgress }> {
+  if (run.state !== 'RUNNING' || !isDatasetName(run.dataset)) return run;
+  const progress = await readProgress(openStore(locateDataset(stage.bucket, run.dataset).records));
+  return progress === undefined ? run : { ...run, progress };
+}
+
+/** Whether anything is still going on. */
+export function isBusy({ runs, jobs }: StageStatus): boolean {
+  return runs.some(({ state }) => state === 'RUNNING') || jobs.some(isActive);
+}
