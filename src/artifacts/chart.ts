@@ -95,7 +95,7 @@ export function lineChart(theme: Theme, chart: LineChart): Chart {
     });
   }
   const series: LineSeriesOption[] = lines.map((line) => lineSeries(line));
-  if (mark) series.push({ type: 'line', data: [], markLine: markLine(theme, mark) });
+  if (mark) series.push({ type: 'line', data: [], markLine: markLine(theme, mark, chart.x) });
   if (band) {
     const color = theme.green;
     series.push({ type: 'line', name: band.name, color, data: [], markArea: bandArea(color, band) });
@@ -198,13 +198,23 @@ function legendOf(theme: Theme, lines: readonly Line[], band: Band | undefined):
   };
 }
 
-function markLine(theme: Theme, { x, label }: Mark): MarkLineComponentOption {
+function markLine(theme: Theme, { x, label }: Mark, { min = 0, max = 1 }: Axis): MarkLineComponentOption {
+  // Near an end of the axis a centred label would leave the picture.
+  const share = (x - min) / (max - min);
+  const align = share > 0.8 ? 'right' : share < 0.2 ? 'left' : 'center';
   return {
     silent: true,
     symbol: 'none',
     data: [{ xAxis: x }],
     lineStyle: { color: theme.muted, type: 'dashed', width: 1 },
-    label: { formatter: label, color: theme.muted, fontSize: FONT_SIZE.label, position: 'end', distance: 7 },
+    label: {
+      formatter: label,
+      color: theme.muted,
+      fontSize: FONT_SIZE.label,
+      position: 'end',
+      distance: 7,
+      align,
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 /** Writes what a training run leaves behind. */
-import { parse } from 'csv-parse/sync';
 import { type RunConfig, serializeConfig } from '../artifacts/config.ts';
 import { type Metrics, serializeHistory, serializeMetrics, summarizeRun } from '../artifacts/metrics.ts';
 import { artifactNames, runName } from '../artifacts/names.ts';
@@ -14,6 +13,7 @@ import type { Evaluation } from '../training/evaluate.ts';
 import type { History } from '../training/fit.ts';
 import { prCurve, rocCurve } from '../training/metrics.ts';
 import { companionNames, encodeWeights } from './model-file.ts';
+import { parseRejected } from './rejected.ts';
 import { PSD_KEY, REJECTED_KEY } from './work.ts';
 
 export interface FinishedRun {
@@ -135,7 +135,7 @@ function describeData({ metadata, training, evaluation, config }: FinishedRun) {
 
 async function readRejected(records: ObjectStore): Promise<RejectedSample[]> {
   try {
-    return parse(Buffer.from(await records.read(REJECTED_KEY)), { columns: true }) as RejectedSample[];
+    return parseRejected(new TextDecoder().decode(await records.read(REJECTED_KEY)));
   } catch (error) {
     if (error instanceof NotFoundError) return [];
     throw error;

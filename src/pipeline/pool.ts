@@ -1,4 +1,5 @@
 /** Worker threads for the map steps of one machine. */
+import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Piscina } from 'piscina';
@@ -21,6 +22,8 @@ export async function withWorkers<Task, Result, Product>(
   }: { workers?: number | undefined; signal?: AbortSignal | undefined },
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
+  // Every waiting task listens.
+  if (signal) setMaxListeners(0, signal);
   // Under a TypeScript loader this module and the worker's are .ts files, in the package they are .js.
   const filename = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href;
   const pool = new Piscina<Task, Result>({
