@@ -1,6 +1,6 @@
+import type { RandomStream } from '../random.ts';
 import { DETECTORS, type Detector, SAMPLE_LENGTH } from '../strain.ts';
 import { designPsd } from './design-curves.ts';
-import type { RandomStream } from '../random.ts';
 import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
 
 /** Where the sample starts in the segment: in its middle, so that its two ends are not neighbours. */

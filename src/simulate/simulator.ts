@@ -1,7 +1,7 @@
+import { createRandomStream, type RandomStream } from '../random.ts';
 import { SAMPLE_SIZE } from '../strain.ts';
 import { INDEX_LIMIT, sampleId } from './layout.ts';
 import { createNoiseSource } from './noise.ts';
-import { createRandomStream, type RandomStream } from '../random.ts';
 import { checkSimulationSettings, type SimulationSettings } from './settings.ts';
 import { createSignalSource } from './signal.ts';
 import { createSnrMeter } from './snr.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { detectorResponses, type Response } from '../../src/simulate/detectors.ts';
 import { createRandomStream } from '../../src/random.ts';
+import { detectorResponses, type Response } from '../../src/simulate/detectors.ts';
 import { lalRows } from './lal.ts';
 
 const positions = lalRows('angles', 4).map(([ra, dec, psi, gmst]) => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { detectorResponses } from '../../src/simulate/detectors.ts';
 import { createRandomStream } from '../../src/random.ts';
+import { detectorResponses } from '../../src/simulate/detectors.ts';
 import { createSignalSource } from '../../src/simulate/signal.ts';
 import { drawSource, type Source } from '../../src/simulate/source.ts';
 import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';

@@ -1,6 +1,6 @@
+import { createRandomStream } from '../../src/random.ts';
 import { serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, shardName } from '../../src/records/shard.ts';
-import { createRandomStream } from '../../src/random.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';

@@ -1,0 +1,17 @@
+/** `npm run local:up|deploy|down`: sets up what is missing, then hands over to infra/local/. */
+import { spawnSync } from 'node:child_process';
+import { build, checkNode, installPackages, installPython, ROOT } from './setup.mjs';
+
+checkNode();
+installPackages();
+installPython();
+build();
+const { status, signal } = spawnSync(
+  process.execPath,
+  ['--import', 'tsx', 'infra/local/main.ts', ...process.argv.slice(2)],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+  },
+);
+process.exit(status ?? (signal ? 1 : 0));
