@@ -1,0 +1,26 @@
+/** The job agent as a process: settings by environment, ended by SIGTERM. Running jobs go on; the next agent takes them up. */
+import { startAgent } from './agent.ts';
+import type { RunnerKind } from './runner.ts';
+
+const { AGENT_PORT, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
+/** What a job needs to find the emulator. */
+const JOB_VARIABLES = [
+  'AWS_ENDPOINT_URL',
+  'AWS_REGION',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_EC2_METADATA_DISABLED',
+  'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
+];
+
+const agent = await startAgent({
+  port: Number(AGENT_PORT),
+  folder: AGENT_FOLDER ?? '',
+  runner: AGENT_RUNNER as RunnerKind,
+  image: AGENT_IMAGE,
+  // A training takes all cores anyway.
+  slots: 1,
+  grace: 10_000,
+  jobEnv: Object.fromEntries(JOB_VARIABLES.map((name) => [name, process.env[name] ?? ''])),
+});
+process.once('SIGTERM', () => void agent.stop());

@@ -1,0 +1,47 @@
+/** `npm run local:up`, `local:deploy` and `local:down`; see docs/local.md. */
+import { join } from 'node:path';
+import { endWith } from '../../src/cli/terminal.ts';
+import { SettingError } from '../../src/errors.ts';
+import { createCloud, ROOT } from './cloud.ts';
+
+const RUNNERS = ['process', 'podman', 'docker'] as const;
+
+function readRunner(): (typeof RUNNERS)[number] {
+  const wanted = process.env.CHIRPLINE_RUNNER ?? 'process';
+  const runner = RUNNERS.find((name) => name === wanted);
+  if (runner === undefined)
+    throw new SettingError(`CHIRPLINE_RUNNER is ${wanted}: needed ${RUNNERS.join(', ')}`);
+  return runner;
+}
+
+async function main(command: string | undefined): Promise<void> {
+  const folder = join(ROOT, '.chirpline/local');
+  const cloud = createCloud({
+    folder,
+    port: 4566,
+    agentPort: 4570,
+    runner: readRunner(),
+    image: process.env.CHIRPLINE_IMAGE,
+    persist: true,
+  });
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  if (command === 'up') {
+    const fresh = await cloud.up();
+    const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_BATCH } = cloud.env;
+    console.log(
+      `${fresh ? `up after ${seconds()}` : 'up already'}: emulator ${AWS_ENDPOINT_URL}, jobs ${AWS_ENDPOINT_URL_BATCH}`,
+    );
+  } else if (command === 'deploy') {
+    await cloud.deploy();
+    console.log(`stage local deployed in ${seconds()}: chirpline upload FOLDER --stage local`);
+  } else if (command === 'down') {
+    console.log((await cloud.down()) ? `down; state is kept in ${folder}` : 'nothing was up');
+  } else throw new SettingError('needed: up, deploy or down');
+}
+
+try {
+  await main(process.argv[2]);
+} catch (error) {
+  endWith(error);
+}

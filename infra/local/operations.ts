@@ -1,0 +1,145 @@
+/**
+ * The operations of AWS Batch's REST API that the SDK calls, as far as chirpline needs them:
+ * https://docs.aws.amazon.com/batch/latest/APIReference/API_Operations.html
+ */
+import { randomUUID } from 'node:crypto';
+import type {
+  CreateJobQueueCommandInput,
+  DescribeJobsCommandInput,
+  JobDefinition,
+  ListJobsCommandInput,
+  RegisterJobDefinitionCommandInput,
+  SubmitJobCommandInput,
+  TerminateJobCommandInput,
+} from '@aws-sdk/client-batch';
+import { createJob, definitionArn, type Job, queueArn, shortName } from './job.ts';
+import type { JobStore } from './job-store.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** An answer with status 400, as AWS gives it for a faulty request. */
+export class ClientError extends Error {}
+
+/** https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
+const ARRAY_LIMIT = 10_000;
+
+export type Operations = Record<string, (input: never) => unknown>;
+
+export function createOperations(store: JobStore, scheduler: Scheduler): Operations {
+  function findDefinition(nameOrArn: string): JobDefinition {
+    const [name = '', revision] = shortName(nameOrArn).split(':');
+    const revisions = store.definitions.get(name);
+    const found = revision === undefined ? revisions?.at(-1) : revisions?.[Number(revision) - 1];
+    if (found === undefined) throw new ClientError(`JobDefinition ${nameOrArn} does not exist`);
+    return found;
+  }
+
+  function requireQueue(nameOrArn: string): string {
+    const name = shortName(nameOrArn);
+    if (!store.queues.has(name)) throw new ClientError(`JobQueue ${nameOrArn} does not exist`);
+    return queueArn(name);
+  }
+
+  function requireJob(id: string): Job {
+    const job = store.jobs.get(shortName(id));
+    if (job === undefined) throw new ClientError(`job ${id} does not exist`);
+    return job;
+  }
+
+  function terminate({ jobId = '', reason = '' }: TerminateJobCommandInput) {
+    scheduler.terminate(requireJob(jobId), reason);
+    return {};
+  }
+
+  return {
+    createjobqueue({ jobQueueName = '' }: CreateJobQueueCommandInput) {
+      store.queues.add(jobQueueName);
+      store.saveSettings();
+      return { jobQueueName, jobQueueArn: queueArn(jobQueueName) };
+    },
+    describejobqueues() {
+      const describe = (name: string) => ({
+        jobQueueName: name,
+        jobQueueArn: queueArn(name),
+        state: 'ENABLED',
+        status: 'VALID',
+      });
+      return { jobQueues: [...store.queues].map(describe) };
+    },
+    registerjobdefinition(input: RegisterJobDefinitionCommandInput) {
+      const { jobDefinitionName: name = '', type = 'container' } = input;
+      const revisions = store.definitions.get(name) ?? [];
+      const revision = revisions.length + 1;
+      const jobDefinitionArn = definitionArn(name, revision);
+      revisions.push({
+        ...input,
+        jobDefinitionName: name,
+        type,
+        revision,
+        jobDefinitionArn,
+      } as JobDefinition);
+      store.definitions.set(name, revisions);
+      store.saveSettings();
+      return { jobDefinitionName: name, jobDefinitionArn, revision };
+    },
+    describejobdefinitions: () => ({ jobDefinitions: [...store.definitions.values()].flat() }),
+
+    submitjob(input: SubmitJobCommandInput) {
+      const definition = findDefinition(input.jobDefinition ?? '');
+      const jobQueue = requireQueue(input.jobQueue ?? '');
+      const size = input.arrayProperties?.size;
+      if (size !== undefined && (size < 2 || size > ARRAY_LIMIT)) {
+        throw new ClientError(`array size ${size}: needed 2 to ${ARRAY_LIMIT}`);
+      }
+      const id = randomUUID();
+      const job = createJob(id, definition, { ...input, jobQueue });
+      const children = Array.from({ length: size ?? 0 }, (_, index) => {
+        const child = createJob(`${id}:${index}`, definition, { ...input, jobQueue });
+        child.detail.arrayProperties = { index };
+        return child;
+      });
+      if (size !== undefined) {
+        job.detail.arrayProperties = { size };
+        job.children = children.map(({ detail }) => detail.jobId);
+      }
+      scheduler.submit(job, children);
+      return { jobId: id, jobName: job.detail.jobName, jobArn: job.detail.jobArn };
+    },
+    describejobs: ({ jobs = [] }: DescribeJobsCommandInput) => ({
+      jobs: jobs.flatMap((id) => store.jobs.get(shortName(id))?.detail ?? []),
+    }),
+    listjobs({ jobQueue, jobStatus, arrayJobId, filters = [] }: ListJobsCommandInput) {
+      const since = Number(filters.find(({ name }) => name === 'AFTER_CREATED_AT')?.values?.[0] ?? 0);
+      // As AWS does: without a filter or a status, the running ones.
+      const status = jobStatus ?? (filters.length > 0 ? undefined : 'RUNNING');
+      const queue = jobQueue === undefined ? undefined : requireQueue(jobQueue);
+      const jobSummaryList = [...store.jobs.values()]
+        .map(({ detail }) => detail)
+        .filter(({ jobId }) =>
+          arrayJobId === undefined ? !jobId.includes(':') : jobId.startsWith(`${arrayJobId}:`),
+        )
+        .filter((detail) => arrayJobId !== undefined || detail.jobQueue === queue)
+        .filter((detail) => status === undefined || detail.status === status)
+        .filter(({ createdAt }) => (createdAt ?? 0) > since)
+        .map(({ jobId, jobArn, jobName, status, statusReason, createdAt }) => ({
+          jobId,
+          jobArn,
+          jobName,
+          status,
+          statusReason,
+          createdAt,
+        }));
+      return { jobSummaryList };
+    },
+    terminatejob: terminate,
+    canceljob(input: TerminateJobCommandInput) {
+      // As AWS does: what has started goes on.
+      const { running } = requireJob(input.jobId ?? '');
+      return running === undefined ? terminate(input) : {};
+    },
+
+    /** Not of AWS: for tests and for trying what a reclaimed host does. */
+    reclaimhost: ({ jobId = '' }: { jobId?: string }) => ({
+      reclaimed: scheduler.reclaim(requireJob(jobId)),
+    }),
+  };
+}

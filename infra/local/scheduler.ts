@@ -1,0 +1,163 @@
+/** Takes jobs through their lives: a few at a time, tried again when their definition says so, ended when told. */
+import { type Attempt, isOver, type Job, mayRetry } from './job.ts';
+import type { JobStore } from './job-store.ts';
+import type { Reports } from './reports.ts';
+import { isOwn, type RunnerSettings, readExit, signalAttempt, startAttempt } from './runner.ts';
+
+export interface Scheduler {
+  submit(job: Job, children: Job[]): void;
+  /** Ends a job wherever it is in its life; children with it. */
+  terminate(job: Job, reason: string): void;
+  /** Takes the host of a running job away, as AWS does with a spot host. */
+  reclaim(job: Job): boolean;
+  stop(): void;
+}
+
+export interface SchedulerSettings {
+  /** Jobs that run at once; the others are RUNNABLE. */
+  slots: number;
+  /** From SIGTERM to SIGKILL [ms]; AWS gives 30 s, and two minutes before a spot host goes. */
+  grace: number;
+}
+
+/** Between two looks at the running jobs [ms]. */
+const INTERVAL = 100;
+/** What AWS says when it takes a spot host away; retry rules look for its start. */
+const RECLAIMED = 'Host EC2 (instance i-local) terminated.';
+const ENDED = 'Essential container in task exited';
+const TIMED_OUT = 'Job attempt duration exceeded timeout';
+
+export function createScheduler(
+  store: JobStore,
+  runner: RunnerSettings,
+  reports: Reports,
+  { slots, grace }: SchedulerSettings,
+): Scheduler {
+  let closed = false;
+
+  function change(job: Job, status: Job['detail']['status'], fields: Partial<Job['detail']> = {}): void {
+    Object.assign(job.detail, fields, { status });
+    store.saveJob(job);
+    reports.state(job);
+  }
+
+  function start(job: Job): void {
+    change(job, 'STARTING');
+    const attempt = startAttempt(runner, job, job.detail.attempts.length + 1);
+    job.running = attempt;
+    job.detail.container = { ...job.detail.container, logStreamName: attempt.logStream };
+    change(job, 'RUNNING', { startedAt: attempt.startedAt });
+  }
+
+  /** SIGTERM now, SIGKILL when the grace has passed. */
+  function end(job: Job, attempt: Attempt, reason: string): void {
+    if (attempt.ended !== undefined) return;
+    attempt.ended = reason;
+    attempt.killAt = Date.now() + grace;
+    store.saveJob(job);
+    signalAttempt(runner, attempt, 'SIGTERM');
+  }
+
+  async function finish(job: Job, attempt: Attempt, exitCode: number): Promise<void> {
+    delete job.running;
+    const { detail } = job;
+    const stoppedAt = Date.now();
+    const statusReason = attempt.ended ?? ENDED;
+    const container = { exitCode, logStreamName: attempt.logStream };
+    detail.attempts.push({ container, startedAt: attempt.startedAt, stoppedAt, statusReason });
+    detail.container = { ...detail.container, exitCode };
+    await reports.output(job, attempt);
+    if (job.terminated !== undefined) change(job, 'FAILED', { stoppedAt, statusReason: job.terminated });
+    else if (exitCode === 0) change(job, 'SUCCEEDED', { stoppedAt, statusReason });
+    else if (mayRetry(job, exitCode, statusReason)) change(job, 'RUNNABLE', { statusReason });
+    else change(job, 'FAILED', { stoppedAt, statusReason });
+  }
+
+  /** An array job is what its children make of it. */
+  function updateParent(job: Job): void {
+    const children = job.children!.flatMap((id) => store.jobs.get(id) ?? []);
+    if (!children.every(isOver)) return;
+    const failed = children.filter(({ detail }) => detail.status === 'FAILED').length;
+    const statusSummary = { SUCCEEDED: children.length - failed, FAILED: failed };
+    const fields = { stoppedAt: Date.now(), arrayProperties: { size: children.length, statusSummary } };
+    if (failed === 0) change(job, 'SUCCEEDED', fields);
+    else
+      change(job, 'FAILED', { ...fields, statusReason: `${failed} of ${children.length} children failed` });
+  }
+
+  async function look(): Promise<void> {
+    const active = [...store.jobs.values()].filter((job) => !isOver(job));
+    for (const job of active) {
+      const attempt = job.running;
+      if (attempt === undefined) continue;
+      const exitCode = readExit(attempt);
+      if (exitCode !== undefined) {
+        await finish(job, attempt, exitCode);
+        continue;
+      }
+      await reports.output(job, attempt);
+      if (attempt.killAt !== undefined && Date.now() > attempt.killAt)
+        signalAttempt(runner, attempt, 'SIGKILL');
+      const limit = job.detail.timeout?.attemptDurationSeconds;
+      if (limit !== undefined && Date.now() - attempt.startedAt > limit * 1000) end(job, attempt, TIMED_OUT);
+    }
+    for (const job of active) if (job.children !== undefined) updateParent(job);
+    let free = slots - active.filter(({ running }) => running !== undefined).length;
+    for (const job of active) {
+      if (free === 0) break;
+      if (job.detail.status !== 'RUNNABLE' || job.running !== undefined) continue;
+      start(job);
+      free -= 1;
+    }
+  }
+
+  async function loop(): Promise<void> {
+    while (!closed) {
+      await look();
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    }
+  }
+
+  // What an earlier agent left: an attempt whose process number is another's now has ended with the machine.
+  for (const job of store.jobs.values()) {
+    if (job.running !== undefined && !isOwn(job.running)) job.running.pid = NO_PROCESS;
+    if (
+      job.running === undefined &&
+      (job.detail.status === 'STARTING' || job.detail.status === 'SUBMITTED')
+    ) {
+      change(job, 'RUNNABLE');
+    }
+  }
+  void loop();
+
+  return {
+    submit(job, children) {
+      change(job, 'SUBMITTED');
+      change(job, 'PENDING');
+      for (const child of children) change(child, 'RUNNABLE');
+      if (children.length === 0) change(job, 'RUNNABLE');
+    },
+    terminate(job, reason) {
+      if (isOver(job)) return;
+      for (const id of job.children ?? []) {
+        const child = store.jobs.get(id);
+        if (child !== undefined) this.terminate(child, reason);
+      }
+      job.terminated = reason;
+      if (job.running !== undefined) end(job, job.running, reason);
+      else if (job.children === undefined)
+        change(job, 'FAILED', { statusReason: reason, stoppedAt: Date.now() });
+    },
+    reclaim(job) {
+      if (job.running === undefined) return false;
+      end(job, job.running, RECLAIMED);
+      return true;
+    },
+    stop() {
+      closed = true;
+    },
+  };
+}
+
+/** Above every process number that Linux or macOS gives. */
+const NO_PROCESS = 2 ** 30;
