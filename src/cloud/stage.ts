@@ -32,6 +32,8 @@ export function useLocalCloud(env: NodeJS.ProcessEnv): void {
 
 /** Throws MachineError when the stage isn't deployed. */
 export async function openStage(name: string): Promise<Stage> {
+  // The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   if (name === 'local') useLocalCloud(process.env);
   const outputs = await readOutputs(name);
   const output = (key: string): string => {

@@ -28,7 +28,7 @@ export function createStatusReader(stage: Stage): StatusReader {
   const runs = new SFNClient({});
   const batch = new BatchClient({});
   const logs = new CloudWatchLogsClient({});
-  const queues = new SQSClient({});
+  const queues = new SQSClient({ useQueueUrlAsEndpoint: false });
   return {
     async read() {
       const [allRuns, allJobs, deadLetters] = await Promise.all([
