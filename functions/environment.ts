@@ -2,6 +2,7 @@
 import type { Context } from 'aws-lambda';
 import { locateDataset } from '../src/cloud/dataset.ts';
 import type { Stores } from '../src/pipeline/plan.ts';
+import type { Stop } from '../src/pipeline/stop.ts';
 import { openStore } from '../src/storage/open.ts';
 
 /** A variable that serverless.yml sets. Its absence is a fault of ours. */
@@ -29,7 +30,11 @@ export const openDataset: OpenDataset = (dataset) => {
 /** Left for the answer and the last write [ms]. */
 const MARGIN = 5_000;
 
-/** Is aborted a little before the function's time runs out, so that it can say what is left. */
-export function timeLimit(context: Pick<Context, 'getRemainingTimeInMillis'>): AbortSignal {
-  return AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - MARGIN));
+/** Says to stop a little before the function's time runs out, so that it can say what is left. */
+export function timeLimit(context: Pick<Context, 'getRemainingTimeInMillis'>): Stop {
+  return {
+    get aborted() {
+      return context.getRemainingTimeInMillis() < MARGIN;
+    },
+  };
 }

@@ -14,6 +14,9 @@ function readRunner(): (typeof RUNNERS)[number] {
   return runner;
 }
 
+// The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
 async function main(command: string | undefined): Promise<void> {
   const folder = join(ROOT, '.chirpline/local');
   const cloud = createCloud({

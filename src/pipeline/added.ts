@@ -17,6 +17,7 @@ import { readMembers } from './members.ts';
 import { LABELS_KEY, type LabelledRef, type Plan, type Stores } from './plan.ts';
 import { formatRejected, parseRejected, type Rejection } from './rejected.ts';
 import { makeShard, preparePreprocessor, type ShardResult, writeOnce } from './shard.ts';
+import type { Stop } from './stop.ts';
 import { ADDED_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
 
 export type Addition =
@@ -32,7 +33,7 @@ type Claims = Record<string, string[]>;
 
 export interface Adder {
   /** Throws ConflictError when the object was added before with other bytes. */
-  add(key: string, stop?: AbortSignal): Promise<Addition>;
+  add(key: string, stop?: Stop): Promise<Addition>;
 }
 
 /** Keeps the labels and the tables made from the PSD between objects, as long as they are the same. */

@@ -12,25 +12,21 @@ import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
-import { stopIfAborted } from './stop.ts';
+import { type Stop, stopIfAborted } from './stop.ts';
 import { PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
 /**
  * Sums the periodograms of one chunk of noise samples. Broken ones are left out; preprocessing names them.
- * Throws StoppedError when `signal` is aborted meanwhile; nothing is written then.
+ * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
-export async function sumPsdChunk(
-  stores: Stores,
-  index: number,
-  signal?: AbortSignal,
-): Promise<{ count: number }> {
+export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   const estimator = createPsdEstimator();
   let done = 0;
   for await (const sample of readSamples(stores.raw, refs)) {
-    stopIfAborted(signal, `PSD chunk ${index}`, done, refs.length);
+    stopIfAborted(stop, `PSD chunk ${index}`, done, refs.length);
     done += 1;
     if (sample.strain !== undefined) estimator.add(sample.strain);
   }

@@ -13,7 +13,7 @@ import { SAMPLE_SIZE } from '../strain.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
-import { stopIfAborted } from './stop.ts';
+import { type Stop, stopIfAborted } from './stop.ts';
 import { PSD_KEY, readJson, readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
 
 export interface ShardResult {
@@ -32,14 +32,14 @@ export async function preparePreprocessor(records: ObjectStore): Promise<Preproc
 
 /**
  * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before.
- * Throws StoppedError when `stop` is aborted meanwhile; nothing is written then.
+ * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
 export async function preprocessChunk(
   stores: Stores,
   plan: Plan,
   preprocessor: Preprocessor,
   index: number,
-  stop?: AbortSignal,
+  stop?: Stop,
 ): Promise<ShardResult> {
   const { records, raw } = stores;
   const noted = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
@@ -53,14 +53,14 @@ export async function preprocessChunk(
   return result;
 }
 
-/** Makes a shard of these samples, in their order. Throws StoppedError when `stop` is aborted meanwhile. */
+/** Makes a shard of these samples, in their order. Throws StoppedError when `stop` says so meanwhile. */
 export async function makeShard(
   raw: ObjectStore,
   name: string,
   samples: LabelledRef[],
   dtype: RecordDType,
   preprocessor: Preprocessor,
-  stop?: AbortSignal,
+  stop?: Stop,
 ): Promise<{ result: ShardResult; bytes: Uint8Array }> {
   const builder = createShardBuilder(dtype, samples.length);
   const signal = new Float32Array(SAMPLE_SIZE);

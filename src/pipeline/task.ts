@@ -3,6 +3,7 @@ import { openStore } from '../storage/open.ts';
 import type { Plan, Stores } from './plan.ts';
 import { sumPsdChunk } from './psd.ts';
 import { preparePreprocessor, preprocessChunk } from './shard.ts';
+import type { Stop } from './stop.ts';
 import { PLAN_KEY, readJson } from './work.ts';
 
 export interface Task {
@@ -22,7 +23,7 @@ export interface TaskResult {
 /** Returns a function that runs tasks against the two stores, reading the plan and the PSD once. */
 export function createTaskRunner(
   stores: Stores,
-): (task: Pick<Task, 'step' | 'index'>, signal?: AbortSignal) => Promise<TaskResult> {
+): (task: Pick<Task, 'step' | 'index'>, stop?: Stop) => Promise<TaskResult> {
   let prepared:
     | Promise<{ plan: Plan; preprocessor: Awaited<ReturnType<typeof preparePreprocessor>> }>
     | undefined;
@@ -30,11 +31,11 @@ export function createTaskRunner(
     plan: await readJson<Plan>(stores.records, PLAN_KEY),
     preprocessor: await preparePreprocessor(stores.records),
   });
-  return async ({ step, index }, signal) => {
-    if (step === 'psd') return { done: (await sumPsdChunk(stores, index, signal)).count, rejected: 0 };
+  return async ({ step, index }, stop) => {
+    if (step === 'psd') return { done: (await sumPsdChunk(stores, index, stop)).count, rejected: 0 };
     prepared ??= prepare();
     const { plan, preprocessor } = await prepared;
-    const result = await preprocessChunk(stores, plan, preprocessor, index, signal);
+    const result = await preprocessChunk(stores, plan, preprocessor, index, stop);
     return { done: result.records, rejected: result.rejected.length };
   };
 }

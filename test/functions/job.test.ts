@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createJob, type JobDetail, type JobEvent } from '../../functions/job.ts';
+import type { JobStatus } from '../../src/cloud/job-status.ts';
+import { readJson } from '../../src/pipeline/work.ts';
+import { memoryDatasets } from './stores.ts';
+
+function event(fields: Partial<JobDetail>): JobEvent {
+  const detail: JobDetail = {
+    jobId: 'job-1',
+    jobName: 'train-tiny',
+    status: 'RUNNING',
+    parameters: { dataset: 'tiny' },
+    attempts: [],
+    createdAt: 1000,
+    container: { environment: [{ name: 'TASK_TOKEN', value: 'token' }], logStreamName: 'stream' },
+    ...fields,
+  };
+  return { detail };
+}
+
+function prepare() {
+  const open = memoryDatasets();
+  const answers: [string, JobStatus][] = [];
+  const job = createJob(open, async (token, status) => void answers.push([token, status]));
+  const read = () => readJson<JobStatus>(open('tiny').models, 'jobs/job-1.json');
+  return { job, answers, read };
+}
+
+test('the status of a job is noted beside its models, and only its end is told to the run', async () => {
+  const { job, answers, read } = prepare();
+  await job(event({ status: 'RUNNING', startedAt: 2000 }));
+  assert.deepEqual(await read(), {
+    job: 'job-1',
+    name: 'train-tiny',
+    dataset: 'tiny',
+    state: 'RUNNING',
+    attempts: 0,
+    created: 1000,
+    started: 2000,
+    logStream: 'stream',
+  });
+  assert.equal(answers.length, 0);
+  await job(event({ status: 'SUCCEEDED', stoppedAt: 3000 }));
+  assert.equal((await read()).state, 'SUCCEEDED');
+  assert.deepEqual(
+    answers.map(([token, { state }]) => [token, state]),
+    [['token', 'SUCCEEDED']],
+  );
+});
+
+test('an event that comes late replaces no later state', async () => {
+  const { job, read } = prepare();
+  await job(event({ status: 'FAILED', statusReason: 'exited', container: { exitCode: 3 } }));
+  await job(event({ status: 'RUNNING' }));
+  const status = await read();
+  assert.deepEqual([status.state, status.exitCode, status.reason], ['FAILED', 3, 'exited']);
+});
+
+test('a job that is tried again is shown as waiting again', async () => {
+  const { job, read } = prepare();
+  await job(event({ status: 'RUNNING' }));
+  await job(event({ status: 'RUNNABLE', attempts: [{}] }));
+  assert.deepEqual([(await read()).state, (await read()).attempts], ['RUNNABLE', 1]);
+  await job(event({ status: 'RUNNING' }));
+  assert.equal((await read()).state, 'RUNNABLE');
+});
+
+test('a job without a token tells nobody, and one of somebody else is left alone', async () => {
+  const { job, answers, read } = prepare();
+  await job(event({ status: 'SUCCEEDED', container: {} }));
+  assert.equal((await read()).state, 'SUCCEEDED');
+  await job(event({ jobId: 'job-2', status: 'SUCCEEDED', parameters: {} }));
+  await job(event({ jobId: 'job-2', status: 'SUCCEEDED', parameters: { dataset: '../up' } }));
+  assert.equal(answers.length, 0);
+});

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { createChunk } from '../../functions/chunk.ts';
+import { createFinalize } from '../../functions/finalize.ts';
+import { createPlan, type RunSettings } from '../../functions/plan.ts';
+import { createReduce } from '../../functions/reduce.ts';
+import { CLAIM_KEY } from '../../src/cloud/claim.ts';
+import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/errors.ts';
+import { readJson } from '../../src/pipeline/work.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
+import { withTime } from './events.ts';
+import { memoryDatasets } from './stores.ts';
+
+const SETTINGS: RunSettings = {
+  dtype: 'float16',
+  shardSize: 8,
+  psdSamples: 100,
+  seed: 1,
+  maxRejected: 0.2,
+  train: false,
+};
+const AMPLE = withTime(60_000);
+const running = new Set<string>();
+
+let samples: ObjectStore;
+let dataset: Dataset;
+before(async () => {
+  samples = createMemoryStore();
+  dataset = await writeDataset(samples, 20);
+});
+
+/** A copy of the raw samples in a bucket of its own, and the functions over it. */
+async function prepare() {
+  const open = memoryDatasets();
+  const { raw, records } = open('tiny');
+  for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
+  const plan = createPlan(
+    open,
+    () => SETTINGS,
+    async (execution) => running.has(execution),
+  );
+  const reduce = createReduce(open);
+  const finalize = createFinalize(open, () => SETTINGS.maxRejected);
+  const steps = { psd: createChunk('psd', open), shard: createChunk('shard', open) };
+  const map = async (step: 'psd' | 'shard', list: string, skip: number[] = []) => {
+    const items = await readJson<{ index: number }[]>(records, list.replace('records/tiny/', ''));
+    for (const { index } of items)
+      if (!skip.includes(index)) await steps[step]({ dataset: 'tiny', index }, AMPLE);
+    return items.map(({ index }) => index);
+  };
+  const run = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
+    const answer = await plan({ dataset: 'tiny', execution });
+    await afterPlan();
+    const psdChunks = await map('psd', answer.psdChunks);
+    await reduce({ dataset: 'tiny' });
+    const shards = await map('shard', answer.shards, skip);
+    return { psdChunks, shards, summary: await finalize({ dataset: 'tiny' }) };
+  };
+  return { raw, records, plan, steps, run };
+}
+
+test('the functions in their order make the records of a dataset', async () => {
+  const { records, run } = await prepare();
+  const { summary, psdChunks, shards } = await run('first');
+  assert.deepEqual(summary, { samples: 20, rejected: 0, shards: 3 });
+  assert.deepEqual([psdChunks, shards], [[0], [0, 1, 2]]);
+  assert.equal(await records.head(CLAIM_KEY), undefined);
+});
+
+test('a run after one that lacks a chunk makes that chunk alone', async () => {
+  const { run } = await prepare();
+  await assert.rejects(run('first', [1]), (error: Error) => {
+    assert.ok(error instanceof ConflictError);
+    assert.match(error.message, /1 of 3 shards .* are missing \(1\)/);
+    return true;
+  });
+  const again = await run('second');
+  assert.deepEqual([again.psdChunks, again.shards], [[], [1]]);
+  assert.equal(again.summary.samples, 20);
+});
+
+test('a run of finished records does nothing, and new labels may only be added', async () => {
+  const { raw, run } = await prepare();
+  await run('first');
+  const rows = dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
+  await writeLabels(raw, [...rows, ['ffffffffff', 1]]);
+  const again = await run('second');
+  assert.deepEqual([again.psdChunks, again.shards], [[], []]);
+  assert.deepEqual(again.summary, { samples: 20, rejected: 0, shards: 3 });
+
+  await writeLabels(raw, [[rows[0]![0], 1 - rows[0]![1]], ...rows.slice(1)]);
+  await assert.rejects(
+    run('third'),
+    (error: Error) => error instanceof ConflictError && /1 samples .* another label/.test(error.message),
+  );
+});
+
+test('labels replaced while a run is on are refused', async () => {
+  const { raw, plan } = await prepare();
+  await plan({ dataset: 'tiny', execution: 'first' });
+  await writeLabels(raw, [
+    [dataset.ids[0]!, 0],
+    [dataset.ids[1]!, 0],
+  ]);
+  await assert.rejects(
+    plan({ dataset: 'tiny', execution: 'second' }),
+    (error: Error) => error instanceof ConflictError && /other labels/.test(error.message),
+  );
+});
+
+test('a second run is refused while the first one is on, and takes over when that has ended', async () => {
+  const { plan } = await prepare();
+  running.add('first');
+  await plan({ dataset: 'tiny', execution: 'first' });
+  await plan({ dataset: 'tiny', execution: 'first' });
+  await assert.rejects(
+    plan({ dataset: 'tiny', execution: 'second' }),
+    (error: Error) => error instanceof ConflictError && /being made by first/.test(error.message),
+  );
+  running.delete('first');
+  await plan({ dataset: 'tiny', execution: 'second' });
+});
+
+test('a function whose time runs out stops cleanly, writes nothing and says what is left', async () => {
+  const { records, plan, steps } = await prepare();
+  await plan({ dataset: 'tiny', execution: 'first' });
+  await assert.rejects(steps.psd({ dataset: 'tiny', index: 0 }, withTime(0)), (error: Error) => {
+    assert.ok(error instanceof StoppedError);
+    assert.match(error.message, /of \d+ samples left/);
+    return true;
+  });
+  for await (const { key } of records.list('_work/psd/')) assert.fail(`${key} was written`);
+});
+
+test('an object that vanishes after the plan is rejected by name, and its neighbours are written', async () => {
+  const { raw, records, run } = await prepare();
+  const id = dataset.ids[3]!;
+  const { summary } = await run('first', [], async () => {
+    for await (const { key } of raw.list('')) if (key.endsWith(`${id}.npy`)) await raw.remove(key);
+  });
+  assert.deepEqual(summary, { samples: 19, rejected: 1, shards: 3 });
+  const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
+  assert.match(rejected, new RegExp(`^${id},.*no such object$`, 'm'));
+});
+
+test('a dataset without labels is an answer and no bug', async () => {
+  const { raw, plan } = await prepare();
+  await raw.remove('training_labels.csv');
+  await assert.rejects(plan({ dataset: 'tiny', execution: 'first' }), InputError);
+});
+
+test('too many inputs without a partner end the run at its plan', async () => {
+  const { raw, plan } = await prepare();
+  const rows = dataset.ids.slice(0, 10).map((id): [string, number] => [id, 0]);
+  await writeLabels(raw, rows);
+  await assert.rejects(plan({ dataset: 'tiny', execution: 'first' }), TooManyRejectedError);
+});
