@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ZIP_LIMIT = 3_000_000;
+
+interface Statement {
+  Effect: string;
+  Action: string | string[];
+  Resource: unknown;
+}
+interface Template {
+  Resources: Record<
+    string,
+    { Type: string; Properties: Record<string, never> & { [name: string]: unknown } }
+  >;
+}
+
+/** Statements that allow more than they say: any action of a service, or everything there is. */
+function broadStatements(template: Template): string[] {
+  const broad: string[] = [];
+  for (const [name, statement] of statements(template)) {
+    if (statement.Effect !== 'Allow') continue;
+    if ([statement.Action].flat().some((action) => action.includes('*')))
+      broad.push(`${name}: ${statement.Action}`);
+    if ([statement.Resource].flat().some((resource) => resource === '*')) broad.push(`${name}: Resource *`);
+  }
+  return broad;
+}
+
+function* statements({ Resources }: Template): Generator<[string, Statement]> {
+  for (const [name, { Type, Properties }] of Object.entries(Resources)) {
+    if (Type !== 'AWS::IAM::Role') continue;
+    for (const { PolicyDocument } of (Properties.Policies ?? []) as {
+      PolicyDocument: { Statement: Statement[] };
+    }[]) {
+      for (const statement of PolicyDocument.Statement) yield [name, statement];
+    }
+  }
+}
+
+for (const stage of ['local', 'dev', 'prod']) {
+  describe(`the package of stage ${stage}`, () => {
+    let folder: string;
+    let template: Template;
+    const of = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type);
+
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'chirpline-package-'));
+      const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
+      const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
+        cwd: ROOT,
+        encoding: 'utf8',
+        timeout: 120_000,
+        env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
+      });
+      assert.equal(run.status, 0, run.stdout + run.stderr);
+      template = JSON.parse(readFileSync(join(folder, 'cloudformation-template-update-stack.json'), 'utf8'));
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    test('passes cfn-lint', () => {
+      const lint = join(ROOT, '.chirpline/python/bin/cfn-lint');
+      const file = join(folder, 'cloudformation-template-update-stack.json');
+      const { status, stdout, stderr } = spawnSync(lint, [file], { cwd: ROOT, encoding: 'utf8' });
+      assert.equal(status, 0, stdout + stderr);
+    });
+
+    test('allows no role any action of a service, or everything', () => {
+      assert.deepEqual(broadStatements(template), []);
+      assert.ok([...statements(template)].length > 20);
+    });
+
+    test('gives each function a role of its own', () => {
+      const roles = of('AWS::Lambda::Function').map(({ Properties }) => JSON.stringify(Properties.Role));
+      assert.equal(roles.length, 9);
+      assert.equal(new Set(roles).size, roles.length);
+    });
+
+    test('has zips below 3 MB, with the SDK and without TensorFlow', () => {
+      const zips = readdirSync(folder).filter((name) => name.endsWith('.zip'));
+      assert.equal(zips.length, 9);
+      for (const zip of zips) {
+        assert.ok(statSync(join(folder, zip)).size < ZIP_LIMIT, zip);
+        const code = spawnSync('python3', ['-c', UNZIP, join(folder, zip)], {
+          encoding: 'utf8',
+          maxBuffer: 1 << 28,
+        }).stdout;
+        assert.match(code, /aws-sdk/, zip);
+        assert.doesNotMatch(code, /tfjs|tensorflow\/core/i, zip);
+        // An import that is left in the bundle fails in a function, which has no node_modules.
+        const imports = [...code.matchAll(/^import [^;]*? from\s*"([^"]+)"/gm)].map(([, name]) => name!);
+        assert.deepEqual(
+          imports.filter((name) => !name.startsWith('node:') && !BUILT_IN.has(name)),
+          [],
+          zip,
+        );
+      }
+    });
+
+    test('keeps the bucket private, encrypted and for encrypted transport only', () => {
+      const [bucket] = of('AWS::S3::Bucket').slice(-1);
+      assert.ok(bucket?.Properties.BucketEncryption);
+      assert.deepEqual(bucket.Properties.PublicAccessBlockConfiguration, {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+      const policy = JSON.stringify(template.Resources.BucketPolicy);
+      assert.match(policy, /"Effect":"Deny".*aws:SecureTransport/);
+    });
+
+    test('lets only raw/ send events, so that outputs trigger nothing', () => {
+      const configuration = JSON.stringify(template.Resources.Bucket?.Properties.NotificationConfiguration);
+      const prefixes = [...configuration.matchAll(/"Name":"prefix","Value":"([^"]+)"/g)].map(
+        ([, value]) => value,
+      );
+      assert.equal(prefixes.length, 4);
+      assert.ok(prefixes.every((prefix) => prefix === 'raw/'));
+    });
+
+    test('gives every queue dead letters, and rings when there are some', () => {
+      const queues = of('AWS::SQS::Queue').filter(
+        ({ Properties }) => !JSON.stringify(Properties.QueueName).includes('-dead'),
+      );
+      assert.equal(queues.length, 2);
+      for (const { Properties } of queues) assert.ok(Properties.RedrivePolicy);
+      assert.equal(of('AWS::CloudWatch::Alarm').length, 3);
+    });
+
+    test('keeps logs for a limited time', () => {
+      const groups = of('AWS::Logs::LogGroup');
+      assert.equal(groups.length, 10);
+      for (const { Properties } of groups) assert.ok(Number(Properties.RetentionInDays) > 0);
+    });
+  });
+}
+
+test('the check of roles finds what is too broad', () => {
+  const role = (Action: string | string[], Resource: unknown) =>
+    ({
+      Resources: {
+        Role: {
+          Type: 'AWS::IAM::Role',
+          Properties: {
+            Policies: [{ PolicyDocument: { Statement: [{ Effect: 'Allow', Action, Resource }] } }],
+          },
+        },
+      },
+    }) as unknown as Template;
+  assert.equal(broadStatements(role('s3:*', 'arn:aws:s3:::bucket')).length, 1);
+  assert.equal(broadStatements(role(['s3:GetObject'], ['*'])).length, 1);
+  assert.equal(broadStatements(role('s3:GetObject', 'arn:aws:s3:::bucket/*')).length, 0);
+});
+
+const UNZIP = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    for name in archive.namelist():
+        sys.stdout.write(archive.read(name).decode())
+`;
+const BUILT_IN = new Set([
+  'buffer',
+  'child_process',
+  'crypto',
+  'events',
+  'fs',
+  'fs/promises',
+  'http',
+  'http2',
+  'https',
+  'os',
+  'path',
+  'process',
+  'stream',
+  'stream/web',
+  'url',
+  'util',
+  'zlib',
+  'async_hooks',
+  'string_decoder',
+  'tty',
+  'net',
+  'tls',
+  'dns',
+  'assert',
+]);
