@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  BatchClient,
+  CreateJobQueueCommand,
+  DescribeJobsCommand,
+  type JobDetail,
+  ListJobsCommand,
+  RegisterJobDefinitionCommand,
+  SubmitJobCommand,
+  type SubmitJobCommandInput,
+  TerminateJobCommand,
+} from '@aws-sdk/client-batch';
+import { type Agent, startAgent } from '../../infra/local/agent.ts';
+import { setEnvironment } from '../support/emulator.ts';
+
+/** What the agent reports goes here: the events' details and the log lines. */
+let receiver: Server;
+let states: { jobId: string; status: string }[] = [];
+let lines: string[] = [];
+let restore: () => void;
+let folder: string;
+let agent: Agent;
+let batch: BatchClient;
+
+before(async () => {
+  receiver = createServer(async (request, response) => {
+    let text = '';
+    for await (const part of request) text += part;
+    const body = JSON.parse(text);
+    for (const { Detail } of body.Entries ?? []) states.push(JSON.parse(Detail));
+    for (const { message } of body.logEvents ?? []) lines.push(message);
+    response.setHeader('content-type', 'application/x-amz-json-1.1');
+    response.end('{"FailedEntryCount":0}');
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const address = receiver.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  restore = setEnvironment({
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${address.port}`,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  });
+});
+after(() => {
+  restore();
+  receiver.closeAllConnections();
+  receiver.close();
+});
+
+beforeEach(async () => {
+  states = [];
+  lines = [];
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-agent-'));
+  await start();
+  await batch.send(new CreateJobQueueCommand({ jobQueueName: 'queue', priority: 1 }));
+  await batch.send(
+    new RegisterJobDefinitionCommand({
+      jobDefinitionName: 'shell',
+      type: 'container',
+      parameters: { word: 'default' },
+      retryStrategy: {
+        attempts: 3,
+        evaluateOnExit: [
+          { onStatusReason: 'Host EC2*', action: 'RETRY' },
+          { onReason: '*', action: 'EXIT' },
+        ],
+      },
+      containerProperties: {
+        image: 'none',
+        command: ['echo', 'Ref::word'],
+        environment: [
+          { name: 'COLOUR', value: 'red' },
+          { name: 'SHAPE', value: 'round' },
+        ],
+        logConfiguration: { logDriver: 'awslogs', options: { 'awslogs-group': 'group' } },
+      },
+    }),
+  );
+});
+afterEach(async () => {
+  await stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(): Promise<void> {
+  agent = await startAgent({
+    port: 0,
+    folder,
+    runner: 'process',
+    slots: 1,
+    grace: 500,
+    jobEnv: { FROM_AGENT: 'yes' },
+  });
+  batch = new BatchClient({ endpoint: `http://127.0.0.1:${agent.port}` });
+}
+
+async function stop(): Promise<void> {
+  batch.destroy();
+  await agent.stop();
+}
+
+async function submit(
+  script: string | undefined,
+  more: Partial<SubmitJobCommandInput> = {},
+): Promise<string> {
+  const { jobId } = await batch.send(
+    new SubmitJobCommand({
+      jobName: 'job',
+      jobQueue: 'queue',
+      jobDefinition: 'shell',
+      ...(script !== undefined && { containerOverrides: { command: ['sh', '-c', script] } }),
+      ...more,
+    }),
+  );
+  return jobId!;
+}
+
+async function describe(id: string): Promise<JobDetail> {
+  const { jobs } = await batch.send(new DescribeJobsCommand({ jobs: [id] }));
+  return jobs![0]!;
+}
+
+async function waitFor(id: string, ...wanted: string[]): Promise<JobDetail> {
+  for (let tries = 0; tries < 150; tries += 1) {
+    const job = await describe(id);
+    if (wanted.includes(job.status!)) return job;
+    await sleep(50);
+  }
+  throw new Error(`job ${id} is ${(await describe(id)).status}, not ${wanted}`);
+}
+
+const ended = (id: string) => waitFor(id, 'SUCCEEDED', 'FAILED');
+
+test('a job runs the command of its definition with its parameters, and every state is told in order', async () => {
+  const id = await submit(undefined, { parameters: { word: 'chirp' } });
+  const job = await ended(id);
+  assert.equal(job.status, 'SUCCEEDED');
+  assert.equal(job.container?.exitCode, 0);
+  await stop();
+  assert.deepEqual(
+    states.map(({ status }) => status),
+    ['SUBMITTED', 'PENDING', 'RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED'],
+  );
+  assert.deepEqual(lines, ['chirp']);
+});
+
+test("the job's environment is the definition's, then the submission's, with the agent's beneath", async () => {
+  const id = await submit(undefined, {
+    containerOverrides: {
+      command: ['sh', '-c', 'echo $COLOUR $SHAPE $FROM_AGENT $AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT'],
+      environment: [{ name: 'COLOUR', value: 'blue' }],
+    },
+  });
+  await ended(id);
+  assert.deepEqual(lines, [`blue round yes ${id} 1`]);
+});
+
+test('a job that fails of itself is not tried again', async () => {
+  const job = await ended(await submit('echo bad >&2; exit 3'));
+  assert.deepEqual([job.status, job.container?.exitCode, job.attempts?.length], ['FAILED', 3, 1]);
+  assert.deepEqual(lines, ['bad']);
+});
+
+test('a job whose host is reclaimed gets SIGTERM and is tried again', async () => {
+  const mark = join(folder, 'mark');
+  const id = await submit(
+    `if [ -e ${mark} ]; then exit 0; fi; trap 'echo saving; touch ${mark}; exit 1' TERM; while :; do sleep 0.05; done`,
+  );
+  await waitFor(id, 'RUNNING');
+  await sleep(200);
+  await fetch(`http://127.0.0.1:${agent.port}/v1/reclaimhost`, {
+    method: 'POST',
+    body: JSON.stringify({ jobId: id }),
+  });
+  const job = await ended(id);
+  assert.equal(job.status, 'SUCCEEDED');
+  assert.equal(job.attempts?.length, 2);
+  assert.match(job.attempts![0]!.statusReason!, /^Host EC2/);
+  assert.ok(lines.includes('saving'));
+});
+
+test('a job that is reclaimed again and again fails after its attempts', async () => {
+  const id = await submit('sleep 30');
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    for (let tries = 0; tries < 100; tries += 1) {
+      const job = await describe(id);
+      if (job.status === 'RUNNING' && job.attempts?.length === attempt - 1) break;
+      await sleep(50);
+    }
+    await fetch(`http://127.0.0.1:${agent.port}/v1/reclaimhost`, {
+      method: 'POST',
+      body: JSON.stringify({ jobId: id }),
+    });
+  }
+  const job = await ended(id);
+  assert.deepEqual([job.status, job.attempts?.length, job.container?.exitCode], ['FAILED', 3, 143]);
+});
+
+test('a job that takes too long is ended, and says why', async () => {
+  const job = await ended(await submit('sleep 30', { timeout: { attemptDurationSeconds: 1 } }));
+  assert.deepEqual([job.status, job.statusReason], ['FAILED', 'Job attempt duration exceeded timeout']);
+});
+
+test('terminating really stops a job, what it has started, and one that does not heed SIGTERM', async () => {
+  const mark = `chirpline-test-${process.pid}`;
+  const id = await submit(
+    `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 0.05; done' ${mark} & wait; while :; do sleep 0.05; done`,
+  );
+  await waitFor(id, 'RUNNING');
+  await sleep(200);
+  const count = () =>
+    spawnSync('sh', ['-c', `ps -eo args | grep -c "[c]hirpline-test-${process.pid}"`], {
+      encoding: 'utf8',
+    }).stdout.trim();
+  assert.notEqual(count(), '0');
+  await batch.send(new TerminateJobCommand({ jobId: id, reason: 'enough' }));
+  const job = await ended(id);
+  assert.deepEqual([job.status, job.statusReason, job.container?.exitCode], ['FAILED', 'enough', 137]);
+  assert.equal(count(), '0');
+});
+
+test('one job runs at a time; one that waits can be terminated', async () => {
+  const first = await submit('sleep 30');
+  await waitFor(first, 'RUNNING');
+  const second = await submit('true');
+  assert.equal((await waitFor(second, 'RUNNABLE')).status, 'RUNNABLE');
+  await batch.send(new TerminateJobCommand({ jobId: second, reason: 'enough' }));
+  assert.equal((await ended(second)).statusReason, 'enough');
+  await batch.send(new TerminateJobCommand({ jobId: first, reason: 'enough' }));
+  await ended(first);
+});
+
+test('an array job is what its children make of it', async () => {
+  const good = await submit('echo $AWS_BATCH_JOB_ARRAY_INDEX', { arrayProperties: { size: 3 } });
+  assert.equal((await ended(good)).status, 'SUCCEEDED');
+  assert.deepEqual(lines.sort(), ['0', '1', '2']);
+  const mixed = await submit('test $AWS_BATCH_JOB_ARRAY_INDEX != 1', { arrayProperties: { size: 3 } });
+  const job = await ended(mixed);
+  assert.equal(job.status, 'FAILED');
+  assert.deepEqual(job.arrayProperties?.statusSummary, { SUCCEEDED: 2, FAILED: 1 });
+  const { jobSummaryList } = await batch.send(
+    new ListJobsCommand({ arrayJobId: mixed, jobStatus: 'FAILED' }),
+  );
+  assert.deepEqual(
+    jobSummaryList?.map(({ jobId }) => jobId),
+    [`${mixed}:1`],
+  );
+});
+
+test('a job outlives its agent, and the next one learns how it ended', async () => {
+  const slow = await submit('sleep 0.8; echo late; exit 5');
+  await waitFor(slow, 'RUNNING');
+  const waiting = await submit('true');
+  await stop();
+  await start();
+  const job = await ended(slow);
+  assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 5]);
+  assert.equal((await ended(waiting)).status, 'SUCCEEDED');
+  assert.ok(lines.includes('late'));
+});
+
+test('a job that was killed without its agent is a failure and no riddle', async () => {
+  const id = await submit('sleep 30');
+  await waitFor(id, 'RUNNING');
+  await stop();
+  const { running } = JSON.parse(readFileSync(join(folder, 'jobs', `${id}.json`), 'utf8'));
+  process.kill(-running.pid, 'SIGKILL');
+  await start();
+  const job = await ended(id);
+  assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 137]);
+});
+
+test('what does not exist is a client error', async () => {
+  const submission = { jobName: 'job', jobQueue: 'queue', jobDefinition: 'shell' };
+  for (const wrong of [
+    { jobQueue: 'other' },
+    { jobDefinition: 'other' },
+    { jobDefinition: 'shell:9' },
+    { arrayProperties: { size: 1 } },
+  ]) {
+    await assert.rejects(batch.send(new SubmitJobCommand({ ...submission, ...wrong })), {
+      name: 'ClientException',
+    });
+  }
+  await assert.rejects(batch.send(new TerminateJobCommand({ jobId: 'none', reason: 'x' })), {
+    name: 'ClientException',
+  });
+  const url = `http://127.0.0.1:${agent.port}/v1/`;
+  for (const [path, body] of [
+    ['constructor', '{}'],
+    ['submitjob', '{'],
+    ['nothing', ''],
+  ]) {
+    assert.equal((await fetch(url + path, { method: 'POST', body: body! })).status, 400, path);
+  }
+});
+
+test('a command that is not there is a failure with code 127', async () => {
+  const job = await ended(await submit(undefined, { containerOverrides: { command: ['no-such-command'] } }));
+  assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 127]);
+});
