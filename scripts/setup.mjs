@@ -62,7 +62,17 @@ export function installPackages() {
   });
 }
 
+/** The WebAssembly of the signal path, as a source file that the build and the tests import. */
+function buildKernels() {
+  const sources = [...listSources('src/signal/kernels'), 'scripts/kernels.mjs', 'package-lock.json'];
+  once('kernels', sources, 'src/signal/kernels.generated.ts', () => {
+    const { status } = run(process.execPath, ['scripts/kernels.mjs']);
+    if (status !== 0) giveUp('the kernels of the signal path could not be compiled: see above.');
+  });
+}
+
 export function build() {
+  buildKernels();
   const sources = listSources('src');
   once('build', [...sources, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {
     console.error('building ...');

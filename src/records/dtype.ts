@@ -1,5 +1,5 @@
+import { decodeFloat16, encodeFloat16 } from '../float16.ts';
 import { SAMPLE_SIZE } from '../strain.ts';
-import { decodeFloat16, encodeFloat16 } from './float16.ts';
 
 /** How a record holds the numbers of its signal: little endian, (3, 4096) in C order. */
 export type RecordDType = 'float16' | 'float32';

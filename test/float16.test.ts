@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { decodeFloat16, encodeFloat16 } from '../../src/records/float16.ts';
-import { scratch } from '../support/fixtures.ts';
-import { runPython } from '../support/python.ts';
+import { decodeFloat16, encodeFloat16 } from '../src/float16.ts';
+import { scratch } from './support/fixtures.ts';
+import { runPython } from './support/python.ts';
 
 const ALL_HALVES = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const bytesOf = (array: Uint16Array | Uint32Array | Float32Array) =>

@@ -1,0 +1,33 @@
+/**
+ * `node scripts/kernels.mjs`: compiles the AssemblyScript of src/signal/kernels/ to WebAssembly and puts it, as
+ * base64, into a TypeScript module, which every compiler and bundler takes in like any other source.
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+let binary;
+const { error, stderr } = await asc.main(
+  [
+    'src/signal/kernels/index.ts',
+    ...['--outFile', 'kernels.wasm', '--enable', 'simd', '--runtime', 'stub', '-O3', '--noAssert'],
+    ...['--importMemory', '--initialMemory', '1', '--use', 'abort='],
+    // The warning that not every embedding can exchange vectors: here they stay among the kernels.
+    ...['--disableWarning', '112'],
+  ],
+  {
+    writeFile: (_name, contents) => {
+      binary = contents;
+    },
+  },
+);
+if (error) {
+  console.error(`${stderr}`);
+  process.exit(1);
+}
+const text = Buffer.from(binary).toString('base64');
+writeFileSync(
+  'src/signal/kernels.generated.ts',
+  `/** Made by scripts/kernels.mjs from src/signal/kernels/. */\nexport const KERNELS =\n  '${text}';\n`,
+);
