@@ -3,7 +3,17 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Piscina } from 'piscina';
-import { StoppedError } from '../errors.ts';
+import { ChirplineError, StoppedError } from '../errors.ts';
+import type { Answer } from './worker.ts';
+
+/** A ChirplineError that was thrown in a worker thread, with its message and exit code. */
+class TaskError extends ChirplineError {
+  readonly exitCode: number;
+  constructor({ message, exitCode }: { message: string; exitCode: number }) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 export type Run<Task, Result> = (task: Task) => Promise<Result>;
 
@@ -11,8 +21,8 @@ export type Run<Task, Result> = (task: Task) => Promise<Result>;
  * Calls `work` with a function that runs tasks in worker threads, which end when `work` does. The threads run the
  * default export of the module `name` of this folder.
  *
- * Throws StoppedError when `signal` was aborted; tasks that were running then are ended where they are, which is
- * safe because every write is atomic.
+ * A task's ChirplineError comes as one with the same message and exit code. Throws StoppedError when `signal` was
+ * aborted; tasks that were running then are ended where they are, which is safe because every write is atomic.
  */
 export async function withWorkers<Task, Result, Product>(
   name: string,
@@ -25,15 +35,21 @@ export async function withWorkers<Task, Result, Product>(
   // Every waiting task listens.
   if (signal) setMaxListeners(0, signal);
   // Under a TypeScript loader this module and the worker's are .ts files, in the package they are .js.
-  const filename = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href;
-  const pool = new Piscina<Task, Result>({
-    filename,
+  const locate = (module: string) => new URL(`./${module}${extname(import.meta.url)}`, import.meta.url).href;
+  const pool = new Piscina<Task, Answer<Result>>({
+    filename: locate('worker'),
+    workerData: locate(name),
     minThreads: 1,
     maxThreads: workers,
     idleTimeout: 60_000,
   });
+  const run = async (task: Task): Promise<Result> => {
+    const answer = await pool.run(task, signal ? { signal } : {});
+    if ('refusal' in answer) throw new TaskError(answer.refusal);
+    return answer.result;
+  };
   try {
-    return await work((task) => pool.run(task, signal ? { signal } : {}));
+    return await work(run);
   } catch (error) {
     if (!signal?.aborted) throw error;
     throw new StoppedError('stopped; the same command goes on from here', { cause: error });
