@@ -29,5 +29,5 @@ if (error) {
 const text = Buffer.from(binary).toString('base64');
 writeFileSync(
   'src/signal/kernels.generated.ts',
-  `/** Made by scripts/kernels.mjs from src/signal/kernels/. */\nexport const KERNELS =\n  '${text}';\n`,
+  `/** Made by scripts/kernels.mjs from src/signal/kernels/. */\nexport const KERNELS: string =\n  '${text}';\n`,
 );

@@ -24,12 +24,18 @@ const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   const estimator = createPsdEstimator();
+  const { slots } = estimator;
   let done = 0;
-  for await (const sample of readSamples(stores.raw, refs)) {
+  let filled = 0;
+  for await (const { reason } of readSamples(stores.raw, refs, () => slots[filled]!)) {
     stopIfAborted(stop, `PSD chunk ${index}`, done, refs.length);
     done += 1;
-    if (sample.strain !== undefined) estimator.add(sample.strain);
+    if (reason === undefined) filled += 1;
+    if (filled < slots.length) continue;
+    estimator.addBlock(filled);
+    filled = 0;
   }
+  if (filled > 0) estimator.addBlock(filled);
   const { sum, count } = estimator;
   const bytes = await writeNpz({
     sum: { dtype: '<f8', shape: SHAPE, data: sum },

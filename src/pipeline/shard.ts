@@ -9,7 +9,6 @@ import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { SAMPLE_SIZE } from '../strain.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
@@ -63,20 +62,33 @@ export async function makeShard(
   stop?: Stop,
 ): Promise<{ result: ShardResult; bytes: Uint8Array }> {
   const builder = createShardBuilder(dtype, samples.length);
-  const signal = new Float32Array(SAMPLE_SIZE);
   const rejected: Rejection[] = [];
-  let position = 0;
-  for await (const sample of readSamples(
-    raw,
-    samples.map(({ ref }) => ref),
-  )) {
-    stopIfAborted(stop, name, position, samples.length);
-    const { ref, label } = samples[position]!;
-    position += 1;
-    const reason = sample.strain === undefined ? sample.reason : preprocessor.process(sample.strain, signal);
-    if (reason === undefined) builder.add(ref.id, label, signal);
-    else rejected.push({ id: ref.id, file: ref.key, reason });
+  const { slots } = preprocessor;
+  /** Samples of the next block, with those in between that couldn't be read and take no slot. */
+  const block: { sample: LabelledRef; reason: string | undefined }[] = [];
+  let filled = 0;
+  function finishBlock(): void {
+    const results = filled === 0 ? [] : preprocessor.processBlock(filled, dtype);
+    let slot = 0;
+    for (const { sample, reason } of block) {
+      const { ref, label } = sample;
+      const result = reason ?? results[slot++]!;
+      if (typeof result !== 'string') builder.add(ref.id, label, result);
+      else rejected.push({ id: ref.id, file: ref.key, reason: result });
+    }
+    block.length = 0;
+    filled = 0;
   }
+  const refs = samples.map(({ ref }) => ref);
+  let position = 0;
+  for await (const { reason } of readSamples(raw, refs, () => slots[filled]!)) {
+    stopIfAborted(stop, name, position, samples.length);
+    block.push({ sample: samples[position]!, reason });
+    position += 1;
+    if (reason === undefined) filled += 1;
+    if (filled === slots.length) finishBlock();
+  }
+  finishBlock();
   const bytes = builder.finish();
   const result: ShardResult = {
     name,

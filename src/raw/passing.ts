@@ -12,6 +12,11 @@ import { decodeSampleRow, sampleBytes } from './strain-array.ts';
 /** Fortran order scatters a row over the whole array, which therefore is held: about 1,000 float64 samples. */
 export const FORTRAN_LIMIT = 96 << 20;
 
+export interface PassReading {
+  ref: PassRef;
+  strain: Strain;
+}
+
 type Source = Pick<PassedArray, 'offset' | 'length' | 'zip'>;
 
 /**
@@ -78,19 +83,20 @@ async function* cutZipData(
 }
 
 /**
- * Decodes the rows that `refs`, all of one array, ask for, in their order, into `out`; one pass over the array.
- * Throws InputError where the array is broken; the rows before have been yielded by then.
+ * Decodes the rows that `refs`, all of one array, ask for, in their order, each into an array that `chooseTarget`
+ * gives; one pass over the array. Throws InputError where the array is broken; the rows before have been yielded by
+ * then.
  */
 export async function* passRows(
   store: ObjectStore,
   refs: readonly PassRef[],
-  out: Strain,
-): AsyncGenerator<PassRef> {
+  chooseTarget: () => Strain,
+): AsyncGenerator<PassReading> {
   const { key, array } = refs[0]!;
   const object = describePlace(refs[0]!);
   const stream = streamArray(store, key, array, object);
-  if (array.header.fortranOrder) yield* passScattered(stream, refs, object, out);
-  else yield* passAscending(stream, refs, object, out);
+  if (array.header.fortranOrder) yield* passScattered(stream, refs, object, chooseTarget);
+  else yield* passAscending(stream, refs, object, chooseTarget);
 }
 
 /** Keeps only rows that come before their turn, none when the refs ascend. */
@@ -98,8 +104,8 @@ async function* passAscending(
   stream: AsyncIterable<Uint8Array>,
   refs: readonly PassRef[],
   object: string,
-  out: Strain,
-): AsyncGenerator<PassRef> {
+  chooseTarget: () => Strain,
+): AsyncGenerator<PassReading> {
   const { dtype, dataOffset } = refs[0]!.array.header;
   const length = sampleBytes(dtype);
   const wanted = [...new Set(refs.map(({ row }) => row))].sort((a, b) => a - b);
@@ -110,9 +116,10 @@ async function* passAscending(
     ready.set(row, bytes);
     for (; next < refs.length && ready.has(refs[next]!.row); next += 1) {
       const ref = refs[next]!;
-      decodeSampleRow(ready.get(ref.row)!, dtype, object, out);
+      const strain = chooseTarget();
+      decodeSampleRow(ready.get(ref.row)!, dtype, object, strain);
       if (lastUse.get(ref.row) === next) ready.delete(ref.row);
-      yield ref;
+      yield { ref, strain };
     }
   }
 }
@@ -157,8 +164,8 @@ async function* passScattered(
   stream: AsyncIterable<Uint8Array>,
   refs: readonly PassRef[],
   object: string,
-  out: Strain,
-): AsyncGenerator<PassRef> {
+  chooseTarget: () => Strain,
+): AsyncGenerator<PassReading> {
   const { header } = refs[0]!.array;
   const { dtype, dataOffset, shape } = header;
   const file = new Uint8Array(dataOffset + npyDataLength(header));
@@ -183,8 +190,9 @@ async function* passScattered(
       const from = dataOffset + (index * rows + ref.row) * item;
       for (let byte = 0; byte < item; byte += 1) sample[index * item + byte] = file[from + byte]!;
     }
+    const strain = chooseTarget();
     // What is left is one sample in Fortran order.
-    decodeFloat64(sample, { dtype, fortranOrder: true, shape: shape.slice(1) }, out);
-    yield ref;
+    decodeFloat64(sample, { dtype, fortranOrder: true, shape: shape.slice(1) }, strain);
+    yield { ref, strain };
   }
 }

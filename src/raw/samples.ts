@@ -17,20 +17,25 @@ export type SampleReading =
  * Reads samples in the order of `refs`, float64, shape (3, 4096), as it is in the file: whether the numbers are
  * good is for others to judge. A broken sample gives a reason, and its neighbours come all the same.
  *
- * `strain` is the same memory each time: copy what you keep. Neighbours in an object are read at once, a few reads
- * ahead. Throws what the store throws, other than that an object isn't there.
+ * Neighbours in an object are read at once, a few reads ahead. Throws what the store throws, other than that an object
+ * isn't there.
+ *
+ * @param chooseTarget gives the array for the next sample's strain. Without it all have the same: copy what you keep.
  */
 export async function* readSamples(
   store: ObjectStore,
   refs: Iterable<SampleRef>,
+  chooseTarget?: () => Strain,
 ): AsyncGenerator<SampleReading> {
-  const strain: Strain = new Float64Array(SAMPLE_SIZE);
+  const own: Strain = new Float64Array(SAMPLE_SIZE);
+  const target = chooseTarget ?? (() => own);
   for await (const { read, bytes } of readAhead(store, planReads(refs))) {
     if (read.kind === 'pass') {
-      yield* readPass(store, read.refs, strain);
+      yield* readPass(store, read.refs, target);
       continue;
     }
     for (const ref of read.refs) {
+      const strain = target();
       const reason = bytes === undefined ? 'no such object' : decode(ref, read, bytes, strain);
       yield reason === undefined ? { ref, strain } : { ref, reason };
     }
@@ -59,14 +64,14 @@ function decode(ref: SampleRef, read: RangeRead, bytes: Uint8Array, strain: Stra
 async function* readPass(
   store: ObjectStore,
   refs: readonly PassRef[],
-  strain: Strain,
+  chooseTarget: () => Strain,
 ): AsyncGenerator<SampleReading> {
   let reason = '';
   let done = 0;
   try {
-    for await (const ref of passRows(store, refs, strain)) {
+    for await (const reading of passRows(store, refs, chooseTarget)) {
       done += 1;
-      yield { ref, strain };
+      yield reading;
     }
   } catch (error) {
     if (error instanceof InputError) reason = reasonOf(error);

@@ -19,8 +19,11 @@ export function isAddedShardName(name: unknown): name is string {
 }
 
 export interface ShardBuilder {
-  /** Appends a record; `signal` has SAMPLE_SIZE values and may be used again afterwards. */
-  add(id: string | undefined, label: 0 | 1, signal: Float32Array): void;
+  /**
+   * Appends a record; `signal` has SAMPLE_SIZE values, or is their bytes in the shard's dtype, and may be used again
+   * afterwards.
+   */
+  add(id: string | undefined, label: 0 | 1, signal: Float32Array | Uint8Array): void;
   /** The shard's bytes: a TFRecord file. The builder is spent then. */
   finish(): Uint8Array;
   /** Records so far. */
@@ -60,7 +63,10 @@ export function createShardBuilder(dtype: RecordDType, capacity: number): ShardB
 
   return {
     add(id, label, signal) {
-      if (signal.length !== SAMPLE_SIZE) throw new RangeError(`a signal of ${signal.length} values`);
+      const encoded = signal instanceof Uint8Array;
+      if (signal.length !== (encoded ? signalBytes : SAMPLE_SIZE)) {
+        throw new RangeError(`a signal of ${signal.length} ${encoded ? 'bytes' : 'values'}`);
+      }
       if (count === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
       const idLength = id === undefined ? NO_ID : Buffer.byteLength(id);
       const { head, idAt, labelAt } = findTemplate(idLength);
@@ -72,7 +78,8 @@ export function createShardBuilder(dtype: RecordDType, capacity: number): ShardB
       out.set(head, start);
       if (id !== undefined) encoder.encodeInto(id, out.subarray(start + idAt, start + idAt + idLength));
       out[start + labelAt] = label;
-      encodeSignal(signal, dtype, out, start + head.length);
+      if (encoded) out.set(signal, start + head.length);
+      else encodeSignal(signal, dtype, out, start + head.length);
       position = sealFrame(out, position, length);
       count += 1;
     },
