@@ -28,7 +28,7 @@ export interface Cloud {
   /** Resolves to whether something had to be started. */
   up(): Promise<boolean>;
   /** Deploys the stage `local`. Throws MachineError with what osls printed when that fails. */
-  deploy(): Promise<void>;
+  deploy(variables?: Record<string, string>): Promise<void>;
   down(): Promise<boolean>;
 }
 
@@ -79,10 +79,10 @@ export function createCloud({ folder, port, agentPort, runner, image, persist }:
       });
       return emulator || agent;
     },
-    async deploy() {
+    async deploy(variables = {}) {
       const packageFolder = join(folder, 'package');
       for (const command of ['package', 'deploy']) {
-        runServerless([command, '--stage', 'local', '--package', packageFolder], env);
+        runServerless([command, '--stage', 'local', '--package', packageFolder], { ...env, ...variables });
       }
       const template = readFileSync(join(packageFolder, TEMPLATE), 'utf8');
       const { definition, queue } = readTrainingJob(JSON.parse(template), '/chirpline/local/training');
