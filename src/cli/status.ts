@@ -11,20 +11,25 @@ export function statusCommand(): Command {
   return new Command('status')
     .description('show the runs, training jobs and dead letters of a stage')
     .addOption(stageOption())
+    .option('--dataset <name>', 'only this dataset')
     .option('--watch', 'show it again until nothing is going on')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline status --stage dev --watch')
-    .action(async (flags: { stage: string; watch?: boolean; json?: boolean }) => {
+    .action(async (flags: { stage: string; dataset?: string; watch?: boolean; json?: boolean }) => {
       const { createStatusReader, isBusy } = await import('../cloud/status.ts');
       await withStage(flags.stage, async (stage) => {
         const reader = createStatusReader(stage);
         let shown = '';
         for (;;) {
-          const status = await reader.read();
+          const status = await reader.read(flags.dataset);
           const done = !flags.watch || !isBusy(status);
           if (flags.json) {
             if (done) printResult(true, status, '');
-          } else shown = show(describeStatus(status, stage.name), shown);
+          } else
+            shown = show(
+              describeStatus(status, stage.name, process.stdout.isTTY ? Date.now() : undefined),
+              shown,
+            );
           if (done) return;
           await sleep(INTERVAL);
         }
@@ -32,14 +37,17 @@ export function statusCommand(): Command {
     });
 }
 
-/** On a terminal over what was shown before; elsewhere only when it is something new. */
+/** On a terminal over what was shown before; elsewhere only the lines that are new. */
 function show(text: string, before: string): string {
-  if (text === before) return text;
-  if (process.stdout.isTTY && before !== '') process.stdout.write(`\x1b[${before.split('\n').length}A\x1b[J`);
-  process.stdout.write(`${text}\n`);
+  const known = before.split('\n');
+  if (process.stdout.isTTY) {
+    if (before !== '') process.stdout.write(`\x1b[${known.length}A\x1b[J`);
+    process.stdout.write(`${text}\n`);
+  } else for (const line of text.split('\n')) if (!known.includes(line)) process.stdout.write(`${line}\n`);
   return text;
 }
 
+/** `now` is for what is still going on; without it such times are left out. */
 export function describeStatus(
   { runs, jobs, deadLetters }: StageStatus,
   stage: string,
@@ -47,9 +55,12 @@ export function describeStatus(
 ): string {
   const lines: string[] = [];
   if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage}: no runs and no jobs yet`);
-  const span = (from: Date, to?: Date) => formatTime(((to?.getTime() ?? now) - from.getTime()) / 1000);
+  const span = (from: Date, to?: Date) => {
+    const end = to?.getTime() ?? now;
+    return end === undefined ? '' : `  ${formatTime((end - from.getTime()) / 1000)}`;
+  };
   for (const { name, dataset, state, started, stopped, reason, progress } of runs) {
-    lines.push(`run ${name}  ${dataset}  ${state}  ${span(started, stopped)}`);
+    lines.push(`run ${name}  ${dataset}  ${state}${span(started, stopped)}`);
     if (progress !== undefined) {
       const { psdChunks, shards } = progress;
       lines.push(
@@ -73,9 +84,7 @@ export function describeStatus(
   } of jobs) {
     const tries = attempts > 1 ? `  ${attempts} attempts` : '';
     const code = exitCode === undefined || exitCode === 0 ? '' : `  exit code ${exitCode}`;
-    lines.push(
-      `job ${id}  ${name}  ${dataset}  ${state}  ${span(started ?? created, stopped)}${tries}${code}`,
-    );
+    lines.push(`job ${id}  ${name}  ${dataset}  ${state}${span(started ?? created, stopped)}${tries}${code}`);
     if (reason !== undefined && state !== 'SUCCEEDED') lines.push(`    ${reason}`);
     else if (state === 'RUNNABLE') lines.push('    waits for a host');
     for (const line of lastLines) lines.push(`    | ${line}`);

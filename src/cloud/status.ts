@@ -21,7 +21,8 @@ const JOBS = 10;
 const LINES = 3;
 
 export interface StatusReader {
-  read(): Promise<StageStatus>;
+  /** Of one dataset, or of all. Dead letters are counted for the whole stage. */
+  read(dataset?: string): Promise<StageStatus>;
 }
 
 export function createStatusReader(stage: Stage): StatusReader {
@@ -30,7 +31,8 @@ export function createStatusReader(stage: Stage): StatusReader {
   const logs = new CloudWatchLogsClient({});
   const queues = new SQSClient({ useQueueUrlAsEndpoint: false });
   return {
-    async read() {
+    async read(dataset) {
+      const wanted = (entry: { dataset: string }) => dataset === undefined || entry.dataset === dataset;
       const [allRuns, allJobs, deadLetters] = await Promise.all([
         listRuns(runs, stage.stateMachine, RUNS),
         listJobs(batch, stage.trainingQueue, JOBS),
@@ -42,9 +44,9 @@ export function createStatusReader(stage: Stage): StatusReader {
         ),
       ]);
       return {
-        runs: await Promise.all(allRuns.map((run) => addProgress(stage, run))),
+        runs: await Promise.all(allRuns.filter(wanted).map((run) => addProgress(stage, run))),
         jobs: await Promise.all(
-          allJobs.map(async (job) => ({
+          allJobs.filter(wanted).map(async (job) => ({
             ...job,
             lastLines:
               isActive(job) || job.state === 'FAILED'

@@ -1,0 +1,50 @@
+/**
+ * `npm run local:demo`: the whole way in the emulated cloud of this machine: deploy, upload simulated samples, watch
+ * the shards appear, train briefly, list the artifacts.
+ */
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, checkNode, installPackages, installPython, ROOT } from './setup.mjs';
+
+checkNode();
+installPackages();
+installPython();
+build();
+
+const CLI = join(ROOT, 'dist/cli/main.js');
+const RAW = join(ROOT, '.chirpline/local/demo');
+/** A dataset a demo, so that each shows everything. */
+const DATASET = `demo-${new Date().toISOString().slice(0, 19).replace(/\D/g, '')}`;
+
+function run(what, args, { quiet = false } = {}) {
+  console.log(`\n$ ${what}`);
+  const { status, signal, stdout } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: quiet ? ['inherit', 'pipe', 'inherit'] : 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
+  return stdout;
+}
+const local = (command) =>
+  run(`npm run local:${command}`, ['--import', 'tsx', 'infra/local/main.ts', command]);
+const chirpline = (...args) => run(`chirpline ${args.join(' ')}`, [CLI, ...args]);
+
+local('up');
+local('deploy');
+rmSync(RAW, { recursive: true, force: true });
+chirpline('simulate', RAW, '--samples', '1024', '--seed', '1', '--snr-median', '15', '--snr-sigma', '0.4');
+chirpline('upload', RAW, '--dataset', DATASET, '--stage', 'local');
+chirpline('status', '--stage', 'local', '--dataset', DATASET, '--watch');
+chirpline('submit', '--dataset', DATASET, '--stage', 'local', '--epochs', '1', '--learning-rate', '1e-3');
+chirpline('status', '--stage', 'local', '--dataset', DATASET, '--watch');
+
+const BUCKET = 'chirpline-local-000000000000';
+run(`the records and the model in s3://${BUCKET}`, [
+  '--import',
+  'tsx',
+  'infra/local/list.ts',
+  `s3://${BUCKET}/records/${DATASET}`,
+  `s3://${BUCKET}/models/${DATASET}`,
+]);
