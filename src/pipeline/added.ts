@@ -4,21 +4,20 @@
  * and the lists are changed by conditional writes.
  */
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type InputError, PreconditionError } from '../errors.ts';
+import type { InputError } from '../errors.ts';
 import { catalogObject } from '../raw/catalog.ts';
 import { type Label, parseLabels } from '../raw/labels.ts';
+import { baseName } from '../raw/row-ids.ts';
 import { reasonOf } from '../raw/sample-ref.ts';
-import { parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import { addedShardName } from '../records/shard.ts';
 import type { Preprocessor } from '../signal/preprocess.ts';
-import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { claimIds, noteRejected, noteShard, readRejected } from './added-lists.ts';
 import { readMembers } from './members.ts';
 import { LABELS_KEY, type LabelledRef, type Plan, type Stores } from './plan.ts';
-import { formatRejected, parseRejected, type Rejection } from './rejected.ts';
-import { makeShard, preparePreprocessor, type ShardResult, writeOnce } from './shard.ts';
+import type { Rejection } from './rejected.ts';
+import { makeShard, preparePreprocessor, writeOnce } from './shard.ts';
 import type { Stop } from './stop.ts';
-import { ADDED_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
+import { MEMBERS_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
 
 export type Addition =
   /** In a shard now, or before. */
@@ -27,9 +26,6 @@ export type Addition =
   | { answer: 'known' | 'gone' }
   /** `again` says whether to ask once more: a dataset without a PSD takes the object up when its labels come. */
   | { answer: 'waiting'; reason: string; again: boolean };
-
-/** Ids of the samples in each added shard. */
-type Claims = Record<string, string[]>;
 
 export interface Adder {
   /** Throws ConflictError when the object was added before with other bytes. */
@@ -45,63 +41,77 @@ export function createAdder(stores: Stores): Adder {
   });
   const preprocessor = keepByEtag<Preprocessor>(() => preparePreprocessor(records));
 
+  const members = keepByEtag(() => readMembers(records));
+  const rejectedIds = keepByEtag(async () => new Set((await readRejected(records)).map(({ id }) => id)));
+
+  /** Whether the run took a sample; one that it rejected may come again. */
+  async function createFilter(): Promise<(id: string) => boolean> {
+    const [planned, rows] = await Promise.all([records.head(MEMBERS_KEY), records.head(REJECTED_KEY)]);
+    const { label } = await members(planned?.etag ?? '');
+    const rejected = rows === undefined ? new Set() : await rejectedIds(rows.etag);
+    return (id) => label(id) !== undefined && !rejected.has(id);
+  }
+
   return {
     async add(key, stop) {
       const psd = await records.head(PSD_KEY);
-      if (psd === undefined)
-        return { answer: 'waiting', reason: `until ${LABELS_KEY} is uploaded`, again: false };
-      const info = await raw.head(key);
+      if (psd === undefined) return waiting(`until ${LABELS_KEY} is uploaded`, false);
+      const isTaken = await createFilter();
+      // Most events are of objects that the run has: their file's name alone tells.
+      if (key.endsWith('.npy') && isTaken(baseName(key))) return { answer: 'known' };
+      const [info, labelsInfo] = await Promise.all([raw.head(key), raw.head(LABELS_KEY)]);
       if (info === undefined) return { answer: 'gone' };
-      const labelsInfo = await raw.head(LABELS_KEY);
-      if (labelsInfo === undefined) return { answer: 'waiting', reason: `for ${LABELS_KEY}`, again: true };
+      if (labelsInfo === undefined) return waiting(`for ${LABELS_KEY}`, true);
       const { ids, targets } = await labels(labelsInfo.etag);
 
-      const rejected: Rejection[] = [];
+      const faults: Rejection[] = [];
       const onFault = (fault: InputError) =>
-        rejected.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
+        faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
       const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-      const rejectedRows = await readRejected(records);
-      const rejectedIds = new Set(rejectedRows.rows.map(({ id }) => id));
-      const members = await readMembers(records);
-      const fresh = refs.filter(({ id }) => members.label(id) === undefined || rejectedIds.has(id));
-      if (fresh.length === 0 && rejected.length === 0) return { answer: 'known' };
+      const fresh = refs.filter(({ id }) => !isTaken(id));
+      if (fresh.length === 0 && faults.length === 0) return { answer: 'known' };
       if ((await records.head(METADATA_KEY)) === undefined) {
-        return { answer: 'waiting', reason: 'until the run that is on has ended', again: true };
+        return waiting('until the run that is on has ended', true);
       }
       const unlabelled = fresh.filter(({ id }) => !targets.has(id));
       if (unlabelled.length > 0) {
-        const reason = `for labels of ${unlabelled.length} samples (${unlabelled[0]!.id})`;
-        return { answer: 'waiting', reason, again: true };
+        return waiting(`for labels of ${unlabelled.length} samples (${unlabelled[0]!.id})`, true);
       }
-
-      const name = addedShardName(createHash('sha256').update(key).digest('hex'));
-      const claimed = await claim(
-        records,
-        name,
-        fresh.map(({ id }) => id),
-      );
-      const samples: LabelledRef[] = [];
-      for (const ref of fresh) {
-        const owner = claimed.get(ref.id);
-        if (owner === name) samples.push({ ref, label: targets.get(ref.id)! });
-        else rejected.push({ id: ref.id, file: ref.key, reason: `its id is in ${owner} already` });
-      }
-      const { settings } = await readJson<Plan>(records, PLAN_KEY);
-      const { result: shard, bytes } = await makeShard(
-        raw,
-        name,
-        samples,
-        settings.dtype,
-        await preprocessor(psd.etag),
-        stop,
-      );
-      if (shard.records > 0) await writeOnce(records, shard, bytes);
-      rejected.push(...shard.rejected);
-      await noteRejected(records, samples, rejected);
-      await noteShard(records, shard);
-      return { answer: 'added', shard: name, records: shard.records, rejected: rejected.length };
+      const samples = fresh.map((ref) => ({ ref, label: targets.get(ref.id)! }));
+      return addShard(stores, key, samples, faults, await preprocessor(psd.etag), stop);
     },
   };
+}
+
+function waiting(reason: string, again: boolean): Addition {
+  return { answer: 'waiting', reason, again };
+}
+
+async function addShard(
+  { raw, records }: Stores,
+  key: string,
+  samples: LabelledRef[],
+  faults: Rejection[],
+  preprocessor: Preprocessor,
+  stop: Stop | undefined,
+): Promise<Addition> {
+  const name = addedShardName(createHash('sha256').update(key).digest('hex'));
+  const owners = await claimIds(
+    records,
+    name,
+    samples.map(({ ref }) => ref.id),
+  );
+  const own = samples.filter(({ ref }) => owners.get(ref.id) === name);
+  const twins = samples
+    .filter(({ ref }) => owners.get(ref.id) !== name)
+    .map(({ ref }) => ({ id: ref.id, file: ref.key, reason: `its id is in ${owners.get(ref.id)} already` }));
+  const { settings } = await readJson<Plan>(records, PLAN_KEY);
+  const { result, bytes } = await makeShard(raw, name, own, settings.dtype, preprocessor, stop);
+  if (result.records > 0) await writeOnce(records, result, bytes);
+  const rejected = [...faults, ...twins, ...result.rejected];
+  await noteRejected(records, own, rejected);
+  await noteShard(records, result);
+  return { answer: 'added', shard: name, records: result.records, rejected: rejected.length };
 }
 
 function targetsById(labels: Label[]): Map<string, 0 | 1> {
@@ -115,85 +125,4 @@ function keepByEtag<T>(make: () => Promise<T>): (etag: string) => Promise<T> {
     if (kept?.etag !== etag) kept = { etag, value: make() };
     return kept.value;
   };
-}
-
-/** Takes the ids that no other added shard has; returns which shard each of them is in. */
-async function claim(records: ObjectStore, name: string, ids: string[]): Promise<Map<string, string>> {
-  const owners = new Map<string, string>();
-  await change(records, ADDED_KEY, (text) => {
-    const claims = JSON.parse(text ?? '{}') as Claims;
-    owners.clear();
-    for (const [shard, members] of Object.entries(claims)) for (const id of members) owners.set(id, shard);
-    const free = ids.filter((id) => !owners.has(id));
-    for (const id of free) owners.set(id, name);
-    if (free.length === 0) return undefined;
-    return JSON.stringify({ ...claims, [name]: [...(claims[name] ?? []), ...free] });
-  });
-  return owners;
-}
-
-async function readRejected(records: ObjectStore): Promise<{ rows: Rejection[] }> {
-  if ((await records.head(REJECTED_KEY)) === undefined) return { rows: [] };
-  return { rows: parseRejected(decode(await records.read(REJECTED_KEY))) };
-}
-
-/** Rows of samples that have a record now go; new ones come. */
-function noteRejected(records: ObjectStore, samples: LabelledRef[], rejected: Rejection[]): Promise<void> {
-  const ids = new Set(samples.map(({ ref }) => ref.id));
-  const keyOf = ({ id, file, reason }: Rejection) => JSON.stringify([id, file, reason]);
-  return change(records, REJECTED_KEY, (text) => {
-    const rows = text === undefined ? [] : parseRejected(text);
-    const kept = rows.filter(({ id }) => !ids.has(id));
-    const known = new Set(kept.map(keyOf));
-    const added = rejected.filter((row) => !known.has(keyOf(row)));
-    if (added.length === 0 && kept.length === rows.length) return undefined;
-    return formatRejected([...kept, ...added]);
-  });
-}
-
-async function noteShard(
-  records: ObjectStore,
-  { name, records: n_records, bytes, sha256 }: ShardResult,
-): Promise<void> {
-  const object = `${records.location}${METADATA_KEY}`;
-  await change(records, METADATA_KEY, async (text) => {
-    const metadata = parseMetadata(text ?? '', object);
-    const listed = metadata.shards.some((shard) => shard.name === name);
-    const n_failed = (await readRejected(records)).rows.length;
-    if ((listed || n_records === 0) && metadata.n_failed === n_failed) return undefined;
-    const shards =
-      listed || n_records === 0 ? metadata.shards : [...metadata.shards, { name, n_records, bytes, sha256 }];
-    const n_samples = shards.reduce((sum, shard) => sum + shard.n_records, 0);
-    return serializeMetadata({ ...metadata, n_samples, n_failed, shards });
-  });
-}
-
-const ATTEMPTS = 50;
-/** Longest wait before the next attempt [ms]; others are at it, so it is drawn at random. */
-const PAUSE = 400;
-
-/** Changes a text by conditional writes until nobody else came between; undefined leaves it as it is. */
-async function change(
-  store: ObjectStore,
-  key: string,
-  edit: (text: string | undefined) => string | undefined | Promise<string | undefined>,
-): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    const found: ObjectInfo | undefined = await store.head(key);
-    const text = found && decode(await store.read(key));
-    const changed = await edit(text);
-    if (changed === undefined) return;
-    const condition = found === undefined ? { ifAbsent: true } : { ifMatch: found.etag };
-    try {
-      await store.write(key, new TextEncoder().encode(changed), condition);
-      return;
-    } catch (error) {
-      if (!(error instanceof PreconditionError) || attempt === ATTEMPTS) throw error;
-      await sleep(Math.random() * PAUSE);
-    }
-  }
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }

@@ -1,16 +1,22 @@
 import type { OpenDataset } from '../../functions/environment.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
 
 /** Datasets in memory, each with stores of its own. */
 export function memoryDatasets(): OpenDataset {
   const opened = new Map<string, ReturnType<OpenDataset>>();
   return (dataset) => {
     const stores = opened.get(dataset) ?? {
-      raw: createMemoryStore(),
-      records: createMemoryStore(),
-      models: createMemoryStore(),
+      raw: namedStore(`raw/${dataset}/`),
+      records: namedStore(`records/${dataset}/`),
+      models: namedStore(`models/${dataset}/`),
     };
     opened.set(dataset, stores);
     return stores;
   };
+}
+
+/** By its location a step tells the places apart. */
+function namedStore(name: string): ObjectStore {
+  return { ...createMemoryStore(), location: `memory:${name}` };
 }
