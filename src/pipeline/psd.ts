@@ -10,7 +10,7 @@ import { readSamples } from '../raw/samples.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
+import { DETECTORS, type Psd, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
 import { PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
@@ -24,18 +24,18 @@ const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   const estimator = createPsdEstimator();
-  const { slots } = estimator;
+  const block = Array.from({ length: estimator.blockSize }, () => new Float64Array(SAMPLE_SIZE));
   let done = 0;
   let filled = 0;
-  for await (const { reason } of readSamples(stores.raw, refs, () => slots[filled]!)) {
+  for await (const { reason } of readSamples(stores.raw, refs, () => block[filled]!)) {
     stopIfAborted(stop, `PSD chunk ${index}`, done, refs.length);
     done += 1;
     if (reason === undefined) filled += 1;
-    if (filled < slots.length) continue;
-    estimator.addBlock(filled);
+    if (filled < block.length) continue;
+    estimator.addBlock(block);
     filled = 0;
   }
-  if (filled > 0) estimator.addBlock(filled);
+  estimator.addBlock(block.slice(0, filled));
   const { sum, count } = estimator;
   const bytes = await writeNpz({
     sum: { dtype: '<f8', shape: SHAPE, data: sum },

@@ -9,6 +9,7 @@ import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { SAMPLE_SIZE } from '../strain.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
@@ -63,30 +64,30 @@ export async function makeShard(
 ): Promise<{ result: ShardResult; bytes: Uint8Array }> {
   const builder = createShardBuilder(dtype, samples.length);
   const rejected: Rejection[] = [];
-  const { slots } = preprocessor;
-  /** Samples of the next block, with those in between that couldn't be read and take no slot. */
-  const block: { sample: LabelledRef; reason: string | undefined }[] = [];
+  const block = Array.from({ length: preprocessor.blockSize }, () => new Float64Array(SAMPLE_SIZE));
+  /** Samples of the next block, with those in between that couldn't be read and take no part in it. */
+  const waiting: { sample: LabelledRef; reason: string | undefined }[] = [];
   let filled = 0;
   function finishBlock(): void {
-    const results = filled === 0 ? [] : preprocessor.processBlock(filled, dtype);
-    let slot = 0;
-    for (const { sample, reason } of block) {
+    const results = preprocessor.processBlock(block.slice(0, filled), dtype);
+    let next = 0;
+    for (const { sample, reason } of waiting) {
       const { ref, label } = sample;
-      const result = reason ?? results[slot++]!;
+      const result = reason ?? results[next++]!;
       if (typeof result !== 'string') builder.add(ref.id, label, result);
       else rejected.push({ id: ref.id, file: ref.key, reason: result });
     }
-    block.length = 0;
+    waiting.length = 0;
     filled = 0;
   }
   const refs = samples.map(({ ref }) => ref);
   let position = 0;
-  for await (const { reason } of readSamples(raw, refs, () => slots[filled]!)) {
+  for await (const { reason } of readSamples(raw, refs, () => block[filled]!)) {
     stopIfAborted(stop, name, position, samples.length);
-    block.push({ sample: samples[position]!, reason });
+    waiting.push({ sample: samples[position]!, reason });
     position += 1;
     if (reason === undefined) filled += 1;
-    if (filled === slots.length) finishBlock();
+    if (filled === block.length) finishBlock();
   }
   finishBlock();
   const bytes = builder.finish();

@@ -9,32 +9,31 @@ export type OutputType = 'float16' | 'float32';
  */
 export interface Engine {
   readonly name: 'webassembly' | 'javascript';
+  /** Samples of a block, at most. */
+  readonly blockSize: number;
   /** @param psd (3, 2049), finite and not negative. */
   createPreprocessor(psd: Psd): BlockPreprocessor;
   createPsdEstimator(): BlockPsdEstimator;
 }
 
 export interface BlockPreprocessor {
-  /** The strain of a block's samples, (3, 4096) each, which the caller writes here. */
-  readonly slots: readonly Strain[];
   /**
-   * Band-passes, whitens, windows and normalizes the first `count` slots (1 ... slots.length).
+   * Band-passes, whitens, windows and normalizes at most blockSize samples.
    *
-   * @returns for each slot the (3, 4096) result, mean 0 and standard deviation 1 per detector, as little-endian bytes
+   * @param block (3, 4096) each, left as they are.
+   * @returns for each sample the (3, 4096) result, mean 0 and standard deviation 1 per detector, as little-endian bytes
    *   in C order, which the next call overwrites; or why the sample must be left out: strainFault's reason, or that
    *   the result isn't finite (finite strain so large that its square isn't).
    */
-  process(count: number, type: OutputType): (Uint8Array | string)[];
+  process(block: readonly Strain[], type: OutputType): (Uint8Array | string)[];
 }
 
 export interface BlockPsdEstimator {
-  /** As BlockPreprocessor's. */
-  readonly slots: readonly Strain[];
   /**
-   * Adds |rfft(strain * taper)|^2 of the first `count` slots, in their order, or leaves one out and returns why for
-   * it: strainFault's reason, or that its power isn't finite.
+   * Adds |rfft(strain * taper)|^2 of at most blockSize samples (3, 4096), in their order, or leaves one out and returns
+   * why for it: strainFault's reason, or that its power isn't finite.
    */
-  add(count: number): (string | undefined)[];
+  add(block: readonly Strain[]): (string | undefined)[];
   /** What was added: (3, 2049), unscaled. The estimator's own array. */
   readonly sum: Psd;
   /** Samples added. */

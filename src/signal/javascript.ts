@@ -1,6 +1,6 @@
 /** The signal path in plain JavaScript: where there is no WebAssembly, and what the kernels are measured against. */
 import { encodeFloat16 } from '../float16.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
+import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
 import { createBandpass } from './bandpass.ts';
 import { deadDetector, strainFault } from './check.ts';
 import type { BlockPreprocessor, BlockPsdEstimator, Engine, OutputType } from './engine.ts';
@@ -12,18 +12,17 @@ import { tukey } from './windows.ts';
 
 /** Float64 up to the last step, one sample at a time; buffers are allocated once and nothing per sample. */
 export function createJavaScriptEngine(): Engine {
-  return { name: 'javascript', createPreprocessor, createPsdEstimator };
+  return { name: 'javascript', blockSize: 1, createPreprocessor, createPsdEstimator };
 }
 
 function createPreprocessor(psd: Psd): BlockPreprocessor {
   const bandpass = createBandpass(tukey(SAMPLE_LENGTH, RECIPE.whitening.taper));
   const whiten = createWhitener(psd);
   const taper = tukey(SAMPLE_LENGTH, RECIPE.normalization.taper);
-  const strain = new Float64Array(SAMPLE_SIZE);
   const out = new Float32Array(SAMPLE_SIZE);
   const halves = new Uint8Array(SAMPLE_SIZE * 2);
 
-  function processOne(): string | undefined {
+  function processOne(strain: Strain): string | undefined {
     const dead = deadDetector(strain);
     if (dead !== undefined) return dead;
     for (let detector = 0; detector < DETECTORS.length; detector++) {
@@ -42,20 +41,19 @@ function createPreprocessor(psd: Psd): BlockPreprocessor {
     return halves;
   }
 
-  return { slots: [strain], process: (_count, type) => [processOne() ?? store(type)] };
+  return { process: (block, type) => block.map((strain) => processOne(strain) ?? store(type)) };
 }
 
 function createPsdEstimator(): BlockPsdEstimator {
   const taper = tukey(SAMPLE_LENGTH, RECIPE.psd.taper);
   const transform = createHalfTransform();
-  const strain = new Float64Array(SAMPLE_SIZE);
   const tapered = new Float64Array(SAMPLE_LENGTH);
   const spectrum = new Float64Array(SAMPLE_LENGTH);
   const power = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH);
   const sum = new Float64Array(power.length);
   let count = 0;
 
-  function addOne(): string | undefined {
+  function addOne(strain: Strain): string | undefined {
     const dead = deadDetector(strain);
     if (dead !== undefined) return dead;
     for (let detector = 0; detector < DETECTORS.length; detector++) {
@@ -73,8 +71,7 @@ function createPsdEstimator(): BlockPsdEstimator {
   }
 
   return {
-    slots: [strain],
-    add: () => [addOne()],
+    add: (block) => block.map(addOne),
     sum,
     get count() {
       return count;

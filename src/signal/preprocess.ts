@@ -1,5 +1,5 @@
 import { type Psd, SAMPLE_SIZE, type Strain } from '../strain.ts';
-import { deadDetector, requirePsd } from './check.ts';
+import { requirePsd } from './check.ts';
 import type { BlockPreprocessor, Engine } from './engine.ts';
 import { chooseEngine } from './engines.ts';
 
@@ -14,8 +14,9 @@ export interface Preprocessor {
    * @returns undefined, or why the sample must be left out; see BlockPreprocessor.process.
    */
   process(strain: Strain, out: Float32Array): string | undefined;
-  /** For blocks of samples, the fast way: fill the slots, then process them. */
-  readonly slots: BlockPreprocessor['slots'];
+  /** Samples of a block, at most. */
+  readonly blockSize: number;
+  /** Several samples at once, the fast way; see BlockPreprocessor.process. */
   processBlock: BlockPreprocessor['process'];
 }
 
@@ -28,17 +29,15 @@ export interface Preprocessor {
  */
 export function createPreprocessor(psd: Psd, engine = chooseEngine()): Preprocessor {
   requirePsd(psd, 'avg_psd');
-  const { slots, process: processBlock } = engine.createPreprocessor(psd);
+  const { process: processBlock } = engine.createPreprocessor(psd);
   return {
     engine: engine.name,
-    slots,
+    blockSize: engine.blockSize,
     processBlock,
     process(strain, out) {
       if (out.length !== SAMPLE_SIZE)
         throw new RangeError(`out has ${out.length} points, not ${SAMPLE_SIZE}`);
-      if (strain.length !== SAMPLE_SIZE) return deadDetector(strain);
-      slots[0]!.set(strain);
-      const [result] = processBlock(1, 'float32');
+      const [result] = processBlock([strain], 'float32');
       if (typeof result === 'string') return result;
       new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(result!);
       return undefined;

@@ -1,14 +1,6 @@
 import { InputError } from '../errors.ts';
-import {
-  DETECTORS,
-  type Psd,
-  SAMPLE_LENGTH,
-  SAMPLE_RATE,
-  SAMPLE_SIZE,
-  SPECTRUM_LENGTH,
-  type Strain,
-} from '../strain.ts';
-import { deadDetector, requirePsd } from './check.ts';
+import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_RATE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
+import { requirePsd } from './check.ts';
 import type { BlockPsdEstimator } from './engine.ts';
 import { chooseEngine } from './engines.ts';
 import { RECIPE } from './recipe.ts';
@@ -20,23 +12,21 @@ import { RECIPE } from './recipe.ts';
  * The result is the same to the last bit whatever the number of workers: an estimator adds its samples in the order
  * in which they come, the chunks are cut by the plan and not by who is free, and the merge adds in chunk order.
  */
-export interface PsdEstimator extends Pick<BlockPsdEstimator, 'slots' | 'sum' | 'count'> {
+export interface PsdEstimator extends Pick<BlockPsdEstimator, 'sum' | 'count'> {
   /** Adds one sample (3, 4096), or leaves it out and returns why. Allocates no buffer. */
   add(strain: Strain): string | undefined;
-  /** Adds the first `count` slots; see BlockPsdEstimator.add. */
-  addBlock(count: number): (string | undefined)[];
+  /** Samples of a block, at most. */
+  readonly blockSize: number;
+  /** Adds several samples at once, the fast way; see BlockPsdEstimator.add. */
+  addBlock: BlockPsdEstimator['add'];
 }
 
 export function createPsdEstimator(engine = chooseEngine()): PsdEstimator {
   const estimator = engine.createPsdEstimator();
   return {
-    slots: estimator.slots,
-    add(strain) {
-      if (strain.length !== SAMPLE_SIZE) return deadDetector(strain);
-      estimator.slots[0]!.set(strain);
-      return estimator.add(1)[0];
-    },
-    addBlock: (count) => estimator.add(count),
+    blockSize: engine.blockSize,
+    add: (strain) => estimator.add([strain])[0],
+    addBlock: (block) => estimator.add(block),
     get sum() {
       return estimator.sum;
     },

@@ -1,5 +1,13 @@
 /** The signal path on WebAssembly's vectors: two samples at a time, one in each lane. */
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
+import {
+  DETECTORS,
+  type Psd,
+  SAMPLE_LENGTH,
+  SAMPLE_RATE,
+  SAMPLE_SIZE,
+  SPECTRUM_LENGTH,
+  type Strain,
+} from '../strain.ts';
 import { designBandpass } from './butterworth.ts';
 import { deadDetector, strainFault } from './check.ts';
 import { orderBins, spreadOverPoints, tabulateTwiddles } from './divisions.ts';
@@ -19,14 +27,31 @@ type Instantiate = (bytes: number) => KernelInstance;
 
 /** The engine of compiled kernels (compileKernels). */
 export function createWebAssemblyEngine(instantiate: Instantiate): Engine {
+  const tables = { twiddles: tabulateTwiddles(), bins: orderBins() };
   return {
     name: 'webassembly',
-    createPreprocessor: (psd) => createPreprocessor(instantiate, psd),
-    createPsdEstimator: () => createPsdEstimator(instantiate),
+    blockSize: LANES.length,
+    createPreprocessor: (psd) => createPreprocessor(instantiate, tables, psd),
+    createPsdEstimator: () => createPsdEstimator(instantiate, tables),
   };
 }
 
-function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocessor {
+/** See divisions.ts. */
+interface Tables {
+  twiddles: Float64Array;
+  bins: Uint16Array;
+}
+
+/** Copies a block into the lanes' memory and says which samples can't be used at all. */
+function fill(lanes: readonly Strain[], block: readonly Strain[]): (string | undefined)[] {
+  return block.map((strain, lane) => {
+    const fault = deadDetector(strain);
+    if (fault === undefined) lanes[lane]!.set(strain);
+    return fault;
+  });
+}
+
+function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd): BlockPreprocessor {
   const layout = createLayout();
   const strain = LANES.map(() => layout.take(SAMPLE_BYTES));
   const output = LANES.map(() => layout.take(SAMPLE_SIZE * Float32Array.BYTES_PER_ELEMENT));
@@ -35,8 +60,7 @@ function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocess
   const taper = layout.take(ROW_BYTES);
   const window = layout.take(ROW_BYTES);
   const factors = DETECTORS.map(() => layout.take(ROW_BYTES));
-  const twiddleTable = tabulateTwiddles();
-  const twiddles = layout.take(twiddleTable.byteLength);
+  const twiddles = layout.take(tables.twiddles.byteLength);
   const sum = layout.take(POINT);
   const moments = layout.take(3 * POINT);
 
@@ -51,10 +75,10 @@ function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocess
     tukey(SAMPLE_LENGTH, RECIPE.whitening.taper).map((value) => gain ** 2 * value),
   );
   write(window, tukey(SAMPLE_LENGTH, RECIPE.normalization.taper));
-  write(twiddles, twiddleTable);
-  for (const [detector, at] of factors.entries()) write(at, tabulateFactors(psd, detector));
+  write(twiddles, tables.twiddles);
+  for (const [detector, at] of factors.entries()) write(at, tabulateFactors(tables.bins, psd, detector));
 
-  const slots = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
+  const lanes = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
   const outputs = {
     float16: output.map((at) => new Uint8Array(memory, at, SAMPLE_SIZE * 2)),
     float32: output.map((at) => new Uint8Array(memory, at, SAMPLE_SIZE * 4)),
@@ -64,15 +88,15 @@ function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocess
   const { minimumDeviation } = RECIPE.normalization;
 
   return {
-    slots,
-    process(count, dtype) {
-      const faults = LANES.slice(0, count).map((lane) => deadDetector(slots[lane]!));
+    process(block, dtype) {
+      if (block.length === 0) return [];
+      const faults = fill(lanes, block);
       const store = dtype === 'float16' ? kernels.storeFloat16 : kernels.storeFloat32;
       const rowOutput = SAMPLE_LENGTH * (dtype === 'float16' ? 2 : 4);
       for (const detector of DETECTORS.keys()) {
         const row = detector * ROW_BYTES;
         // A single sample takes both lanes.
-        const second = strain[count - 1]! + row;
+        const second = strain[block.length - 1]! + row;
         kernels.gather(strain[0]! + row, second, points, SAMPLE_LENGTH, padding);
         kernels.bandpass(points, SAMPLE_LENGTH + 2 * padding, coefficients);
         kernels.filterSpectrum(body, SAMPLE_LENGTH, taper, window, twiddles, factors[detector]!, sum);
@@ -82,7 +106,7 @@ function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocess
         for (const lane of faults.keys()) {
           // A NaN or Inf anywhere in the strain makes the whole detector NaN, so it needn't be looked for before.
           if (Number.isFinite(deviations[lane])) continue;
-          faults[lane] ??= strainFault(slots[lane]!) ?? `${DETECTORS[detector]} overflows in preprocessing`;
+          faults[lane] ??= strainFault(block[lane]!) ?? `${DETECTORS[detector]} overflows in preprocessing`;
         }
       }
       return faults.map((fault, lane) => fault ?? outputs[dtype][lane]!);
@@ -91,43 +115,42 @@ function createPreprocessor(instantiate: Instantiate, psd: Psd): BlockPreprocess
 }
 
 /** What the spectrum of a detector is multiplied by: 1 / sqrt(psd + epsilon), and the transform's scale. */
-function tabulateFactors(psd: Psd, detector: number): Float64Array {
-  const values = Float64Array.from(orderBins(), (bin, place) => {
+function tabulateFactors(bins: Uint16Array, psd: Psd, detector: number): Float64Array {
+  const values = Float64Array.from(bins, (bin, place) => {
     const q = 1 / Math.sqrt(psd[detector * SPECTRUM_LENGTH + bin]! + RECIPE.whitening.epsilon);
     return ((place < 2 ? 1 : 2) / SAMPLE_LENGTH) * q;
   });
   return spreadOverPoints(values);
 }
 
-function createPsdEstimator(instantiate: Instantiate): BlockPsdEstimator {
+function createPsdEstimator(instantiate: Instantiate, tables: Tables): BlockPsdEstimator {
   const layout = createLayout();
   const strain = LANES.map(() => layout.take(SAMPLE_BYTES));
   const points = layout.take(SAMPLE_LENGTH * POINT);
   const taper = layout.take(ROW_BYTES);
-  const twiddleTable = tabulateTwiddles();
-  const twiddles = layout.take(twiddleTable.byteLength);
+  const twiddles = layout.take(tables.twiddles.byteLength);
   const power = DETECTORS.map(() => layout.take(SPECTRUM_LENGTH * POINT));
   const sums = DETECTORS.map(() => layout.take(SPECTRUM_LENGTH * 8));
   const total = layout.take(POINT);
 
   const { kernels, memory } = instantiate(layout.size);
   new Float64Array(memory, taper, SAMPLE_LENGTH).set(tukey(SAMPLE_LENGTH, RECIPE.psd.taper));
-  new Float64Array(memory, twiddles, twiddleTable.length).set(twiddleTable);
-  const slots = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
+  new Float64Array(memory, twiddles, tables.twiddles.length).set(tables.twiddles);
+  const lanes = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
   const totals = new Float64Array(memory, total, LANES.length);
-  const bins = orderBins();
   const ordered = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH);
   let count = 0;
 
-  function add(size: number): (string | undefined)[] {
-    const faults = LANES.slice(0, size).map((lane) => deadDetector(slots[lane]!));
+  function add(block: readonly Strain[]): (string | undefined)[] {
+    if (block.length === 0) return [];
+    const faults = fill(lanes, block);
     for (const detector of DETECTORS.keys()) {
       const row = detector * ROW_BYTES;
-      kernels.gather(strain[0]! + row, strain[size - 1]! + row, points, SAMPLE_LENGTH, 0);
+      kernels.gather(strain[0]! + row, strain[block.length - 1]! + row, points, SAMPLE_LENGTH, 0);
       kernels.computePower(points, SAMPLE_LENGTH, taper, twiddles, power[detector]!, total);
       for (const lane of faults.keys()) {
         if (Number.isFinite(totals[lane])) continue;
-        faults[lane] ??= strainFault(slots[lane]!) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
+        faults[lane] ??= strainFault(block[lane]!) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
       }
     }
     for (const [lane, fault] of faults.entries()) {
@@ -141,12 +164,12 @@ function createPsdEstimator(instantiate: Instantiate): BlockPsdEstimator {
   }
 
   return {
-    slots,
     add,
     get sum() {
       for (const [detector, at] of sums.entries()) {
         const values = new Float64Array(memory, at, SPECTRUM_LENGTH);
-        for (let i = 0; i < SPECTRUM_LENGTH; i++) ordered[detector * SPECTRUM_LENGTH + bins[i]!] = values[i]!;
+        for (let i = 0; i < SPECTRUM_LENGTH; i++)
+          ordered[detector * SPECTRUM_LENGTH + tables.bins[i]!] = values[i]!;
       }
       return ordered;
     },
