@@ -21,8 +21,8 @@ export function simulateCommand(): Command {
     .requiredOption('--samples <n>', 'how many', whole(1, 10_000_000))
     .requiredOption('--seed <n>', 'the same seed makes the same samples', whole(0, 2 ** 32 - 1))
     .addOption(
-      new Option('--snr-median <snr>', 'of the signals, all detectors together')
-        .argParser(real(0.1, 1000))
+      new Option('--snr-median <snr>', 'of the signals, all detectors together; 1.5 ... 30')
+        .argParser(real(1.5, 30))
         .default(7.5),
     )
     .addOption(

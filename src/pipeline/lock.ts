@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ConflictError, NotFoundError, PreconditionError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { LOCK_KEY } from './work.ts';
+import { LOCK_KEY, readJson } from './work.ts';
 
 interface Holder {
   pid: number;
@@ -46,7 +46,7 @@ async function take(store: ObjectStore): Promise<string> {
   const found = await store.head(LOCK_KEY);
   try {
     if (found === undefined) return (await store.write(LOCK_KEY, describeSelf(), { ifAbsent: true })).etag;
-    const holder = JSON.parse(new TextDecoder().decode(await store.read(LOCK_KEY))) as Holder;
+    const holder = await readJson<Holder>(store, LOCK_KEY);
     if (isAlive(holder)) {
       throw new ConflictError(
         `${store.location} is being written by process ${holder.pid} on ${holder.host}. Wait for it, or stop it.`,

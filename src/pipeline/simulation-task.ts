@@ -5,6 +5,12 @@ import type { SimulationSettings } from '../simulate/settings.ts';
 import { createSimulator } from '../simulate/simulator.ts';
 import { openStore } from '../storage/open.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
+import { writeJson } from './work.ts';
+
+export const SIMULATED_PREFIX = '_work/simulated/';
+/** Where the result of the chunk that begins with sample `first` is kept until all are finished. */
+export const simulatedKey = (first: number): string =>
+  `${SIMULATED_PREFIX}${String(first).padStart(8, '0')}.json`;
 
 export interface SimulationTask {
   out: string;
@@ -37,5 +43,6 @@ export default async function simulateChunk({
     result.labels.push(labelRow(sample));
     result.truth.push(truthRow(sample));
   }
+  await writeJson(store, simulatedKey(first), result);
   return result;
 }

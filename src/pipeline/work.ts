@@ -4,9 +4,9 @@
  * `_work/plan.json` is written last by the plan and says that all of `_work/plan/` is there. It stays when the run
  * is finished, so that a later run can tell whether it was asked for the same thing; the rest is removed then.
  */
-import { NotFoundError } from '../errors.ts';
+import { InputError, NotFoundError } from '../errors.ts';
 import { type Metadata, parseMetadata } from '../records/metadata.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { ObjectStore, WriteOptions } from '../storage/store.ts';
 
 export const PLAN_KEY = '_work/plan.json';
 export const LOCK_KEY = '_work/lock.json';
@@ -35,9 +35,19 @@ export function indexOfKey(key: string): number {
   return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 10);
 }
 
-/** Reads JSON that a step of ours wrote. Throws NotFoundError when it isn't there. */
+/** Reads JSON that a step of ours wrote. Throws NotFoundError when it isn't there, InputError when it is broken. */
 export async function readJson<T>(store: ObjectStore, key: string): Promise<T> {
-  return JSON.parse(new TextDecoder().decode(await store.read(key))) as T;
+  const text = new TextDecoder().decode(await store.read(key));
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    const fields = {
+      object: `${store.location}${key}`,
+      found: 'no JSON',
+      needed: 'what a run of chirpline left there',
+    };
+    throw new InputError({ ...fields, advice: 'Remove the whole folder and run again' }, { cause });
+  }
 }
 
 /** Like readJson; undefined when it isn't there. */
@@ -50,8 +60,13 @@ export async function readJsonIfPresent<T>(store: ObjectStore, key: string): Pro
   }
 }
 
-export async function writeJson(store: ObjectStore, key: string, value: unknown): Promise<void> {
-  await store.write(key, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+export async function writeJson(
+  store: ObjectStore,
+  key: string,
+  value: unknown,
+  options: WriteOptions = {},
+): Promise<void> {
+  await store.write(key, new TextEncoder().encode(`${JSON.stringify(value)}\n`), options);
 }
 
 /** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
