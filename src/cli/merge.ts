@@ -24,8 +24,14 @@ export function mergeCommand(): Command {
       const { dtype, json } = flags;
       const { folder, key } = splitLocation(file);
       const [source, target] = [await openStore(records), await openStore(folder)];
-      const merged = await attend((terminal) => mergeRecords(source, target, key, dtype, terminal));
+      const merged = await attend((terminal, stop) =>
+        mergeRecords(source, target, key, dtype, terminal, stop),
+      );
       const megabytes = (merged.size / 1e6).toFixed(1);
-      printResult(json, merged, `${merged.records} records of ${dtype}, ${megabytes} MB: ${file}`);
+      printResult(
+        json,
+        { out: file, records: merged.records, bytes: merged.size, dtype },
+        `${merged.records} records of ${dtype}, ${megabytes} MB: ${file}`,
+      );
     });
 }

@@ -1,6 +1,7 @@
 /** Values of command-line options: parsed and checked in one place, since commands share them. */
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
+import { SettingError } from '../errors.ts';
 
 /** A whole number in a range. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -25,11 +26,18 @@ export function real(least: number, most: number): (text: string) => number {
 
 /** A share of something: `1%` or `0.01`. */
 export function share(text: string): number {
-  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+  const digits = text.replace(/%$/, '');
+  const value = text.endsWith('%') ? Number(digits) / 100 : Number(digits);
+  if (digits.trim() === '' || !(value >= 0 && value <= 1)) {
     throw new InvalidArgumentError('needed: a share such as 1% or 0.01, from 0 to 1.');
   }
   return value;
+}
+
+/** What becomes one part of a path. */
+function name(text: string): string {
+  if (/^[^/\\\p{Cc}]{1,64}$/u.test(text) && !/^\.\.?$/.test(text)) return text;
+  throw new InvalidArgumentError('needed: 1-64 characters, without / and other than . and ...');
 }
 
 export const jsonOption = () => new Option('--json', 'print the result as JSON');
@@ -59,7 +67,7 @@ export const preprocessOptions = () => [
     .argParser(whole(1))
     .default(10_000),
   maxRejectedOption(),
-  new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)'),
+  new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)').argParser(name),
 ];
 
 /** Options of everything that trains. Defaults are the reference's. */
@@ -68,7 +76,7 @@ export const trainOptions = () => [
   new Option('--batch-size <n>', 'samples of a step (default: 32 on a CPU, 64 on a GPU)').argParser(
     whole(2, 65_536),
   ),
-  new Option('--learning-rate <rate>', 'at the start').argParser(real(0, 1)).default(1e-4, '1e-4'),
+  new Option('--learning-rate <rate>', 'at the start').argParser(real(1e-9, 1)).default(1e-4, '1e-4'),
   new Option('--dropout <rate>', 'after the fully connected layers').argParser(real(0, 0.99)).default(0.5),
   new Option('--validation-split <share>', 'share of the records, from the first one on')
     .argParser(real(0, 0.9))
@@ -77,11 +85,14 @@ export const trainOptions = () => [
   new Option('--note <text>', 'shown at the top of the report'),
 ];
 
-/** A file as its folder (or bucket and prefix) and its name in there. */
+/** A file as its folder (or bucket and prefix) and its name in there. Throws SettingError when it names none. */
 export function splitLocation(file: string): { folder: string; key: string } {
   const end = file.lastIndexOf('/');
-  if (end < 0) return { folder: '.', key: file };
-  return { folder: file.slice(0, end) || '/', key: file.slice(end + 1) };
+  const key = file.slice(end + 1);
+  if (/^\.{0,2}$/.test(key) || /^[a-z0-9+.-]+:\/\/[^/]*$/i.test(file)) {
+    throw new SettingError(`${JSON.stringify(file)} is no file: give its whole path or s3://bucket/key`);
+  }
+  return { folder: end < 0 ? '.' : file.slice(0, end) || '/', key };
 }
 
 /** `location` with more path behind it, whether a folder or s3://. */
@@ -91,5 +102,6 @@ export function joinLocation(location: string, ...parts: string[]): string {
 
 /** The last part of a location: the name of the dataset that lies there. */
 export function datasetName(location: string): string {
-  return basename(location.replace(/\/+$/, '')) || 'dataset';
+  const path = location.replace(/\/+$/, '');
+  return basename(path.includes('://') ? path : resolve(path)) || 'dataset';
 }

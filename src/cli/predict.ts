@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
-import { formatRejected } from '../pipeline/rejected.ts';
+import { TooManyRejectedError } from '../errors.ts';
+import { exceeds, formatShare, writeRejected } from '../pipeline/rejected.ts';
 import { openStore } from '../storage/open.ts';
+import { probeWriting } from '../storage/probe.ts';
 import { deviceOption, jsonOption, maxRejectedOption, splitLocation, whole } from './options.ts';
 import { attend, printResult } from './terminal.ts';
 
@@ -37,19 +39,28 @@ export function predictCommand(): Command {
       const settings = {
         batchSize,
         device,
-        maxRejected,
         ...(psd !== undefined && { psd: splitLocation(psd) }),
       };
       const { formatSubmission, predictDataset } = await import('../pipeline/predict.ts');
+      const { folder, key } = splitLocation(out);
+      const store = openStore(folder);
+      await probeWriting(store, key);
       const predictions = await attend((terminal, stop) =>
         predictDataset(splitLocation(weights), data, settings, terminal, stop),
       );
       const { rejected, ids } = predictions;
-      const { folder, key } = splitLocation(out);
-      const store = await openStore(folder);
-      const write = (name: string, text: string) => store.write(name, new TextEncoder().encode(text));
-      if (rejected.length > 0) await write(`${key}.rejected.csv`, formatRejected(rejected));
-      await write(key, formatSubmission(predictions));
+      const rejectedKey = `${key}.rejected.csv`;
+      // Of an earlier prediction, it would be taken for this one's.
+      if (rejected.length === 0) await store.remove(rejectedKey);
+      else await writeRejected(store, rejected, rejectedKey);
+      const inputs = ids.length + rejected.length;
+      if (exceeds(rejected.length, inputs, maxRejected)) {
+        throw new TooManyRejectedError(
+          `${rejected.length} of ${inputs} samples were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
+            `${out}.rejected.csv says which; no prediction was written. Mend them, or allow more (--max-rejected).`,
+        );
+      }
+      await store.write(key, new TextEncoder().encode(formatSubmission(predictions)));
       const left = rejected.length === 0 ? '' : `, ${rejected.length} rejected (${out}.rejected.csv)`;
       const result = { out, predicted: ids.length, rejected: rejected.length };
       printResult(json, result, `${ids.length} predictions${left}: ${out}`);

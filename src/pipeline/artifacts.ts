@@ -41,6 +41,8 @@ export interface SavedRun {
 }
 
 const FOLDER = 'saved/';
+/** The last thing of a run that stands under the same name every time. */
+export const REPORT_KEY = `${FOLDER}report.html`;
 
 export async function saveRun(
   records: ObjectStore,

@@ -1,12 +1,13 @@
 /** The last step: counts that must agree, rejected.csv, and metadata.json, whose presence says that all is there. */
-import { ConflictError, TooManyRejectedError } from '../errors.ts';
+import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
-import { exceeds, formatRejected, type Rejection } from './rejected.ts';
+import { exceeds, formatShare, type Rejection, writeRejected } from './rejected.ts';
 import type { ShardResult } from './shard.ts';
 import {
   METADATA_KEY,
@@ -15,6 +16,7 @@ import {
   REJECTED_KEY,
   readJson,
   readJsonIfPresent,
+  SHARD_RESULT_PREFIX,
   SPENT_PREFIXES,
   shardResultKey,
 } from './work.ts';
@@ -47,15 +49,12 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
       `${missing.length} of ${plan.shards} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
     );
   }
-  const rejected = [
-    ...(await readJson<Rejection[]>(records, planRejectedKey)),
-    ...results.flatMap((result) => result.rejected),
-  ];
+  const rejected = await collectRejected(records, results);
   const written = results.reduce((sum, result) => sum + result.records, 0);
   if (written + rejected.length !== plan.inputs) {
     throw new Error(`${plan.inputs} inputs, but ${written} written and ${rejected.length} rejected`);
   }
-  await records.write(REJECTED_KEY, new TextEncoder().encode(formatRejected(rejected)));
+  await writeRejected(records, rejected);
   checkRejected(rejected.length, plan.inputs, maxRejected, records.location);
 
   const metadata: Metadata = {
@@ -82,12 +81,44 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
   return metadata;
 }
 
+async function collectRejected(records: ObjectStore, results: ShardResult[]): Promise<Rejection[]> {
+  const planned = await readJson<Rejection[]>(records, planRejectedKey);
+  return [...planned, ...results.flatMap((result) => result.rejected)];
+}
+
+/** rejected.csv of a run that stops unfinished: who mends the inputs must know which. */
+export async function writeRejectedSoFar(records: ObjectStore): Promise<void> {
+  const results: ShardResult[] = [];
+  for await (const { key } of records.list(SHARD_RESULT_PREFIX)) {
+    results.push(await readJson<ShardResult>(records, key));
+  }
+  await writeRejected(records, await collectRejected(records, results));
+}
+
+/**
+ * Throws InputError when a shard of finished records, or their PSD, has gone or has another size. (Whether the bytes
+ * are the same is for `chirpline inspect` to say, which reads them all.)
+ */
+export async function checkPresence(records: ObjectStore, { shards }: Metadata): Promise<void> {
+  for (const { name, bytes } of [...shards, { name: PSD_KEY, bytes: undefined }]) {
+    const size = (await records.head(name))?.size;
+    if (size !== undefined && size === (bytes ?? size)) continue;
+    throw new InputError({
+      object: `${records.location}${name}`,
+      found: size === undefined ? 'no such file' : `${size} bytes`,
+      needed: bytes === undefined ? 'it' : `${bytes} bytes, as metadata.json says`,
+      advice: 'Copy it here again, or remove the records and make them anew',
+    });
+  }
+}
+
 /** Throws TooManyRejectedError when the share of rejected inputs is over the limit. */
 export function checkRejected(rejected: number, inputs: number, maxRejected: number, location: string): void {
   if (!exceeds(rejected, inputs, maxRejected)) return;
   throw new TooManyRejectedError(
-    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${maxRejected * 100} %. ` +
-      `Finished shards are kept in ${location}; allow more (--max-rejected) or mend the inputs and use another place.`,
+    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
+      `${location}${REJECTED_KEY} says which, and finished shards are kept there: allow more (--max-rejected), or ` +
+      'mend the inputs and use another place.',
   );
 }
 

@@ -3,9 +3,11 @@
  *
  * What is finished is skipped, so that the same call goes on after a kill at any moment.
  */
+
+import { TooManyRejectedError } from '../errors.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
-import { checkRejected, finalizeRun, removeSpent } from './finalize.ts';
+import { checkPresence, checkRejected, finalizeRun, removeSpent, writeRejectedSoFar } from './finalize.ts';
 import { withLock } from './lock.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from './plan.ts';
 import { withWorkers } from './pool.ts';
@@ -42,6 +44,7 @@ export async function preprocessDataset(
     const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer);
     const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {
+      await checkPresence(stores.records, finished);
       observer.say?.(`${stores.records.location} is complete already`);
       await removeSpent(stores);
       return finished;
@@ -54,6 +57,9 @@ export async function preprocessDataset(
       if (given !== undefined) await stores.records.write(PSD_KEY, given.bytes);
       else await estimatePsd(stores, plan, run, observer);
       await writeShards(stores, plan, run, settings.maxRejected, observer);
+    }).catch(async (error: unknown) => {
+      if (error instanceof TooManyRejectedError) await writeRejectedSoFar(stores.records);
+      throw error;
     });
     return finalizeRun(stores, plan, settings.maxRejected);
   });

@@ -1,5 +1,6 @@
 /** The shards of finished records as the one file that readers of the Python pipeline expect. */
-import { InputError } from '../errors.ts';
+import { createHash } from 'node:crypto';
+import { InputError, StoppedError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { mergeShards, type Shard } from '../records/merge.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
@@ -13,6 +14,7 @@ export async function mergeRecords(
   key: string,
   dtype: RecordDType,
   observer: Observer = {},
+  signal?: AbortSignal,
 ): Promise<ObjectInfo & { records: number }> {
   const metadata = await readMetadataIfPresent(records);
   if (metadata === undefined) {
@@ -26,8 +28,21 @@ export async function mergeRecords(
   const { shards, n_samples: total } = metadata;
   async function* readShards(): AsyncGenerator<Shard> {
     let done = 0;
-    for (const { name, n_records } of shards) {
-      yield { object: `${records.location}${name}`, bytes: await records.read(name), records: n_records };
+    for (const { name, n_records, sha256 } of shards) {
+      if (signal?.aborted)
+        throw new StoppedError(`stopped after ${done} of ${total} records; nothing was written`);
+      const object = `${records.location}${name}`;
+      const bytes = await records.read(name);
+      yield { object, bytes, records: n_records };
+      // After its records were checked, whose errors say more: sound ones may still be those of another shard.
+      const found = createHash('sha256').update(bytes).digest('hex');
+      if (found !== sha256) {
+        throw new InputError({
+          object,
+          found: `SHA-256 ${found}`,
+          needed: `${sha256}, as metadata.json says`,
+        });
+      }
       done += n_records;
       observer.progress?.({ stage: 'merge', done, total, unit: 'records' });
     }

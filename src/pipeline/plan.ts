@@ -13,7 +13,7 @@ import { recipeHash } from '../signal/recipe.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
-import type { Rejection } from './rejected.ts';
+import { type Rejection, writeRejected } from './rejected.ts';
 import {
   MEMBERS_KEY,
   METADATA_KEY,
@@ -97,7 +97,13 @@ export async function planDataset(
   } = await catalogDataset(stores.raw, {
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
-    onProgress: (done) => observer.progress?.({ stage: 'list', done, total: labels.length, unit: 'samples' }),
+    onProgress: (done) =>
+      observer.progress?.({
+        stage: 'list',
+        done,
+        total: Math.max(labels.length, done),
+        unit: 'samples',
+      }),
   });
 
   const rejected: Rejection[] = [...faults, ...rawFaults];
@@ -252,6 +258,8 @@ async function writePlan(records: ObjectStore, plan: Plan, lists: PlanLists): Pr
   for (const [index, chunk] of lists.shards.entries()) await writeJson(records, shardPlanKey(index), chunk);
   for (const [index, chunk] of lists.psd.entries()) await writeJson(records, psdPlanKey(index), chunk);
   await writeJson(records, planRejectedKey, lists.rejected);
+  // Should it be too many, the run stops here, and somebody wants to know which.
+  if (lists.rejected.length > 0) await writeRejected(records, lists.rejected);
   await records.write(
     MEMBERS_KEY,
     encodeMembers(lists.shards.flat().map(({ ref, label }) => ({ id: ref.id, label }))),

@@ -1,4 +1,5 @@
 /** Probabilities for samples that a trained model hasn't seen: raw ones, or records. */
+import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
 import { createDiyModel } from '../model/diy.ts';
@@ -13,7 +14,6 @@ import { type Psd, SAMPLE_SIZE } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, readRecordRange } from '../training/records.ts';
-import { checkRejected } from './finalize.ts';
 import { companionNames, readWeights, runOfWeights } from './model-file.ts';
 import type { Observer } from './progress.ts';
 import { readPsd } from './psd.ts';
@@ -31,8 +31,6 @@ export interface PredictSettings {
   psd?: FilePlace;
   batchSize: number;
   device: Device;
-  /** Tolerated share of samples that can't be read, 0 ... 1. */
-  maxRejected: number;
 }
 
 export interface Predictions {
@@ -64,6 +62,8 @@ export async function predictDataset(
   const model = createDiyModel(tf, loaded, { dropout: 0 });
   try {
     for await (const probability of predictSignals(tf, model, source.signals, settings.batchSize)) {
+      // A batch holds the event loop: between two is where signals and the bar come through.
+      if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
       predictions.probabilities.push(probability);
       const done = predictions.probabilities.length + predictions.rejected.length;
@@ -72,7 +72,6 @@ export async function predictDataset(
   } finally {
     model.dispose();
   }
-  checkRejected(predictions.rejected.length, source.count, settings.maxRejected, dataLocation);
   return predictions;
 }
 
@@ -108,17 +107,28 @@ async function openRecordSource(data: ObjectStore, { ids }: Predictions): Promis
 async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Predictions): Promise<Source> {
   const { refs, faults } = await catalogDataset(data);
   if (refs.length === 0) {
+    const [first] = faults;
     throw new InputError({
       object: data.location,
-      found: 'neither raw samples nor records',
+      found:
+        first === undefined
+          ? 'neither raw samples nor records'
+          : `no raw sample that can be read (${first.file}: ${first.reason})`,
       needed: '.npy, .npz or .tar files, or metadata.json with its shards',
     });
   }
   rejected.push(...faults);
+  const counts = new Map<string, number>();
+  for (const { id } of refs) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const single = refs.filter(({ id }) => counts.get(id) === 1);
+  for (const { id, key } of refs) {
+    const count = counts.get(id)!;
+    if (count > 1) rejected.push({ id, file: key, reason: `${count} raw samples have this id` });
+  }
   const preprocessor = createPreprocessor(psd);
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
-    for await (const { ref, strain, reason } of readSamples(data, refs)) {
+    for await (const { ref, strain, reason } of readSamples(data, single)) {
       const fault = reason ?? preprocessor.process(strain, signal);
       if (fault === undefined) {
         ids.push(ref.id);

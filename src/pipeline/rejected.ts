@@ -1,6 +1,8 @@
 /** rejected.csv: every input that became no record, and why. */
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
+import type { ObjectStore } from '../storage/store.ts';
+import { REJECTED_KEY } from './work.ts';
 
 export interface Rejection {
   /** Empty where a row of the labels had none. */
@@ -16,6 +18,19 @@ export function formatRejected(rows: Rejection[]): string {
     rows.map(({ id, file, reason }) => [id, file, reason]),
     { header: true, columns: ['id', 'file', 'reason'], escape_formulas: true },
   );
+}
+
+export async function writeRejected(
+  store: ObjectStore,
+  rows: Rejection[],
+  key: string = REJECTED_KEY,
+): Promise<void> {
+  await store.write(key, new TextEncoder().encode(formatRejected(rows)));
+}
+
+/** 0.01 as `1 %`. */
+export function formatShare(share: number): string {
+  return `${Number((share * 100).toPrecision(6))} %`;
 }
 
 /** Whether `rejected` of `inputs` is more than the run tolerates; `limit` is a share (0.01) of them. */

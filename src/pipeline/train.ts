@@ -3,13 +3,14 @@ import { describeLocation, type RunConfig } from '../artifacts/config.ts';
 import { createDiyModel } from '../model/diy.ts';
 import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
+import { probeWriting } from '../storage/probe.ts';
 import { SAMPLE_LENGTH } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
 import { evaluate } from '../training/evaluate.ts';
 import { type FitObserver, fit } from '../training/fit.ts';
 import { splitRecords } from '../training/input.ts';
 import { openRecords } from '../training/records.ts';
-import { type SavedRun, saveRun } from './artifacts.ts';
+import { REPORT_KEY, type SavedRun, saveRun } from './artifacts.ts';
 import type { Observer } from './progress.ts';
 import { readMetadataIfPresent } from './work.ts';
 
@@ -35,8 +36,10 @@ export async function trainModel(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SavedRun> {
-  const records = await openStore(recordsLocation);
+  const records = openStore(recordsLocation);
+  const models = openStore(modelsLocation);
   const set = await openRecords(records);
+  await probeWriting(models, REPORT_KEY);
   const metadata = await readMetadataIfPresent(records);
   const say = (line: string) => observer.say?.(line);
   const tf = await loadTensorFlow({ device: settings.device, log: say });
@@ -45,9 +48,9 @@ export async function trainModel(
   const { seed, epochs, learningRate, dropout, validationSplit } = settings;
   const batchSize = settings.batchSize ?? (device === 'gpu' ? 64 : 32);
   const input = splitRecords(set, { batchSize, validationSplit, seed });
+  say(`TensorFlow ${version} on ${device.toUpperCase()}`);
   say(
-    `training on ${input.trainingCount} records, validating on ${input.validationCount}; ` +
-      `TensorFlow ${version} on ${device.toUpperCase()}, batches of ${batchSize}`,
+    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${batchSize}`,
   );
   const config: RunConfig = {
     n_samples: SAMPLE_LENGTH,
@@ -68,7 +71,7 @@ export async function trainModel(
     const fitSettings = { epochs, learningRate, seed, ...(signal && { signal }) };
     const history = await fit(tf, model, input, fitSettings, reportFit(observer, epochs));
     const evaluation = await evaluate(tf, model, input.validation(), input.validationCount, signal);
-    return await saveRun(records, await openStore(modelsLocation), {
+    return await saveRun(records, models, {
       config,
       metadata,
       weights: model.getWeights(),
@@ -97,7 +100,7 @@ function reportFit(observer: Observer, epochs: number): FitObserver {
       }),
     epoch: ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, best }) =>
       observer.say?.(
-        `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  val loss ${val_loss.toFixed(4)}  ` +
+        `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  val ${val_loss.toFixed(4)}  ` +
           `accuracy ${val_accuracy.toFixed(3)}  AUC ${val_auc?.toFixed(3) ?? '-'}  ` +
           `rate ${learning_rate.toExponential(1)}${best ? ' *' : ''}`,
       ),

@@ -1,15 +1,147 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { chirpline } from '../support/command.ts';
-import { scratch } from '../support/fixtures.ts';
+import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
+import { folderForTests, scratch } from '../support/fixtures.ts';
+
+const { folder, remove } = folderForTests();
+const raw = join(folder, 'raw');
+const records = join(folder, 'records');
+after(remove);
+before(() => {
+  chirplineWell('simulate', raw, '--samples', '40', '--seed', '5', '--snr-median', '20');
+  chirplineWell('preprocess', raw, records, '--shard-size', '16');
+});
 
 test('what a worker thread is refused by the machine is told as what it is, not as a bug', (t) => {
   const out = scratch(t);
-  mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'train'), 'a file where a folder is needed');
   const { status, stderr } = chirpline('simulate', out, '--samples', '2', '--seed', '1');
   assert.equal(status, 3);
   assert.match(stderr, /^chirpline: cannot write .*\/train\/.*a file stands where a folder is needed/m);
+});
+
+test('outputs that lie among the raw samples are not taken for inputs', (t) => {
+  const data = join(scratch(t), 'data');
+  cpSync(raw, data, { recursive: true });
+  const inside = join(data, 'records');
+  for (const place of [inside, inside, data, `${data}/`]) {
+    assert.match(chirplineWell('preprocess', data, place), /40 records in 1 shards.*none rejected/, place);
+  }
+});
+
+test('the dataset of the folder `.` has the name of that folder', (t) => {
+  const place = join(scratch(t), 'records');
+  chirplineWell('preprocess', `${raw}/train/..`, place);
+  assert.equal(JSON.parse(readFileSync(join(place, 'metadata.json'), 'utf8')).dataset, 'raw');
+  const { status, stderr } = chirpline('run', raw, place, '--dataset', '../elsewhere');
+  assert.equal(status, 2);
+  assert.match(stderr, /--dataset/);
+});
+
+test('finished records of which a shard has gone or was cut are not called complete', (t) => {
+  const broken = join(scratch(t), 'records');
+  cpSync(records, broken, { recursive: true });
+  const shard = join(broken, 'train-00001-of-00003.tfrecord');
+  const again = () => chirpline('preprocess', raw, broken, '--shard-size', '16');
+  writeFileSync(shard, readFileSync(shard).subarray(0, 1000));
+  assert.equal(again().status, 1);
+  assert.match(again().stderr, /train-00001-of-00003\.tfrecord: found 1000 bytes, needed 394528 bytes/);
+  rmSync(shard);
+  assert.match(again().stderr, /train-00001-of-00003\.tfrecord: found no such file/);
+});
+
+test('merge refuses a sound shard that stands in the place of another', (t) => {
+  const broken = join(scratch(t), 'records');
+  cpSync(records, broken, { recursive: true });
+  cpSync(join(broken, 'train-00000-of-00003.tfrecord'), join(broken, 'train-00001-of-00003.tfrecord'));
+  const target = join(broken, 'train.tfrecord');
+  const { status, stderr } = chirpline('merge', broken, target);
+  assert.equal(status, 1);
+  assert.match(stderr, /train-00001-of-00003\.tfrecord: found SHA-256 [0-9a-f]{64}, needed/);
+  assert.ok(!existsSync(target));
+});
+
+test('a run that rejects too much leaves the reasons in rejected.csv, and goes on when more is allowed', (t) => {
+  const data = join(scratch(t), 'data');
+  const place = join(data, 'records');
+  cpSync(raw, data, { recursive: true });
+  const damaged = readFileSync(join(data, 'training_labels.csv'), 'utf8').split('\n')[1]!.slice(0, 10);
+  writeFileSync(join(data, 'train', ...damaged.slice(0, 3), `${damaged}.npy`), 'x');
+  const first = chirpline('preprocess', data, place);
+  assert.equal(first.status, 5);
+  assert.match(
+    first.stderr,
+    /1 of 40 inputs were rejected, more than the tolerated 1 %\. .*rejected\.csv says which/,
+  );
+  assert.match(
+    readFileSync(join(place, 'rejected.csv'), 'utf8'),
+    new RegExp(`^${damaged},train/.*needed`, 'm'),
+  );
+  appendFileSync(join(data, 'training_labels.csv'), 'without_file,0\n');
+  const planned = chirpline('preprocess', data, join(data, 'other'));
+  assert.equal(planned.status, 5);
+  assert.match(
+    readFileSync(join(data, 'other', 'rejected.csv'), 'utf8'),
+    /without_file,,no raw sample has this id/,
+  );
+  chirplineWell('preprocess', data, join(data, 'other'), '--max-rejected', '10%');
+});
+
+test('a simulation is finished by the same command and refuses to mix with another', async (t) => {
+  const place = scratch(t);
+  const args = (out: string) => ['simulate', join(place, out), '--samples', '600', '--seed', '2'];
+  chirplineWell(...args('whole'));
+  const child = startChirpline(...args('killed'));
+  const ended = once(child, 'exit');
+  while (!existsSync(join(place, 'killed', '_work', 'simulated'))) await setTimeout(5);
+  child.kill('SIGKILL');
+  await ended;
+  chirplineWell(...args('killed'));
+  for (const name of ['training_labels.csv', 'truth.csv']) {
+    assert.deepEqual(readFileSync(join(place, 'killed', name)), readFileSync(join(place, 'whole', name)));
+  }
+  assert.match(chirpline(...args('killed')).stderr, /complete already/);
+  const other = chirpline('simulate', join(place, 'whole'), '--samples', '600', '--seed', '3');
+  assert.equal(other.status, 4);
+  assert.match(other.stderr, /holds a simulation with seed 2, not 3/);
+});
+
+test("labels that no simulation made, such as Kaggle's, are not written over", (t) => {
+  const place = scratch(t);
+  writeFileSync(join(place, 'training_labels.csv'), 'id,target\n');
+  const { status, stderr } = chirpline('simulate', place, '--samples', '2', '--seed', '3');
+  assert.equal(status, 4);
+  assert.match(stderr, /holds a training_labels\.csv that no simulation left there/);
+  assert.equal(readFileSync(join(place, 'training_labels.csv'), 'utf8'), 'id,target\n');
+});
+
+test('an output of training that cannot be written is said before the first step', (t) => {
+  const file = join(scratch(t), 'file');
+  writeFileSync(file, '');
+  const { status, stderr } = chirpline('train', records, join(file, 'models'), '--epochs', '1');
+  assert.equal(status, 3);
+  assert.match(stderr, /cannot write .*file/);
+  assert.doesNotMatch(stderr, /training on/);
+});
+
+test('a broken note of an earlier run is said with its path', (t) => {
+  const broken = join(scratch(t), 'records');
+  mkdirSync(join(broken, '_work'), { recursive: true });
+  writeFileSync(join(broken, '_work', 'plan.json'), '{"settings"');
+  const { status, stderr } = chirpline('preprocess', raw, broken);
+  assert.equal(status, 1);
+  assert.match(stderr, /_work\/plan\.json: found no JSON/);
+});
+
+test('what is no file, and a share without digits, is said for what it is', () => {
+  const merge = chirpline('merge', records, `${folder}/`);
+  assert.equal(merge.status, 2);
+  assert.match(merge.stderr, /is no file: give its whole path/);
+  const share = chirpline('preprocess', raw, records, '--max-rejected', '%');
+  assert.equal(share.status, 2);
+  assert.match(share.stderr, /needed: a share such as 1% or 0\.01.*\n\(chirpline preprocess --help/);
 });
