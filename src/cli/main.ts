@@ -42,7 +42,9 @@ for (const command of [
   cancelCommand(),
   redriveCommand(),
 ]) {
-  program.addCommand(command.exitOverride());
+  program.addCommand(
+    command.exitOverride().showHelpAfterError(`(chirpline ${command.name()} --help shows its options)`),
+  );
 }
 
 // A reader that has seen enough (`chirpline inspect FILE | head`) closes the pipe.

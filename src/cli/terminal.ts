@@ -35,7 +35,7 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
   let bars: MultiBar | undefined;
   let bar: SingleBar | undefined;
   let stage = '';
-  let started = 0;
+  let start: Start = { time: 0, done: 0 };
   const close = () => {
     bars?.stop();
     bars = undefined;
@@ -47,7 +47,7 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
       if (progress.stage !== stage) {
         close();
         stage = progress.stage;
-        started = Date.now();
+        start = { time: Date.now(), done: progress.done };
         bars = new MultiBar(
           {
             stream,
@@ -59,10 +59,10 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
           },
           Presets.shades_classic,
         );
-        bar = bars.create(progress.total, 0, describe(progress, started));
+        bar = bars.create(progress.total, 0, describe(progress, start));
       }
       bar?.setTotal(progress.total);
-      bar?.update(progress.done, describe(progress, started));
+      bar?.update(progress.done, describe(progress, start));
     },
     say(line) {
       if (bars === undefined) stream.write(`${line}\n`);
@@ -78,19 +78,24 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
 
 function openLines(stream: NodeJS.WriteStream): Terminal {
   let stage = '';
-  let started = 0;
+  let start: Start = { time: 0, done: 0 };
   let printed = 0;
+  let complete = false;
   return {
     progress(progress) {
       const now = Date.now();
       if (progress.stage !== stage) {
         stage = progress.stage;
-        started = now;
+        start = { time: now, done: progress.done };
         printed = now;
+        complete = false;
       }
-      if (progress.done < progress.total && now - printed < LINE_INTERVAL) return;
+      // Where the total isn't known beforehand, each step may be the last.
+      const last = progress.done >= progress.total && !complete;
+      if (!last && now - printed < LINE_INTERVAL) return;
+      complete = last;
       printed = now;
-      const { label, unit, pace, note } = describe(progress, started);
+      const { label, unit, pace, note } = describe(progress, start);
       stream.write(`${label.trim()}: ${progress.done}/${progress.total} ${unit}  ${pace}${note}\n`);
     },
     say: (line) => void stream.write(`${line}\n`),
@@ -98,14 +103,18 @@ function openLines(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-function describe({ stage, done, total, unit, note }: Progress, started: number) {
-  const seconds = (Date.now() - started) / 1000;
-  const rate = seconds > 0 ? done / seconds : 0;
-  const left = rate > 0 ? (total - done) / rate : Number.NaN;
+/** When the first report of a stage came, and what was done by then: by an earlier run, or before the report. */
+interface Start {
+  time: number;
+  done: number;
+}
+
+function describe({ stage, done, total, unit, note }: Progress, start: Start) {
+  const seconds = (Date.now() - start.time) / 1000;
+  const rate = seconds > 0 ? (done - start.done) / seconds : 0;
+  const left = (total - done) / rate;
   const pace =
-    done === 0 || rate === 0
-      ? ''
-      : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
+    rate === 0 ? '' : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
   const suffix = pace === '' ? '' : done < total ? ' left' : ' in all';
   return {
     label: (words[stage] ?? stage).padEnd(14),
@@ -152,18 +161,22 @@ export function printResult(json: boolean | undefined, value: unknown, text: str
 export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
   const terminal = openTerminal();
   try {
-    return await work(terminal, stopOnSignal());
+    return await work(terminal, stopOnSignal(terminal));
   } finally {
     terminal.close();
   }
 }
 
 /** A signal that Ctrl-C or SIGTERM aborts; a second one ends the process at once. */
-function stopOnSignal(): AbortSignal {
+function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
-    process.stderr.write('\nstopping; press Ctrl-C again to stop at once\n');
+    if (controller.signal.aborted) {
+      // Gives the cursor back.
+      terminal.close();
+      process.exit(name === 'SIGINT' ? 130 : 143);
+    }
+    terminal.say('stopping; press Ctrl-C again to stop at once');
     controller.abort();
   };
   process.on('SIGINT', stop);

@@ -50,10 +50,11 @@ export function trainSettings(flags: TrainFlags): TrainSettings {
 
 export function describeTraining({ run, metrics, files }: SavedRun, out: string): string {
   const { accuracy, auc, precision, recall, specificity } = metrics.val_metrics;
-  const show = (value: number | null) => value?.toFixed(3) ?? 'undefined';
+  const show = (value: number | null) => value?.toFixed(3) ?? '-';
   return [
-    `best epoch ${metrics.best_epoch}: accuracy ${show(accuracy)}  AUC ${show(auc)}  precision ${show(precision)}  ` +
-      `recall ${show(recall)}  specificity ${show(specificity)}`,
+    `best epoch ${metrics.best_epoch}:`,
+    `  accuracy ${show(accuracy)}  AUC ${show(auc)}  precision ${show(precision)}  recall ${show(recall)}  ` +
+      `specificity ${show(specificity)}`,
     `${files.length} files of ${run}:`,
     ...files.map((name) => `  ${joinLocation(out, name)}`),
   ].join('\n');
