@@ -61,9 +61,15 @@ export async function* findArrays(
   }
 }
 
-/** What a key is by its extension; undefined for what isn't raw data. Hidden files (`._x.npy` of macOS) aren't. */
+/** What chirpline itself leaves in records and models, which may lie below the raw samples. */
+const OWN_OUTPUT = /(^|\/)(_work\/.*|([^/]*_)?avg_psd\.npz|[^/]*_weights\.npz)$/;
+
+/**
+ * What a key is by its extension; undefined for what isn't raw data. Hidden files (`._x.npy` of macOS) aren't, nor are
+ * average PSDs, weights and what lies in `_work/`.
+ */
 export function rawKind(key: string): 'npy' | 'npz' | 'tar' | 'packed' | undefined {
-  if (/(^|\/)\.[^/]*$/.test(key)) return undefined;
+  if (/(^|\/)\.[^/]*$/.test(key) || OWN_OUTPUT.test(key)) return undefined;
   if (/\.(tgz|tar\.gz|npy\.gz)$/.test(key)) return 'packed';
   return /\.(npy|npz|tar)$/.exec(key)?.[1] as 'npy' | 'npz' | 'tar' | undefined;
 }
