@@ -21,6 +21,8 @@ export interface PassRead {
 
 export type Read = RangeRead | PassRead;
 
+/** One byte more than a sample's file has shows one that has grown, without reading all of it. */
+const FILE_READ = SAMPLE_FILE_SIZE + 1;
 /** A read of neighbours isn't made longer than this. */
 const RANGE_LIMIT = 8 << 20;
 /** Read through between neighbours: a tar header is 512 bytes, with long names and pax headers 2-3 KiB. */
@@ -30,7 +32,8 @@ const PASS_LIMIT = 1024;
 
 /** Enough reads to hide an object store's latency of 30 ms behind the work on the samples before. */
 const READS_AHEAD = 16;
-const BYTES_AHEAD = 16 << 20;
+/** No further read is started when those under way are so long: with one more, 16 MiB at most. */
+const BYTES_AHEAD = 8 << 20;
 
 /** Cuts the refs, in their order, into reads. */
 export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
@@ -46,8 +49,7 @@ export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
 function begin(ref: SampleRef): Read {
   if (ref.kind === 'pass') return { kind: 'pass', refs: [ref] };
   const { key } = ref;
-  // One byte more than a sample's file has shows one that has grown, without reading all of it.
-  if (ref.kind === 'npy') return { kind: 'range', key, offset: 0, length: SAMPLE_FILE_SIZE + 1, refs: [ref] };
+  if (ref.kind === 'npy') return { kind: 'range', key, offset: 0, length: FILE_READ, refs: [ref] };
   return { kind: 'range', key, offset: ref.offset, length: ref.length, refs: [ref] };
 }
 
@@ -73,38 +75,50 @@ function extend(read: Read, ref: SampleRef): boolean {
 
 /**
  * Carries reads out in order, with some under way ahead of the one that is yielded. `bytes` is undefined for an
- * object that isn't there, and for passes, which are the receiver's to make. Throws what else the store throws.
+ * object that isn't there, and for passes, which are the receiver's to make; it is good until the next is asked for.
+ * Throws what else the store throws.
  */
 export async function* readAhead(
   store: ObjectStore,
   reads: Iterable<Read>,
 ): AsyncGenerator<{ read: Read; bytes: Uint8Array | undefined }> {
-  const started: { read: Read; bytes: Promise<Uint8Array | undefined>; length: number }[] = [];
+  const started: { read: Read; bytes: Promise<Uint8Array | undefined>; memory: Uint8Array | undefined }[] =
+    [];
+  /** For reads of samples' own files, all of one length: new memory for each would cost as much as the read. */
+  const spare: Uint8Array[] = [];
+  const left = reads[Symbol.iterator]();
   let ahead = 0;
-  const finish = async () => {
-    const { read, bytes, length } = started.shift()!;
-    ahead -= length;
-    return { read, bytes: await bytes };
-  };
-  for (const read of reads) {
-    const length = read.kind === 'range' ? read.length : 0;
-    while (started.length >= READS_AHEAD || (started.length > 0 && ahead + length > BYTES_AHEAD))
-      yield finish();
-    const bytes = read.kind === 'range' ? readRange(store, read) : Promise.resolve(undefined);
-    // A failure is thrown when its turn comes; should the receiver have left by then, nobody is interested.
-    bytes.catch(() => {});
-    started.push({ read, bytes, length });
-    ahead += length;
+  for (;;) {
+    while (started.length < READS_AHEAD && ahead < BYTES_AHEAD) {
+      const { value: read, done } = left.next();
+      if (done) break;
+      const memory = lengthOf(read) === FILE_READ ? (spare.pop() ?? new Uint8Array(FILE_READ)) : undefined;
+      const bytes = read.kind === 'range' ? readRange(store, read, memory) : Promise.resolve(undefined);
+      // A failure is thrown when its turn comes; should the receiver have left by then, nobody is interested.
+      bytes.catch(() => {});
+      started.push({ read, bytes, memory });
+      ahead += lengthOf(read);
+    }
+    const first = started.shift();
+    if (first === undefined) return;
+    const { read, bytes, memory } = first;
+    ahead -= lengthOf(read);
+    yield { read, bytes: await bytes };
+    if (memory !== undefined) spare.push(memory);
   }
-  while (started.length > 0) yield finish();
+}
+
+function lengthOf(read: Read): number {
+  return read.kind === 'range' ? read.length : 0;
 }
 
 async function readRange(
   store: ObjectStore,
   { key, offset, length }: RangeRead,
+  memory: Uint8Array | undefined,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await store.read(key, { offset, length });
+    return await store.read(key, { offset, length }, memory);
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;

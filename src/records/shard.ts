@@ -37,11 +37,17 @@ interface Template {
   labelAt: number;
 }
 
-/** Collects up to `capacity` records, framed straight into one buffer. */
-export function createShardBuilder(dtype: RecordDType, capacity: number): ShardBuilder {
+/**
+ * Collects up to `capacity` records, framed straight into one buffer: `memory`, or a new one where that is too small.
+ */
+export function createShardBuilder(
+  dtype: RecordDType,
+  capacity: number,
+  memory: Uint8Array = new Uint8Array(0),
+): ShardBuilder {
   const signalBytes = SIGNAL_BYTES[dtype];
   const templates = new Map<number, Template>();
-  let out: Uint8Array = new Uint8Array(0);
+  let out = memory;
   let position = 0;
   let count = 0;
 

@@ -33,8 +33,12 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
-  /** The object's bytes. The caller owns them. Throws NotFoundError. */
-  read(key: string, range?: ByteRange): Promise<Uint8Array>;
+  /**
+   * The object's bytes. The caller owns them. Throws NotFoundError.
+   *
+   * @param memory where the bytes may be put, to save allocating new memory; a store needn't.
+   */
+  read(key: string, range?: ByteRange, memory?: Uint8Array): Promise<Uint8Array>;
   /** The object's bytes as they arrive, for what is too large to hold. Throws NotFoundError. */
   stream(key: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */
