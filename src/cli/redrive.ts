@@ -24,7 +24,7 @@ export function redriveCommand(): Command {
         ],
       );
       await withStage(flags.stage, async ({ queues, stateMachine }) => {
-        const sqs = new SQSClient({});
+        const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
         const sfn = new SFNClient({});
         let messages = 0;
         for (const { url, deadLetters } of queues) messages += await redriveMessages(sqs, deadLetters, url);

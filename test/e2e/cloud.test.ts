@@ -19,13 +19,13 @@ import { openStage, type Stage } from '../../src/cloud/stage.ts';
 import { createStatusReader } from '../../src/cloud/status.ts';
 import { submitTraining } from '../../src/cloud/training-job.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
-import { preprocessDataset } from '../../src/pipeline/local.ts';
 import { readJson } from '../../src/pipeline/work.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { s3Event } from '../functions/events.ts';
+import { chirplineWell } from '../support/command.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { findPort, setEnvironment } from '../support/emulator.ts';
 
@@ -138,15 +138,8 @@ test('uploaded samples become records that are byte for byte those of the local 
   const seconds = (run.stopped!.getTime() - run.started.getTime()) / 1000;
 
   const local = join(folder, 'local');
-  const settings = {
-    dtype: 'float16',
-    shardSize: 256,
-    psdSamples: 10_000,
-    seed: 42,
-    maxRejected: 0.1,
-  } as const;
   const started = performance.now();
-  await preprocessDataset(join(folder, 'raw'), local, { dataset: 'whole', ...settings });
+  chirplineWell('preprocess', join(folder, 'raw'), local, '--dataset', 'whole', '--shard-size', '256');
   console.log(
     `state machine ${seconds.toFixed(1)} s, local runner ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );
