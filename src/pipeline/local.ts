@@ -10,7 +10,7 @@ import { openStore } from '../storage/open.ts';
 import { checkPresence, checkRejected, finalizeRun, removeSpent, writeRejectedSoFar } from './finalize.ts';
 import { withLock } from './lock.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from './plan.ts';
-import { withWorkers } from './pool.ts';
+import { type Run, withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
 import type { Task, TaskResult } from './task.ts';
@@ -39,7 +39,8 @@ export async function preprocessDataset(
   signal?: AbortSignal,
 ): Promise<Metadata> {
   const stores: Stores = { raw: await openStore(raw), records: await openStore(records) };
-  return withLock(stores.records, async () => {
+  const { workers } = settings;
+  const work = async (runTask: Run<Task, TaskResult>): Promise<Metadata> => {
     const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
     const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer);
     const finished = await readMetadataIfPresent(stores.records);
@@ -50,19 +51,19 @@ export async function preprocessDataset(
       return finished;
     }
     checkRejected(plan.rejected, plan.inputs, settings.maxRejected, stores.records.location);
-
-    const { workers } = settings;
-    await withWorkers<Task, TaskResult, void>('task', { workers, signal }, async (runTask) => {
-      const run: RunStep = (step, index) => runTask({ step, index, raw, records });
+    const run: RunStep = (step, index) => runTask({ step, index, raw, records });
+    try {
       if (given !== undefined) await stores.records.write(PSD_KEY, given.bytes);
       else await estimatePsd(stores, plan, run, observer);
       await writeShards(stores, plan, run, settings.maxRejected, observer);
-    }).catch(async (error: unknown) => {
+    } catch (error) {
       if (error instanceof TooManyRejectedError) await writeRejectedSoFar(stores.records);
       throw error;
-    });
+    }
     return finalizeRun(stores, plan, settings.maxRejected);
-  });
+  };
+  // The threads start while the plan is made.
+  return withLock(stores.records, () => withWorkers('task', { workers, signal }, work));
 }
 
 type RunStep = (step: Task['step'], index: number) => Promise<TaskResult>;

@@ -39,7 +39,8 @@ export async function withWorkers<Task, Result, Product>(
   const pool = new Piscina<Task, Answer<Result>>({
     filename: locate('worker'),
     workerData: locate(name),
-    minThreads: 1,
+    // Two start at once, while the caller may still be planning; more come when there is work for them.
+    minThreads: Math.min(2, workers),
     maxThreads: workers,
     idleTimeout: 60_000,
   });
