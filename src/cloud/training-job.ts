@@ -52,7 +52,6 @@ export async function submitTraining(
         command: ['chirpline', 'train', locations.records, locations.models, ...options],
         ...(taskToken !== undefined && { environment: [{ name: TASK_TOKEN, value: taskToken }] }),
       },
-      tags: { application: 'chirpline', dataset },
     }),
   );
   return { id: jobId ?? '', name: jobName ?? '' };
