@@ -11,6 +11,7 @@ import { printable } from '../numpy/quote.ts';
 import { LOCAL_HEADER_SIZE, locateZipData } from '../numpy/unzip.ts';
 import { listZip, type ZipMember } from '../numpy/zip.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { readPackIndex } from './pack.ts';
 import { FORTRAN_LIMIT, streamArray } from './passing.ts';
 import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
 import { countSamples, SAMPLE_FILE_SIZE, sampleBytes } from './strain-array.ts';
@@ -144,11 +145,13 @@ function findPassed({ key, member }: Place, array: PassedArray, object: string):
 
 async function* findInTar(
   store: ObjectStore,
-  { key, size }: ObjectInfo,
+  info: ObjectInfo,
   options: FindOptions,
 ): AsyncGenerator<FoundArray> {
+  const { key, size } = info;
+  const members = (await readPackIndex(store, info)) ?? scanTar(store, key, size);
   let count = 0;
-  for await (const { name: member, offset, size: length, oddity } of scanTar(store, key, size)) {
+  for await (const { name: member, offset, size: length, oddity } of members) {
     count += 1;
     if (count > MEMBER_LIMIT) {
       throw new InputError({ object: key, found: 'more members', needed: `at most ${MEMBER_LIMIT}` });

@@ -1,6 +1,7 @@
 /** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
 import { InputError, NotFoundError } from '../errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { mapAhead } from './ahead.ts';
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';
 import type { Label } from './labels.ts';
 import { baseName, companionKey, nameRows, numberRows } from './row-ids.ts';
@@ -12,6 +13,9 @@ import {
   SAMPLE_ID_RULE,
   type SampleRef,
 } from './sample-ref.ts';
+
+/** Opened at once: packs and archives each cost an object store's latency. */
+const OBJECTS_AHEAD = 32;
 
 export interface CatalogOptions {
   /** Ids of the labels, which name a stack's samples in their order when there are as many and no companion file. */
@@ -117,25 +121,37 @@ export async function catalogDataset(
   { labels, accept = () => true, onProgress }: DatasetOptions = {},
 ): Promise<Catalog> {
   const labelIds = labels?.map(({ id }) => id) ?? [];
+  const objects: ObjectInfo[] = [];
+
+  async function* listRaw(): AsyncGenerator<{ info: ObjectInfo; open: boolean }> {
+    const companions = new Set<string>();
+    for await (const info of store.list('')) {
+      if (!accept(info.key)) continue;
+      if (info.key.endsWith('.ids.txt')) {
+        // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
+        companions.add(info.key);
+        objects.push(info);
+      }
+      if (rawKind(info.key) === undefined) continue;
+      objects.push(info);
+      // Only then could a file of the size of one sample be a stack that has ids.
+      const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
+      yield { info, open };
+    }
+  }
+
   const refs: SampleRef[] = [];
   const faults: RawFault[] = [];
-  const objects: ObjectInfo[] = [];
-  const companions = new Set<string>();
-  const onFault = (fault: InputError) =>
-    faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
-  for await (const info of store.list('')) {
-    if (!accept(info.key)) continue;
-    if (info.key.endsWith('.ids.txt')) {
-      // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
-      companions.add(info.key);
-      objects.push(info);
-    }
-    if (rawKind(info.key) === undefined) continue;
-    objects.push(info);
-    // Only then could a file of the size of one sample be a stack that has ids.
-    const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
+  const found = mapAhead(listRaw(), OBJECTS_AHEAD, async ({ info, open }) => {
+    const own: RawFault[] = [];
+    const onFault = (fault: InputError) =>
+      own.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
     const options = { labelIds, numbered: labels === undefined, open, onFault };
-    for (const ref of await catalogObject(store, info, options)) refs.push(ref);
+    return { refs: await catalogObject(store, info, options), faults: own };
+  });
+  for await (const object of found) {
+    for (const ref of object.refs) refs.push(ref);
+    for (const fault of object.faults) faults.push(fault);
     onProgress?.(refs.length);
   }
   return { refs, faults, objects };
