@@ -19,7 +19,7 @@ export interface S3StoreOptions {
 }
 
 /** Bytes of one part of a streamed write; at most 10,000 parts make 78 GiB, and four are in memory at a time. */
-const PART_SIZE = 8 * 1024 * 1024;
+export const PART_SIZE = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
 /** How often a write is tried while another one is under way. */
