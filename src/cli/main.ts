@@ -49,9 +49,12 @@ for (const command of [
 
 // A reader that has seen enough (`chirpline inspect FILE | head`) closes the pipe.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`chirpline: cannot write to standard output: ${error.message}\n`);
+  process.exit(3);
 });
+// Progress that nobody can read any more (a closed pipe, a full disk behind a log) is no reason to stop the work.
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();

@@ -10,6 +10,7 @@ import { catalogDataset } from '../raw/catalog.ts';
 import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { recipeHash } from '../signal/recipe.ts';
+import { forEachAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
@@ -90,6 +91,9 @@ export async function planDataset(
 ): Promise<Plan> {
   const labelBytes = await readLabels(stores.raw);
   const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
+  const report = (done: number) =>
+    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
+  report(0);
   const {
     refs,
     faults: rawFaults,
@@ -97,13 +101,7 @@ export async function planDataset(
   } = await catalogDataset(stores.raw, {
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
-    onProgress: (done) =>
-      observer.progress?.({
-        stage: 'list',
-        done,
-        total: Math.max(labels.length, done),
-        unit: 'samples',
-      }),
+    onProgress: report,
   });
 
   const rejected: Rejection[] = [...faults, ...rawFaults];
@@ -255,8 +253,12 @@ async function writePlan(records: ObjectStore, plan: Plan, lists: PlanLists): Pr
       `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
     );
   }
-  for (const [index, chunk] of lists.shards.entries()) await writeJson(records, shardPlanKey(index), chunk);
-  for (const [index, chunk] of lists.psd.entries()) await writeJson(records, psdPlanKey(index), chunk);
+  await forEachAhead(lists.shards.entries(), AT_ONCE, ([index, chunk]) =>
+    writeJson(records, shardPlanKey(index), chunk),
+  );
+  await forEachAhead(lists.psd.entries(), AT_ONCE, ([index, chunk]) =>
+    writeJson(records, psdPlanKey(index), chunk),
+  );
   await writeJson(records, planRejectedKey, lists.rejected);
   // Should it be too many, the run stops here, and somebody wants to know which.
   if (lists.rejected.length > 0) await writeRejected(records, lists.rejected);

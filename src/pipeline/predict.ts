@@ -60,14 +60,18 @@ export async function predictDataset(
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
   const model = createDiyModel(tf, loaded, { dropout: 0 });
+  const report = () => {
+    const done = predictions.probabilities.length + predictions.rejected.length;
+    observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
+  };
   try {
+    report();
     for await (const probability of predictSignals(tf, model, source.signals, settings.batchSize)) {
       // A batch holds the event loop: between two is where signals and the bar come through.
       if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
       predictions.probabilities.push(probability);
-      const done = predictions.probabilities.length + predictions.rejected.length;
-      observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
+      report();
     }
   } finally {
     model.dispose();

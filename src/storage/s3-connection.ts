@@ -1,4 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import { SettingError } from '../errors.ts';
 
 export interface S3Connection {
   sdk: typeof import('@aws-sdk/client-s3');
@@ -26,6 +27,11 @@ export async function openConnection(
 function defaultSettings(): S3ClientConfig {
   const env = process.env;
   const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
+  if (endpoint !== undefined && !/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : '')) {
+    throw new SettingError(
+      `AWS_ENDPOINT_URL is ${JSON.stringify(endpoint)}: needed a URL such as http://127.0.0.1:4566`,
+    );
+  }
   return {
     // Two more than the SDK's own, since one run makes more than half a million requests.
     ...(env.AWS_MAX_ATTEMPTS === undefined && { maxAttempts: 5 }),

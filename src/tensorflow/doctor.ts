@@ -35,7 +35,11 @@ export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): P
     describeChoice(choice),
     describeAddon(addon),
     describeGpu(env),
-    await examineCache(cache, 'pin' in choice ? choice.pin.download + choice.pin.unpacked : 0),
+    await examineCache(
+      cache,
+      'pin' in choice ? choice.pin.download + choice.pin.unpacked : 0,
+      existsSync(addon),
+    ),
   ];
 }
 
@@ -113,7 +117,8 @@ function describeGpu(env: NodeJS.ProcessEnv): Finding {
   };
 }
 
-async function examineCache(cache: string, needed: number): Promise<Finding> {
+/** `needed`: bytes still to be downloaded and unpacked there; `built`: whether the addon lies there already. */
+async function examineCache(cache: string, needed: number, built: boolean): Promise<Finding> {
   const name = 'cache';
   let existing = cache;
   while (!existsSync(existing)) existing = dirname(existing);
@@ -129,5 +134,10 @@ async function examineCache(cache: string, needed: number): Promise<Finding> {
   );
   return writable
     ? { name, status: 'ok', detail }
-    : { name, status: 'warn', detail: `${detail}, read-only`, advice };
+    : {
+        name,
+        status: needed > 0 || !built ? 'missing' : 'warn',
+        detail: `${detail}, can't be written`,
+        advice,
+      };
 }

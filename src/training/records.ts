@@ -59,7 +59,13 @@ async function listShards(store: ObjectStore): Promise<Shard[]> {
       return shards.map(({ name, n_records }) => ({ name, records: n_records }));
     }
   }
-  if (single === undefined) throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
+  if (single === undefined) {
+    // Other than a look for an object, a read tells when it is the bucket that isn't there.
+    await store.read(METADATA).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error;
+    });
+    throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
+  }
   let records = 0;
   for await (const _ of streamRecords(store.stream(SINGLE_FILE), store.location + SINGLE_FILE)) records++;
   return [{ name: SINGLE_FILE, records }];

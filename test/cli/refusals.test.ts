@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
+import { chirpline, chirplineIn, chirplineWell, startChirpline } from '../support/command.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 
 const { folder, remove } = folderForTests();
@@ -93,7 +104,7 @@ test('a run that rejects too much leaves the reasons in rejected.csv, and goes o
 
 test('a simulation is finished by the same command and refuses to mix with another', async (t) => {
   const place = scratch(t);
-  const args = (out: string) => ['simulate', join(place, out), '--samples', '600', '--seed', '2'];
+  const args = (out: string) => ['simulate', join(place, out), '--samples', '256', '--seed', '2'];
   chirplineWell(...args('whole'));
   const child = startChirpline(...args('killed'));
   const ended = once(child, 'exit');
@@ -105,7 +116,7 @@ test('a simulation is finished by the same command and refuses to mix with anoth
     assert.deepEqual(readFileSync(join(place, 'killed', name)), readFileSync(join(place, 'whole', name)));
   }
   assert.match(chirpline(...args('killed')).stderr, /complete already/);
-  const other = chirpline('simulate', join(place, 'whole'), '--samples', '600', '--seed', '3');
+  const other = chirpline('simulate', join(place, 'whole'), '--samples', '256', '--seed', '3');
   assert.equal(other.status, 4);
   assert.match(other.stderr, /holds a simulation with seed 2, not 3/);
 });
@@ -144,4 +155,57 @@ test('what is no file, and a share without digits, is said for what it is', () =
   const share = chirpline('preprocess', raw, records, '--max-rejected', '%');
   assert.equal(share.status, 2);
   assert.match(share.stderr, /needed: a share such as 1% or 0\.01.*\n\(chirpline preprocess --help/);
+});
+
+test('nobody reading the progress does not stop the work', async (t) => {
+  const out = join(scratch(t), 'raw');
+  const child = startChirpline('simulate', out, '--samples', '100', '--seed', '1');
+  child.stderr?.destroy();
+  assert.deepEqual((await once(child, 'exit'))[0], 0);
+  assert.ok(existsSync(join(out, 'training_labels.csv')));
+});
+
+test('a result that cannot be printed is said in one line', () => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = chirplineIn(
+    { stdio: ['ignore', full, 'pipe'] },
+    'inspect',
+    join(records, 'metadata.json'),
+  );
+  closeSync(full);
+  assert.equal(status, 3);
+  assert.match(stderr, /^chirpline: cannot write to standard output: ENOSPC.*\n$/);
+});
+
+test('raw samples of the same id are not predicted twice, and what was rejected is written before the end', (t) => {
+  const data = join(scratch(t), 'data');
+  cpSync(raw, data, { recursive: true });
+  const id = readFileSync(join(raw, 'training_labels.csv'), 'utf8').split('\n')[1]!.slice(0, 10);
+  cpSync(join(raw, 'train', ...id.slice(0, 3), `${id}.npy`), join(data, 'train', `${id}.npy`));
+  chirplineWell('train', records, join(data, 'models'), '--epochs', '1', '--device', 'cpu');
+  const saved = join(data, 'models', 'saved');
+  const weights = readdirSync(saved).find((name) => name.endsWith('_weights.npz'))!;
+  const out = join(data, 'submission.csv');
+  const predict = (...more: string[]) =>
+    chirpline('predict', join(saved, weights), data, '--out', out, '--device', 'cpu', ...more);
+  const refused = predict();
+  assert.equal(refused.status, 5);
+  assert.match(refused.stderr, /2 of 41 samples were rejected.*submission\.csv\.rejected\.csv says which/);
+  assert.match(
+    readFileSync(`${out}.rejected.csv`, 'utf8'),
+    new RegExp(`^${id},.*,2 raw samples have this id$`, 'm'),
+  );
+  assert.ok(!existsSync(out));
+  assert.equal(predict('--max-rejected', '5%').status, 0);
+  assert.equal(readFileSync(out, 'utf8').trim().split('\n').length, 1 + 39);
+});
+
+test('an endpoint that is no URL is said in one line', () => {
+  const { status, stderr } = chirplineIn(
+    { env: { ...process.env, AWS_ENDPOINT_URL: 'nonsense' } },
+    'inspect',
+    's3://bucket/metadata.json',
+  );
+  assert.equal(status, 2);
+  assert.match(stderr, /^chirpline: AWS_ENDPOINT_URL is "nonsense": needed a URL/);
 });

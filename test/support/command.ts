@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** The built command line; `npm test` builds it first. */
@@ -12,7 +12,13 @@ export interface Ended {
 
 /** Runs `chirpline` with these arguments to its end. */
 export function chirpline(...args: string[]): Ended {
+  return chirplineIn({}, ...args);
+}
+
+/** The same with another environment or other streams. */
+export function chirplineIn(options: Pick<SpawnSyncOptions, 'env' | 'stdio'>, ...args: string[]): Ended {
   const { status, stdout, stderr, error } = spawnSync(process.execPath, [MAIN, ...args], {
+    ...options,
     encoding: 'utf8',
   });
   if (error) throw error;

@@ -48,6 +48,17 @@ test('what is built is reported, and its compiler is no longer needed', async (t
   assert.equal(found['g++']?.status, 'ok');
 });
 
+test('a cache that cannot be written is missing while something has to be put there', async (t) => {
+  const file = join(scratch(t), 'file');
+  writeFileSync(file, '');
+  const { cache } = byName(
+    await examineTensorFlow(plainEnvironment({ CHIRPLINE_CACHE: join(file, 'cache') })),
+  );
+  assert.equal(cache?.status, 'missing');
+  assert.match(cache?.detail ?? '', /can't be written/);
+  assert.match(cache?.advice ?? '', /CHIRPLINE_CACHE/);
+});
+
 test('a wrong setting is reported in its own words', async (t) => {
   const env = plainEnvironment({ CHIRPLINE_TENSORFLOW: '/nowhere', CHIRPLINE_CACHE: scratch(t) });
   const found = byName(await examineTensorFlow(env));
