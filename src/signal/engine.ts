@@ -4,8 +4,9 @@ import type { Psd, Strain } from '../strain.ts';
 export type OutputType = 'float16' | 'float32';
 
 /**
- * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: some
- * 1e-7 of the deviation in the output. One sample's result doesn't depend, to the last bit, on the others of its block.
+ * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: 1e-12 of
+ * the deviation before the output is rounded to its type. One sample's result doesn't depend, to the last bit, on the
+ * others of its block.
  */
 export interface Engine {
   readonly name: 'webassembly' | 'javascript';

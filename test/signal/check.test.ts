@@ -6,6 +6,7 @@ import { createPreprocessor } from '../../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../../src/signal/psd.ts';
 import { RECIPE, recipeHash } from '../../src/signal/recipe.ts';
 import { SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/strain.ts';
+import { ENGINES } from './engines.ts';
 import { createNormal, whiteNoise } from './noise.ts';
 
 const good = whiteNoise(createNormal(21));
@@ -26,13 +27,15 @@ const FAULTS = [
 ] as const;
 
 describe('a sample that cannot be used', () => {
-  for (const [what, strain, fault] of FAULTS) {
-    test(`with ${what} is named alike by the check, the preprocessor and the PSD estimator`, () => {
-      const estimator = createPsdEstimator();
+  for (const [what, strain, fault, engine] of FAULTS.flatMap((each) =>
+    ENGINES.map((engine) => [...each, engine] as const),
+  )) {
+    test(`with ${what} is named alike by the check and the ${engine.name} engine`, () => {
+      const estimator = createPsdEstimator(engine);
       estimator.add(good);
       const sum = Float64Array.from(estimator.sum);
       assert.equal(strainFault(strain), fault);
-      assert.equal(createPreprocessor(psd).process(strain, new Float32Array(SAMPLE_SIZE)), fault);
+      assert.equal(createPreprocessor(psd, engine).process(strain, new Float32Array(SAMPLE_SIZE)), fault);
       assert.equal(estimator.add(strain), fault);
       assert.equal(estimator.count, 1);
       assert.deepEqual(estimator.sum, sum);
@@ -42,9 +45,11 @@ describe('a sample that cannot be used', () => {
   test('because its squares overflow is left out too', () => {
     const strain = good.map((value) => value * 1e190);
     assert.equal(strainFault(strain), undefined);
-    const fault = createPreprocessor(psd).process(strain, new Float32Array(SAMPLE_SIZE));
-    assert.equal(fault, 'H1 overflows in preprocessing');
-    assert.equal(createPsdEstimator().add(strain), 'H1 overflows in the PSD estimate');
+    for (const engine of ENGINES) {
+      const fault = createPreprocessor(psd, engine).process(strain, new Float32Array(SAMPLE_SIZE));
+      assert.equal(fault, 'H1 overflows in preprocessing');
+      assert.equal(createPsdEstimator(engine).add(strain), 'H1 overflows in the PSD estimate');
+    }
   });
 });
 
@@ -55,10 +60,12 @@ describe('a sample that looks odd but is fine', () => {
     ['so faint that nothing is left of it', good.map((value) => value * 1e-100)],
   ] as const) {
     test(`${what}, gives finite output`, () => {
-      const out = new Float32Array(SAMPLE_SIZE).fill(Number.NaN);
       assert.equal(strainFault(strain), undefined);
-      assert.equal(createPreprocessor(psd).process(strain, out), undefined);
-      assert.ok(out.every(Number.isFinite));
+      for (const engine of ENGINES) {
+        const out = new Float32Array(SAMPLE_SIZE).fill(Number.NaN);
+        assert.equal(createPreprocessor(psd, engine).process(strain, out), undefined);
+        assert.ok(out.every(Number.isFinite));
+      }
     });
   }
 });
