@@ -14,13 +14,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createBandpass } from '../src/signal/bandpass.ts';
-import { normalize } from '../src/signal/normalize.ts';
+import { chooseEngine } from '../src/signal/engines.ts';
+import { createJavaScriptEngine } from '../src/signal/javascript.ts';
 import { createPreprocessor } from '../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../src/signal/psd.ts';
-import { createWhitener } from '../src/signal/whiten.ts';
-import { tukey } from '../src/signal/windows.ts';
-import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../src/strain.ts';
+import { SAMPLE_SIZE, type Strain } from '../src/strain.ts';
 import { createNormal, redNoise } from '../test/signal/noise.ts';
 import { PYTHON } from '../test/support/python.ts';
 
@@ -69,11 +67,17 @@ function startScipy(folder: string) {
   };
 }
 
-/** Seconds that a function takes over all samples. */
-function time(samples: Strain[], work: (strain: Strain) => void): number {
+/** Seconds that a function takes over all samples, in blocks. */
+function time(samples: Strain[], { size, work }: Work): number {
   const start = performance.now();
-  for (const strain of samples) work(strain);
+  for (let i = 0; i < samples.length; i += size) work(samples.slice(i, i + size));
   return (performance.now() - start) / 1000;
+}
+
+interface Work {
+  /** Samples of a block. */
+  size: number;
+  work: (block: Strain[]) => unknown;
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
@@ -87,27 +91,16 @@ async function measure(folder: string) {
   await writeFile(join(folder, 'strain'), samples);
   await writeFile(join(folder, 'psd'), psd);
 
-  const preprocessor = createPreprocessor(psd);
-  const bandpass = createBandpass(tukey(SAMPLE_LENGTH, 0.5));
-  const whiten = createWhitener(psd);
-  const taper = tukey(SAMPLE_LENGTH, 0.2);
-  const points = new Float64Array(SAMPLE_LENGTH);
-  const out = new Float32Array(SAMPLE_SIZE);
-  const eachDetector = (work: (row: number) => void) => {
-    for (let row = 0; row < DETECTORS.length; row++) work(row);
-  };
-  const ours: Record<string, (strain: Strain) => void> = {
-    preprocess: (strain) => preprocessor.process(strain, out),
-    bandpass: (strain) => eachDetector((row) => bandpass(strain, row)),
-    whiten: (strain) => eachDetector((row) => whiten(strain.subarray(0, SAMPLE_LENGTH), row)),
-    // On a fresh copy each time: the window is multiplied in in place, and 15 times it would leave denormal numbers.
-    'copy and normalize': (strain) =>
-      eachDetector((row) => {
-        points.set(strain.subarray(0, SAMPLE_LENGTH));
-        normalize(points, taper, out, row * SAMPLE_LENGTH);
-      }),
-    psd: (strain) => estimator.add(strain),
-  };
+  const engines = [chooseEngine(), createJavaScriptEngine()];
+  const ours: Record<string, Work> = {};
+  for (const engine of engines) {
+    const size = engine.blockSize;
+    const { processBlock } = createPreprocessor(psd, engine);
+    const { addBlock } = createPsdEstimator(engine);
+    ours[`${engine.name} to float32`] = { size, work: (block) => processBlock(block, 'float32') };
+    ours[`${engine.name} to float16`] = { size, work: (block) => processBlock(block, 'float16') };
+    ours[`${engine.name} psd`] = { size, work: addBlock };
+  }
   const seconds: Record<string, number[]> = {};
   const note = (name: string, value: number) => {
     seconds[name] ??= [];
@@ -128,10 +121,14 @@ async function measure(folder: string) {
   }
   const expected = new Float32Array((await readFile(join(folder, 'final'))).buffer);
   let difference = 0;
-  for (const [i, strain] of samples.entries()) {
-    preprocessor.process(strain, out);
-    for (const [j, value] of out.entries()) {
-      difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
+  const out = new Float32Array(SAMPLE_SIZE);
+  for (const engine of engines) {
+    const preprocessor = createPreprocessor(psd, engine);
+    for (const [i, strain] of samples.entries()) {
+      preprocessor.process(strain, out);
+      for (const [j, value] of out.entries()) {
+        difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
+      }
     }
   }
   // Not the same work, not a comparison. (A NaN fails as well.)
@@ -139,27 +136,35 @@ async function measure(folder: string) {
   const microseconds = Object.fromEntries(
     Object.entries(seconds).map(([name, values]) => [name, (median(values) / SAMPLES) * 1e6]),
   );
-  return { samples: SAMPLES, runs: RUNS, microseconds, largestDifference: difference };
+  const ratios = Object.fromEntries(
+    engines.map(({ name }) => [
+      name,
+      {
+        preprocess: microseconds['SciPy preprocess']! / microseconds[`${name} to float32`]!,
+        psd: microseconds['SciPy psd']! / microseconds[`${name} psd`]!,
+      },
+    ]),
+  );
+  return { samples: SAMPLES, runs: RUNS, microseconds, ratios, largestDifference: difference };
 }
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const folder = await mkdtemp(join(tmpdir(), 'chirpline-bench-'));
 try {
   const result = await measure(folder);
-  const { microseconds } = result;
-  const ratios = {
-    preprocess: microseconds['SciPy preprocess']! / microseconds.preprocess!,
-    psd: microseconds['SciPy psd']! / microseconds.psd!,
-  };
+  const { microseconds, ratios } = result;
   if (values.json) {
-    console.log(JSON.stringify({ ...result, ratios }));
+    console.log(JSON.stringify(result));
   } else {
     console.log(`One core, ${SAMPLES} samples in memory, medians of ${RUNS} runs taken in turns\n`);
     console.log(`${'us a sample'.padStart(35)}${'samples/s'.padStart(12)}`);
     for (const [name, value] of Object.entries(microseconds)) {
-      console.log(name.padEnd(22) + value.toFixed(1).padStart(13) + (1e6 / value).toFixed(0).padStart(12));
+      console.log(name.padEnd(24) + value.toFixed(1).padStart(11) + (1e6 / value).toFixed(0).padStart(12));
     }
-    console.log(`\npreprocess ${ratios.preprocess.toFixed(2)}x SciPy's speed, psd ${ratios.psd.toFixed(2)}x`);
+    console.log();
+    for (const [name, { preprocess, psd }] of Object.entries(ratios)) {
+      console.log(`${name}: ${preprocess.toFixed(2)}x SciPy's speed, psd ${psd.toFixed(2)}x`);
+    }
     console.log(`largest difference of the float32 outputs ${result.largestDifference.toExponential(1)}`);
   }
 } finally {
