@@ -3,6 +3,7 @@ import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
+import { forEachAhead, mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
@@ -10,6 +11,7 @@ import { readPsd } from './psd.ts';
 import { exceeds, formatShare, type Rejection, writeRejected } from './rejected.ts';
 import type { ShardResult } from './shard.ts';
 import {
+  AT_ONCE,
   METADATA_KEY,
   PSD_KEY,
   planRejectedKey,
@@ -29,19 +31,18 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
   const { records } = stores;
   const results: ShardResult[] = [];
   const missing: number[] = [];
-  for (let index = 0; index < plan.shards; index += 1) {
+  const noted = mapAhead(Array(plan.shards).keys(), AT_ONCE, async (index) => {
     const result = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
-    if (result === undefined) {
-      missing.push(index);
-      continue;
-    }
-    const size = (await records.head(result.name))?.size;
-    if (size !== result.bytes) {
+    return { index, result, size: result && (await records.head(result.name))?.size };
+  });
+  for await (const { index, result, size } of noted) {
+    if (result === undefined) missing.push(index);
+    else if (size === result.bytes) results.push(result);
+    else {
       throw new ConflictError(
         `${records.location}${result.name} has ${size ?? 'no'} bytes, ${result.bytes} were written. Run again.`,
       );
     }
-    results.push(result);
   }
   if (missing.length > 0) {
     const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
@@ -125,6 +126,6 @@ export function checkRejected(rejected: number, inputs: number, maxRejected: num
 /** Removes what only an unfinished run needs. Safe to do twice. */
 export async function removeSpent({ records }: Stores): Promise<void> {
   for (const prefix of SPENT_PREFIXES) {
-    for await (const { key } of records.list(prefix)) await records.remove(key);
+    await forEachAhead(records.list(prefix), AT_ONCE, ({ key }) => records.remove(key));
   }
 }

@@ -16,6 +16,7 @@ import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
 import { type Rejection, writeRejected } from './rejected.ts';
 import {
+  AT_ONCE,
   MEMBERS_KEY,
   METADATA_KEY,
   PLAN_KEY,

@@ -9,11 +9,12 @@ import type { SampleRef } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
+import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
+import { AT_ONCE, PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
@@ -50,9 +51,11 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   if ((await stores.records.head(PSD_KEY)) !== undefined) return;
   const sums: Psd[] = [];
   let count = 0;
-  for (let index = 0; index < plan.psdChunks; index += 1) {
+  const partials = mapAhead(Array(plan.psdChunks).keys(), AT_ONCE, async (index) => {
     const key = psdPartialKey(index);
-    const arrays = await readNpz(await stores.records.read(key), key);
+    return readNpz(await stores.records.read(key), key);
+  });
+  for await (const arrays of partials) {
     sums.push(arrays.get('sum')!.data as Float64Array);
     count += Number(arrays.get('count')!.data[0]);
   }

@@ -27,6 +27,9 @@ export const shardResultKey = (index: number): string => `_work/shards/${number(
 export const SHARD_RESULT_PREFIX = '_work/shards/';
 export const PSD_PARTIAL_PREFIX = '_work/psd/';
 
+/** Small objects read, written or removed at once: what a store takes to answer is then waited for a few times only. */
+export const AT_ONCE = 32;
+
 /** What is removed when a run is finished. */
 export const SPENT_PREFIXES = ['_work/plan/', PSD_PARTIAL_PREFIX, SHARD_RESULT_PREFIX];
 

@@ -1,7 +1,8 @@
 /** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
 import { InputError, NotFoundError } from '../errors.ts';
+import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import { mapAhead } from './ahead.ts';
+
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';
 import type { Label } from './labels.ts';
 import { baseName, companionKey, nameRows, numberRows } from './row-ids.ts';

@@ -3,7 +3,7 @@
  * object store waits at once. Throws what `work` throws when its item's turn comes.
  */
 export async function* mapAhead<Item, Result>(
-  items: AsyncIterable<Item>,
+  items: AsyncIterable<Item> | Iterable<Item>,
   limit: number,
   work: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {
@@ -16,4 +16,13 @@ export async function* mapAhead<Item, Result>(
     if (started.length === limit) yield await started.shift()!;
   }
   for (const result of started) yield await result;
+}
+
+/** Calls `work` with each item, `limit` at once. Throws what `work` throws; nothing new is begun then. */
+export async function forEachAhead<Item>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  limit: number,
+  work: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  for await (const _ of mapAhead(items, limit, work));
 }
