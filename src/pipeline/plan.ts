@@ -14,7 +14,7 @@ import { forEachAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
-import { type Rejection, writeRejected } from './rejected.ts';
+import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
 import {
   AT_ONCE,
   MEMBERS_KEY,
@@ -112,6 +112,9 @@ export async function planDataset(
       object: stores.raw.location,
       found: `${labels.length} labels and ${refs.length} raw samples, none of which belong together`,
       needed: `raw samples named by the ids in ${LABELS_KEY}`,
+      ...(rejected[0] !== undefined && {
+        advice: `The first one rejected: ${describeRejection(rejected[0])}`,
+      }),
     });
   }
   const estimates = settings.psdSha256 === undefined;

@@ -28,6 +28,11 @@ export async function writeRejected(
   await store.write(key, new TextEncoder().encode(formatRejected(rows)));
 }
 
+/** In one line for a person. */
+export function describeRejection({ id, file, reason }: Rejection): string {
+  return [id, file, reason].filter((part) => part !== '').join(', ');
+}
+
 /** 0.01 as `1 %`. */
 export function formatShare(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`;

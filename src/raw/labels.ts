@@ -15,8 +15,8 @@ export interface Label {
 const LABELS_LIMIT = 1 << 28;
 
 /**
- * The labels in the file's order, and the rows that are none: a bad id, a target that isn't 0 or 1, an id that
- * other rows have too (then all of them). Every row below the header ends in one of the two lists.
+ * The labels in the file's order, and the rows that are none: a bad id, a target that isn't 0 or 1, another number of
+ * cells than the header has, an id that other rows have too (then all of them). Every row below the header ends in one of the two lists.
  *
  * The file is UTF-8 CSV with a header that names the columns `id` and `target`; others are ignored. A BOM, CRLF,
  * quotes and empty lines are accepted. Throws InputError when the file isn't that.
@@ -32,13 +32,15 @@ export function parseLabels(bytes: Uint8Array, object: string): { labels: Label[
     throw new InputError({ object, found, needed: 'a first line with the columns id and target' });
   }
   const counts = new Map<string, number>();
-  for (const row of rows) counts.set(row[idColumn]!, (counts.get(row[idColumn]!) ?? 0) + 1);
+  for (const { [idColumn]: id = '' } of rows) counts.set(id, (counts.get(id) ?? 0) + 1);
   const labels: Label[] = [];
   const wrong: { index: number; id: string; reason: string }[] = [];
   for (const [index, row] of rows.entries()) {
-    const id = row[idColumn]!;
-    const target = row[targetColumn]!;
-    if (!isSampleId(id))
+    const { [idColumn]: id = '', [targetColumn]: target = '' } = row;
+    if (row.length !== header.length) {
+      const found = `${row.length} ${row.length === 1 ? 'cell' : 'cells'}`;
+      wrong.push({ index, id: isSampleId(id) ? id : '', reason: `found ${found}, needed ${header.length}` });
+    } else if (!isSampleId(id))
       wrong.push({ index, id: '', reason: `found the id ${quote(id)}, needed ${SAMPLE_ID_RULE}` });
     else if (counts.get(id) !== 1) wrong.push({ index, id, reason: `${counts.get(id)} labels have this id` });
     else if (target === '0' || target === '1') labels.push({ id, target: target === '1' ? 1 : 0 });
@@ -61,7 +63,7 @@ export function formatLabels(labels: Iterable<Label>): string {
 }
 
 /** One record is far below this; an unclosed quote would make one of the whole file. */
-const OPTIONS = { skip_empty_lines: true, max_record_size: 1 << 16 } as const;
+const OPTIONS = { skip_empty_lines: true, relax_column_count: true, max_record_size: 1 << 16 } as const;
 
 function parseCsv(text: string, object: string): string[][] {
   try {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { ConflictError, InputError, TooManyRejectedError } from '../../src/errors.ts';
+import { ConflictError, TooManyRejectedError } from '../../src/errors.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { finalizeRun } from '../../src/pipeline/finalize.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from '../../src/pipeline/plan.ts';
@@ -174,7 +174,10 @@ test('no noise sample, no labels and no samples are said each', async () => {
   );
   await assert.rejects(planDataset(stores, SETTINGS), /no noise-only sample/);
   await writeLabels(stores.raw, [['0000000000', 0]]);
-  await assert.rejects(planDataset(stores, SETTINGS), InputError);
+  await assert.rejects(planDataset(stores, SETTINGS), {
+    name: 'InputError',
+    message: /none of which belong together.*The first one rejected: 0000000000, no raw sample has this id/,
+  });
   await stores.raw.remove('training_labels.csv');
   await assert.rejects(planDataset(stores, SETTINGS), /training_labels\.csv: found no such file/);
 });

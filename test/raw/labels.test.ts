@@ -25,7 +25,7 @@ describe('a labels file', () => {
 
   test('with bad rows keeps the good ones and says of each bad one what is wrong on which line', () => {
     const { labels, faults } = parse(
-      'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.0,\n00001f4945,0,\n',
+      'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.0,\nu\n00001f4945,0,\nt,1,,\n',
     );
     assert.deepEqual(labels, LABELS);
     assert.deepEqual(
@@ -37,6 +37,8 @@ describe('a labels file', () => {
         'y: 2 labels have this id (line 8)',
         'w: found the target "", needed 0 or 1 (line 9)',
         'v: found the target "1.0", needed 0 or 1 (line 10)',
+        'u: found 1 cell, needed 3 (line 11)',
+        't: found 4 cells, needed 3 (line 13)',
       ],
     );
     assert.ok(faults.every(({ file }) => file === 'training_labels.csv'));
@@ -47,7 +49,6 @@ describe('a labels file', () => {
       [Buffer.from(''), /no rows/],
       [Buffer.from('00000e74ad,1\n'), /the columns \["00000e74ad","1"\], needed a first line/],
       [Buffer.from('id;target\na;1\n'), /the columns/],
-      [Buffer.from('id,target\na\n'), /line 2/],
       [Buffer.from(`id,target\n"${'a'.repeat(1 << 17)}`), /training_labels\.csv: found Max Record Size/],
       [Buffer.from('id,target\n"a\n'), /Quote Not Closed/],
       [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /another encoding, needed UTF-8/],
