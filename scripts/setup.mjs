@@ -57,6 +57,7 @@ export function installPackages() {
   once('packages', ['package.json', 'package-lock.json', '.npmrc'], 'node_modules', () => {
     console.error('installing packages (npm ci) ...');
     const { status } = run('npm', ['ci', '--no-audit', '--loglevel=error']);
+    if (status === 127) giveUp('npm was not found: it comes with Node.js (https://nodejs.org).');
     if (status !== 0)
       giveUp('npm ci failed: see above. It needs a package registry and about 700 MB of disk.');
   });

@@ -6,6 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build, checkNode, installPackages, ROOT } from './setup.mjs';
 
+// Ctrl-C is for the command to answer: this waits for its end.
+process.on('SIGINT', () => {});
 checkNode();
 installPackages();
 build();
