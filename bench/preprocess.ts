@@ -13,9 +13,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PYTHON } from '../test/support/python.ts';
 
-const SAMPLES = 4096;
+/** Enough that starting Node and compiling, about half a second, don't hide the rest. */
+const SAMPLES = 16384;
 const WORKERS = 2;
-const RUNS = 5;
+const RUNS = 3;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('peak_memory.cjs', import.meta.url));
 const PEER = fileURLToPath(new URL('scipy_folder.py', import.meta.url));

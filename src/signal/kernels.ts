@@ -51,8 +51,7 @@ const PAGE = 65536;
 
 /**
  * Compiles the kernels and returns a function that makes instances with so many bytes of memory, all zero, or
- * undefined where there is no WebAssembly or where it has no vectors (SIMD): processors before 2008, Node with
- * --jitless.
+ * undefined where there is no WebAssembly or where it has no vectors (SIMD): old processors, Node with --jitless.
  */
 export function compileKernels(
   api: WebAssemblyApi | undefined,
