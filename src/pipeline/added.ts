@@ -77,7 +77,7 @@ export function createAdder(stores: Stores): Adder {
       if (unlabelled.length > 0) {
         return waiting(`for labels of ${unlabelled.length} samples (${unlabelled[0]!.id})`, true);
       }
-      const samples = fresh.map((ref) => ({ ref, label: targets.get(ref.id)! }));
+      const samples = fresh.map((ref) => ({ ref: { ...ref, etag: info.etag }, label: targets.get(ref.id)! }));
       return addShard(stores, key, samples, faults, await preprocessor(psd.etag), stop);
     },
   };

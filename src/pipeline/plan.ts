@@ -9,6 +9,7 @@ import { ConflictError, InputError, NotFoundError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
+import { noteVersions } from '../raw/versions.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { forEachAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -33,7 +34,7 @@ export const LABELS_KEY = 'training_labels.csv';
 const TEST_PREFIX = 'test/';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
-const PSD_CHUNK_SIZE = 128;
+export const PSD_CHUNK_SIZE = 128;
 
 /** Where the raw samples are and where the records go. */
 export interface Stores {
@@ -147,7 +148,7 @@ export async function planDataset(
     refuseOther(known, plan, stores.records);
     return known;
   }
-  await writePlan(stores.records, plan, lists);
+  await writePlan(stores.records, plan, lists, new Map(objects.map(({ key, etag }) => [key, etag])));
   return plan;
 }
 
@@ -250,18 +251,28 @@ function refuseOther(known: Plan, wanted: Plan, records: ObjectStore): void {
   );
 }
 
-async function writePlan(records: ObjectStore, plan: Plan, lists: PlanLists): Promise<void> {
+async function writePlan(
+  records: ObjectStore,
+  plan: Plan,
+  lists: PlanLists,
+  etags: ReadonlyMap<string, string>,
+): Promise<void> {
   const made = (await records.head(METADATA_KEY)) ?? (await records.head(PSD_KEY));
   if (made !== undefined) {
     throw new ConflictError(
       `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
     );
   }
-  await forEachAhead(lists.shards.entries(), AT_ONCE, ([index, chunk]) =>
-    writeJson(records, shardPlanKey(index), chunk),
-  );
+  await forEachAhead(lists.shards.entries(), AT_ONCE, ([index, chunk]) => {
+    const refs = noteVersions(
+      chunk.map(({ ref }) => ref),
+      etags,
+    );
+    const samples: LabelledRef[] = chunk.map(({ label }, position) => ({ ref: refs[position]!, label }));
+    return writeJson(records, shardPlanKey(index), samples);
+  });
   await forEachAhead(lists.psd.entries(), AT_ONCE, ([index, chunk]) =>
-    writeJson(records, psdPlanKey(index), chunk),
+    writeJson(records, psdPlanKey(index), noteVersions(chunk, etags)),
   );
   await writeJson(records, planRejectedKey, lists.rejected);
   // Should it be too many, the run stops here, and somebody wants to know which.

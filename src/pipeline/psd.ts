@@ -7,6 +7,7 @@ import { InputError } from '../errors.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
+import { restoreVersions } from '../raw/versions.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { mapAhead } from '../storage/ahead.ts';
@@ -24,6 +25,7 @@ const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
  */
 export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
+  restoreVersions(refs);
   const estimator = createPsdEstimator();
   const block = Array.from({ length: estimator.blockSize }, () => new Float64Array(SAMPLE_SIZE));
   let done = 0;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { ConflictError, PreconditionError } from '../errors.ts';
 import { readSamples } from '../raw/samples.ts';
+import { restoreVersions } from '../raw/versions.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
@@ -49,6 +50,7 @@ export async function preprocessChunk(
   if (noted !== undefined && (await records.head(noted.name))?.size === noted.bytes) return noted;
 
   const samples = await readJson<LabelledRef[]>(records, shardPlanKey(index));
+  restoreVersions(samples.map(({ ref }) => ref));
   const name = shardName(index, plan.shards);
   const memory = spare;
   spare = undefined;

@@ -28,8 +28,9 @@ export async function* streamArray(
   key: string,
   { offset, length, zip }: Source,
   object: string,
+  etag?: string,
 ): AsyncGenerator<Uint8Array> {
-  const stored = store.stream(key, { offset, length });
+  const stored = store.stream(key, { offset, length }, { ifMatch: etag });
   if (zip === undefined) {
     yield* stored;
     return;
@@ -92,9 +93,9 @@ export async function* passRows(
   refs: readonly PassRef[],
   chooseTarget: () => Strain,
 ): AsyncGenerator<PassReading> {
-  const { key, array } = refs[0]!;
+  const { key, etag, array } = refs[0]!;
   const object = describePlace(refs[0]!);
-  const stream = streamArray(store, key, array, object);
+  const stream = streamArray(store, key, array, object, etag);
   if (array.header.fortranOrder) yield* passScattered(stream, refs, object, chooseTarget);
   else yield* passAscending(stream, refs, object, chooseTarget);
 }

@@ -1,5 +1,5 @@
 /** Which bytes to read for which samples: neighbours in one object share a read, and reads are started ahead. */
-import { NotFoundError } from '../errors.ts';
+import { NotFoundError, PreconditionError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { PassRef, SampleRef } from './sample-ref.ts';
 import { SAMPLE_FILE_SIZE } from './strain-array.ts';
@@ -8,6 +8,7 @@ import { SAMPLE_FILE_SIZE } from './strain-array.ts';
 export interface RangeRead {
   kind: 'range';
   key: string;
+  etag: string | undefined;
   offset: number;
   length: number;
   refs: SampleRef[];
@@ -24,16 +25,16 @@ export type Read = RangeRead | PassRead;
 /** One byte more than a sample's file has shows one that has grown, without reading all of it. */
 const FILE_READ = SAMPLE_FILE_SIZE + 1;
 /** A read of neighbours isn't made longer than this. */
-const RANGE_LIMIT = 8 << 20;
+export const RANGE_LIMIT = 8 << 20;
 /** Read through between neighbours: a tar header is 512 bytes, with long names and pax headers 2-3 KiB. */
 const GAP_LIMIT = 4096;
 /** Rows that come before their turn are held, in the worst case all of them: 100 MB. */
 const PASS_LIMIT = 1024;
 
 /** Enough reads to hide an object store's latency of 30 ms behind the work on the samples before. */
-const READS_AHEAD = 16;
+export const READS_AHEAD = 16;
 /** No further read is started when those under way are so long: with one more, 16 MiB at most. */
-const BYTES_AHEAD = 8 << 20;
+export const BYTES_AHEAD = 8 << 20;
 
 /** Cuts the refs, in their order, into reads. */
 export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
@@ -48,16 +49,16 @@ export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
 
 function begin(ref: SampleRef): Read {
   if (ref.kind === 'pass') return { kind: 'pass', refs: [ref] };
-  const { key } = ref;
-  if (ref.kind === 'npy') return { kind: 'range', key, offset: 0, length: FILE_READ, refs: [ref] };
-  return { kind: 'range', key, offset: ref.offset, length: ref.length, refs: [ref] };
+  const { key, etag } = ref;
+  if (ref.kind === 'npy') return { kind: 'range', key, etag, offset: 0, length: FILE_READ, refs: [ref] };
+  return { kind: 'range', key, etag, offset: ref.offset, length: ref.length, refs: [ref] };
 }
 
 /** Adds the ref to the read if it lies right behind the read's last one. */
 function extend(read: Read, ref: SampleRef): boolean {
   if (ref.kind === 'npy') return false;
   const last = read.refs.at(-1)!;
-  if (last.key !== ref.key || last.kind !== ref.kind) return false;
+  if (last.key !== ref.key || last.etag !== ref.etag || last.kind !== ref.kind) return false;
   if (read.kind === 'pass') {
     if (ref.kind !== 'pass' || ref.array.offset !== read.refs[0]!.array.offset) return false;
     if (read.refs.length === PASS_LIMIT) return false;
@@ -74,16 +75,20 @@ function extend(read: Read, ref: SampleRef): boolean {
 }
 
 /**
- * Carries reads out in order, with some under way ahead of the one that is yielded. `bytes` is undefined for an
- * object that isn't there, and for passes, which are the receiver's to make; it is good until the next is asked for.
+ * Carries reads out in order, with some under way ahead of the one that is yielded. `bytes` is the reason in place of
+ * an object that isn't there as planned, and undefined for passes, which are the receiver's to make; it is good until
+ * the next is asked for.
  * Throws what else the store throws.
  */
 export async function* readAhead(
   store: ObjectStore,
   reads: Iterable<Read>,
-): AsyncGenerator<{ read: Read; bytes: Uint8Array | undefined }> {
-  const started: { read: Read; bytes: Promise<Uint8Array | undefined>; memory: Uint8Array | undefined }[] =
-    [];
+): AsyncGenerator<{ read: Read; bytes: Uint8Array | string | undefined }> {
+  const started: {
+    read: Read;
+    bytes: Promise<Uint8Array | string | undefined>;
+    memory: Uint8Array | undefined;
+  }[] = [];
   /** For reads of samples' own files, all of one length: new memory for each would cost as much as the read. */
   const spare: Uint8Array[] = [];
   const left = reads[Symbol.iterator]();
@@ -114,13 +119,20 @@ function lengthOf(read: Read): number {
 
 async function readRange(
   store: ObjectStore,
-  { key, offset, length }: RangeRead,
+  { key, etag, offset, length }: RangeRead,
   memory: Uint8Array | undefined,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | string> {
   try {
-    return await store.read(key, { offset, length }, memory);
+    return await store.read(key, { offset, length }, { ifMatch: etag, memory });
   } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
+    const reason = reasonOfAbsence(error);
+    if (reason === undefined) throw error;
+    return reason;
   }
+}
+
+/** Why a sample isn't there as planned; undefined when the error says something else. */
+export function reasonOfAbsence(error: unknown): string | undefined {
+  if (error instanceof NotFoundError) return 'no such object';
+  return error instanceof PreconditionError ? 'the object was changed after the plan' : undefined;
 }

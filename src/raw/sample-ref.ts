@@ -9,6 +9,8 @@ interface SamplePlace {
   key: string;
   /** Name inside the object, where that is an archive. */
   member?: string;
+  /** The version of the object that was catalogued; no other is read then. */
+  etag?: string;
 }
 
 /** A whole object: one .npy file of a standard size. Its header is checked when it is read. */

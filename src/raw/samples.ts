@@ -1,10 +1,10 @@
 /** The strain of samples, wherever they lie. */
-import { InputError, NotFoundError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { passRows } from './passing.ts';
-import { planReads, type RangeRead, readAhead } from './reads.ts';
+import { planReads, type RangeRead, readAhead, reasonOfAbsence } from './reads.ts';
 import { describePlace, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
 import { decodeSampleFile, decodeSampleRow } from './strain-array.ts';
 
@@ -18,7 +18,7 @@ export type SampleReading =
  * good is for others to judge. A broken sample gives a reason, and its neighbours come all the same.
  *
  * Neighbours in an object are read at once, a few reads ahead. Throws what the store throws, other than that an object
- * isn't there.
+ * isn't there or isn't the one in the ref.
  *
  * @param chooseTarget gives the array for the next sample's strain. Without it all have the same: copy what you keep.
  */
@@ -36,7 +36,7 @@ export async function* readSamples(
     }
     for (const ref of read.refs) {
       const strain = target();
-      const reason = bytes === undefined ? 'no such object' : decode(ref, read, bytes, strain);
+      const reason = bytes instanceof Uint8Array ? decode(ref, read, bytes, strain) : bytes;
       yield reason === undefined ? { ref, strain } : { ref, reason };
     }
   }
@@ -74,9 +74,9 @@ async function* readPass(
       yield reading;
     }
   } catch (error) {
-    if (error instanceof InputError) reason = reasonOf(error);
-    else if (error instanceof NotFoundError) reason = 'no such object';
-    else throw error;
+    const absence = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
+    if (absence === undefined) throw error;
+    reason = absence;
   }
   for (const ref of refs.slice(done)) yield { ref, reason };
 }

@@ -1,6 +1,6 @@
 import { NotFoundError, PreconditionError } from '../errors.ts';
 import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from './key.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, WriteOptions } from './store.ts';
+import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 interface StoredObject {
   bytes: Uint8Array;
@@ -16,10 +16,11 @@ export function createMemoryStore(): ObjectStore {
   const location = 'memory:';
   let version = 0;
 
-  function find(key: string): StoredObject {
+  function find(key: string, { ifMatch }: ReadOptions): StoredObject {
     checkKey(key);
     const object = objects.get(key);
     if (object === undefined) throw new NotFoundError(location + key);
+    if (ifMatch !== undefined && ifMatch !== object.etag) throw new PreconditionError(location + key);
     return object;
   }
 
@@ -45,16 +46,16 @@ export function createMemoryStore(): ObjectStore {
       }
     },
 
-    async read(key: string, range?: ByteRange) {
+    async read(key: string, range?: ByteRange, options: ReadOptions = {}) {
       checkRange(range);
-      const { bytes } = find(key);
+      const { bytes } = find(key, options);
       const { offset, length } = clipRange(bytes.length, range);
       return bytes.slice(offset, offset + length);
     },
 
-    async *stream(key: string, range?: ByteRange) {
+    async *stream(key: string, range?: ByteRange, options: ReadOptions = {}) {
       checkRange(range);
-      const { bytes } = find(key);
+      const { bytes } = find(key, options);
       const { offset, length } = clipRange(bytes.length, range);
       for (let start = offset; start < offset + length; start += CHUNK_SIZE) {
         yield bytes.slice(start, Math.min(start + CHUNK_SIZE, offset + length));

@@ -4,7 +4,7 @@ import type { GetObjectCommandInput } from '@aws-sdk/client-s3';
 import { checkReadLength } from './key.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { explainS3Error, httpStatus, isConnectionError } from './s3-errors.ts';
-import type { ByteRange } from './store.ts';
+import type { ByteRange, ReadOptions } from './store.ts';
 
 /** How often in a row a read may be cut off without a byte in between. */
 const ATTEMPTS = 5;
@@ -14,18 +14,20 @@ const PAUSE = 100;
 /**
  * The bytes of an object, or of a range that is not empty, as they arrive. The SDK tries again when a request
  * fails; when the connection is cut within an answer, this goes on at the byte where it was, if it still is the same
- * object (else PreconditionError). InputError when an answer is longer than the limit [bytes].
+ * object (else PreconditionError, as when it isn't the one that was asked for). InputError when an answer is longer than the limit [bytes].
  */
 export async function* receiveObject(
   { sdk, client }: S3Connection,
   source: { Bucket: string; Key: string; name: string },
   range: ByteRange | undefined,
+  { ifMatch }: ReadOptions,
   limit: number,
 ): AsyncGenerator<Uint8Array> {
   const { name, ...input }: { name: string } & GetObjectCommandInput = source;
   const end = range === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
   let position = range?.offset ?? 0;
   let failures = 0;
+  if (ifMatch !== undefined) input.IfMatch = ifMatch;
   while (position < end) {
     let answered = false;
     try {

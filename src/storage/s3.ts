@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PutObjectCommandInput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import { NotFoundError, SettingError } from '../errors.ts';
+import { NotFoundError, PreconditionError, SettingError } from '../errors.ts';
 import { checkKey, checkPrefix, checkRange, keyFault, READ_LIMIT } from './key.ts';
 import { openConnection, type S3Connection } from './s3-connection.ts';
 import { explainS3Error, isWriteConflict } from './s3-errors.ts';
 import { receiveObject } from './s3-reading.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, WriteOptions } from './store.ts';
+import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 export interface S3StoreOptions {
   bucket: string;
@@ -73,13 +73,21 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   async function* receive(
     key: string,
     range: ByteRange | undefined,
+    options: ReadOptions,
     limit: number,
   ): AsyncGenerator<Uint8Array> {
     checkRange(range);
     const source = { Bucket, Key: locate(key), name: location + key };
     // HTTP has no empty range.
-    if (range?.length !== 0) yield* receiveObject(await connect(), source, range, limit);
-    else if ((await head(key)) === undefined) throw new NotFoundError(location + key);
+    if (range?.length !== 0) {
+      yield* receiveObject(await connect(), source, range, options, limit);
+      return;
+    }
+    const info = await head(key);
+    if (info === undefined) throw new NotFoundError(source.name);
+    if (options.ifMatch !== undefined && options.ifMatch !== info.etag) {
+      throw new PreconditionError(source.name);
+    }
   }
 
   /** S3 answers that another conditional write is under way; whether it succeeds is known a moment later. */
@@ -130,14 +138,14 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       }
     },
 
-    async read(key: string, range?: ByteRange) {
+    async read(key: string, range?: ByteRange, options: ReadOptions = {}) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of receive(key, range, READ_LIMIT)) chunks.push(chunk);
+      for await (const chunk of receive(key, range, options, READ_LIMIT)) chunks.push(chunk);
       return joinChunks(chunks);
     },
 
-    stream(key: string, range?: ByteRange) {
-      return receive(key, range, Number.POSITIVE_INFINITY);
+    stream(key: string, range?: ByteRange, options: ReadOptions = {}) {
+      return receive(key, range, options, Number.POSITIVE_INFINITY);
     },
 
     async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, conditions: WriteOptions = {}) {

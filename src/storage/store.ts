@@ -19,6 +19,11 @@ export interface ByteRange {
   length: number;
 }
 
+export interface ReadOptions {
+  /** Read only the object with this etag; throws PreconditionError when it is another one by now. */
+  ifMatch?: string | undefined;
+}
+
 export interface WriteOptions {
   /** Write only if no object has the key; otherwise throws PreconditionError. */
   ifAbsent?: boolean;
@@ -34,13 +39,17 @@ export interface ObjectStore {
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /**
-   * The object's bytes. The caller owns them. Throws NotFoundError.
+   * The object's bytes. The caller owns them. Throws NotFoundError, or PreconditionError by the options.
    *
-   * @param memory where the bytes may be put, to save allocating new memory; a store needn't.
+   * @param options.memory where the bytes may be put, to save allocating new memory; a store needn't.
    */
-  read(key: string, range?: ByteRange, memory?: Uint8Array): Promise<Uint8Array>;
-  /** The object's bytes as they arrive, for what is too large to hold. Throws NotFoundError. */
-  stream(key: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  read(
+    key: string,
+    range?: ByteRange,
+    options?: ReadOptions & { memory?: Uint8Array | undefined },
+  ): Promise<Uint8Array>;
+  /** The object's bytes as they arrive, for what is too large to hold. Throws as `read` does. */
+  stream(key: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */
   write(
     key: string,

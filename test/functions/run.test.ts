@@ -145,6 +145,20 @@ test('an object that vanishes after the plan is rejected by name, and its neighb
   assert.match(rejected, new RegExp(`^${id},.*no such object$`, 'm'));
 });
 
+test('an object overwritten after the plan is rejected by name, and its neighbours are written', async () => {
+  const { raw, records, run } = await prepare();
+  const [id, other] = [dataset.ids[3]!, dataset.ids[4]!];
+  const keyOf = (name: string) => `train/${name[0]}/${name[1]}/${name[2]}/${name}.npy`;
+  const { summary } = await run('first', [], async () => {
+    await raw.write(keyOf(id), await raw.read(keyOf(other)), {
+      ifMatch: (await raw.head(keyOf(id)))!.etag,
+    });
+  });
+  assert.deepEqual(summary, { samples: 19, rejected: 1, shards: 3 });
+  const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
+  assert.match(rejected, new RegExp(`^${id},${keyOf(id)},the object was changed after the plan$`, 'm'));
+});
+
 test('a dataset without labels is an answer and no bug', async () => {
   const { raw, plan } = await prepare();
   await raw.remove('training_labels.csv');

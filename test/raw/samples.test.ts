@@ -6,6 +6,7 @@ import { writeNpz } from '../../src/numpy/npz.ts';
 import { catalogDataset, catalogObject } from '../../src/raw/catalog.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { readSamples } from '../../src/raw/samples.ts';
+import { noteVersions, restoreVersions } from '../../src/raw/versions.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
@@ -23,13 +24,13 @@ function watch(store: ObjectStore): Watched {
     streams: 0,
     store: {
       ...store,
-      read(key, range) {
+      read(key, range, options) {
         watched.ranges.push(range!);
-        return store.read(key, range);
+        return store.read(key, range, options);
       },
-      stream(key, range) {
+      stream(key, range, options) {
         watched.streams += 1;
-        return store.stream(key, range);
+        return store.stream(key, range, options);
       },
     },
   };
@@ -157,6 +158,49 @@ describe('reading samples', () => {
     for await (const { reason } of readSamples(store, refs)) reasons.push(reason);
     assert.equal(reasons[0], undefined);
     assert.match(reasons[2]!, /deflate data|unpacked|end of the array/);
+  });
+
+  test('of a changed object gives the reason, whatever kind it is, and reads its neighbours', async () => {
+    const store = createMemoryStore();
+    const stack = await writeNpz(
+      { x: { dtype: '<f8', shape: [2, 3, 4096], data: markedSamples(4, 2) } },
+      { compress: true },
+    );
+    const files: [string, Uint8Array, number][] = [
+      ['a.npy', sampleFile(0), 0],
+      ['b.npy', stackFile(1, 2), 2],
+      ['c.tar', packTar([{ name: 't.npy', content: sampleFile(3) }]), 0],
+      ['d.npz', stack, 2],
+      ['e.npy', sampleFile(6), 0],
+    ];
+    const refs: SampleRef[] = [];
+    for (const [key, bytes, count] of files) refs.push(...(await catalogBytes(store, key, bytes, count)));
+    const etags = new Map<string, string>();
+    for await (const { key, etag } of store.list('')) etags.set(key, etag);
+    const noted = noteVersions(refs, etags);
+    assert.deepEqual(
+      noted.map(({ etag }) => etag !== undefined),
+      [true, true, false, true, true, false, true],
+    );
+    assert.ok(refs.every(({ etag }) => etag === undefined));
+    restoreVersions(noted);
+    assert.ok(noted.every(({ key, etag }) => etag === etags.get(key)));
+    assert.deepEqual(
+      (await readMarks(store, noted)).map(([, mark]) => mark),
+      [0, 1, 2, 3, 4, 5, 6],
+    );
+    for (const [changed, bytes] of files) {
+      await store.write(changed, bytes);
+      const expected = noted.map(({ key }, mark) =>
+        key === changed ? 'the object was changed after the plan' : mark,
+      );
+      assert.deepEqual(
+        (await readMarks(store, noted)).map(([, mark]) => mark),
+        expected,
+      );
+      const { etag } = (await store.head(changed))!;
+      for (const ref of noted) if (ref.key === changed) ref.etag = etag;
+    }
   });
 
   test('reads neighbours in one range, through tar headers, up to 8 MiB', async () => {

@@ -47,6 +47,11 @@ describe('the contract', () => {
       'writes with ifMatch',
       (store) => ({ write: (key, bytes) => store.write(key, bytes) }),
     ],
+    [
+      'reads any version',
+      'reads with ifMatch',
+      (store) => ({ read: (key, range) => store.read(key, range) }),
+    ],
     ['ignores ranges', 'reads any range', (store) => ({ read: (key) => store.read(key) })],
     [
       'lists in the order of UTF-16',

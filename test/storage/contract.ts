@@ -278,6 +278,26 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
+    says: 'reads with ifMatch only that version',
+    async check(store) {
+      const range = { offset: 1, length: 2 };
+      const first = await put(store, 'k', 'one');
+      const options = { ifMatch: first.etag };
+      assert.deepEqual(await store.read('k', undefined, options), text('one'));
+      assert.deepEqual(await store.read('k', range, options), text('ne'));
+      assert.deepEqual(await collect(store.stream('k', range, options)), text('ne'));
+      assert.deepEqual(await store.read('k', { offset: 1, length: 0 }, options), text(''));
+      const second = await put(store, 'k', 'two, longer');
+      for (const wanted of [undefined, range, { offset: 1, length: 0 }, { offset: 5, length: 3 }]) {
+        await assert.rejects(store.read('k', wanted, options), PreconditionError);
+        await assert.rejects(collect(store.stream('k', wanted, options)), PreconditionError);
+      }
+      assert.deepEqual(await store.read('k', range, { ifMatch: second.etag }), text('wo'));
+      await store.remove('k');
+      await assert.rejects(store.read('k', range, options), NotFoundError);
+    },
+  },
+  {
     says: 'writes a stream of many chunks, conditions included, from a producer with one buffer',
     async check(store) {
       // More than two parts of an upload.

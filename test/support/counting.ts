@@ -16,9 +16,9 @@ export function countReads(store: ObjectStore): {
         note(key, range);
         return store.read(key, range, ...rest);
       },
-      stream(key, range) {
+      stream(key, range, ...rest) {
         note(key, range);
-        return store.stream(key, range);
+        return store.stream(key, range, ...rest);
       },
     },
   };
