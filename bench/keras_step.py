@@ -1,4 +1,7 @@
-"""A Keras tf.function training step of DIYModel: for each line on stdin one step; prints its seconds."""
+"""A Keras training step of DIYModel as tf.function, or compiled by XLA: for each line on stdin a step and its seconds.
+
+keras_step.py BATCH_SIZE [xla]
+"""
 import os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -42,7 +45,7 @@ optimizer.build(trainable)
 loss = keras.losses.BinaryCrossentropy()
 
 
-@tf.function
+@tf.function(jit_compile="xla" in sys.argv)
 def step(x, y):
     with tf.GradientTape() as tape:
         value = loss(y, model(x, training=True))

@@ -1,85 +1,98 @@
 /**
- * A training step of DIYModel beside a Keras tf.function step of the same model, and the memory of many steps.
+ * A training step of DIYModel on both engines, beside a Keras step of the same model as tf.function and compiled by XLA
+ * (jit_compile), and the memory of many steps.
  *
  *   npm run bench -- training [--json]
  *
- * Both steps run on the CPU with TensorFlow's default number of threads, and take turns, so that a change of the
- * machine's speed meets both. Both count from arrays in memory to the loss as a number; the first steps, which compile
- * and allocate, count for neither.
+ * All run on the CPU with TensorFlow's default number of threads, and take turns, so that a change of the machine's
+ * speed meets all. All count from arrays in memory to the loss as a number; the first steps, which record, compile and
+ * allocate, don't count.
  */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { createDiyModel } from '../src/model/diy.ts';
 import { initialWeights } from '../src/model/weights.ts';
 import { createRandomStream } from '../src/random.ts';
 import { SAMPLE_SIZE } from '../src/strain.ts';
-import { createAdamW } from '../src/training/adamw.ts';
 import type { Batch } from '../src/training/batch.ts';
-import { trainStep } from '../src/training/step.ts';
+import { createEngine, type EngineKind } from '../src/training/engines.ts';
 import { tf } from '../test/model/tensorflow.ts';
 import { PYTHON } from '../test/support/python.ts';
 
-const BATCH_SIZE = 64;
+const BATCH_SIZES = [32, 64];
 const WARM_UP = 2;
-const STEPS = 10;
+const STEPS = 7;
 const MEMORY_BATCH_SIZE = 4;
 const MEMORY_STEPS = 200;
 const MEMORY_WARM_UP = 20;
 
+interface Contestant {
+  name: string;
+  /** Makes a step; its seconds. */
+  step(): number | Promise<number>;
+  stop(): void;
+}
+
 // First, while nothing large has been in memory.
-const small = createStep(MEMORY_BATCH_SIZE);
-const resident = () => process.memoryUsage.rss() / 1e6;
-let settled = 0;
-for (let i = 0; i < MEMORY_STEPS; i++) {
-  if (i === MEMORY_WARM_UP) settled = resident();
-  small();
-}
-const finallyResident = resident();
+const memory = measureMemory();
+const results = [];
+for (const size of BATCH_SIZES) results.push(await compare(size));
 
-const ours: number[] = [];
-const theirs: number[] = [];
-const step = createStep(BATCH_SIZE);
-const keras = startKeras(BATCH_SIZE);
-for (let i = 0; i < WARM_UP + STEPS; i++) {
-  const start = performance.now();
-  step();
-  const seconds = (performance.now() - start) / 1000;
-  const kerasSeconds = await keras.step();
-  if (i < WARM_UP) continue;
-  ours.push(seconds);
-  theirs.push(kerasSeconds);
+if (process.argv.includes('--json')) {
+  console.log(JSON.stringify({ threads: availableParallelism(), steps: results, memory }, undefined, 2));
+} else {
+  for (const { batch_size, seconds } of results) {
+    const keras = Math.min(...seconds.slice(2).map(([, median]) => median));
+    console.log(
+      `training step, batch ${batch_size}, ${availableParallelism()} threads, median of ${STEPS} steps`,
+    );
+    for (const [name, median] of seconds) {
+      console.log(
+        `  ${name.padEnd(18)} ${median.toFixed(2)} s   ${(median / keras).toFixed(2)} x the faster Keras`,
+      );
+    }
+  }
+  console.log(
+    `memory in ${MEMORY_STEPS} steps of ${MEMORY_BATCH_SIZE} (graph): ${memory.settled_mb.toFixed(0)} MB after ${MEMORY_WARM_UP}, ${memory.at_end_mb.toFixed(0)} MB at the end`,
+  );
 }
-keras.stop();
 
-const result = {
-  threads: availableParallelism(),
-  batch_size: BATCH_SIZE,
-  step_seconds: median(ours),
-  keras_step_seconds: median(theirs),
-  ratio: median(ours) / median(theirs),
-  memory_steps: MEMORY_STEPS,
-  memory_mb_settled: settled,
-  memory_mb_at_end: finallyResident,
-};
-if (process.argv.includes('--json')) console.log(JSON.stringify(result, undefined, 2));
-else {
-  console.log(`training step, batch ${BATCH_SIZE}, ${result.threads} threads, median of ${STEPS} steps`);
-  console.log(
-    `  chirpline          ${result.step_seconds.toFixed(2)} s   ${result.ratio.toFixed(2)} x Keras`,
-  );
-  console.log(`  Keras tf.function  ${result.keras_step_seconds.toFixed(2)} s`);
-  console.log(
-    `memory in ${MEMORY_STEPS} steps of ${MEMORY_BATCH_SIZE}: ${settled.toFixed(0)} MB after ${MEMORY_WARM_UP}, ${result.memory_mb_at_end.toFixed(0)} MB at the end`,
-  );
+function measureMemory() {
+  const small = startEngine('graph', MEMORY_BATCH_SIZE);
+  const resident = () => process.memoryUsage.rss() / 1e6;
+  let settled = 0;
+  for (let i = 0; i < MEMORY_STEPS; i++) {
+    if (i === MEMORY_WARM_UP) settled = resident();
+    small.step();
+  }
+  small.stop();
+  return { batch_size: MEMORY_BATCH_SIZE, steps: MEMORY_STEPS, settled_mb: settled, at_end_mb: resident() };
+}
+
+/** Median seconds of each contestant's step. */
+async function compare(size: number): Promise<{ batch_size: number; seconds: [string, number][] }> {
+  const contestants = [
+    startEngine('graph', size),
+    startEngine('eager', size),
+    startKeras('Keras tf.function', size),
+    startKeras('Keras jit_compile', size, 'xla'),
+  ];
+  const seconds = contestants.map(({ name }): [string, number[]] => [name, []]);
+  for (let i = 0; i < WARM_UP + STEPS; i++) {
+    for (const [c, { step }] of contestants.entries()) {
+      const took = await step();
+      if (i >= WARM_UP) seconds[c]![1].push(took);
+    }
+  }
+  for (const { stop } of contestants) stop();
+  return { batch_size: size, seconds: seconds.map(([name, all]) => [name, median(all)]) };
 }
 
 /** A step on one batch of noise, again and again. */
-function createStep(size: number): () => void {
+function startEngine(kind: EngineKind, size: number): Contestant & { step(): number } {
   const random = createRandomStream(1, 0, 0);
-  const model = createDiyModel(tf, initialWeights(1), { dropout: 0.5 });
-  const optimizer = createAdamW(tf, model.variables.values());
+  const engine = createEngine(tf, kind, initialWeights(1), { dropout: 0.5 });
   const batch: Batch = {
     size,
     signals: Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),
@@ -87,18 +100,25 @@ function createStep(size: number): () => void {
     ids: [],
   };
   let count = 0;
-  return () => {
-    const loss = trainStep(tf, model, optimizer, batch, 1e-4, [1, count++]);
-    if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
+  return {
+    name: `chirpline ${kind}`,
+    step: () => {
+      const start = performance.now();
+      const loss = engine.train(batch, 1e-4, [1, count++]);
+      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
+      return (performance.now() - start) / 1000;
+    },
+    stop: () => engine.dispose(),
   };
 }
 
 /** A Python process that makes a Keras step when asked and tells its seconds. */
-function startKeras(size: number): { step(): Promise<number>; stop(): void } {
+function startKeras(name: string, size: number, ...options: string[]): Contestant {
   const script = fileURLToPath(new URL('keras_step.py', import.meta.url));
-  const child = spawn(PYTHON, [script, String(size)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(PYTHON, [script, String(size), ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
+    name,
     step: async () => {
       child.stdin.write('\n');
       const { value, done } = await lines.next();

@@ -82,6 +82,9 @@ export const trainOptions = () => [
     .argParser(real(0, 0.9))
     .default(0.2),
   deviceOption(),
+  new Option('--engine <engine>', 'a step as one graph, or op by op: slower, the same to rounding')
+    .choices(['graph', 'eager'])
+    .default('graph'),
   new Option('--note <text>', 'shown at the top of the report'),
 ];
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { SavedRun } from '../pipeline/artifacts.ts';
 import type { TrainSettings } from '../pipeline/train.ts';
+import type { EngineKind } from '../training/engines.ts';
 import { joinLocation, jsonOption, seedOption, trainOptions } from './options.ts';
 import { attend, printResult } from './terminal.ts';
 
@@ -12,6 +13,7 @@ export interface TrainFlags {
   seed: number;
   validationSplit: number;
   device: 'auto' | 'cpu' | 'gpu';
+  engine: EngineKind;
   note?: string;
   json?: boolean;
 }
@@ -35,7 +37,7 @@ export function trainCommand(): Command {
 }
 
 export function trainSettings(flags: TrainFlags): TrainSettings {
-  const { epochs, batchSize, learningRate, dropout, seed, validationSplit, device, note } = flags;
+  const { epochs, batchSize, learningRate, dropout, seed, validationSplit, device, engine, note } = flags;
   return {
     epochs,
     learningRate,
@@ -43,6 +45,7 @@ export function trainSettings(flags: TrainFlags): TrainSettings {
     seed,
     validationSplit,
     device,
+    engine,
     ...(batchSize !== undefined && { batchSize }),
     ...(note !== undefined && { note }),
   };

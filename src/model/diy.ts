@@ -27,9 +27,9 @@ export interface DiyModel {
   predict(signals: Tensor3D): Tensor1D;
   /**
    * Probability [B] by the batch's own statistics and with dropout, differentiable by the trainable variables.
-   * Moves the moving statistics. Equal seeds (two 32-bit integers) drop equal outputs.
+   * Moves the moving statistics. Equal seeds (int32 [2]) drop equal outputs.
    */
-  predictForTraining(signals: Tensor3D, seed: readonly [number, number]): Tensor1D;
+  predictForTraining(signals: Tensor3D, seed: Tensor1D): Tensor1D;
   /** A copy. */
   getWeights(): Weights;
   /** Copies; shapes must be those of WEIGHT_SHAPES (checkWeights). */
@@ -73,7 +73,8 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
 
   /** [B, 1, T, in] -> [B, 1, T / 4, out] */
   function convolve(h: Tensor4D, i: number, mode: Mode): Tensor4D {
-    const kernel = get<Tensor3D>(`conv${i}_W`).expandDims<Tensor4D>(0);
+    const weights = get<Tensor3D>(`conv${i}_W`);
+    const kernel = weights.reshape<Tensor4D>([1, ...weights.shape]);
     const convolved = tf.conv2d(h, kernel, 1, 'same');
     const activated = silu(tf, mode.normalize(convolved, `bn${i}`, get(`conv${i}_b`)));
     return tf.maxPool(activated, [1, 4], [1, 4], 'same');
@@ -99,7 +100,7 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
     drop: (h) => h,
   };
 
-  function training(seed: readonly [number, number]): Mode {
+  function training(seed: Tensor1D): Mode {
     return {
       // A bias before a batch norm cancels against the mean: it moves the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
@@ -110,9 +111,10 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
       },
       drop: (h, layer) => {
         if (dropout === 0) return h;
-        const kept = seededUniform(tf, h.shape, [seed[0], seed[1] * DENSE.length + layer]).greaterEqual(
-          dropout,
-        );
+        const ofLayer = seed
+          .mul(tf.tensor1d([1, DENSE.length], 'int32'))
+          .add<Tensor1D>(tf.tensor1d([0, layer], 'int32'));
+        const kept = seededUniform(tf, h.shape, ofLayer).greaterEqual(dropout);
         return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));
       },
     };

@@ -1,5 +1,6 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
+import { nodeBackend } from '../tensorflow/bind.ts';
 import type { TF } from '../tensorflow/load.ts';
 
 /*
@@ -35,13 +36,14 @@ export function normalizeBatch(tf: TF, x: Tensor4D, gamma: Tensor1D, beta: Tenso
     const mean = x.mean<Tensor1D>([0, 1, 2]);
     const centred = x.sub<Tensor4D>(mean);
     const variance = centred.square().mean<Tensor1D>([0, 1, 2]);
+    const deviation = variance.add<Tensor1D>(BATCH_NORM_EPSILON).sqrt();
     const normalize = tf.customGrad((...inputs) => {
       const [x, gamma, beta, save] = inputs as unknown as [Tensor4D, Tensor1D, Tensor1D, Save];
-      save([x, gamma, mean, variance]);
+      save([x, gamma, mean, variance, deviation]);
       return {
-        value: tf.mul(gamma, centred).div(variance.add(BATCH_NORM_EPSILON).sqrt()).add(beta),
+        value: tf.mul(gamma, centred).div(deviation).add(beta),
         gradFunc: (dy: Tensor, saved: Tensor[]) =>
-          batchNormGradients(tf, dy, ...(saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D])),
+          batchNormGradients(tf, dy, ...(saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D, Tensor1D])),
       };
     });
     return { output: normalize(x, gamma, beta) as Tensor4D, mean, variance };
@@ -56,6 +58,7 @@ function batchNormGradients(
   gamma: Tensor1D,
   mean: Tensor1D,
   variance: Tensor1D,
+  deviation: Tensor1D,
 ): Tensor[] {
   // As if the statistics didn't depend on x ...
   const [fixed, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
@@ -65,7 +68,9 @@ function batchNormGradients(
     5,
   ) as [Tensor4D, Tensor1D, Tensor1D, Tensor, Tensor];
   // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized x * dGamma).
-  const scale = gamma.mul(variance.add(BATCH_NORM_EPSILON).rsqrt()).div<Tensor1D>(x.size / x.shape[3]);
+  // The deviation is the forward pass's own: a square root with one use alone would be turned into a reciprocal one when
+  // TensorFlow optimizes the recorded graph, and x / deviation would be rounded otherwise.
+  const scale = gamma.div(deviation).div<Tensor1D>(x.size / x.shape[3]);
   const through = tf.batchNorm4d(
     x,
     mean,
@@ -117,8 +122,8 @@ function timesSigmoid(tf: TF, g: Tensor, x: Tensor): Tensor {
   );
 }
 
-/** Uniform numbers from 0 up to 1 that depend on the two 32-bit integers of the seed alone. */
-export function seededUniform(tf: TF, shape: number[], seed: readonly [number, number]): Tensor {
+/** Uniform numbers from 0 up to 1 that depend on the seed, int32 [2], alone. */
+export function seededUniform(tf: TF, shape: number[], seed: Tensor1D): Tensor {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
   return tf.tidy(() =>
@@ -129,11 +134,7 @@ export function seededUniform(tf: TF, shape: number[], seed: readonly [number, n
         { name: 'T', type: TF_ATTR_TYPE, value: TF_INT32 },
         { name: 'Tseed', type: TF_ATTR_TYPE, value: TF_INT32 },
       ],
-      [tf.tensor1d(shape, 'int32'), tf.tensor1d([...seed], 'int32')],
+      [tf.tensor1d(shape, 'int32'), seed],
     ),
   );
-}
-
-function nodeBackend(tf: TF): NodeJSKernelBackend {
-  return tf.backend() as NodeJSKernelBackend;
 }

@@ -2,7 +2,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
-import { createDiyModel } from '../model/diy.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeSignal } from '../records/dtype.ts';
@@ -12,6 +11,7 @@ import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type Psd, SAMPLE_SIZE } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
+import { createEngine } from '../training/engines.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, readRecordRange } from '../training/records.ts';
 import { companionNames, readWeights, runOfWeights } from './model-file.ts';
@@ -59,14 +59,14 @@ export async function predictDataset(
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const model = createDiyModel(tf, loaded, { dropout: 0 });
+  const engine = createEngine(tf, 'graph', loaded, { dropout: 0 });
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   try {
     report();
-    for await (const probability of predictSignals(tf, model, source.signals, settings.batchSize)) {
+    for await (const probability of predictSignals(engine, source.signals, settings.batchSize)) {
       // A batch holds the event loop: between two is where signals and the bar come through.
       if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
@@ -74,7 +74,7 @@ export async function predictDataset(
       report();
     }
   } finally {
-    model.dispose();
+    engine.dispose();
   }
   return predictions;
 }

@@ -1,11 +1,11 @@
 /** Training as a step: records in, a model and its artifacts out. */
 import { describeLocation, type RunConfig } from '../artifacts/config.ts';
-import { createDiyModel } from '../model/diy.ts';
 import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import { SAMPLE_LENGTH } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
+import { createEngine, type EngineKind } from '../training/engines.ts';
 import { evaluate } from '../training/evaluate.ts';
 import { type FitObserver, fit } from '../training/fit.ts';
 import { splitRecords } from '../training/input.ts';
@@ -24,6 +24,7 @@ export interface TrainSettings {
   /** Share of the records, from the first on, that is kept for validation. */
   validationSplit: number;
   device: Device;
+  engine: EngineKind;
   /** What a reader of the report must know about the data. */
   note?: string;
 }
@@ -66,15 +67,15 @@ export async function trainModel(
     records: describeLocation(recordsLocation),
   };
 
-  const model = createDiyModel(tf, initialWeights(seed), { dropout });
+  const engine = createEngine(tf, settings.engine, initialWeights(seed), { dropout });
   try {
     const fitSettings = { epochs, learningRate, seed, ...(signal && { signal }) };
-    const history = await fit(tf, model, input, fitSettings, reportFit(observer, epochs));
-    const evaluation = await evaluate(tf, model, input.validation(), input.validationCount, signal);
+    const history = await fit(engine, input, fitSettings, reportFit(observer, epochs));
+    const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
     return await saveRun(records, models, {
       config,
       metadata,
-      weights: model.getWeights(),
+      weights: engine.getWeights(),
       history,
       evaluation,
       training: input.trainingCount,
@@ -83,7 +84,7 @@ export async function trainModel(
       note: settings.note,
     });
   } finally {
-    model.dispose();
+    engine.dispose();
   }
 }
 

@@ -38,9 +38,15 @@ export function bindTensorFlow(path: string): TF {
 
 /** TensorFlow's own version, and the device it computes on. */
 export function describeTensorFlow(tf: TF): { version: string; device: 'cpu' | 'gpu' } {
+  const { binding, isUsingGpuDevice } = nodeBackend(tf);
+  return { version: binding.TF_Version, device: isUsingGpuDevice ? 'gpu' : 'cpu' };
+}
+
+/** What tfjs executes ops by. */
+export function nodeBackend(tf: TF): NodeJSKernelBackend {
   const backend = tf.backend();
   if (!isNodeBackend(backend)) throw new Error(`tfjs runs on ${tf.getBackend()}, not on TensorFlow`);
-  return { version: backend.binding.TF_Version, device: backend.isUsingGpuDevice ? 'gpu' : 'cpu' };
+  return backend;
 }
 
 function isNodeBackend(backend: object): backend is NodeJSKernelBackend {

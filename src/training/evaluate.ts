@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { StoppedError } from '../errors.ts';
-import { CLIP, type DiyModel } from '../model/diy.ts';
-import type { TF } from '../tensorflow/load.ts';
-import { type Batch, batchTensors } from './batch.ts';
+import { CLIP } from '../model/diy.ts';
+import type { Batch } from './batch.ts';
+import type { Engine } from './engine.ts';
 import { type Scores, score } from './metrics.ts';
 
 /** What a model says of labelled samples, in their order. */
@@ -20,8 +20,7 @@ export interface Evaluation extends Scores {
  * Probabilities and scores over `count` samples. Throws StoppedError when `signal` is aborted.
  */
 export async function evaluate(
-  tf: TF,
-  model: DiyModel,
+  engine: Engine,
   batches: AsyncIterable<Batch>,
   count: number,
   signal?: AbortSignal,
@@ -33,7 +32,7 @@ export async function evaluate(
     await setImmediate();
     if (signal?.aborted) throw new StoppedError('stopped during evaluation');
     labels.set(batch.labels.subarray(0, batch.size), ids.length);
-    probabilities.set(predictBatch(tf, model, batch), ids.length);
+    probabilities.set(engine.predict(batch), ids.length);
     ids.push(...batch.ids);
   }
   return {
@@ -43,11 +42,6 @@ export async function evaluate(
     loss: meanCrossEntropy(labels, probabilities),
     ...score(labels, probabilities),
   };
-}
-
-/** Probability of a signal in each sample of the batch. */
-export function predictBatch(tf: TF, model: DiyModel, batch: Batch): Float32Array {
-  return tf.tidy(() => Float32Array.from(model.predict(batchTensors(tf, batch).signals).dataSync()));
 }
 
 function meanCrossEntropy(labels: Uint8Array, probabilities: Float32Array): number {

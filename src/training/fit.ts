@@ -1,12 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { ChirplineError, StoppedError } from '../errors.ts';
-import type { DiyModel } from '../model/diy.ts';
-import type { TF } from '../tensorflow/load.ts';
-import { type AdamW, createAdamW } from './adamw.ts';
+import type { Engine } from './engine.ts';
 import { evaluate } from './evaluate.ts';
 import type { TrainingInput } from './input.ts';
 import { advanceSchedule, startSchedule } from './schedule.ts';
-import { trainStep } from './step.ts';
 
 export interface FitSettings {
   /** At most. Default 50. */
@@ -68,36 +65,34 @@ export class DivergedError extends ChirplineError {
 }
 
 /**
- * Trains the model: after each epoch the validation loss decides on the learning rate and on the end (see
+ * Trains the engine's model: after each epoch the validation loss decides on the learning rate and on the end (see
  * advanceSchedule). However it ends, the model then has the weights and batch-norm statistics of the best epoch (those
  * that it came with, when no epoch was finished).
  *
  * Throws DivergedError when a loss or a gradient isn't finite, and StoppedError when `settings.signal` is aborted.
  */
 export async function fit(
-  tf: TF,
-  model: DiyModel,
+  engine: Engine,
   input: TrainingInput,
   settings: FitSettings,
   observer: FitObserver = {},
 ): Promise<History> {
   const { epochs = 50, learningRate = 1e-4, seed, signal } = settings;
-  const optimizer = createAdamW(tf, model.variables.values());
   const history: History = { epochs: [], best_epoch: 0 };
   let schedule = startSchedule(learningRate);
-  let best = model.getWeights();
+  let best = engine.getWeights();
   try {
     for (let epoch = 1; epoch <= epochs && !schedule.stop; epoch++) {
       const start = performance.now();
       const rate = schedule.learningRate;
-      const loss = await trainEpoch({ tf, model, optimizer, input, epoch, rate, seed, signal, observer });
-      const validation = await evaluate(tf, model, input.validation(), input.validationCount, signal);
+      const loss = await trainEpoch({ engine, input, epoch, rate, seed, signal, observer });
+      const validation = await evaluate(engine, input.validation(), input.validationCount, signal);
       checkLoss(validation.loss, `the validation after epoch ${epoch}`);
       if (epoch === 1 && validation.auc === null)
         observer.say?.('the validation records hold one class only: their AUC is not defined');
       schedule = advanceSchedule(schedule, validation.loss);
       if (schedule.improved) {
-        best = model.getWeights();
+        best = engine.getWeights();
         history.best_epoch = epoch;
       }
       const line: Epoch = {
@@ -114,16 +109,13 @@ export async function fit(
       observer.epoch?.(line);
     }
   } finally {
-    model.setWeights(best);
-    optimizer.dispose();
+    engine.setWeights(best);
   }
   return history;
 }
 
 interface EpochWork {
-  tf: TF;
-  model: DiyModel;
-  optimizer: AdamW;
+  engine: Engine;
   input: TrainingInput;
   epoch: number;
   /** Learning rate. */
@@ -134,7 +126,7 @@ interface EpochWork {
 }
 
 /** One pass over the training records; returns the mean loss. */
-async function trainEpoch({ tf, model, optimizer, input, epoch, rate, seed, signal, observer }: EpochWork) {
+async function trainEpoch({ engine, input, epoch, rate, seed, signal, observer }: EpochWork) {
   const steps = Math.ceil(input.trainingCount / input.batchSize);
   const start = performance.now();
   let step = 0;
@@ -145,7 +137,7 @@ async function trainEpoch({ tf, model, optimizer, input, epoch, rate, seed, sign
     await setImmediate();
     if (signal?.aborted) throw new StoppedError(`stopped in epoch ${epoch} after step ${step} of ${steps}`);
     step++;
-    const loss = trainStep(tf, model, optimizer, batch, rate, [seed, (epoch - 1) * steps + step]);
+    const loss = engine.train(batch, rate, [seed, (epoch - 1) * steps + step]);
     checkLoss(loss, `epoch ${epoch}, step ${step} of ${steps}`);
     samples += batch.size;
     lossSum += loss * batch.size;

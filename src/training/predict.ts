@@ -1,16 +1,13 @@
-import type { DiyModel } from '../model/diy.ts';
 import { DETECTORS, SAMPLE_SIZE } from '../strain.ts';
-import type { TF } from '../tensorflow/load.ts';
 import type { Batch } from './batch.ts';
-import { predictBatch } from './evaluate.ts';
+import type { Engine } from './engine.ts';
 
 /**
  * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
  * again by the source once the next one is asked for.
  */
 export async function* predictSignals(
-  tf: TF,
-  model: DiyModel,
+  engine: Engine,
   source: AsyncIterable<Float32Array>,
   batchSize: number,
 ): AsyncGenerator<number> {
@@ -25,8 +22,8 @@ export async function* predictSignals(
       throw new RangeError(`a sample of ${signal.length} values, needed ${DETECTORS.length} x 4096`);
     batch.signals.set(signal, batch.size++ * SAMPLE_SIZE);
     if (batch.size < batchSize) continue;
-    yield* predictBatch(tf, model, batch);
+    yield* engine.predict(batch);
     batch.size = 0;
   }
-  if (batch.size > 0) yield* predictBatch(tf, model, batch);
+  if (batch.size > 0) yield* engine.predict(batch);
 }

@@ -65,7 +65,9 @@ test('SiLU has the output and the gradient of x sigmoid(x), at large |x| too', (
 });
 
 test('uniform numbers depend on both parts of their seed and on nothing else, and fill [0, 1)', () => {
-  const draw = (a: number, b: number) => [...seededUniform(tf, [10_000], [a, b]).dataSync()];
+  const draw = (a: number, b: number) => [
+    ...seededUniform(tf, [10_000], tf.tensor1d([a, b], 'int32')).dataSync(),
+  ];
   const numbers = draw(1, 2);
   assert.deepEqual(draw(1, 2), numbers);
   assert.notDeepEqual(draw(1, 3), numbers);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoppedError } from '../../src/errors.ts';
-import { createDiyModel, type DiyModel } from '../../src/model/diy.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import type { Engine } from '../../src/training/engine.ts';
+import { createEngine } from '../../src/training/engines.ts';
 import { evaluate } from '../../src/training/evaluate.ts';
 import { DivergedError, type FitObserver, type FitSettings, fit } from '../../src/training/fit.ts';
 import { splitRecords, type TrainingInput } from '../../src/training/input.ts';
@@ -17,28 +18,28 @@ async function makeInput(settings: ToySettings, batchSize = 8): Promise<Training
   return splitRecords(await openRecords(await makeToyRecords(settings)), { batchSize, seed: SEED });
 }
 
-/** Gives a fresh model to `use` and disposes of it. */
-async function withModel<T>(use: (model: DiyModel) => Promise<T>): Promise<T> {
-  const model = createDiyModel(tf, initialWeights(SEED), { dropout: 0.5 });
+/** Gives a fresh engine to `use` and disposes of it. */
+async function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = createEngine(tf, 'graph', initialWeights(SEED), { dropout: 0.5 });
   try {
-    return await use(model);
+    return await use(engine);
   } finally {
-    model.dispose();
+    engine.dispose();
   }
 }
 
 const train = (
-  model: DiyModel,
+  engine: Engine,
   input: TrainingInput,
   settings: Partial<FitSettings>,
   observer?: FitObserver,
-) => fit(tf, model, input, { seed: SEED, learningRate: 3e-3, ...settings }, observer);
+) => fit(engine, input, { seed: SEED, learningRate: 3e-3, ...settings }, observer);
 
 test('an easy set is learnt in a few epochs, and the best epoch’s weights are the ones that stay', async () => {
-  await withModel(async (model) => {
+  await withEngine(async (engine) => {
     const input = await makeInput({ count: 40 });
-    const history = await train(model, input, { epochs: 5 });
-    const evaluation = await evaluate(tf, model, input.validation(), input.validationCount);
+    const history = await train(engine, input, { epochs: 5 });
+    const evaluation = await evaluate(engine, input.validation(), input.validationCount);
     assert.ok(history.epochs.at(-1)!.loss < 0.7 * history.epochs[0]!.loss);
     assert.equal(evaluation.auc, 1);
     assert.deepEqual(
@@ -56,9 +57,9 @@ test('an easy set is learnt in a few epochs, and the best epoch’s weights are 
 test('a fit repeats exactly with its seed, and goes another way with another', async () => {
   const input = await makeInput({ count: 20 });
   const run = (seed: number) =>
-    withModel(async (model) => {
-      const { epochs } = await train(model, input, { epochs: 2, seed });
-      return { epochs: epochs.map(({ seconds: _, ...rest }) => rest), weights: model.getWeights() };
+    withEngine(async (engine) => {
+      const { epochs } = await train(engine, input, { epochs: 2, seed });
+      return { epochs: epochs.map(({ seconds: _, ...rest }) => rest), weights: engine.getWeights() };
     });
   const first = await run(1);
   assert.deepEqual(await run(1), first);
@@ -69,9 +70,9 @@ test('every epoch tells its steps, the last short batch included, and leaves no 
   const input = await makeInput({ count: 22 });
   const tensors: number[] = [];
   const steps: string[] = [];
-  await withModel(async (model) => {
+  await withEngine(async (engine) => {
     await train(
-      model,
+      engine,
       input,
       { epochs: 3 },
       {
@@ -101,15 +102,15 @@ test('every epoch tells its steps, the last short batch included, and leaves no 
 
 test('a training that diverges ends, says where, and gives the weights back', async () => {
   const input = await makeInput({ count: 20 });
-  await withModel(async (model) => {
-    const before = model.getWeights();
+  await withEngine(async (engine) => {
+    const before = engine.getWeights();
     const tensors = tf.memory().numTensors;
     await assert.rejects(
-      train(model, input, { epochs: 2, learningRate: 1e30 }),
+      train(engine, input, { epochs: 2, learningRate: 1e30 }),
       (error) =>
         error instanceof DivergedError && /^the loss became NaN in epoch 1, step 2 of 2/.test(error.message),
     );
-    assert.deepEqual(model.getWeights(), before);
+    assert.deepEqual(engine.getWeights(), before);
     assert.equal(tf.memory().numTensors, tensors);
   });
 });
@@ -121,9 +122,9 @@ test('a record that holds NaN is refused by its place', async () => {
       if (i === 13) signal[100] = Number.NaN;
     },
   });
-  await withModel((model) =>
+  await withEngine((engine) =>
     assert.rejects(
-      train(model, input, { epochs: 2 }),
+      train(engine, input, { epochs: 2 }),
       /tfrecord at byte \d+: found NaN at index 100 of the signal/,
     ),
   );
@@ -131,12 +132,12 @@ test('a record that holds NaN is refused by its place', async () => {
 
 test('a stop comes through between two steps, and the best epoch’s weights stay', async () => {
   const input = await makeInput({ count: 20 });
-  await withModel(async (model) => {
+  await withEngine(async (engine) => {
     const stop = new AbortController();
     let kept: unknown;
     const observer: FitObserver = {
       epoch: () => {
-        kept = model.getWeights();
+        kept = engine.getWeights();
       },
       // As a signal handler: it runs when the event loop gets its turn.
       step: ({ epoch, step }) => {
@@ -144,18 +145,18 @@ test('a stop comes through between two steps, and the best epoch’s weights sta
       },
     };
     await assert.rejects(
-      train(model, input, { epochs: 2, signal: stop.signal }, observer),
+      train(engine, input, { epochs: 2, signal: stop.signal }, observer),
       (error) => error instanceof StoppedError && error.message === 'stopped in epoch 2 after step 1 of 2',
     );
-    assert.deepEqual(model.getWeights(), kept);
+    assert.deepEqual(engine.getWeights(), kept);
   });
 });
 
 test('validation records of one class are trained with, and it is said that they have no AUC', async () => {
   const input = await makeInput({ count: 20, label: (i) => (i < 4 ? 0 : i % 2 === 0 ? 0 : 1) });
   const said: string[] = [];
-  const history = await withModel((model) =>
-    train(model, input, { epochs: 2 }, { say: (line) => said.push(line) }),
+  const history = await withEngine((engine) =>
+    train(engine, input, { epochs: 2 }, { say: (line) => said.push(line) }),
   );
   assert.deepEqual(
     history.epochs.map(({ val_auc }) => val_auc),
@@ -173,10 +174,10 @@ test('signals are predicted in order, and the size of a batch makes no differenc
       yield reused;
     }
   }
-  await withModel(async (model) => {
+  await withEngine(async (engine) => {
     const predict = async (batchSize: number) => {
       const probabilities: number[] = [];
-      for await (const probability of predictSignals(tf, model, read(), batchSize))
+      for await (const probability of predictSignals(engine, read(), batchSize))
         probabilities.push(probability);
       return probabilities;
     };

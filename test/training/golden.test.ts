@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { createDiyModel } from '../../src/model/diy.ts';
 import { checkWeights, type Weights } from '../../src/model/weights.ts';
 import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz } from '../../src/numpy/npz.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { createAdamW } from '../../src/training/adamw.ts';
-import { trainStep } from '../../src/training/step.ts';
+import { createAdamW, updateFactors } from '../../src/training/adamw.ts';
+import { createEngine, type EngineKind } from '../../src/training/engines.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { fixture } from '../support/fixtures.ts';
 
@@ -37,20 +35,21 @@ const x = numbers('x');
 const y = numbers('y');
 const golden: Run = { losses: [...numbers('loss')], weights: weightsOf('final/') };
 
-function train(learningRate: number): Run {
-  const model = createDiyModel(tf, weightsOf('init/'), { dropout: 0 });
-  const optimizer = createAdamW(tf, model.variables.values());
-  const losses = Array.from({ length: steps }, (_, step) => {
-    const signals = x.subarray(step * batchSize * SAMPLE_SIZE, (step + 1) * batchSize * SAMPLE_SIZE);
-    const labels = y.subarray(step * batchSize, (step + 1) * batchSize);
-    return trainStep(tf, model, optimizer, { size: batchSize, signals, labels, ids: [] }, learningRate, [
-      0,
-      step,
-    ]);
-  });
-  const weights = model.getWeights();
-  optimizer.dispose();
-  model.dispose();
+const start = (kind: EngineKind) => createEngine(tf, kind, weightsOf('init/'), { dropout: 0 });
+const batchOf = (step: number) => ({
+  size: batchSize,
+  signals: x.subarray(step * batchSize * SAMPLE_SIZE, (step + 1) * batchSize * SAMPLE_SIZE),
+  labels: y.subarray(step * batchSize, (step + 1) * batchSize),
+  ids: [],
+});
+
+function train(kind: EngineKind, learningRate: number): Run {
+  const engine = start(kind);
+  const losses = Array.from({ length: steps }, (_, step) =>
+    engine.train(batchOf(step), learningRate, [0, step]),
+  );
+  const weights = engine.getWeights();
+  engine.dispose();
   return { losses, weights };
 }
 
@@ -72,23 +71,24 @@ function listDifferences(actual: Run, expected: Run): string[] {
 }
 
 const learningRate = numbers('learning_rate')[0]!;
-const run = train(learningRate);
+const runs = { graph: train('graph', learningRate), eager: train('eager', learningRate) };
 
-test('the initial weights predict the golden probabilities', () => {
-  const model = createDiyModel(tf, weightsOf('init/'), { dropout: 0 });
-  const signals = tf.tensor(x.subarray(0, batchSize * SAMPLE_SIZE), [batchSize, 3, 4096]) as Tensor3D;
-  const probabilities = model.predict(signals).dataSync();
-  assert.ok(largestDifference(probabilities, numbers('p_init')) <= 1e-5);
-  assert.ok(largestDifference(probabilities, numbers('p_final')) > 1e-3);
-  model.dispose();
-});
+for (const kind of ['graph', 'eager'] as const) {
+  test(`the initial weights predict the golden probabilities (${kind})`, () => {
+    const engine = start(kind);
+    const probabilities = engine.predict(batchOf(0));
+    assert.ok(largestDifference(probabilities, numbers('p_init')) <= 1e-5);
+    assert.ok(largestDifference(probabilities, numbers('p_final')) > 1e-3);
+    engine.dispose();
+  });
 
-test('six steps of AdamW go the golden way', () => {
-  assert.deepEqual(listDifferences(run, golden), []);
-});
+  test(`six steps of AdamW go the golden way (${kind})`, () => {
+    assert.deepEqual(listDifferences(runs[kind], golden), []);
+  });
+}
 
 test('the golden comparison sees a learning rate that is a hundredth off', () => {
-  const faults = listDifferences(train(learningRate * 1.01), golden);
+  const faults = listDifferences(train('graph', learningRate * 1.01), golden);
   assert.ok(
     faults.some((fault) => fault.startsWith('loss of step 2')),
     faults.join(', '),
@@ -96,7 +96,7 @@ test('the golden comparison sees a learning rate that is a hundredth off', () =>
   const weights = new Map(golden.weights);
   const { dtype, shape, data } = weights.get('fc2_W')!;
   weights.set('fc2_W', { dtype, shape, data: data.map((value) => value + 2e-4) });
-  assert.match(listDifferences({ ...run, weights }, golden).join(), /median of fc2_W/);
+  assert.match(listDifferences({ ...runs.graph, weights }, golden).join(), /median of fc2_W/);
 });
 
 test('AdamW decays every variable, those without a gradient too', () => {
@@ -107,7 +107,7 @@ test('AdamW decays every variable, those without a gradient too', () => {
   ] as const;
   const optimizer = createAdamW(tf, variables);
   const gradient = tf.scalar(-3);
-  optimizer.update({ [variables[0].name]: gradient }, 0.1);
+  optimizer.update({ [variables[0].name]: gradient }, updateFactors(0.1, 1));
   const [stepped, decayed, still] = variables.map((variable) => variable.dataSync()[0]!);
   // The first step of Adam is the learning rate, whatever the gradient.
   assert.ok(Math.abs(stepped! - (2 * (1 - 0.1 * 1e-4) + 0.1)) < 1e-6);

@@ -1,0 +1,45 @@
+import type { Variable } from '@tensorflow/tfjs-node-gpu';
+import { createDiyModel, type DiyModel, type DiyModelOptions } from '../model/diy.ts';
+import type { Weights } from '../model/weights.ts';
+import type { TF } from '../tensorflow/load.ts';
+import { type AdamW, createAdamW } from './adamw.ts';
+import type { OptimizerState } from './engine.ts';
+
+/** What training changes, as variables of tfjs. */
+export interface Learner {
+  readonly model: DiyModel;
+  readonly optimizer: AdamW;
+  /** All variables, the model's first. */
+  readonly variables: readonly Variable[];
+  /** Updates made so far. */
+  updates: number;
+  getOptimizer(): OptimizerState;
+  setOptimizer(state: OptimizerState): void;
+  dispose(): void;
+}
+
+export function createLearner(tf: TF, initial: Weights, options: DiyModelOptions): Learner {
+  const model = createDiyModel(tf, initial, options);
+  const optimizer = createAdamW(tf, model.variables.values());
+  return {
+    model,
+    optimizer,
+    variables: [...model.variables.values(), ...optimizer.moments],
+    updates: 0,
+    getOptimizer() {
+      const moments = optimizer.moments.map((moment) => Float32Array.from(moment.dataSync()));
+      return { updates: this.updates, moments };
+    },
+    setOptimizer({ updates, moments }) {
+      tf.tidy(() => {
+        for (const [i, moment] of optimizer.moments.entries())
+          moment.assign(tf.tensor(Float32Array.from(moments[i]!), moment.shape));
+      });
+      this.updates = updates;
+    },
+    dispose: () => {
+      optimizer.dispose();
+      model.dispose();
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { initialWeights, type Weights } from '../../src/model/weights.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { nodeBackend } from '../../src/tensorflow/bind.ts';
+import type { Batch } from '../../src/training/batch.ts';
+import type { Engine } from '../../src/training/engine.ts';
+import { createEngine, type EngineKind } from '../../src/training/engines.ts';
+import { largestDifference, tf } from '../model/tensorflow.ts';
+import { makeSignal } from './toy.ts';
+
+const RATE = 1e-3;
+const start = (kind: EngineKind, weights: Weights = initialWeights(11)) =>
+  createEngine(tf, kind, weights, { dropout: 0.5 });
+
+function makeBatch(size: number, seed = 1): Batch {
+  const labels = Float32Array.from({ length: size }, (_, i) => i % 2);
+  const signals = new Float32Array(size * SAMPLE_SIZE);
+  for (const [i, label] of labels.entries())
+    signals.set(makeSignal(label === 1 ? 1 : 0, seed, i), i * SAMPLE_SIZE);
+  return { size, signals, labels, ids: [] };
+}
+
+const batch = makeBatch(6);
+const short = makeBatch(3, 2);
+
+/** Losses of two steps, and the moments after the first: a tenth of the gradients, and a thousandth of their squares. */
+function startTraining(engine: Engine, seed = 1) {
+  const first = engine.train(batch, RATE, [seed, 1]);
+  const { moments } = engine.getOptimizer();
+  const losses = [first, engine.train(batch, RATE, [seed, 2])];
+  engine.dispose();
+  return { losses, moments };
+}
+
+function listDifferences(actual: ReturnType<typeof startTraining>, expected: typeof actual): string[] {
+  const faults: string[] = [];
+  for (const [i, loss] of expected.losses.entries()) {
+    const difference = Math.abs(actual.losses[i]! / loss - 1);
+    if (!(difference <= 2e-5)) faults.push(`loss ${i + 1}: ${difference}`);
+  }
+  for (const [i, moment] of expected.moments.entries()) {
+    const largest = moment.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const difference = largestDifference(actual.moments[i]!, moment);
+    if (!(difference <= 1e-4 * largest)) faults.push(`moment ${i}: ${difference} of ${largest}`);
+  }
+  return faults;
+}
+
+test('the graph computes the losses and gradients of the eager path, dropout included', () => {
+  const eager = startTraining(start('eager'));
+  assert.deepEqual(listDifferences(startTraining(start('graph')), eager), []);
+  const faults = listDifferences(startTraining(start('graph'), 2), eager);
+  assert.ok(faults.some((fault) => fault.startsWith('loss 1')) && faults.length > 20, faults.join(', '));
+});
+
+test('batches of two sizes and predictions between them see and move the same weights', () => {
+  const run = (kind: EngineKind) => {
+    const engine = start(kind);
+    const seen: number[] = [];
+    for (const [i, next] of [batch, short, batch, short].entries()) {
+      seen.push(engine.train(next, 1e-4, [1, i]), ...engine.predict(short), ...engine.predict(batch));
+    }
+    const { updates } = engine.getOptimizer();
+    engine.dispose();
+    assert.equal(updates, 4);
+    return seen;
+  };
+  const [graph, eager] = [run('graph'), run('eager')];
+  assert.ok(largestDifference(graph, eager) < 1e-3);
+  const perStep = graph.length / 4;
+  assert.ok(largestDifference(graph.slice(0, perStep), graph.slice(2 * perStep, 3 * perStep)) > 1e-2);
+});
+
+for (const kind of ['graph', 'eager'] as const) {
+  test(`training goes on exactly from weights and optimizer in a new engine (${kind})`, () => {
+    const whole = start(kind);
+    whole.train(batch, RATE, [1, 1]);
+    const [weights, optimizer] = [whole.getWeights(), whole.getOptimizer()];
+    const finish = (engine: Engine) => {
+      const loss = engine.train(batch, RATE, [1, 2]);
+      const end = { loss, weights: engine.getWeights(), optimizer: engine.getOptimizer() };
+      engine.dispose();
+      return end;
+    };
+    const expected = finish(whole);
+    const resumed = start(kind);
+    // As after a few steps on another way.
+    resumed.train(batch, RATE, [5, 5]);
+    resumed.setWeights(weights);
+    resumed.setOptimizer(optimizer);
+    assert.deepEqual(finish(resumed), expected);
+    assert.equal(expected.optimizer.updates, 2);
+    const forgetful = start(kind);
+    forgetful.setWeights(weights);
+    assert.notDeepEqual(finish(forgetful).weights, expected.weights);
+  });
+
+  test(`a batch whose loss is no number updates nothing, and the next one does (${kind})`, () => {
+    const engine = start(kind);
+    engine.train(batch, RATE, [1, 1]);
+    const before = engine.getWeights();
+    const optimizer = engine.getOptimizer();
+    const bad = { ...batch, signals: batch.signals.map((value, i) => (i === 100 ? Number.NaN : value)) };
+    assert.ok(Number.isNaN(engine.train(bad, RATE, [1, 2])));
+    assert.deepEqual(engine.getOptimizer(), optimizer);
+    for (const [name, { data }] of engine.getWeights())
+      if (!/_(mean|var)$/.test(name)) assert.deepEqual(data, before.get(name)!.data, name);
+    engine.setWeights(before);
+    assert.ok(Number.isFinite(engine.train(batch, RATE, [1, 2])));
+    assert.notDeepEqual(engine.getWeights(), before);
+    engine.dispose();
+  });
+}
+
+test('an engine leaves neither tensors nor graphs behind, however many steps it makes', () => {
+  const backend = nodeBackend(tf);
+  const count = () => [tf.memory().numTensors, backend.getNumOfTFTensors(), backend.getNumOfSavedModels()];
+  const before = count();
+  const engine = start('graph');
+  const step = (i: number) => {
+    for (const next of [batch, short]) {
+      engine.train(next, RATE, [1, i]);
+      engine.predict(next);
+    }
+    engine.setWeights(engine.getWeights());
+  };
+  step(0);
+  const held = count();
+  for (let i = 1; i < 4; i++) step(i);
+  assert.deepEqual(count(), held);
+  engine.dispose();
+  assert.deepEqual(count(), before);
+});
