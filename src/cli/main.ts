@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { SOFTWARE } from '../software.ts';
 import { cancelCommand } from './cancel.ts';
 import { doctorCommand } from './doctor.ts';
+import { estimateCommand } from './estimate.ts';
 import { inspectCommand } from './inspect.ts';
 import { mergeCommand } from './merge.ts';
 import { predictCommand } from './predict.ts';
@@ -36,6 +37,7 @@ for (const command of [
   mergeCommand(),
   inspectCommand(),
   doctorCommand(),
+  estimateCommand(),
   uploadCommand(),
   submitCommand(),
   statusCommand(),

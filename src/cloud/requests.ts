@@ -1,0 +1,79 @@
+/** How many requests a run makes: counted from what the steps do, and checked in a test against what they did. */
+import { PSD_CHUNK_SIZE } from '../pipeline/plan.ts';
+import { RANGE_LIMIT } from '../raw/reads.ts';
+import { SAMPLE_FILE_SIZE } from '../raw/strain-array.ts';
+import { PART_SIZE } from '../storage/s3.ts';
+import type { Range } from './conditions.ts';
+
+export interface Workload {
+  samples: number;
+  /** Samples of a shard, and of a pack. */
+  chunkSize: number;
+  /** Noise samples that the PSD is averaged over, at most. */
+  psdSamples: number;
+  dtype: 'float16' | 'float32';
+  /** Chunks worked on at once: `mapConcurrency` of the stage. */
+  concurrency: number;
+  /** Samples a second that one core of the machine at hand preprocesses. */
+  rate: number;
+  /** Of training; 0 for none. */
+  epochs: number;
+  /** Samples a second that the GPU trains on. */
+  trainingRate: Range;
+}
+
+/** Bytes of a sample in a pack: header, file, padding. */
+const PACKED_SIZE = 512 + Math.ceil(SAMPLE_FILE_SIZE / 512) * 512;
+const LIST_PAGE = 1000;
+
+export interface RequestCounts {
+  /** Raw objects. */
+  objects: number;
+  chunks: number;
+  psdSamples: number;
+  psdChunks: number;
+  /** Reads of a chunk's samples, and bytes of one of them. */
+  chunkReads: number;
+  readSize: number;
+  pages: number;
+  gets: number;
+  puts: number;
+  uploadPuts: number;
+}
+
+export function countRequests(workload: Workload, packed: boolean): RequestCounts {
+  const { samples, chunkSize, concurrency } = workload;
+  const chunks = Math.ceil(samples / chunkSize);
+  const psdSamples = Math.min(samples, workload.psdSamples);
+  const psdChunks = Math.ceil(psdSamples / PSD_CHUNK_SIZE);
+  const objects = packed ? chunks : samples;
+  const perRead = packed ? Math.min(chunkSize, Math.floor(RANGE_LIMIT / PACKED_SIZE)) : 1;
+  const chunkReads = Math.ceil(chunkSize / perRead);
+  const environments = Math.min(concurrency, chunks) + Math.min(concurrency, psdChunks);
+  const pages = Math.ceil(objects / LIST_PAGE);
+  // Labels and state; a pack's list; samples; a chunk's plan and whether it was made before; of each environment the
+  // plan and the PSD; partial sums; results and shards.
+  const planGets = 6 + (packed ? chunks : 0);
+  const chunkGets = 4 * chunks + 3 * psdChunks + 2 * environments;
+  const sampleGets = (packed ? Math.ceil(samples / perRead) : samples) + psdSamples;
+  const gets = planGets + chunkGets + sampleGets + psdChunks + 2 * chunks + 10;
+  // The plan of each chunk, what it makes, and the shards' results; the rest are lists and answers.
+  const puts = 3 * chunks + 2 * psdChunks + 10;
+  return {
+    objects,
+    chunks,
+    psdSamples,
+    psdChunks,
+    chunkReads,
+    readSize: packed ? perRead * PACKED_SIZE : SAMPLE_FILE_SIZE,
+    pages,
+    gets,
+    puts,
+    uploadPuts: packed ? chunks * partsOf(chunkSize * PACKED_SIZE) : samples,
+  };
+}
+
+/** Requests that send an object: one, or begin, parts and end. */
+function partsOf(size: number): number {
+  return size <= PART_SIZE ? 1 : Math.ceil(size / PART_SIZE) + 2;
+}
