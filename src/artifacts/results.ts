@@ -1,19 +1,9 @@
 /** What a training run hands over to be written down and drawn. */
-import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/metrics.ts';
+import type { Epoch } from '../training/fit.ts';
 
-/** One epoch of a fit. Losses are mean binary cross-entropies (nats a sample), rates and scores are in [0, 1]. */
-export interface Epoch {
-  epoch: number;
-  loss: number;
-  val_loss: number;
-  val_accuracy: number;
-  /** null where the validation records hold one class only: the area isn't defined then. */
-  val_auc: number | null;
-  learning_rate: number;
-  seconds: number;
-  /** Whether val_loss was the lowest so far. */
-  best: boolean;
-}
+export type { Epoch } from '../training/fit.ts';
+
+import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/metrics.ts';
 
 export interface History {
   epochs: readonly Epoch[];
