@@ -52,6 +52,18 @@ export function createGraphEngine(tf: TF, initial: Weights, options: DiyModelOpt
     update(home, variables.length);
   }
 
+  function recordOnce(
+    programs: Map<number, Program>,
+    { size }: Batch,
+    state: readonly Variable[],
+    inputs: readonly Tensor[],
+    work: Parameters<typeof recordProgram>[3],
+  ): Program {
+    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work);
+    programs.set(size, program);
+    return program;
+  }
+
   return {
     train: (batch, learningRate, seed) =>
       tf.tidy(() => {
@@ -106,16 +118,4 @@ export function createGraphEngine(tf: TF, initial: Weights, options: DiyModelOpt
       learner.dispose();
     },
   };
-
-  function recordOnce(
-    programs: Map<number, Program>,
-    { size }: Batch,
-    state: readonly Variable[],
-    inputs: readonly Tensor[],
-    work: Parameters<typeof recordProgram>[3],
-  ): Program {
-    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work);
-    programs.set(size, program);
-    return program;
-  }
 }
