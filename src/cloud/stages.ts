@@ -77,14 +77,20 @@ export function timeStages(
   };
   return {
     plan: alone('plan', planWall),
-    psd: timeMap(workload, psd, psdChunks, day),
+    psd: timeMap(workload, 'psd', psd, psdChunks, day),
     reduce: alone('reduce', reduceWall),
-    shards: timeMap(workload, shard, chunks, day),
+    shards: timeMap(workload, 'shards', shard, chunks, day),
     finalize: alone('finalize', finalizeWall),
   };
 }
 
-function timeMap({ rate, concurrency }: Workload, work: ChunkWork, chunks: number, day: Day): StageTime {
+function timeMap(
+  { rate, concurrency }: Workload,
+  stage: 'psd' | 'shards',
+  work: ChunkWork,
+  chunks: number,
+  day: Day,
+): StageTime {
   const chunk = timeChunk(work, rate, day);
   const workers = Math.min(concurrency, chunks);
   const rounds = day === 'low' ? chunks / workers : Math.ceil(chunks / workers);
@@ -99,7 +105,7 @@ function timeMap({ rate, concurrency }: Workload, work: ChunkWork, chunks: numbe
   const billed = Math.max(chunks * chunk, limited ? waiting : 0) + workers * CLOUD.coldStart[day];
   return {
     wall: wall + CLOUD.mapStart[day] + CLOUD.transition[day],
-    gbSeconds: billed * CLOUD.memory.shards,
+    gbSeconds: billed * CLOUD.memory[stage],
     limited,
     enough: Math.ceil((CLOUD.getRate[day] * chunk) / work.reads),
   };

@@ -149,7 +149,10 @@ async function* findInTar(
   options: FindOptions,
 ): AsyncGenerator<FoundArray> {
   const { key, size } = info;
-  const members = (await readPackIndex(store, info)) ?? scanTar(store, key, size);
+  const packed = await readPackIndex(store, info);
+  const members = packed ?? scanTar(store, key, size);
+  // Who packed the files took each for one sample; a thousand headers would be read to be told the same.
+  const open = options.open && packed === undefined;
   let count = 0;
   for await (const { name: member, offset, size: length, oddity } of members) {
     count += 1;
@@ -166,7 +169,7 @@ async function* findInTar(
           needed: 'a plain file',
         });
       }
-      yield await findPlain(store, { key, member, offset, length }, options.open);
+      yield await findPlain(store, { key, member, offset, length }, open);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       options.onFault(error);

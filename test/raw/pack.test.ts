@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { catalogDataset } from '../../src/raw/catalog.ts';
+import { catalogDataset, catalogFile } from '../../src/raw/catalog.ts';
 import { encodePackIndex, packName, packSize, readPackIndex } from '../../src/raw/pack.ts';
 import { readSamples } from '../../src/raw/samples.ts';
 import { scanTar, type TarMember } from '../../src/raw/tar.ts';
@@ -70,6 +70,12 @@ describe('a pack', () => {
     assert.equal(number, count);
     assert.equal(reads.length - 1, Math.ceil(count / 84));
     assert.ok(reads.every(({ length }) => length <= 8 << 20));
+  });
+
+  test('is looked into no deeper when asked to open every file', async () => {
+    const { store, reads } = countReads(await storeOf(packOf(samples(3))));
+    const { refs } = await catalogFile(store, KEY);
+    assert.deepEqual([refs.length, reads.length], [3, 1]);
   });
 
   test('with a list longer than the first read is read on', async () => {
