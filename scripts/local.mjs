@@ -1,10 +1,11 @@
 /** `npm run local:up|deploy|down`: sets up what is missing, then hands over to infra/local/. */
 import { spawnSync } from 'node:child_process';
-import { build, checkNode, installPackages, installPython, ROOT } from './setup.mjs';
+import { build, checkNode, installLocalstack, installPackages, installPython, ROOT } from './setup.mjs';
 
 checkNode();
 installPackages();
-installPython();
+if (process.argv.includes('localstack')) installLocalstack();
+else installPython();
 build();
 const { status, signal } = spawnSync(
   process.execPath,

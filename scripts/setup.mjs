@@ -115,6 +115,35 @@ export function installPython() {
   });
 }
 
+/** LocalStack, the second emulator, in a virtual environment of its own, since it needs a newer Python. */
+export function installLocalstack() {
+  const requirements = 'infra/local/localstack.txt';
+  once('localstack', [requirements], '.chirpline/localstack/bin/python', () => {
+    const check = 'import sys; sys.exit(sys.version_info < (3, 12))';
+    const python = ['python3', 'python3.14', 'python3.13', 'python3.12'].find(
+      (name) => run(name, ['-c', check], { quiet: true }).status === 0,
+    );
+    if (python === undefined) {
+      giveUp(
+        'LocalStack needs Python 3.12 or newer as python3 or python3.12 (Debian 13, Ubuntu 24.04, pyenv).',
+      );
+    }
+    console.error('installing LocalStack (about 400 MB) ...');
+    mkdirSync(STAMPS, { recursive: true });
+    rmSync(join(STAMPS, 'localstack'), { recursive: true, force: true });
+    const own = '.chirpline/localstack/bin/python';
+    const steps = [
+      [python, '-m', 'venv', '.chirpline/localstack'],
+      // pip itself did not come to an end with finding versions that fit together.
+      [own, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv==0.13.9'],
+      [own, '-m', 'uv', 'pip', 'install', '--quiet', '--python', own, '-r', requirements],
+    ];
+    for (const [command, ...args] of steps) {
+      if (run(command, args).status !== 0) giveUp('LocalStack could not be installed: see above.');
+    }
+  });
+}
+
 /** A browser for looking at the report page; Debian's, since it needs Debian's libraries anyway. */
 export function installBrowser() {
   if (run('chromium', ['--version'], { quiet: true }).status === 0) return;

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BatchClient, CreateJobQueueCommand, RegisterJobDefinitionCommand } from '@aws-sdk/client-batch';
 import { MachineError } from '../../src/errors.ts';
-import { startService, stopService } from './emulator.ts';
+import { answers, startService, stopService } from './emulator.ts';
+import { describeEmulator, EMULATORS, type EmulatorName } from './emulators.ts';
 import { readTrainingJob } from './training-definition.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PYTHON = join(ROOT, '.chirpline/python/bin/python');
 
 export interface CloudSettings {
   /** State, logs and process numbers. */
@@ -20,6 +20,8 @@ export interface CloudSettings {
   image?: string | undefined;
   /** Whether buckets and the deployed stack outlive the emulator. */
   persist: boolean;
+  /** Default: ministack. */
+  emulator?: EmulatorName;
 }
 
 export interface Cloud {
@@ -32,7 +34,15 @@ export interface Cloud {
   down(): Promise<boolean>;
 }
 
-export function createCloud({ folder, port, agentPort, runner, image, persist }: CloudSettings): Cloud {
+export function createCloud({
+  folder,
+  port,
+  agentPort,
+  runner,
+  image,
+  persist,
+  emulator: program = 'ministack',
+}: CloudSettings): Cloud {
   const env = {
     AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
     AWS_ENDPOINT_URL_BATCH: `http://127.0.0.1:${agentPort}`,
@@ -48,21 +58,19 @@ export function createCloud({ folder, port, agentPort, runner, image, persist }:
     env,
     async up() {
       mkdirSync(agentFolder, { recursive: true });
+      const found = await findEmulator(port);
+      if (found !== undefined && found !== program) {
+        throw new MachineError(`${found} is up on port ${port}. End it first: npm run local:down`);
+      }
+      const service = describeEmulator(program, { port, folder, persist });
       const emulator = await startService({
+        ...service,
         name: 'emulator',
         folder,
-        command: [PYTHON, '-m', 'ministack'],
-        env: {
-          ...env,
-          GATEWAY_PORT: String(port),
-          BIND_HOST: '127.0.0.1',
-          PERSIST_STATE: persist ? '1' : '0',
-          STATE_DIR: join(folder, 'state'),
-          S3_PERSIST: persist ? '1' : '0',
-          S3_DATA_DIR: join(folder, 's3'),
-        },
-        health: `${env.AWS_ENDPOINT_URL}/_ministack/health`,
+        env: { ...env, ...service.env },
       });
+      // Its functions need containers, so that nothing would ever send a job.
+      if (program === 'localstack') return emulator;
       const agent = await startService({
         name: 'agent',
         folder,
@@ -80,6 +88,11 @@ export function createCloud({ folder, port, agentPort, runner, image, persist }:
       return emulator || agent;
     },
     async deploy(variables = {}) {
+      if ((await findEmulator(port)) === 'localstack') {
+        throw new MachineError(
+          'LocalStack runs here without containers, which its functions need. End it (local:down), start ministack (local:up) and deploy again',
+        );
+      }
       const packageFolder = join(folder, 'package');
       for (const command of ['package', 'deploy']) {
         runServerless([command, '--stage', 'local', '--package', packageFolder], { ...env, ...variables });
@@ -100,6 +113,15 @@ export function createCloud({ folder, port, agentPort, runner, image, persist }:
       return (await stopService(folder, 'emulator')) || agent;
     },
   };
+}
+
+/** Which emulator listens there, whoever started it. */
+async function findEmulator(port: number): Promise<EmulatorName | undefined> {
+  // In this order: ministack answers in LocalStack's place too.
+  for (const name of EMULATORS) {
+    if (await answers(describeEmulator(name, { port, folder: '', persist: false }).health)) return name;
+  }
+  return undefined;
 }
 
 function runServerless(args: string[], env: Record<string, string>): void {

@@ -95,7 +95,8 @@ function signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 0): boolean {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether a service answers there with success. */
+export async function answers(url: string): Promise<boolean> {
   try {
     const answer = await fetch(url);
     await answer.arrayBuffer();

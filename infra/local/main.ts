@@ -1,8 +1,10 @@
 /** `npm run local:up`, `local:deploy` and `local:down`; see docs/local.md. */
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { endWith } from '../../src/cli/terminal.ts';
 import { SettingError } from '../../src/errors.ts';
 import { createCloud, ROOT } from './cloud.ts';
+import { readEmulatorName } from './emulators.ts';
 
 const RUNNERS = ['process', 'podman', 'docker'] as const;
 
@@ -17,7 +19,23 @@ function readRunner(): (typeof RUNNERS)[number] {
 // The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-async function main(command: string | undefined): Promise<void> {
+/** The command and what its options say. Throws SettingError. */
+function readArguments(args: string[]) {
+  try {
+    const { positionals, values } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { emulator: { type: 'string' } },
+    });
+    return { command: positionals.join(' '), emulator: readEmulatorName(values.emulator) };
+  } catch (error) {
+    if (error instanceof TypeError) throw new SettingError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function main(args: string[]): Promise<void> {
+  const { command, emulator } = readArguments(args);
   const folder = join(ROOT, '.chirpline/local');
   const cloud = createCloud({
     folder,
@@ -26,25 +44,29 @@ async function main(command: string | undefined): Promise<void> {
     runner: readRunner(),
     image: process.env.CHIRPLINE_IMAGE,
     persist: true,
+    emulator,
   });
   const started = performance.now();
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   if (command === 'up') {
     const fresh = await cloud.up();
     const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_BATCH } = cloud.env;
-    console.log(
-      `${fresh ? `up after ${seconds()}` : 'up already'}: emulator ${AWS_ENDPOINT_URL}, jobs ${AWS_ENDPOINT_URL_BATCH}`,
-    );
+    const state = fresh ? `up after ${seconds()}` : 'up already';
+    const jobs =
+      emulator === 'ministack'
+        ? `jobs ${AWS_ENDPOINT_URL_BATCH}`
+        : 'for s3:// locations only: functions and jobs need containers, so nothing can be deployed';
+    console.log(`${state}: ${emulator} ${AWS_ENDPOINT_URL}, ${jobs}`);
   } else if (command === 'deploy') {
     await cloud.deploy();
     console.log(`stage local deployed in ${seconds()}: chirpline upload FOLDER --stage local`);
   } else if (command === 'down') {
-    console.log((await cloud.down()) ? `down; state is kept in ${folder}` : 'nothing was up');
+    console.log((await cloud.down()) ? `down; what ministack holds is kept in ${folder}` : 'nothing was up');
   } else throw new SettingError('needed: up, deploy or down');
 }
 
 try {
-  await main(process.argv[2]);
+  await main(process.argv.slice(2));
 } catch (error) {
   endWith(error);
 }

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PYTHON } from './python.ts';
+import { describeEmulator, readEmulatorName } from '../../infra/local/emulators.ts';
 
 export interface Emulator {
   /** For AWS_ENDPOINT_URL. */
@@ -16,7 +19,10 @@ const START_LIMIT = 60_000;
 /** The emulator at times does not heed SIGTERM. */
 const STOP_GRACE = 1_000;
 
-/** Starts an AWS emulator (ministack) of its own on a free port of this machine, empty. Stop it in `after`. */
+/**
+ * Starts an AWS emulator of its own on a free port of this machine, empty. Stop it in `after`. The variable
+ * CHIRPLINE_TEST_EMULATOR says which one; default ministack.
+ */
 export async function startEmulator(): Promise<Emulator> {
   const port = await findPort();
   const endpoint = `http://127.0.0.1:${port}`;
@@ -28,16 +34,20 @@ export async function startEmulator(): Promise<Emulator> {
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
-  const child = spawn(PYTHON, ['-m', 'ministack'], {
-    env: { ...process.env, ...env, GATEWAY_PORT: String(port), BIND_HOST: '127.0.0.1', PERSIST_STATE: '0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const folder = mkdtempSync(join(tmpdir(), 'chirpline-emulator-'));
+  const program = describeEmulator(readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR), {
+    port,
+    folder,
+    persist: false,
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output = (output + text).slice(-10_000);
-    });
-  }
+  // Not a pipe: a test that waits for a command without reading it would stop an emulator that says much.
+  const logFile = join(folder, 'log');
+  const log = openSync(logFile, 'w');
+  const child = spawn(program.command[0]!, program.command.slice(1), {
+    env: { ...process.env, ...env, ...program.env },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
   const ended = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
@@ -48,11 +58,13 @@ export async function startEmulator(): Promise<Emulator> {
     if (child.exitCode === null && child.signalCode === null) await ended;
     clearTimeout(timer);
     process.removeListener('exit', kill);
+    rmSync(folder, { recursive: true, force: true });
   }
 
   const deadline = Date.now() + START_LIMIT;
-  while (!(await answers(`${endpoint}/_ministack/health`))) {
+  while (!(await answers(program.health))) {
     if (child.exitCode !== null || Date.now() > deadline) {
+      const output = readFileSync(logFile, 'utf8').slice(-10_000);
       await stop();
       throw new Error(`the emulator did not start: ${output}`);
     }

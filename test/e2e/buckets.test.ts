@@ -1,0 +1,125 @@
+/** What talks to S3 and SQS without any function, on whichever emulator CHIRPLINE_TEST_EMULATOR names. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  CreateQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { createCloud } from '../../infra/local/cloud.ts';
+import { readEmulatorName } from '../../infra/local/emulators.ts';
+import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
+import { uploadFolder } from '../../src/cloud/upload.ts';
+import { MachineError, SettingError } from '../../src/errors.ts';
+import { planDataset } from '../../src/pipeline/plan.ts';
+import { reducePsd } from '../../src/pipeline/psd.ts';
+import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { createFileStore } from '../../src/storage/file.ts';
+import { openStore } from '../../src/storage/open.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { makeBucket } from '../storage/bucket.ts';
+import { chirplineWell } from '../support/command.ts';
+import { type Dataset, writeDataset } from '../support/dataset.ts';
+import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
+
+const SAMPLES = 300;
+
+let folder: string;
+let emulator: Emulator;
+let restore: () => void;
+let dataset: Dataset;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-buckets-'));
+  const started = performance.now();
+  emulator = await startEmulator();
+  console.log(`emulator up in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  restore = setEnvironment(emulator.env);
+  await makeBucket('data');
+  dataset = await writeDataset(createFileStore(join(folder, 'raw')), SAMPLES);
+});
+after(async () => {
+  restore();
+  await emulator.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function readAll(store: ObjectStore): Promise<Map<string, string>> {
+  const all = new Map<string, string>();
+  for await (const { key } of store.list('')) {
+    if (!key.startsWith('_work/')) all.set(key, Buffer.from(await store.read(key)).toString('base64'));
+  }
+  return all;
+}
+
+test('records made from a bucket into a bucket are byte for byte those of folders', async () => {
+  const raw = join(folder, 'raw');
+  const { uploaded } = await uploadFolder(createFileStore(raw), openStore('s3://data/raw'));
+  assert.equal(uploaded, SAMPLES);
+  const options = ['--dataset', 'whole', '--shard-size', '128'];
+  const started = performance.now();
+  chirplineWell('preprocess', 's3://data/raw', 's3://data/records', ...options);
+  console.log(`${SAMPLES} samples in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  chirplineWell('preprocess', raw, join(folder, 'records'), ...options);
+  const made = await readAll(openStore('s3://data/records'));
+  const wanted = await readAll(createFileStore(join(folder, 'records')));
+  assert.deepEqual([...made.keys()], [...wanted.keys()]);
+  for (const [key, bytes] of wanted) assert.ok(made.get(key) === bytes, key);
+  assert.equal(made.size, 6);
+});
+
+test('an object of a bucket that is overwritten after the plan is rejected, and no other', async () => {
+  const stores = { raw: openStore('s3://data/raw'), records: openStore('s3://data/changed') };
+  const plan = await planDataset(stores, {
+    dataset: 'changed',
+    dtype: 'float16',
+    shardSize: SAMPLES,
+    psdSamples: 10,
+    seed: 1,
+  });
+  const run = createTaskRunner(stores);
+  await run({ step: 'psd', index: 0 });
+  await reducePsd(stores, plan);
+  const [one, other] = dataset.ids.map((id) => `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`);
+  await stores.raw.write(one!, await stores.raw.read(other!));
+  assert.deepEqual(await run({ step: 'shard', index: 0 }), { done: SAMPLES - 1, rejected: 1 });
+});
+
+test('an emulator is not started over another one, nor one that nobody knows', async () => {
+  const running = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
+  const other = running === 'ministack' ? 'localstack' : 'ministack';
+  const port = Number(new URL(emulator.endpoint).port);
+  const settings = { folder, port, agentPort: port, runner: 'process', persist: false } as const;
+  await assert.rejects(createCloud({ ...settings, emulator: other }).up(), (error: unknown) => {
+    assert.ok(error instanceof MachineError);
+    assert.equal(error.message, `${running} is up on port ${port}. End it first: npm run local:down`);
+    return true;
+  });
+  assert.throws(() => readEmulatorName('motor'), SettingError);
+});
+
+test('dead letters are sent to their queue again', async () => {
+  const client = new SQSClient({ useQueueUrlAsEndpoint: false });
+  const make = async (QueueName: string) =>
+    (await client.send(new CreateQueueCommand({ QueueName }))).QueueUrl!;
+  const [from, to] = [await make('letters'), await make('work')];
+  const bodies = Array.from({ length: 12 }, (_, i) => `message ${i}`);
+  for (const MessageBody of bodies)
+    await client.send(new SendMessageCommand({ QueueUrl: from, MessageBody }));
+  assert.equal(await redriveMessages(client, from, to), 12);
+  assert.deepEqual([await countMessages(client, from), await countMessages(client, to)], [0, 12]);
+  const received: (string | undefined)[] = [];
+  while (received.length < 12) {
+    const { Messages = [] } = await client.send(
+      new ReceiveMessageCommand({ QueueUrl: to, MaxNumberOfMessages: 10 }),
+    );
+    assert.notEqual(Messages.length, 0);
+    received.push(...Messages.map(({ Body }) => Body));
+  }
+  assert.deepEqual(received.sort(), bodies.sort());
+  client.destroy();
+});
