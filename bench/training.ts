@@ -115,14 +115,19 @@ function startEngine(kind: EngineKind, size: number): Contestant & { step(): num
 /** A Python process that makes a Keras step when asked and tells its seconds. */
 function startKeras(name: string, size: number, ...options: string[]): Contestant {
   const script = fileURLToPath(new URL('keras_step.py', import.meta.url));
-  const child = spawn(PYTHON, [script, String(size), ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(PYTHON, [script, String(size), ...options], { stdio: 'pipe' });
+  // TensorFlow's own chatter; wanted only when something is wrong.
+  let chatter = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    chatter += text;
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     name,
     step: async () => {
       child.stdin.write('\n');
       const { value, done } = await lines.next();
-      if (done) throw new Error('the Keras step ended');
+      if (done) throw new Error(`the Keras step ended: ${chatter}`);
       return Number(value);
     },
     stop: () => child.stdin.end(),
