@@ -1,9 +1,10 @@
 """The peer of bench/preprocess.ts: the per-sample SciPy loop over a folder of .npy files, in several processes.
 
-    python scipy_folder.py RAW PSD PROCESSES RUNS
+    python scipy_folder.py RAW PSD PROCESSES
 
 Loads, filters, whitens, windows and normalizes every sample of RAW/training_labels.csv, and keeps nothing: no
-serialization, no writing. Start-up (imports, process creation) is not counted. Prints the seconds of each run.
+serialization, no writing. PSD is an avg_psd.npz, or `estimate` to average it over the noise samples first, as
+chirpline does. Prints the seconds of the loop alone, without imports, process creation and the PSD.
 """
 import os
 import sys
@@ -16,22 +17,30 @@ import time
 from multiprocessing import Pool
 
 import numpy as np
-from reference_preprocess import labels, path, preprocess
+from reference_preprocess import labels, path, preprocess, psd_one, smooth_floor
 
-raw, psd_file, processes, runs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-psd = np.load(psd_file)["avg_psd"]
-files = [path(raw, sample) for sample, _ in labels(raw)]
+raw, psd_file, processes = sys.argv[1], sys.argv[2], int(sys.argv[3])
+rows = labels(raw)
 
 
-def part(index):
-    for file in files[index::processes]:
-        preprocess(np.load(file), psd)
+def sum_psd(index):
+    noise = [sample for sample, target in rows if target == 0][index::processes]
+    return sum(psd_one(np.load(path(raw, sample))) for sample in noise), len(noise)
+
+
+def preprocess_part(job):
+    index, psd = job
+    for sample, _ in rows[index::processes]:
+        preprocess(np.load(path(raw, sample)), psd)
 
 
 if __name__ == "__main__":
     with Pool(processes) as pool:
-        pool.map(part, range(processes), chunksize=1)  # page cache, start-up
-        for _ in range(runs):
-            start = time.perf_counter()
-            pool.map(part, range(processes), chunksize=1)
-            print(time.perf_counter() - start, flush=True)
+        if psd_file == "estimate":
+            sums, counts = zip(*pool.map(sum_psd, range(processes), chunksize=1))
+            psd = smooth_floor(sum(sums) / sum(counts))
+        else:
+            psd = np.load(psd_file)["avg_psd"]
+        start = time.perf_counter()
+        pool.map(preprocess_part, [(index, psd) for index in range(processes)], chunksize=1)
+        print(time.perf_counter() - start)
