@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PYTHON } from '../test/support/python.ts';
 
-/** Enough that starting Node and compiling, about half a second, don't hide the rest. */
-const SAMPLES = 16384;
+/** Enough that starting Node and compiling, about half a second, hide little of the rest. */
+const SAMPLES = 32768;
 const WORKERS = 2;
-const RUNS = 3;
+const RUNS = 2;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('peak_memory.cjs', import.meta.url));
 const PEER = fileURLToPath(new URL('scipy_folder.py', import.meta.url));
