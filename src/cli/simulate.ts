@@ -1,14 +1,9 @@
 import { Command, Option } from 'commander';
+import type { SimulateSettings } from '../pipeline/simulate.ts';
 import { jsonOption, real, share, whole } from './options.ts';
 import { attend, printResult } from './terminal.ts';
 
-interface SimulateFlags {
-  samples: number;
-  seed: number;
-  snrMedian: number;
-  snrSigma: number;
-  signalShare: number;
-  workers?: number;
+interface SimulateFlags extends SimulateSettings {
   json?: boolean;
 }
 
