@@ -92,7 +92,7 @@ async function compare(size: number): Promise<{ batch_size: number; seconds: [st
 /** A step on one batch of noise, again and again. */
 function startEngine(kind: EngineKind, size: number): Contestant & { step(): number } {
   const random = createRandomStream(1, 0, 0);
-  const engine = createEngine(tf, kind, initialWeights(1), { dropout: 0.5 });
+  const engine = createEngine(tf, kind, initialWeights('diy', 1), { preset: 'diy', dropout: 0.5 });
   const batch: Batch = {
     size,
     signals: Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),

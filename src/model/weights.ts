@@ -1,5 +1,7 @@
 import { InputError } from '../errors.ts';
 import { createRandomStream } from '../random.ts';
+import { DETECTORS } from '../strain.ts';
+import { ARCHITECTURES, type Architecture, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 export interface WeightArray {
@@ -8,41 +10,32 @@ export interface WeightArray {
   data: Float32Array;
 }
 
-/** All numbers of a model by the names that `weights.npz` uses, in WEIGHT_SHAPES' order: what writeNpz writes. */
+/** All numbers of a model by the names that `weights.npz` uses, in weightShapes' order: what writeNpz writes. */
 export type Weights = Map<string, WeightArray>;
 
-/** Filters and kernel length of each convolution block. */
-export const BLOCKS = [
-  { filters: 32, kernel: 64 },
-  { filters: 64, kernel: 32 },
-  { filters: 128, kernel: 16 },
-  { filters: 256, kernel: 8 },
-] as const;
-
-/** Width of each hidden dense layer. */
-export const DENSE = [
-  { name: 'fc1', inputs: 3 * 256, units: 256 },
-  { name: 'fc2', inputs: 256, units: 64 },
-] as const;
-
 /** Every array of the model and its shape. Convolution kernels are [kernel, in, out], dense ones [in, out]. */
-export const WEIGHT_SHAPES: ReadonlyMap<string, readonly number[]> = new Map(listShapes());
+export function weightShapes(preset: Preset): ReadonlyMap<string, readonly number[]> {
+  return new Map(listShapes(ARCHITECTURES[preset]));
+}
 
-function* listShapes(): Generator<[string, number[]]> {
+function* listShapes({ shared, merged, dense }: Architecture): Generator<[string, number[]]> {
   let channels = 1;
-  for (const [i, { filters, kernel }] of BLOCKS.entries()) {
+  for (const [i, { filters, kernel }] of [...shared, ...merged].entries()) {
+    if (i === shared.length) channels *= DETECTORS.length;
     yield [`conv${i}_W`, [kernel, channels, filters]];
     yield [`conv${i}_b`, [filters]];
     yield* listNormShapes(`bn${i}`, filters);
     channels = filters;
   }
+  if (merged.length === 0) channels *= DETECTORS.length;
   yield ['gem_p', [1]];
-  for (const { name, inputs, units } of DENSE) {
-    yield [`${name}_W`, [inputs, units]];
+  for (const { name, units } of dense) {
+    yield [`${name}_W`, [channels, units]];
     yield [`${name}_b`, [units]];
     yield* listNormShapes(`${name}_bn`, units);
+    channels = units;
   }
-  yield ['out_W', [DENSE[1].units, 1]];
+  yield ['out_W', [channels, 1]];
   yield ['out_b', [1]];
 }
 
@@ -60,9 +53,9 @@ export function isTrainable(name: string): boolean {
  * sqrt(2 / fan_in) (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0,
  * moving variance 1, GeM's p 3. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
-export function initialWeights(seed: number): Weights {
+export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();
-  for (const [name, shape] of WEIGHT_SHAPES) {
+  for (const [name, shape] of weightShapes(preset)) {
     const data = new Float32Array(sizeOf(shape));
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
     else if (name === 'gem_p') data.fill(3);
@@ -81,40 +74,77 @@ function fillNormal(out: Float32Array, deviation: number, seed: number, index: n
 const WEIGHTS_PURPOSE = 0x77656967;
 
 /**
- * Checks arrays that were read from `object` (`weights.npz`) and returns them in WEIGHT_SHAPES' order.
+ * Which model the arrays are those of, by their names and the shapes of their kernels: the preset that they agree with
+ * most. checkWeights says where they don't.
+ */
+export function recognizePreset(arrays: ReadonlyMap<string, { shape: readonly number[] }>): Preset {
+  const agreements = (preset: Preset): number => {
+    const shapes = weightShapes(preset);
+    const same = [...arrays].filter(([name, { shape }]) => shapes.get(name)?.join() === shape.join());
+    return same.length / Math.max(shapes.size, arrays.size);
+  };
+  return PRESETS.reduce((best, preset) => (agreements(preset) > agreements(best) ? preset : best));
+}
+
+/**
+ * Checks arrays that were read from `object` (`weights.npz`) and returns them in weightShapes' order.
  *
  * Throws InputError when one is missing, unknown, of another shape or type, not finite, or a variance below 0.
  */
 export function checkWeights(
+  preset: Preset,
   arrays: ReadonlyMap<string, { shape: readonly number[]; data: unknown }>,
   object: string,
 ): Weights {
-  const unknown = [...arrays.keys()].find((name) => !WEIGHT_SHAPES.has(name));
-  if (unknown !== undefined)
-    throw new InputError({ object, found: `an array ${unknown}`, needed: "only DIYModel's arrays" });
+  const shapes = weightShapes(preset);
+  const unknown = [...arrays.keys()].find((name) => !shapes.has(name));
+  if (unknown !== undefined) {
+    throw new InputError({
+      object,
+      found: `an array ${unknown}`,
+      needed: `only the arrays of the ${preset} model`,
+    });
+  }
   const weights: Weights = new Map();
-  for (const [name, shape] of WEIGHT_SHAPES) {
+  for (const [name, shape] of shapes) {
     const array = arrays.get(name);
-    const needed = `float32 (${shape.join(', ')})`;
-    if (array === undefined)
-      throw new InputError({ object, found: `no array ${name}`, needed: `${name}, ${needed}` });
-    const { data } = array;
-    if (
-      !(data instanceof Float32Array) ||
-      array.shape.join() !== shape.join() ||
-      data.length !== sizeOf(shape)
-    )
-      throw new InputError({ object: `${object}!${name}`, found: describeArray(array), needed });
-    const bad = data.findIndex((v) => !Number.isFinite(v) || (v < 0 && name.endsWith('_var')));
-    if (bad !== -1)
+    if (array === undefined) {
       throw new InputError({
-        object: `${object}!${name}`,
-        found: `${data[bad]} at index ${bad}`,
-        needed: name.endsWith('_var') ? 'finite numbers, 0 or more' : 'finite numbers',
+        object,
+        found: `no array ${name}`,
+        needed: `${name}, float32 (${shape.join(', ')})`,
       });
-    weights.set(name, { dtype: '<f4', shape, data });
+    }
+    weights.set(name, { dtype: '<f4', shape, data: checkArray(name, shape, array, object) });
   }
   return weights;
+}
+
+function checkArray(
+  name: string,
+  shape: readonly number[],
+  array: { shape: readonly number[]; data: unknown },
+  object: string,
+): Float32Array {
+  const { data } = array;
+  if (
+    !(data instanceof Float32Array) ||
+    array.shape.join() !== shape.join() ||
+    data.length !== sizeOf(shape)
+  ) {
+    throw new InputError({
+      object: `${object}!${name}`,
+      found: describeArray(array),
+      needed: `float32 (${shape.join(', ')})`,
+    });
+  }
+  const bad = data.findIndex((v) => !Number.isFinite(v) || (v < 0 && name.endsWith('_var')));
+  if (bad === -1) return data;
+  throw new InputError({
+    object: `${object}!${name}`,
+    found: `${data[bad]} at index ${bad}`,
+    needed: name.endsWith('_var') ? 'finite numbers, 0 or more' : 'finite numbers',
+  });
 }
 
 function describeArray({ shape, data }: { shape: readonly number[]; data: unknown }): string {

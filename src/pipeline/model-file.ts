@@ -1,6 +1,7 @@
 /** A trained model on a store: weights.npz, and beside it what samples must be preprocessed with. */
 
-import { checkWeights, type Weights } from '../model/weights.ts';
+import type { Preset } from '../model/presets.ts';
+import { checkWeights, recognizePreset, type Weights } from '../model/weights.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
@@ -13,10 +14,17 @@ export function encodeWeights(weights: Weights): Promise<Uint8Array> {
   );
 }
 
-/** Throws NotFoundError, and InputError when it isn't the model's weights. */
-export async function readWeights(store: ObjectStore, key: string): Promise<Weights> {
+export interface TrainedModel {
+  preset: Preset;
+  weights: Weights;
+}
+
+/** Throws NotFoundError, and InputError when it isn't a model's weights. */
+export async function readModel(store: ObjectStore, key: string): Promise<TrainedModel> {
   const object = `${store.location}${key}`;
-  return checkWeights(await readNpz(await store.read(key), object), object);
+  const arrays = await readNpz(await store.read(key), object);
+  const preset = recognizePreset(arrays);
+  return { preset, weights: checkWeights(preset, arrays, object) };
 }
 
 /** Names of the files that training puts beside `..._weights.npz`. */

@@ -14,7 +14,7 @@ import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/l
 import { createEngine } from '../training/engines.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, readRecordRange } from '../training/records.ts';
-import { companionNames, readWeights, runOfWeights } from './model-file.ts';
+import { companionNames, readModel, runOfWeights } from './model-file.ts';
 import type { Observer } from './progress.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
@@ -49,7 +49,7 @@ export async function predictDataset(
   signal?: AbortSignal,
 ): Promise<Predictions> {
   const modelStore = await openStore(weights.folder);
-  const loaded = await readWeights(modelStore, weights.key);
+  const model = await readModel(modelStore, weights.key);
   const data = await openStore(dataLocation);
   await checkRecipe(modelStore, weights.key, data);
   const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
@@ -59,7 +59,7 @@ export async function predictDataset(
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const engine = createEngine(tf, 'graph', loaded, { dropout: 0 });
+  const engine = createEngine(tf, 'graph', model.weights, { preset: model.preset, dropout: 0 });
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });

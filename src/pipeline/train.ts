@@ -67,7 +67,7 @@ export async function trainModel(
     records: describeLocation(recordsLocation),
   };
 
-  const engine = createEngine(tf, settings.engine, initialWeights(seed), { dropout });
+  const engine = createEngine(tf, settings.engine, initialWeights('diy', seed), { preset: 'diy', dropout });
   try {
     const fitSettings = { epochs, learningRate, seed, ...(signal && { signal }) };
     const history = await fit(engine, input, fitSettings, reportFit(observer, epochs));

@@ -1,4 +1,4 @@
-import type { DiyModelOptions } from '../model/diy.ts';
+import type { ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { updateFactors } from './adamw.ts';
@@ -8,7 +8,7 @@ import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
 /** The steps as tfjs executes them, op by op. */
-export function createEagerEngine(tf: TF, initial: Weights, options: DiyModelOptions): Engine {
+export function createEagerEngine(tf: TF, initial: Weights, options: ModelOptions): Engine {
   const learner = createLearner(tf, initial, options);
   const { model, optimizer } = learner;
   return {

@@ -24,6 +24,6 @@ export interface Engine {
 export interface OptimizerState {
   /** Updates made so far. */
   updates: number;
-  /** First and second moment of each trainable array, by turns, in WEIGHT_SHAPES' order. */
+  /** First and second moment of each trainable array, by turns, in the weights' order. */
   moments: readonly Float32Array[];
 }

@@ -1,4 +1,4 @@
-import type { DiyModelOptions } from '../model/diy.ts';
+import type { ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { createEagerEngine } from './eager-engine.ts';
@@ -13,6 +13,6 @@ const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
  */
 export type EngineKind = keyof typeof ENGINES;
 
-export function createEngine(tf: TF, kind: EngineKind, initial: Weights, options: DiyModelOptions): Engine {
+export function createEngine(tf: TF, kind: EngineKind, initial: Weights, options: ModelOptions): Engine {
   return ENGINES[kind](tf, initial, options);
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { StoppedError } from '../errors.ts';
-import { CLIP } from '../model/diy.ts';
+import { CLIP } from '../model/model.ts';
 import type { Batch } from './batch.ts';
 import type { Engine } from './engine.ts';
 import { type Scores, score } from './metrics.ts';

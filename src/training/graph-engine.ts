@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
-import type { DiyModelOptions } from '../model/diy.ts';
+import type { ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { type Program, recordProgram } from '../tensorflow/program.ts';
@@ -19,7 +19,7 @@ type Holder = Pick<Program, 'read' | 'write'>;
  * Each program has variables of its own. When another one's turn comes it gets the newest values, and so does the
  * learner when they are asked for: TensorFlow hands over references, so on a CPU nothing is copied.
  */
-export function createGraphEngine(tf: TF, initial: Weights, options: DiyModelOptions): Engine {
+export function createGraphEngine(tf: TF, initial: Weights, options: ModelOptions): Engine {
   const learner = createLearner(tf, initial, options);
   const { model, optimizer, variables } = learner;
   const home: Holder = {

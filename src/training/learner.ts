@@ -1,5 +1,5 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu';
-import { createDiyModel, type DiyModel, type DiyModelOptions } from '../model/diy.ts';
+import { createModel, type Model, type ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
@@ -7,7 +7,7 @@ import type { OptimizerState } from './engine.ts';
 
 /** What training changes, as variables of tfjs. */
 export interface Learner {
-  readonly model: DiyModel;
+  readonly model: Model;
   readonly optimizer: AdamW;
   /** All variables, the model's first. */
   readonly variables: readonly Variable[];
@@ -18,8 +18,8 @@ export interface Learner {
   dispose(): void;
 }
 
-export function createLearner(tf: TF, initial: Weights, options: DiyModelOptions): Learner {
-  const model = createDiyModel(tf, initial, options);
+export function createLearner(tf: TF, initial: Weights, options: ModelOptions): Learner {
+  const model = createModel(tf, initial, options);
   const optimizer = createAdamW(tf, model.variables.values());
   return {
     model,

@@ -1,5 +1,5 @@
 import type { NamedTensorMap, Scalar, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { crossEntropy, type DiyModel } from '../model/diy.ts';
+import { crossEntropy, type Model } from '../model/model.ts';
 import type { TF } from '../tensorflow/load.ts';
 
 /** What a training step on a batch computes before the update. */
@@ -15,7 +15,7 @@ export interface Differentiated {
 /** Loss and gradients; moves the moving statistics. `seed`, int32 [2], decides which outputs are dropped. */
 export function differentiate(
   tf: TF,
-  model: DiyModel,
+  model: Model,
   signals: Tensor3D,
   labels: Tensor1D,
   seed: Tensor1D,

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError } from '../../src/errors.ts';
-import { checkWeights, initialWeights, isTrainable, sizeOf, WEIGHT_SHAPES } from '../../src/model/weights.ts';
+import { checkWeights, initialWeights, isTrainable, sizeOf, weightShapes } from '../../src/model/weights.ts';
 
 test('the model has 676,258 trainable numbers, 677,858 with the batch norms’ statistics', () => {
-  const shapes = [...WEIGHT_SHAPES];
+  const shapes = [...weightShapes('diy')];
   const count = (some: typeof shapes) => some.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
   assert.equal(count(shapes), 677_858);
   assert.equal(count(shapes.filter(([name]) => isTrainable(name))), 676_258);
 });
 
 test('kernels start with He’s standard deviation, and everything else with its constant', () => {
-  const weights = initialWeights(1);
-  assert.deepEqual([...weights.keys()], [...WEIGHT_SHAPES.keys()]);
+  const weights = initialWeights('diy', 1);
+  assert.deepEqual([...weights.keys()], [...weightShapes('diy').keys()]);
   for (const [name, { shape, data }] of weights) {
     if (name.endsWith('_W')) {
       const expected = Math.sqrt(2 / sizeOf(shape.slice(0, -1)));
@@ -32,23 +32,23 @@ test('kernels start with He’s standard deviation, and everything else with its
 });
 
 test('a seed gives the same weights again, and another seed others', () => {
-  assert.deepEqual(initialWeights(7), initialWeights(7));
-  const [a, b] = [initialWeights(7), initialWeights(8)];
+  assert.deepEqual(initialWeights('diy', 7), initialWeights('diy', 7));
+  const [a, b] = [initialWeights('diy', 7), initialWeights('diy', 8)];
   assert.notDeepEqual(a.get('conv0_W'), b.get('conv0_W'));
   assert.notDeepEqual(a.get('fc1_W')!.data.slice(0, 64), a.get('fc2_W')!.data.slice(0, 64));
 });
 
 test('weights that fit are taken, whatever their order', () => {
-  const weights = initialWeights(1);
-  assert.deepEqual(checkWeights(new Map([...weights].reverse()), 'w.npz'), weights);
+  const weights = initialWeights('diy', 1);
+  assert.deepEqual(checkWeights('diy', new Map([...weights].reverse()), 'w.npz'), weights);
 });
 
 test('weights that don’t fit are refused by name', () => {
   const spoil = (name: string, array: { shape: readonly number[]; data: unknown } | undefined) => {
-    const arrays = new Map<string, { shape: readonly number[]; data: unknown }>(initialWeights(1));
+    const arrays = new Map<string, { shape: readonly number[]; data: unknown }>(initialWeights('diy', 1));
     if (array === undefined) arrays.delete(name);
     else arrays.set(name, array);
-    return () => checkWeights(arrays, 'w.npz');
+    return () => checkWeights('diy', arrays, 'w.npz');
   };
   const refuses = (run: () => unknown, message: RegExp) =>
     assert.throws(run, (error) => error instanceof InputError && message.test(error.message));

@@ -10,8 +10,8 @@ import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal } from './toy.ts';
 
 const RATE = 1e-3;
-const start = (kind: EngineKind, weights: Weights = initialWeights(11)) =>
-  createEngine(tf, kind, weights, { dropout: 0.5 });
+const start = (kind: EngineKind, weights: Weights = initialWeights('diy', 11)) =>
+  createEngine(tf, kind, weights, { preset: 'diy', dropout: 0.5 });
 
 function makeBatch(size: number, seed = 1): Batch {
   const labels = Float32Array.from({ length: size }, (_, i) => i % 2);

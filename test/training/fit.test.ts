@@ -20,7 +20,7 @@ async function makeInput(settings: ToySettings, batchSize = 8): Promise<Training
 
 /** Gives a fresh engine to `use` and disposes of it. */
 async function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = createEngine(tf, 'graph', initialWeights(SEED), { dropout: 0.5 });
+  const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), { preset: 'diy', dropout: 0.5 });
   try {
     return await use(engine);
   } finally {

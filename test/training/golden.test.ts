@@ -23,6 +23,7 @@ const numbers = (name: string): Float32Array =>
   Float32Array.from(arrays.get(name)!.data as ArrayLike<number>);
 const weightsOf = (prefix: string): Weights =>
   checkWeights(
+    'diy',
     new Map<string, NpyArray>(
       [...arrays].flatMap(([name, array]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [],
@@ -35,7 +36,7 @@ const x = numbers('x');
 const y = numbers('y');
 const golden: Run = { losses: [...numbers('loss')], weights: weightsOf('final/') };
 
-const start = (kind: EngineKind) => createEngine(tf, kind, weightsOf('init/'), { dropout: 0 });
+const start = (kind: EngineKind) => createEngine(tf, kind, weightsOf('init/'), { preset: 'diy', dropout: 0 });
 const batchOf = (step: number) => ({
   size: batchSize,
   signals: x.subarray(step * batchSize * SAMPLE_SIZE, (step + 1) * batchSize * SAMPLE_SIZE),

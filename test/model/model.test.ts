@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { createDiyModel } from '../../src/model/diy.ts';
+import { createModel } from '../../src/model/model.ts';
 import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
 import { createRandomStream } from '../../src/random.ts';
@@ -16,7 +16,7 @@ const signals = tf.randomNormal([4, 3, 4096], 0, 1, 'float32', 3) as Tensor3D;
 /** Weights that are nowhere at their starting value, as after a training. */
 function usedWeights(seed: number): Weights {
   const random = createRandomStream(seed, 0, 0);
-  const weights = initialWeights(seed);
+  const weights = initialWeights('diy', seed);
   for (const [name, { data }] of weights) {
     if (name.endsWith('_W')) continue;
     for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
@@ -41,7 +41,7 @@ def predict():
 test('the Python reference loads our weights.npz and predicts our probabilities', async (t) => {
   const folder = scratch(t);
   const weights = usedWeights(1);
-  const model = createDiyModel(tf, weights, { dropout: 0.5 });
+  const model = createModel(tf, weights, { preset: 'diy', dropout: 0.5 });
   const ours = model.predict(signals).dataSync();
   writeFileSync(join(folder, 'signals'), signals.dataSync());
   writeFileSync(join(folder, 'weights.npz'), await writeNpz(model.getWeights()));
@@ -77,7 +77,8 @@ print(predict().tolist())`,
     ),
   );
   const file = join(folder, 'weights.npz');
-  const model = createDiyModel(tf, checkWeights(await readNpz(readFileSync(file), file), file), {
+  const model = createModel(tf, checkWeights('diy', await readNpz(readFileSync(file), file), file), {
+    preset: 'diy',
     dropout: 0,
   });
   assert.ok(largestDifference(model.predict(signals).dataSync(), theirs) <= 1e-5);
@@ -86,7 +87,7 @@ print(predict().tolist())`,
 
 test('weights come back from the model as they went in', () => {
   const weights = usedWeights(2);
-  const model = createDiyModel(tf, weights, { dropout: 0 });
+  const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
   assert.deepEqual(model.getWeights(), weights);
   const others = usedWeights(3);
   model.setWeights(others);
@@ -98,9 +99,9 @@ const seedOf = (a: number, b: number) => tf.tensor1d([a, b], 'int32');
 
 test('a bias in front of a batch norm changes nothing in training but the moving mean', () => {
   const predict = (bias: number) => {
-    const weights = initialWeights(4);
+    const weights = initialWeights('diy', 4);
     weights.get('conv1_b')!.data.fill(bias);
-    const model = createDiyModel(tf, weights, { dropout: 0 });
+    const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
     const probabilities = [...model.predictForTraining(signals, seedOf(0, 0)).dataSync()];
     const means = model.getWeights().get('bn1_mean')!.data;
     model.dispose();
@@ -115,9 +116,9 @@ test('a bias in front of a batch norm changes nothing in training but the moving
 
 test('GeM’s p is clipped to [1, 10]', () => {
   const predict = (p: number) => {
-    const weights = initialWeights(5);
+    const weights = initialWeights('diy', 5);
     weights.get('gem_p')!.data.fill(p);
-    const model = createDiyModel(tf, weights, { dropout: 0 });
+    const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
     const probabilities = [...model.predict(signals).dataSync()];
     model.dispose();
     return probabilities;
@@ -128,7 +129,7 @@ test('GeM’s p is clipped to [1, 10]', () => {
 });
 
 test('equal seeds drop equal outputs, other seeds others, and prediction drops none', () => {
-  const model = createDiyModel(tf, initialWeights(6), { dropout: 0.5 });
+  const model = createModel(tf, initialWeights('diy', 6), { preset: 'diy', dropout: 0.5 });
   const train = (a: number, b: number) => [...model.predictForTraining(signals, seedOf(a, b)).dataSync()];
   const first = train(1, 1);
   assert.deepEqual(train(1, 1), first);
@@ -140,7 +141,7 @@ test('equal seeds drop equal outputs, other seeds others, and prediction drops n
 
 test('neither creating, using nor disposing of a model leaves a tensor behind', () => {
   const before = tf.memory().numTensors;
-  const model = createDiyModel(tf, initialWeights(7), { dropout: 0.5 });
+  const model = createModel(tf, initialWeights('diy', 7), { preset: 'diy', dropout: 0.5 });
   const held = tf.memory().numTensors;
   tf.tidy(() => [model.predict(signals), model.predictForTraining(signals, seedOf(0, 0))].length);
   model.setWeights(model.getWeights());

@@ -10,18 +10,20 @@ import type {
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { BATCH_NORM_EPSILON, normalizeBatch, seededUniform, silu } from './kernels.ts';
-import { BLOCKS, DENSE, isTrainable, WEIGHT_SHAPES, type Weights } from './weights.ts';
+import { ARCHITECTURES, type Preset } from './presets.ts';
+import { isTrainable, type Weights } from './weights.ts';
 
 /** What is left of a moving statistic after an update. */
 const MOMENTUM = 0.9;
 
-export interface DiyModelOptions {
+export interface ModelOptions {
+  preset: Preset;
   /** Share of the dense layers' outputs that training sets to 0; from 0 up to, but without, 1. */
   dropout: number;
 }
 
-export interface DiyModel {
-  /** Every array by its name in WEIGHT_SHAPES; those of the moving statistics aren't trainable. */
+export interface Model {
+  /** Every array by its name in weights.npz; those of the moving statistics aren't trainable. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Probability [B] of a signal in each sample [B, 3, 4096], by the moving statistics, without dropout. */
   predict(signals: Tensor3D): Tensor1D;
@@ -32,7 +34,7 @@ export interface DiyModel {
   predictForTraining(signals: Tensor3D, seed: Tensor1D): Tensor1D;
   /** A copy. */
   getWeights(): Weights;
-  /** Copies; shapes must be those of WEIGHT_SHAPES (checkWeights). */
+  /** Copies; shapes must be those of the architecture (checkWeights). */
   setWeights(weights: Weights): void;
   dispose(): void;
 }
@@ -45,30 +47,38 @@ interface Mode {
 }
 
 /**
- * DIYModel: each detector through four shared convolution blocks and a generalized mean over time (GeM: Radenovic
- * et al., 2018), the three joined, three dense layers, one probability. 676,258 trainable numbers.
+ * The model of a preset: convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
+ * layers, one probability. DIYModel has 676,258 trainable numbers.
  */
-export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOptions): DiyModel {
+export function createModel(tf: TF, initial: Weights, { preset, dropout }: ModelOptions): Model {
+  const { shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
-    for (const [name, shape] of WEIGHT_SHAPES)
+    for (const [name, { shape }] of initial)
       variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
   });
 
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
   function forward(signals: Tensor3D, mode: Mode): Tensor1D {
-    const features = DETECTORS.map((_, detector) => {
-      const strain = signals.slice([0, detector, 0], [-1, 1, -1]).reshape([-1, 1, SAMPLE_LENGTH, 1]);
-      return pool(BLOCKS.reduce<Tensor4D>((h, _, i) => convolve(h, i, mode), strain as Tensor4D));
+    const maps = DETECTORS.map((_, detector) => {
+      const strain = signals
+        .slice([0, detector, 0], [-1, 1, -1])
+        .reshape<Tensor4D>([-1, 1, SAMPLE_LENGTH, 1]);
+      return shared.reduce((h, _, i) => convolve(h, i, mode), strain);
     });
-    let h = tf.concat(features, 1);
-    for (const [layer, { name, units }] of DENSE.entries()) {
+    let h = merged.length === 0 ? tf.concat(maps.map(pool), 1) : pool(merge(maps, mode));
+    for (const [layer, { name, units }] of dense.entries()) {
       const products = tf.matMul<Tensor4D>(h, get(`${name}_W`)).reshape<Tensor4D>([-1, 1, 1, units]);
       const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
       h = mode.drop(silu(tf, normalized).reshape([-1, units]), layer);
     }
     return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
+  }
+
+  /** The detectors' channels side by side, through the blocks behind. */
+  function merge(maps: Tensor4D[], mode: Mode): Tensor4D {
+    return merged.reduce((h, _, i) => convolve(h, shared.length + i, mode), tf.concat(maps, 3));
   }
 
   /** [B, 1, T, in] -> [B, 1, T / 4, out] */
@@ -112,7 +122,7 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
       drop: (h, layer) => {
         if (dropout === 0) return h;
         const ofLayer = seed
-          .mul(tf.tensor1d([1, DENSE.length], 'int32'))
+          .mul(tf.tensor1d([1, dense.length], 'int32'))
           .add<Tensor1D>(tf.tensor1d([0, layer], 'int32'));
         const kept = seededUniform(tf, h.shape, ofLayer).greaterEqual(dropout);
         return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));
@@ -125,15 +135,15 @@ export function createDiyModel(tf: TF, initial: Weights, { dropout }: DiyModelOp
     moving.assign(moving.mul(MOMENTUM).add(batch.mul(1 - MOMENTUM)));
   }
 
-  const model: DiyModel = {
+  const model: Model = {
     variables,
     predict: (signals) => tf.tidy(() => forward(signals, evaluation)),
     predictForTraining: (signals, seed) => tf.tidy(() => forward(signals, training(seed))),
     getWeights: () =>
       new Map(
-        [...WEIGHT_SHAPES].map(([name, shape]) => [
+        [...variables].map(([name, variable]) => [
           name,
-          { dtype: '<f4', shape, data: Float32Array.from(variables.get(name)!.dataSync()) },
+          { dtype: '<f4', shape: variable.shape, data: Float32Array.from(variable.dataSync()) },
         ]),
       ),
     setWeights: (weights) =>
