@@ -1,12 +1,21 @@
 /**
  * TensorFlow graphs and SavedModels as bytes.
  * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/{meta_graph,saved_model}.proto and
- * core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto, of which these are the fields in use.
+ * core/framework/{graph,node_def,attr_value,tensor,tensor_shape,function,op_def}.proto, of which these are the fields in use.
  */
 import protobuf from 'protobufjs/light.js';
 
 /** Numbers of TensorFlow's DataType. */
-export const DATA_TYPES = { float32: 1, int32: 3, bool: 10 } as const;
+export const DATA_TYPES = {
+  float32: 1,
+  int32: 3,
+  string: 7,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+  variant: 21,
+} as const;
 
 export type DataTypeName = keyof typeof DATA_TYPES;
 
@@ -18,14 +27,48 @@ export type Attribute =
   | { b: boolean }
   | { type: number }
   | { shape: Shape }
-  | { tensor: { dtype: number; tensorShape: Shape; tensorContent: Uint8Array } }
-  | { list: { i: readonly number[] } | { f: readonly number[] } | { type: readonly number[] } };
+  /** A function of the graph's own, by its name. */
+  | { func: { name: string } }
+  | { tensor: TensorValue }
+  | { list: List };
+
+type List =
+  | { s: readonly Uint8Array[] }
+  | { i: readonly number[] }
+  | { f: readonly number[] }
+  | { type: readonly number[] }
+  | { shape: readonly Shape[] };
+
+interface TensorValue {
+  dtype: number;
+  tensorShape: Shape;
+  tensorContent?: Uint8Array;
+  stringVal?: readonly Uint8Array[];
+}
 
 interface Shape {
   dim: { size: number }[];
 }
 
-interface Node {
+/** Part of a graph that an op calls, such as the map of a dataset. */
+export interface GraphFunction {
+  name: string;
+  arguments: readonly Argument[];
+  results: readonly (Argument & {
+    /** The output of a node that it is. */
+    from: string;
+  })[];
+  /** Other than in a graph, an output is named `node:output:0`, by the name that the op's definition gives it. */
+  nodes: readonly Node[];
+}
+
+interface Argument {
+  name: string;
+  /** See DATA_TYPES. */
+  type: number;
+}
+
+export interface Node {
   name: string;
   op: string;
   input: readonly string[];
@@ -43,6 +86,7 @@ export interface Graph {
   ): string;
   /** Adds a Const of `values`, little endian as in memory. */
   constant(type: DataTypeName, shape: readonly number[], values: ArrayBufferView): string;
+  define(definition: GraphFunction): void;
   /** Nodes so far. */
   readonly size: number;
   /** The graph as saved_model.pb, without signatures. */
@@ -51,6 +95,7 @@ export interface Graph {
 
 export function createGraph(): Graph {
   const nodes: Node[] = [];
+  const functions: GraphFunction[] = [];
   const add: Graph['add'] = (op, input, attr = {}, name = `${op}_${nodes.length}`) => {
     nodes.push({ name, op, input, attr });
     return name;
@@ -58,21 +103,46 @@ export function createGraph(): Graph {
   return {
     add,
     constant: (type, shape, values) => {
-      const dtype = DATA_TYPES[type];
-      const tensorContent = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const tensor = { dtype, tensorShape: shapeOf(shape), tensorContent };
-      return add('Const', [], { dtype: { type: dtype }, value: { tensor } });
+      return add('Const', [], constantOf(type, shape, values));
     },
+    define: (definition) => void functions.push(definition),
     get size() {
       return nodes.length;
     },
-    encode: () =>
-      SAVED_MODEL.encode({
+    encode: () => {
+      const library = { function: functions.map(encodeFunction) };
+      const graphDef = { node: nodes, library, versions: { producer: PRODUCER } };
+      return SAVED_MODEL.encode({
         savedModelSchemaVersion: 1,
-        metaGraphs: [
-          { metaInfoDef: { tags: [TAG] }, graphDef: { node: nodes, versions: { producer: PRODUCER } } },
-        ],
-      }).finish(),
+        metaGraphs: [{ metaInfoDef: { tags: [TAG] }, graphDef }],
+      }).finish();
+    },
+  };
+}
+
+/** Attributes of a Const; strings as bytes each. */
+export function constantOf(
+  type: DataTypeName,
+  shape: readonly number[],
+  values: ArrayBufferView | readonly Uint8Array[],
+): Record<string, Attribute> {
+  const dtype = DATA_TYPES[type];
+  const content = ArrayBuffer.isView(values)
+    ? { tensorContent: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) }
+    : { stringVal: values };
+  return { dtype: { type: dtype }, value: { tensor: { dtype, tensorShape: shapeOf(shape), ...content } } };
+}
+
+function encodeFunction({ name, arguments: given, results, nodes }: GraphFunction) {
+  const signature = {
+    name,
+    inputArg: given,
+    outputArg: results.map(({ name, type }) => ({ name, type })),
+  };
+  return {
+    signature,
+    nodeDef: nodes,
+    ret: Object.fromEntries(results.map(({ name, from }) => [name, from])),
   };
 }
 
@@ -102,7 +172,29 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
       fields: { metaInfoDef: { type: 'MetaInfoDef', id: 1 }, graphDef: { type: 'GraphDef', id: 2 } },
     },
     MetaInfoDef: { fields: { tags: repeated('string', 4) } },
-    GraphDef: { fields: { node: repeated('NodeDef', 1), versions: { type: 'VersionDef', id: 4 } } },
+    GraphDef: {
+      fields: {
+        node: repeated('NodeDef', 1),
+        library: { type: 'FunctionDefLibrary', id: 2 },
+        versions: { type: 'VersionDef', id: 4 },
+      },
+    },
+    FunctionDefLibrary: { fields: { function: repeated('FunctionDef', 1) } },
+    FunctionDef: {
+      fields: {
+        signature: { type: 'OpDef', id: 1 },
+        nodeDef: repeated('NodeDef', 3),
+        ret: { keyType: 'string', type: 'string', id: 4 } as protobuf.IMapField,
+      },
+    },
+    OpDef: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        inputArg: repeated('ArgDef', 2),
+        outputArg: repeated('ArgDef', 3),
+      },
+    },
+    ArgDef: { fields: { name: { type: 'string', id: 1 }, type: { type: 'int32', id: 3 } } },
     VersionDef: { fields: { producer: { type: 'int32', id: 1 } } },
     NodeDef: {
       fields: {
@@ -113,7 +205,7 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
       },
     },
     AttrValue: {
-      oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor'] } },
+      oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor', 'func'] } },
       fields: {
         list: { type: 'ListValue', id: 1 },
         s: { type: 'bytes', id: 2 },
@@ -123,13 +215,17 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
         type: { type: 'int32', id: 6 },
         shape: { type: 'TensorShapeProto', id: 7 },
         tensor: { type: 'TensorProto', id: 8 },
+        func: { type: 'NameAttrList', id: 10 },
       },
     },
+    NameAttrList: { fields: { name: { type: 'string', id: 1 } } },
     ListValue: {
       fields: {
+        s: repeated('bytes', 2),
         i: repeated('int64', 3, true),
         f: repeated('float', 4, true),
         type: repeated('int32', 6, true),
+        shape: repeated('TensorShapeProto', 7),
       },
     },
     TensorShapeProto: { fields: { dim: repeated('Dim', 2) } },
@@ -139,6 +235,7 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
         dtype: { type: 'int32', id: 1 },
         tensorShape: { type: 'TensorShapeProto', id: 2 },
         tensorContent: { type: 'bytes', id: 4 },
+        stringVal: repeated('bytes', 8),
       },
     },
   },
