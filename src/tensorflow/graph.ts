@@ -89,8 +89,22 @@ export interface Graph {
   define(definition: GraphFunction): void;
   /** Nodes so far. */
   readonly size: number;
-  /** The graph as saved_model.pb, without signatures. */
-  encode(): Uint8Array;
+  /** The graph as saved_model.pb. */
+  encode(signatures?: Readonly<Record<string, Signature>>): Uint8Array;
+}
+
+/** What callers of a SavedModel give and get, by names of their own. */
+export interface Signature {
+  inputs: Readonly<Record<string, Endpoint>>;
+  outputs: Readonly<Record<string, Endpoint>>;
+}
+
+export interface Endpoint {
+  /** `node:0` */
+  output: string;
+  type: DataTypeName;
+  /** -1 for any length. */
+  shape: readonly number[];
 }
 
 export function createGraph(): Graph {
@@ -109,12 +123,22 @@ export function createGraph(): Graph {
     get size() {
       return nodes.length;
     },
-    encode: () => {
+    encode: (signatures = {}) => {
       const library = { function: functions.map(encodeFunction) };
       const graphDef = { node: nodes, library, versions: { producer: PRODUCER } };
       return SAVED_MODEL.encode({
         savedModelSchemaVersion: 1,
-        metaGraphs: [{ metaInfoDef: { tags: [TAG] }, graphDef }],
+        metaGraphs: [
+          {
+            metaInfoDef: { tags: [TAG] },
+            graphDef,
+            signatureDef: mapValues(signatures, ({ inputs, outputs }) => ({
+              inputs: mapValues(inputs, encodeEndpoint),
+              outputs: mapValues(outputs, encodeEndpoint),
+              methodName: PREDICT_METHOD,
+            })),
+          },
+        ],
       }).finish();
     },
   };
@@ -146,12 +170,23 @@ function encodeFunction({ name, arguments: given, results, nodes }: GraphFunctio
   };
 }
 
+function encodeEndpoint({ output, type, shape }: Endpoint) {
+  return { name: output, dtype: DATA_TYPES[type], tensorShape: shapeOf(shape) };
+}
+
+function mapValues<T, U>(values: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
+}
+
 export function shapeOf(shape: readonly number[]): Shape {
   return { dim: shape.map((size) => ({ size })) };
 }
 
 /** The tag that the graph is loaded by. */
 export const TAG = 'serve';
+
+/** What TensorFlow Serving asks of a signature that any client may call. */
+const PREDICT_METHOD = 'tensorflow/serving/predict';
 
 /** GraphDef version of TensorFlow 2.9, the oldest that the addon is made for: later ones read it too. */
 const PRODUCER = 1087;
@@ -163,13 +198,33 @@ const repeated = (type: string, id: number, packed?: boolean): protobuf.IField &
   ...(packed && { options: { packed } }),
 });
 
+const mapOf = (type: string, id: number): protobuf.IMapField => ({ keyType: 'string', type, id });
+
 const SAVED_MODEL = protobuf.Root.fromJSON({
   nested: {
     SavedModel: {
       fields: { savedModelSchemaVersion: { type: 'int64', id: 1 }, metaGraphs: repeated('MetaGraphDef', 2) },
     },
     MetaGraphDef: {
-      fields: { metaInfoDef: { type: 'MetaInfoDef', id: 1 }, graphDef: { type: 'GraphDef', id: 2 } },
+      fields: {
+        metaInfoDef: { type: 'MetaInfoDef', id: 1 },
+        graphDef: { type: 'GraphDef', id: 2 },
+        signatureDef: mapOf('SignatureDef', 5),
+      },
+    },
+    SignatureDef: {
+      fields: {
+        inputs: mapOf('TensorInfo', 1),
+        outputs: mapOf('TensorInfo', 2),
+        methodName: { type: 'string', id: 3 },
+      },
+    },
+    TensorInfo: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        dtype: { type: 'int32', id: 2 },
+        tensorShape: { type: 'TensorShapeProto', id: 3 },
+      },
     },
     MetaInfoDef: { fields: { tags: repeated('string', 4) } },
     GraphDef: {
@@ -184,7 +239,7 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
       fields: {
         signature: { type: 'OpDef', id: 1 },
         nodeDef: repeated('NodeDef', 3),
-        ret: { keyType: 'string', type: 'string', id: 4 } as protobuf.IMapField,
+        ret: mapOf('string', 4),
       },
     },
     OpDef: {
@@ -201,7 +256,7 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
         name: { type: 'string', id: 1 },
         op: { type: 'string', id: 2 },
         input: repeated('string', 3),
-        attr: { keyType: 'string', type: 'AttrValue', id: 5 } as protobuf.IMapField,
+        attr: mapOf('AttrValue', 5),
       },
     },
     AttrValue: {
