@@ -1,7 +1,7 @@
 /** How fast this machine preprocesses on one core: what a function's core is compared with. */
 import { createRandomStream } from '../random.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
-import { DETECTORS, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
+import { DETECTORS, SPECTRUM_LENGTH } from '../strain.ts';
 
 /** Until the engine is compiled [s], and what is measured after that. */
 const WARM_UP = 0.3;
@@ -12,9 +12,10 @@ export function measureRate(): number {
   const psd = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH).fill(1e-46);
   const preprocessor = createPreprocessor(psd);
   const random = createRandomStream(1, 0, 0);
-  const block = Array.from({ length: preprocessor.blockSize }, () =>
-    Float64Array.from({ length: SAMPLE_SIZE }, () => 1e-21 * random.normal()),
-  );
+  const block = preprocessor.inputs;
+  for (const strain of block) {
+    for (let i = 0; i < strain.length; i++) strain[i] = 1e-21 * random.normal();
+  }
   const measure = (seconds: number) => {
     const start = performance.now();
     let samples = 0;

@@ -12,7 +12,7 @@ import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { DETECTORS, type Psd, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../strain.ts';
+import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
 import { AT_ONCE, PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
@@ -27,7 +27,7 @@ export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): P
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   restoreVersions(refs);
   const estimator = createPsdEstimator();
-  const block = Array.from({ length: estimator.blockSize }, () => new Float64Array(SAMPLE_SIZE));
+  const block = estimator.inputs;
   let done = 0;
   let filled = 0;
   for await (const { reason } of readSamples(stores.raw, refs, () => block[filled]!)) {

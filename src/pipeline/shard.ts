@@ -10,7 +10,6 @@ import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { SAMPLE_SIZE } from '../strain.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
@@ -77,7 +76,7 @@ export async function makeShard(
 ): Promise<{ result: ShardResult; bytes: Uint8Array }> {
   const builder = createShardBuilder(dtype, samples.length, memory);
   const rejected: Rejection[] = [];
-  const block = Array.from({ length: preprocessor.blockSize }, () => new Float64Array(SAMPLE_SIZE));
+  const block = preprocessor.inputs;
   /** Samples of the next block, with those in between that couldn't be read and take no part in it. */
   const waiting: { sample: LabelledRef; reason: string | undefined }[] = [];
   let filled = 0;

@@ -3,10 +3,13 @@ import type { Psd, Strain } from '../strain.ts';
 /** How preprocessed numbers are rounded and stored. */
 export type OutputType = 'float16' | 'float32';
 
+/** Bytes in front of and behind each of an engine's inputs that may be overwritten: a file's header is read to there. */
+export const INPUT_MARGIN = 128;
+
 /**
- * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: 1e-12 of
- * the deviation before the output is rounded to its type. One sample's result doesn't depend, to the last bit, on the
- * others of its block.
+ * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: the JavaScript
+ * engine's to 1e-12 of the deviation before the output is rounded to its type, the WebAssembly engine's to 1e-5. One sample's
+ * result doesn't depend, to the last bit, on the others of its block.
  */
 export interface Engine {
   readonly name: 'webassembly' | 'javascript';
@@ -19,6 +22,11 @@ export interface Engine {
 
 export interface BlockPreprocessor {
   /**
+   * blockSize arrays (3, 4096) of the engine's own, with INPUT_MARGIN bytes on either side: what lies there already when a
+   * block is processed, in its place of the block, needn't be copied.
+   */
+  readonly inputs: readonly Strain[];
+  /**
    * Band-passes, whitens, windows and normalizes at most blockSize samples.
    *
    * @param block (3, 4096) each, left as they are.
@@ -30,6 +38,8 @@ export interface BlockPreprocessor {
 }
 
 export interface BlockPsdEstimator {
+  /** As BlockPreprocessor.inputs. */
+  readonly inputs: readonly Strain[];
   /**
    * Adds |rfft(strain * taper)|^2 of at most blockSize samples (3, 4096), in their order, or leaves one out and returns
    * why for it: strainFault's reason, or that its power isn't finite.

@@ -3,7 +3,13 @@ import { encodeFloat16 } from '../float16.ts';
 import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
 import { createBandpass } from './bandpass.ts';
 import { deadDetector, strainFault } from './check.ts';
-import type { BlockPreprocessor, BlockPsdEstimator, Engine, OutputType } from './engine.ts';
+import {
+  type BlockPreprocessor,
+  type BlockPsdEstimator,
+  type Engine,
+  INPUT_MARGIN,
+  type OutputType,
+} from './engine.ts';
 import { createHalfTransform, HALF_LENGTH, TWIDDLES } from './fft.ts';
 import { normalize } from './normalize.ts';
 import { RECIPE } from './recipe.ts';
@@ -13,6 +19,11 @@ import { tukey } from './windows.ts';
 /** Float64 up to the last step, one sample at a time; buffers are allocated once and nothing per sample. */
 export function createJavaScriptEngine(): Engine {
   return { name: 'javascript', blockSize: 1, createPreprocessor, createPsdEstimator };
+}
+
+function createInputs(): Strain[] {
+  const bytes = SAMPLE_SIZE * Float64Array.BYTES_PER_ELEMENT;
+  return [new Float64Array(new ArrayBuffer(bytes + 2 * INPUT_MARGIN), INPUT_MARGIN, SAMPLE_SIZE)];
 }
 
 function createPreprocessor(psd: Psd): BlockPreprocessor {
@@ -41,7 +52,10 @@ function createPreprocessor(psd: Psd): BlockPreprocessor {
     return halves;
   }
 
-  return { process: (block, type) => block.map((strain) => processOne(strain) ?? store(type)) };
+  return {
+    inputs: createInputs(),
+    process: (block, type) => block.map((strain) => processOne(strain) ?? store(type)),
+  };
 }
 
 function createPsdEstimator(): BlockPsdEstimator {
@@ -71,6 +85,7 @@ function createPsdEstimator(): BlockPsdEstimator {
   }
 
   return {
+    inputs: createInputs(),
     add: (block) => block.map(addOne),
     sum,
     get count() {

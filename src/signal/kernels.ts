@@ -2,8 +2,8 @@ import { KERNELS } from './kernels.generated.ts';
 
 /** The functions of kernels/, where each says what it does. All parameters but one are addresses or counts. */
 export interface Kernels {
-  gather(first: number, second: number, points: number, length: number, padding: number): void;
-  bandpass(points: number, count: number, coefficients: number): void;
+  gather(first: number, second: number, pairs: number, length: number, padding: number): void;
+  bandpass(pairs: number, length: number, padding: number, coefficients: number, out: number): void;
   filterSpectrum(
     points: number,
     length: number,
@@ -20,8 +20,8 @@ export interface Kernels {
     minimumDeviation: number,
     moments: number,
   ): void;
-  storeFloat16(points: number, length: number, moments: number, first: number, second: number): void;
-  storeFloat32(points: number, length: number, moments: number, first: number, second: number): void;
+  storeFloat16(points: number, length: number, moments: number, out: number, stride: number): void;
+  storeFloat32(points: number, length: number, moments: number, out: number, stride: number): void;
   computePower(
     points: number,
     length: number,

@@ -14,14 +14,14 @@ export interface Preprocessor {
    * @returns undefined, or why the sample must be left out; see BlockPreprocessor.process.
    */
   process(strain: Strain, out: Float32Array): string | undefined;
-  /** Samples of a block, at most. */
-  readonly blockSize: number;
+  /** Where the strain of a block's samples is best put, as many as a block may have; see BlockPreprocessor.inputs. */
+  readonly inputs: BlockPreprocessor['inputs'];
   /** Several samples at once, the fast way; see BlockPreprocessor.process. */
   processBlock: BlockPreprocessor['process'];
 }
 
 /**
- * The signal path from strain to network input, float64 up to the last step. A preprocessor allocates its buffers once
+ * The signal path from strain to network input. A preprocessor allocates its buffers once
  * and none per sample; one sample's output doesn't depend on those before or beside it.
  *
  * @param psd (3, 2049), as averagePsd makes it.
@@ -29,10 +29,10 @@ export interface Preprocessor {
  */
 export function createPreprocessor(psd: Psd, engine = chooseEngine()): Preprocessor {
   requirePsd(psd, 'avg_psd');
-  const { process: processBlock } = engine.createPreprocessor(psd);
+  const { inputs, process: processBlock } = engine.createPreprocessor(psd);
   return {
     engine: engine.name,
-    blockSize: engine.blockSize,
+    inputs,
     processBlock,
     process(strain, out) {
       if (out.length !== SAMPLE_SIZE)

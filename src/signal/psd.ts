@@ -15,8 +15,8 @@ import { RECIPE } from './recipe.ts';
 export interface PsdEstimator extends Pick<BlockPsdEstimator, 'sum' | 'count'> {
   /** Adds one sample (3, 4096), or leaves it out and returns why. Allocates no buffer. */
   add(strain: Strain): string | undefined;
-  /** Samples of a block, at most. */
-  readonly blockSize: number;
+  /** Where the strain of a block's samples is best put, as many as a block may have; see BlockPsdEstimator.inputs. */
+  readonly inputs: BlockPsdEstimator['inputs'];
   /** Adds several samples at once, the fast way; see BlockPsdEstimator.add. */
   addBlock: BlockPsdEstimator['add'];
 }
@@ -24,7 +24,7 @@ export interface PsdEstimator extends Pick<BlockPsdEstimator, 'sum' | 'count'> {
 export function createPsdEstimator(engine = chooseEngine()): PsdEstimator {
   const estimator = engine.createPsdEstimator();
   return {
-    blockSize: engine.blockSize,
+    inputs: estimator.inputs,
     add: (strain) => estimator.add([strain])[0],
     addBlock: (block) => estimator.add(block),
     get sum() {

@@ -1,4 +1,4 @@
-/** The signal path on WebAssembly's vectors: two samples at a time, one in each lane. */
+/** The signal path on WebAssembly's vectors: four samples at a time, one in each lane, two where it is float64. */
 import {
   DETECTORS,
   type Psd,
@@ -11,16 +11,19 @@ import {
 import { designBandpass } from './butterworth.ts';
 import { deadDetector, strainFault } from './check.ts';
 import { orderBins, spreadOverPoints, tabulateTwiddles } from './divisions.ts';
-import type { BlockPreprocessor, BlockPsdEstimator, Engine } from './engine.ts';
+import { type BlockPreprocessor, type BlockPsdEstimator, type Engine, INPUT_MARGIN } from './engine.ts';
+import { createJavaScriptEngine } from './javascript.ts';
 import { createLayout, type KernelInstance } from './kernels.ts';
 import { RECIPE } from './recipe.ts';
 import { tukey } from './windows.ts';
 
-/** Bytes of a point: one float64 in each lane. */
+/** Bytes of a point: a float32 in each of four lanes, or a float64 in each of two. */
 const POINT = 16;
 const ROW_BYTES = SAMPLE_LENGTH * Float64Array.BYTES_PER_ELEMENT;
 const SAMPLE_BYTES = SAMPLE_SIZE * Float64Array.BYTES_PER_ELEMENT;
-const LANES = [0, 1] as const;
+const LANES = [0, 1, 2, 3] as const;
+/** Where the first sample of each pair of float64 lanes stands in a block. */
+const PAIRS = [0, 2] as const;
 const { padding } = RECIPE.bandpass;
 
 type Instantiate = (bytes: number) => KernelInstance;
@@ -42,33 +45,42 @@ interface Tables {
   bins: Uint16Array;
 }
 
-/** Copies a block into the lanes' memory and says which samples can't be used at all. */
-function fill(lanes: readonly Strain[], block: readonly Strain[]): (string | undefined)[] {
+type Layout = ReturnType<typeof createLayout>;
+
+function takeInputs(layout: Layout): number[] {
+  return LANES.map(() => layout.take(SAMPLE_BYTES + 2 * INPUT_MARGIN) + INPUT_MARGIN);
+}
+
+/** Copies what of a block isn't in the inputs already to there and says which samples can't be used at all. */
+function fill(inputs: readonly Strain[], block: readonly Strain[]): (string | undefined)[] {
   return block.map((strain, lane) => {
     const fault = deadDetector(strain);
-    if (fault === undefined) lanes[lane]!.set(strain);
+    if (fault === undefined && strain !== inputs[lane]) inputs[lane]!.set(strain);
     return fault;
   });
 }
 
 function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd): BlockPreprocessor {
   const layout = createLayout();
-  const strain = LANES.map(() => layout.take(SAMPLE_BYTES));
-  const output = LANES.map(() => layout.take(SAMPLE_SIZE * Float32Array.BYTES_PER_ELEMENT));
-  const points = layout.take((SAMPLE_LENGTH + 2 * padding) * POINT);
+  const strain = takeInputs(layout);
+  const outputStride = SAMPLE_SIZE * Float32Array.BYTES_PER_ELEMENT;
+  const output = layout.take(LANES.length * outputStride);
+  // A point more at either end, which the band-pass wants for itself.
+  const pairs = layout.take((SAMPLE_LENGTH + 2 * padding + 2) * POINT) + POINT;
+  const points = layout.take((SAMPLE_LENGTH + padding + 1) * POINT);
   const coefficients = layout.take(8 * 8);
-  const taper = layout.take(ROW_BYTES);
-  const window = layout.take(ROW_BYTES);
-  const factors = DETECTORS.map(() => layout.take(ROW_BYTES));
-  const twiddles = layout.take(tables.twiddles.byteLength);
-  const sum = layout.take(POINT);
+  const taper = layout.take(SAMPLE_LENGTH * 4);
+  const window = layout.take(SAMPLE_LENGTH * 4);
+  const factors = DETECTORS.map(() => layout.take(SAMPLE_LENGTH * 4));
+  const twiddles = layout.take(tables.twiddles.length * 4);
+  const sum = layout.take(2 * POINT);
   const moments = layout.take(3 * POINT);
 
   const { kernels, memory } = instantiate(layout.size);
-  const write = (at: number, values: Float64Array) => new Float64Array(memory, at, values.length).set(values);
+  const write = (at: number, values: Float64Array) => new Float32Array(memory, at, values.length).set(values);
   const { order, low, high } = RECIPE.bandpass;
   const { gain, sections } = designBandpass(order, low, high, SAMPLE_RATE);
-  write(coefficients, Float64Array.from(sections.flatMap(({ a1, a2 }) => [a1, a2])));
+  new Float64Array(memory, coefficients, 8).set(sections.flatMap(({ a1, a2 }) => [a1, a2]));
   // The gain of both directions.
   write(
     taper,
@@ -78,38 +90,48 @@ function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd):
   write(twiddles, tables.twiddles);
   for (const [detector, at] of factors.entries()) write(at, tabulateFactors(tables.bins, psd, detector));
 
-  const lanes = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
+  const inputs = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
   const outputs = {
-    float16: output.map((at) => new Uint8Array(memory, at, SAMPLE_SIZE * 2)),
-    float32: output.map((at) => new Uint8Array(memory, at, SAMPLE_SIZE * 4)),
+    float16: LANES.map((lane) => new Uint8Array(memory, output + lane * outputStride, SAMPLE_SIZE * 2)),
+    float32: LANES.map((lane) => new Uint8Array(memory, output + lane * outputStride, SAMPLE_SIZE * 4)),
   };
-  const deviations = new Float64Array(memory, moments + 2 * POINT, LANES.length);
-  const body = points + padding * POINT;
+  const deviations = new Float32Array(memory, moments + 2 * POINT, LANES.length);
   const { minimumDeviation } = RECIPE.normalization;
+  let wide: BlockPreprocessor | undefined;
 
   return {
+    inputs,
     process(block, dtype) {
       if (block.length === 0) return [];
-      const faults = fill(lanes, block);
+      const faults = fill(inputs, block);
+      const finite = block.map(() => true);
       const store = dtype === 'float16' ? kernels.storeFloat16 : kernels.storeFloat32;
       const rowOutput = SAMPLE_LENGTH * (dtype === 'float16' ? 2 : 4);
       for (const detector of DETECTORS.keys()) {
         const row = detector * ROW_BYTES;
-        // A single sample takes both lanes.
-        const second = strain[block.length - 1]! + row;
-        kernels.gather(strain[0]! + row, second, points, SAMPLE_LENGTH, padding);
-        kernels.bandpass(points, SAMPLE_LENGTH + 2 * padding, coefficients);
-        kernels.filterSpectrum(body, SAMPLE_LENGTH, taper, window, twiddles, factors[detector]!, sum);
-        kernels.computeMoments(body, SAMPLE_LENGTH, sum, minimumDeviation, moments);
-        const [first, other] = output.map((at) => at + detector * rowOutput) as [number, number];
-        store(body, SAMPLE_LENGTH, moments, first, other);
-        for (const lane of faults.keys()) {
-          // A NaN or Inf anywhere in the strain makes the whole detector NaN, so it needn't be looked for before.
-          if (Number.isFinite(deviations[lane])) continue;
-          faults[lane] ??= strainFault(block[lane]!) ?? `${DETECTORS[detector]} overflows in preprocessing`;
+        for (const first of PAIRS) {
+          if (first >= block.length) continue;
+          // The last one of an odd number takes both lanes.
+          const second = Math.min(first + 1, block.length - 1);
+          kernels.gather(strain[first]! + row, strain[second]! + row, pairs, SAMPLE_LENGTH, padding);
+          kernels.bandpass(pairs, SAMPLE_LENGTH, padding, coefficients, points + first * 4);
         }
+        kernels.filterSpectrum(points, SAMPLE_LENGTH, taper, window, twiddles, factors[detector]!, sum);
+        kernels.computeMoments(points, SAMPLE_LENGTH, sum, minimumDeviation, moments);
+        store(points, SAMPLE_LENGTH, moments, output + detector * rowOutput, outputStride);
+        for (const lane of block.keys()) finite[lane] &&= Number.isFinite(deviations[lane]);
       }
-      return faults.map((fault, lane) => fault ?? outputs[dtype][lane]!);
+      return block.map((strain, lane) => {
+        const fault = faults[lane];
+        if (fault !== undefined) return fault;
+        if (finite[lane]) return outputs[dtype][lane]!;
+        // A NaN or Inf, or numbers that float32 can't hold.
+        wide ??= createJavaScriptEngine().createPreprocessor(psd);
+        const [result] = wide.process([strain], dtype);
+        if (typeof result === 'string') return result;
+        outputs[dtype][lane]!.set(result!);
+        return outputs[dtype][lane]!;
+      });
     },
   };
 }
@@ -125,7 +147,7 @@ function tabulateFactors(bins: Uint16Array, psd: Psd, detector: number): Float64
 
 function createPsdEstimator(instantiate: Instantiate, tables: Tables): BlockPsdEstimator {
   const layout = createLayout();
-  const strain = LANES.map(() => layout.take(SAMPLE_BYTES));
+  const strain = takeInputs(layout);
   const points = layout.take(SAMPLE_LENGTH * POINT);
   const taper = layout.take(ROW_BYTES);
   const twiddles = layout.take(tables.twiddles.byteLength);
@@ -136,35 +158,42 @@ function createPsdEstimator(instantiate: Instantiate, tables: Tables): BlockPsdE
   const { kernels, memory } = instantiate(layout.size);
   new Float64Array(memory, taper, SAMPLE_LENGTH).set(tukey(SAMPLE_LENGTH, RECIPE.psd.taper));
   new Float64Array(memory, twiddles, tables.twiddles.length).set(tables.twiddles);
-  const lanes = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
-  const totals = new Float64Array(memory, total, LANES.length);
+  const inputs = strain.map((at) => new Float64Array(memory, at, SAMPLE_SIZE));
+  const totals = new Float64Array(memory, total, 2);
   const ordered = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH);
   let count = 0;
 
-  function add(block: readonly Strain[]): (string | undefined)[] {
-    if (block.length === 0) return [];
-    const faults = fill(lanes, block);
+  /** Adds the samples of two lanes; `faults` are theirs. */
+  function addPair(pair: readonly Strain[], first: number, faults: (string | undefined)[]): void {
     for (const detector of DETECTORS.keys()) {
       const row = detector * ROW_BYTES;
-      kernels.gather(strain[0]! + row, strain[block.length - 1]! + row, points, SAMPLE_LENGTH, 0);
+      const last = first + pair.length - 1;
+      kernels.gather(strain[first]! + row, strain[last]! + row, points, SAMPLE_LENGTH, 0);
       kernels.computePower(points, SAMPLE_LENGTH, taper, twiddles, power[detector]!, total);
-      for (const lane of faults.keys()) {
+      for (const lane of pair.keys()) {
         if (Number.isFinite(totals[lane])) continue;
-        faults[lane] ??= strainFault(block[lane]!) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
+        faults[first + lane] ??=
+          strainFault(pair[lane]!) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
       }
     }
-    for (const [lane, fault] of faults.entries()) {
-      if (fault !== undefined) continue;
+    for (const lane of pair.keys()) {
+      if (faults[first + lane] !== undefined) continue;
       count++;
       for (const detector of DETECTORS.keys()) {
         kernels.accumulate(sums[detector]!, power[detector]!, SPECTRUM_LENGTH, lane);
       }
     }
-    return faults;
   }
 
   return {
-    add,
+    inputs,
+    add(block) {
+      const faults = fill(inputs, block);
+      for (const first of PAIRS) {
+        if (first < block.length) addPair(block.slice(first, first + 2), first, faults);
+      }
+      return faults;
+    },
     get sum() {
       for (const [detector, at] of sums.entries()) {
         const values = new Float64Array(memory, at, SPECTRUM_LENGTH);

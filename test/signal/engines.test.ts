@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { decodeFloat16, encodeFloat16 } from '../../src/float16.ts';
+import { encodeFloat16 } from '../../src/float16.ts';
+import { INPUT_MARGIN } from '../../src/signal/engine.ts';
 import { chooseEngine, findEngine } from '../../src/signal/engines.ts';
 import { createPreprocessor } from '../../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
@@ -10,7 +11,7 @@ import { difference, relativeDifference } from './arrays.ts';
 import { ENGINES, JAVASCRIPT, WEBASSEMBLY, WebAssembly } from './engines.ts';
 import { createNormal, redNoise } from './noise.ts';
 
-const SAMPLES = 240;
+const SAMPLES = 1000;
 
 const simulator = createSimulator({ seed: 3, snrMedian: 15 });
 const samples = Array.from({ length: SAMPLES }, (_, index) => {
@@ -21,8 +22,8 @@ const samples = Array.from({ length: SAMPLES }, (_, index) => {
 
 function estimate(engine: typeof WEBASSEMBLY, strains: Strain[]) {
   const estimator = createPsdEstimator(engine);
-  for (let i = 0; i < strains.length; i += estimator.blockSize) {
-    estimator.addBlock(strains.slice(i, i + estimator.blockSize));
+  for (let i = 0; i < strains.length; i += estimator.inputs.length) {
+    estimator.addBlock(strains.slice(i, i + estimator.inputs.length));
   }
   assert.equal(estimator.count, strains.length);
   return averagePsd(estimator.sum, estimator.count);
@@ -58,19 +59,20 @@ describe('the engine', () => {
 describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {
   const reference = createPreprocessor(psd, JAVASCRIPT);
   const kernels = createPreprocessor(psd, WEBASSEMBLY);
-  const pairs = Array.from({ length: SAMPLES / 2 }, (_, i) => samples.slice(2 * i, 2 * i + 2));
+  const size = kernels.inputs.length;
 
-  test('give float32 within 1e-6, and float16 that differs in rounding only', () => {
-    const halves = new Float32Array(SAMPLE_SIZE);
+  test('give float32 within 1e-5, and float16 that differs in rounding only', () => {
     const rounded = new Uint8Array(SAMPLE_SIZE * 2);
+    let largest = 0;
     let differing = 0;
-    for (const pair of pairs) {
-      const wide = kernels.processBlock(pair, 'float32').map((result) => floats(Buffer.from(result)));
-      const narrow = kernels.processBlock(pair, 'float16');
-      for (const [lane, strain] of pair.entries()) {
+    for (let start = 0; start < SAMPLES; start += size) {
+      const block = samples.slice(start, start + size);
+      const wide = kernels.processBlock(block, 'float32').map((result) => floats(Buffer.from(result)));
+      const narrow = kernels.processBlock(block, 'float16');
+      for (const [lane, strain] of block.entries()) {
         const [expected] = reference.processBlock([strain], 'float32');
         const numbers = floats(Buffer.from(expected!));
-        assert.ok(difference(wide[lane]!, numbers, 1) < 1e-6);
+        largest = Math.max(largest, difference(wide[lane]!, numbers, 1));
         // The kernels round their own float32 as encodeFloat16 does, to the bit.
         const bytes = narrow[lane];
         assert.ok(bytes instanceof Uint8Array);
@@ -80,12 +82,29 @@ describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {
         for (let i = 0; i < rounded.length; i += 2) {
           if (bytes[i] !== rounded[i] || bytes[i + 1] !== rounded[i + 1]) differing += 1;
         }
-        decodeFloat16(bytes, halves);
-        assert.ok(difference(halves, numbers, 1) < 0.04);
       }
     }
-    // The engines agree to some 1e-13 of the deviation; a half differs where the middle of two lies in between.
-    assert.ok(differing <= 3, `${differing} of ${SAMPLES * SAMPLE_SIZE} halves differ`);
+    // A quarter of the limit, so that nobody uses it up unawares.
+    assert.ok(largest < 2.5e-6, `${largest}`);
+    // A half differs where the middle of two lies in between.
+    assert.ok(differing < 1e-2 * SAMPLES * SAMPLE_SIZE, `${differing} halves differ`);
+  });
+
+  test('differ more where the noise falls by 50 dB from 20 to 1000 Hz, and stay below 1e-4', () => {
+    const normal = createNormal(7);
+    const strains = Array.from({ length: 12 }, () => redNoise(normal));
+    const own = estimate(JAVASCRIPT, strains);
+    const outputs = ENGINES.map((engine) => {
+      const { process } = createPreprocessor(own, engine);
+      return strains.map((strain) => {
+        const out = new Float32Array(SAMPLE_SIZE);
+        process(strain, out);
+        return out;
+      });
+    });
+    const differences = strains.map((_, i) => difference(outputs[0]![i]!, outputs[1]![i]!, 1));
+    assert.ok(Math.max(...differences) < 1e-4);
+    assert.ok(!(difference(outputs[0]![0]!, outputs[1]![1]!, 1) < 1e-4));
   });
 
   test('round to float16 as encodeFloat16 does where the numbers are tiny or large', () => {
@@ -126,11 +145,26 @@ describe('a sample', () => {
   const estimated = createPsdEstimator(WEBASSEMBLY);
   estimated.add(strain);
 
+  const lanes = [0, 1, 2, 3];
+
+  test('gives the same bytes in each lane of a block of any size', () => {
+    assert.equal(WEBASSEMBLY.blockSize, lanes.length);
+    for (const type of ['float16', 'float32'] as const) {
+      for (const size of lanes) {
+        for (const result of processBlock(Array(size + 1).fill(strain), type)) {
+          assert.deepEqual(result, alone[type][0]);
+        }
+      }
+    }
+  });
+
   for (const [what, other] of neighbours) {
-    test(`beside ${what} gives the bytes that it gives alone, in either lane`, () => {
+    test(`beside ${what} gives the bytes that it gives alone, in every lane`, () => {
       for (const type of ['float16', 'float32'] as const) {
-        assert.deepEqual(processBlock([strain, other], type)[0], alone[type][0]);
-        assert.deepEqual(processBlock([other, strain], type)[1], alone[type][0]);
+        for (const lane of lanes) {
+          const block = lanes.map((each) => (each === lane ? strain : other));
+          assert.deepEqual(processBlock(block, type)[lane], alone[type][0]);
+        }
       }
     });
 
@@ -138,6 +172,8 @@ describe('a sample', () => {
       for (const block of [
         [strain, other],
         [other, strain],
+        [other, other, strain],
+        [strain, other, other, strain],
       ]) {
         const apart = createPsdEstimator(WEBASSEMBLY);
         const faults = block.map((each) => apart.add(each));
@@ -167,17 +203,31 @@ describe('a sample', () => {
   });
 });
 
+test('strain in the inputs gives the bytes of strain from elsewhere, and the margins are free', () => {
+  for (const engine of ENGINES) {
+    const { inputs, processBlock: process } = createPreprocessor(psd, engine);
+    for (const [i, input] of inputs.entries()) {
+      input.set(samples[i]!);
+      new Uint8Array(input.buffer, input.byteOffset - INPUT_MARGIN, INPUT_MARGIN).fill(255);
+      new Uint8Array(input.buffer, input.byteOffset + input.byteLength, INPUT_MARGIN).fill(255);
+    }
+    const expected = inputs.map((_, i) => processBlock([samples[i]!], 'float16', engine)[0]);
+    const results = process(inputs, 'float16').map((result) => Buffer.from(result));
+    assert.deepEqual(results, expected);
+  }
+});
+
 test('blocks allocate no memory that grows', () => {
   const preprocessor = createPreprocessor(psd, WEBASSEMBLY);
   const estimator = createPsdEstimator(WEBASSEMBLY);
-  const block = samples.slice(0, 2);
+  const block = samples.slice(0, 4);
   const step = () => {
     preprocessor.processBlock(block, 'float16');
     estimator.addBlock(block);
   };
   for (let i = 0; i < 200; i += 1) step();
   const before = process.memoryUsage();
-  for (let i = 0; i < 500; i += 1) step();
+  for (let i = 0; i < 250; i += 1) step();
   const after = process.memoryUsage();
   // The output of 1,000 samples is 25 MB, their strain 98 MB.
   assert.ok(after.arrayBuffers - before.arrayBuffers < 1e6, `${after.arrayBuffers - before.arrayBuffers}`);

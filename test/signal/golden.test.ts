@@ -62,13 +62,16 @@ describe('against the stages that SciPy made of four samples', () => {
   });
 
   for (const engine of ENGINES) {
-    test(`the output of the ${engine.name} engine agrees to float32`, () => {
+    // Float64 to the end, or float32 after the band-pass.
+    const limit = engine.name === 'javascript' ? 1e-6 : 1e-5;
+
+    test(`the output of the ${engine.name} engine agrees`, () => {
       const { process } = createPreprocessor(golden('avg_psd'), engine);
       for (const i of SAMPLES) {
         const out = new Float32Array(SAMPLE_SIZE);
         assert.equal(process(sampleOf(golden('raw'), i), out), undefined);
-        assert.ok(difference(out, sampleOf(golden('final'), i), 1) < 1e-6);
-        assert.ok(!(difference(out, sampleOf(golden('final'), (i + 1) % 4), 1) < 1e-6));
+        assert.ok(difference(out, sampleOf(golden('final'), i), 1) < limit);
+        assert.ok(!(difference(out, sampleOf(golden('final'), (i + 1) % 4), 1) < limit));
       }
     });
 

@@ -1,26 +1,37 @@
 /**
- * Every point is one vector of two float64 lanes, and a lane is a sample: no operation lets one lane see the other, so
- * that a sample's result doesn't depend on the one beside it.
+ * Every point is one vector, of four float32 lanes or of two float64 lanes, and a lane is a sample: no operation lets
+ * one lane see another, so that a sample's result doesn't depend on those beside it. T is f32 or f64.
  */
 
 /** Bytes of one point. */
 export const POINT: usize = 16;
-/** Bytes of a float64: tables hold one number for both lanes. */
-export const NUMBER: usize = 8;
 
-/** The number at `address` in both lanes. */
-export function both(address: usize): v128 {
-  return v128.load64_splat(address);
+/** The number of type T at `address` in all lanes: tables hold one number for all of them. */
+export function all<T>(address: usize): v128 {
+  return sizeof<T>() === 4 ? v128.load32_splat(address) : v128.load64_splat(address);
 }
 
-export function add(a: v128, b: v128): v128 {
-  return f64x2.add(a, b);
+export function add<T>(a: v128, b: v128): v128 {
+  return v128.add<T>(a, b);
 }
 
-export function sub(a: v128, b: v128): v128 {
-  return f64x2.sub(a, b);
+export function sub<T>(a: v128, b: v128): v128 {
+  return v128.sub<T>(a, b);
 }
 
-export function mul(a: v128, b: v128): v128 {
-  return f64x2.mul(a, b);
+export function mul<T>(a: v128, b: v128): v128 {
+  return v128.mul<T>(a, b);
+}
+
+/** Numbers that are summed up in float32 before the sum goes to a float64 one. */
+export const SOME: i32 = 16;
+
+/** The first two of four float32 lanes as float64. */
+export function widenLow(x: v128): v128 {
+  return f64x2.promote_low_f32x4(x);
+}
+
+/** The other two. */
+export function widenHigh(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f64>(x, x, 1, 1));
 }

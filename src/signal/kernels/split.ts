@@ -7,13 +7,13 @@
  *
  * in this order, in place.
  */
-import { add, both, mul, NUMBER, POINT, sub } from './lanes';
+import { add, all, mul, POINT, SOME, sub, widenHigh, widenLow } from './lanes';
 
-export function split(points: usize, length: i32): void {
+export function split<T>(points: usize, length: i32): void {
   const quarter = <usize>(length >> 2) * POINT;
   const end = points + quarter;
   for (let p = points; p < end; p += POINT) {
-    splitPoint(
+    splitPoint<T>(
       p,
       quarter,
       v128.load(p),
@@ -25,34 +25,34 @@ export function split(points: usize, length: i32): void {
 }
 
 /** The first step, with a taper of `length` numbers on the points. */
-export function splitTapered(points: usize, length: i32, taper: usize): void {
+export function splitTapered<T>(points: usize, length: i32, taper: usize): void {
   const quarter = <usize>(length >> 2) * POINT;
-  const quarterTaper = <usize>(length >> 2) * NUMBER;
+  const quarterTaper = <usize>(length >> 2) * sizeof<T>();
   const end = points + quarter;
   for (let p = points; p < end; p += POINT) {
-    splitPoint(
+    splitPoint<T>(
       p,
       quarter,
-      mul(v128.load(p), both(taper)),
-      mul(v128.load(p + quarter), both(taper + quarterTaper)),
-      mul(v128.load(p + 2 * quarter), both(taper + 2 * quarterTaper)),
-      mul(v128.load(p + 3 * quarter), both(taper + 3 * quarterTaper)),
+      mul<T>(v128.load(p), all<T>(taper)),
+      mul<T>(v128.load(p + quarter), all<T>(taper + quarterTaper)),
+      mul<T>(v128.load(p + 2 * quarter), all<T>(taper + 2 * quarterTaper)),
+      mul<T>(v128.load(p + 3 * quarter), all<T>(taper + 3 * quarterTaper)),
     );
-    taper += NUMBER;
+    taper += sizeof<T>();
   }
 }
 
-function splitPoint(p: usize, quarter: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-  const even = add(x0, x2);
-  const odd = add(x1, x3);
-  v128.store(p, add(even, odd));
-  v128.store(p + quarter, sub(even, odd));
-  v128.store(p + 2 * quarter, sub(x0, x2));
-  v128.store(p + 3 * quarter, sub(x1, x3));
+function splitPoint<T>(p: usize, quarter: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
+  const even = add<T>(x0, x2);
+  const odd = add<T>(x1, x3);
+  v128.store(p, add<T>(even, odd));
+  v128.store(p + quarter, sub<T>(even, odd));
+  v128.store(p + 2 * quarter, sub<T>(x0, x2));
+  v128.store(p + 3 * quarter, sub<T>(x1, x3));
 }
 
 /** The inverse of split, but for a factor: 4 for the first two quarters, 2 for the others. */
-export function join(points: usize, length: i32): void {
+export function join<T>(points: usize, length: i32): void {
   const quarter = <usize>(length >> 2) * POINT;
   const end = points + quarter;
   for (let p = points; p < end; p += POINT) {
@@ -60,38 +60,49 @@ export function join(points: usize, length: i32): void {
     const y1 = v128.load(p + quarter);
     const y2 = v128.load(p + 2 * quarter);
     const y3 = v128.load(p + 3 * quarter);
-    const even = add(y0, y1);
-    const odd = sub(y0, y1);
-    v128.store(p, add(even, y2));
-    v128.store(p + quarter, add(odd, y3));
-    v128.store(p + 2 * quarter, sub(even, y2));
-    v128.store(p + 3 * quarter, sub(odd, y3));
+    const even = add<T>(y0, y1);
+    const odd = sub<T>(y0, y1);
+    v128.store(p, add<T>(even, y2));
+    v128.store(p + quarter, add<T>(odd, y3));
+    v128.store(p + 2 * quarter, sub<T>(even, y2));
+    v128.store(p + 3 * quarter, sub<T>(odd, y3));
   }
 }
 
-/** The last step, with a window of `length` numbers on the points. Returns the sum of the points. */
-export function joinWindowed(points: usize, length: i32, window: usize): v128 {
+/**
+ * The last step of float32 points, with a window of `length` numbers on them. Writes the sum of the points, in float64
+ * (the first two lanes', then the other two's), to `sum`.
+ */
+export function joinWindowed(points: usize, length: i32, window: usize, sum: usize): void {
   const quarter = <usize>(length >> 2) * POINT;
-  const quarterWindow = <usize>(length >> 2) * NUMBER;
+  const quarterWindow = <usize>(length >> 2) * sizeof<f32>();
   const end = points + quarter;
-  let sum = f64x2.splat(0);
-  for (let p = points; p < end; p += POINT) {
-    const y0 = v128.load(p);
-    const y1 = v128.load(p + quarter);
-    const y2 = v128.load(p + 2 * quarter);
-    const y3 = v128.load(p + 3 * quarter);
-    const even = add(y0, y1);
-    const odd = sub(y0, y1);
-    const x0 = mul(add(even, y2), both(window));
-    const x1 = mul(add(odd, y3), both(window + quarterWindow));
-    const x2 = mul(sub(even, y2), both(window + 2 * quarterWindow));
-    const x3 = mul(sub(odd, y3), both(window + 3 * quarterWindow));
-    sum = add(sum, add(add(x0, x1), add(x2, x3)));
-    v128.store(p, x0);
-    v128.store(p + quarter, x1);
-    v128.store(p + 2 * quarter, x2);
-    v128.store(p + 3 * quarter, x3);
-    window += NUMBER;
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  for (let p = points; p < end; ) {
+    // A few numbers in float32, their sums in float64: as accurate and faster than converting each.
+    let some = f32x4.splat(0);
+    for (const stop = p + SOME * POINT; p < stop; p += POINT) {
+      const y0 = v128.load(p);
+      const y1 = v128.load(p + quarter);
+      const y2 = v128.load(p + 2 * quarter);
+      const y3 = v128.load(p + 3 * quarter);
+      const even = add<f32>(y0, y1);
+      const odd = sub<f32>(y0, y1);
+      const x0 = mul<f32>(add<f32>(even, y2), all<f32>(window));
+      const x1 = mul<f32>(add<f32>(odd, y3), all<f32>(window + quarterWindow));
+      const x2 = mul<f32>(sub<f32>(even, y2), all<f32>(window + 2 * quarterWindow));
+      const x3 = mul<f32>(sub<f32>(odd, y3), all<f32>(window + 3 * quarterWindow));
+      some = add<f32>(some, add<f32>(add<f32>(x0, x1), add<f32>(x2, x3)));
+      v128.store(p, x0);
+      v128.store(p + quarter, x1);
+      v128.store(p + 2 * quarter, x2);
+      v128.store(p + 3 * quarter, x3);
+      window += sizeof<f32>();
+    }
+    low = add<f64>(low, widenLow(some));
+    high = add<f64>(high, widenHigh(some));
   }
-  return sum;
+  v128.store(sum, low);
+  v128.store(sum, high, 16);
 }

@@ -11,13 +11,14 @@
  *
  * Values come out in the order of the divisions, and the inverse takes them in it. N is a power of 4.
  */
-import { add, both, mul, NUMBER, POINT } from './lanes';
-import { filterPairs, filterQuads, forwardPairs, forwardPass, inversePass, TWIDDLES } from './passes';
+import { add, all, mul, POINT } from './lanes';
+import { filterPairs, filterQuads, forwardPairs, forwardPass, inversePass, twiddleBytes } from './passes';
 import { join, joinWindowed, split, splitTapered } from './split';
 
 /**
  * Multiplies the spectrum of `length` tapered points by real factors and puts the window on what this gives: the
- * points become window * irfft(rfft(taper * points) * f). Writes their sum, a point, to `sum`.
+ * points become window * irfft(rfft(taper * points) * f). Writes their sums (see joinWindowed)
+ * to `sum`. Float32.
  *
  * @param factors a number for each value, at the place of its real part; holds the inverse's scale as well:
  *   f / length for the first two, which are real, and 2 f / length for the others.
@@ -31,31 +32,31 @@ export function filterSpectrum(
   factors: usize,
   sum: usize,
 ): void {
-  splitTapered(points, length, taper);
+  splitTapered<f32>(points, length, taper);
   for (let n = length; n >= 16; n >>= 2) {
-    if (n < length) split(points, n);
+    if (n < length) split<f32>(points, n);
     const eighth = n >> 3;
     filterBlock(
       points + <usize>(4 * eighth) * POINT,
       2 * eighth,
       twiddles,
-      factors + <usize>(4 * eighth) * NUMBER,
+      factors + <usize>(4 * eighth) * sizeof<f32>(),
     );
     filterBlock(
       points + <usize>(2 * eighth) * POINT,
       eighth,
       twiddles,
-      factors + <usize>(2 * eighth) * NUMBER,
+      factors + <usize>(2 * eighth) * sizeof<f32>(),
     );
   }
-  split(points, 4);
-  v128.store(points, mul(v128.load(points), both(factors)));
-  v128.store(points, mul(v128.load(points, POINT), both(factors + NUMBER)), POINT);
-  const f = both(factors + 2 * NUMBER);
-  v128.store(points, mul(v128.load(points, 2 * POINT), f), 2 * POINT);
-  v128.store(points, mul(v128.load(points, 3 * POINT), f), 3 * POINT);
-  for (let n = 4; n < length; n <<= 2) join(points, n);
-  v128.store(sum, joinWindowed(points, length, window));
+  split<f32>(points, 4);
+  v128.store(points, mul<f32>(v128.load(points), all<f32>(factors)));
+  v128.store(points, mul<f32>(v128.load(points, POINT), all<f32>(factors + sizeof<f32>())), POINT);
+  const f = all<f32>(factors + 2 * sizeof<f32>());
+  v128.store(points, mul<f32>(v128.load(points, 2 * POINT), f), 2 * POINT);
+  v128.store(points, mul<f32>(v128.load(points, 3 * POINT), f), 3 * POINT);
+  for (let n = 4; n < length; n <<= 2) join<f32>(points, n);
+  joinWindowed(points, length, window, sum);
 }
 
 /** Forward, times the factors, and back: one complex block, which starts modulo z^size - i. */
@@ -64,17 +65,17 @@ function filterBlock(z: usize, size: i32, twiddles: usize, factors: usize): void
   let n = size;
   let blocks = 1;
   for (; n > 4; n >>= 2) {
-    forwardPass(z, imaginary, size, n, twiddles);
-    twiddles += <usize>blocks * TWIDDLES;
+    forwardPass<f32>(z, imaginary, size, n, twiddles);
+    twiddles += <usize>blocks * twiddleBytes<f32>();
     blocks <<= 2;
   }
-  if (n === 4) filterQuads(z, imaginary, size, twiddles, factors);
-  else filterPairs(z, imaginary, size, twiddles, factors);
+  if (n === 4) filterQuads<f32>(z, imaginary, size, twiddles, factors);
+  else filterPairs<f32>(z, imaginary, size, twiddles, factors);
   while (n < size) {
     n <<= 2;
     blocks >>= 2;
-    twiddles -= <usize>blocks * TWIDDLES;
-    inversePass(z, imaginary, size, n, twiddles);
+    twiddles -= <usize>blocks * twiddleBytes<f32>();
+    inversePass<f32>(z, imaginary, size, n, twiddles);
   }
 }
 
@@ -90,19 +91,19 @@ export function computePower(
   power: usize,
   sum: usize,
 ): void {
-  splitTapered(points, length, taper);
-  for (let n = length >> 2; n >= 4; n >>= 2) split(points, n);
-  const first = mul(v128.load(points), v128.load(points));
-  const second = mul(v128.load(points, POINT), v128.load(points, POINT));
+  splitTapered<f64>(points, length, taper);
+  for (let n = length >> 2; n >= 4; n >>= 2) split<f64>(points, n);
+  const first = mul<f64>(v128.load(points), v128.load(points));
+  const second = mul<f64>(v128.load(points, POINT), v128.load(points, POINT));
   v128.store(power, first);
   v128.store(power, second, POINT);
-  let total = add(add(first, second), squareBlock(points + 2 * POINT, 1, power + 2 * POINT));
+  let total = add<f64>(add<f64>(first, second), squareBlock(points + 2 * POINT, 1, power + 2 * POINT));
   power += 3 * POINT;
   for (let n = 16; n <= length; n <<= 2) {
     for (let size = n >> 3; size <= n >> 2; size <<= 1) {
       const z = points + <usize>(2 * size) * POINT;
       forwardBlock(z, size, twiddles);
-      total = add(total, squareBlock(z, size, power));
+      total = add<f64>(total, squareBlock(z, size, power));
       power += <usize>size * POINT;
     }
   }
@@ -114,11 +115,11 @@ function forwardBlock(z: usize, size: i32, twiddles: usize): void {
   let n = size;
   let blocks = 1;
   for (; n >= 4; n >>= 2) {
-    forwardPass(z, imaginary, size, n, twiddles);
-    twiddles += <usize>blocks * TWIDDLES;
+    forwardPass<f64>(z, imaginary, size, n, twiddles);
+    twiddles += <usize>blocks * twiddleBytes<f64>();
     blocks <<= 2;
   }
-  if (n === 2) forwardPairs(z, imaginary, size, twiddles);
+  if (n === 2) forwardPairs<f64>(z, imaginary, size, twiddles);
 }
 
 function squareBlock(z: usize, size: i32, power: usize): v128 {
@@ -127,9 +128,9 @@ function squareBlock(z: usize, size: i32, power: usize): v128 {
   for (const end = z + imaginary; z < end; z += POINT) {
     const re = v128.load(z);
     const im = v128.load(z + imaginary);
-    const square = add(mul(re, re), mul(im, im));
+    const square = add<f64>(mul<f64>(re, re), mul<f64>(im, im));
     v128.store(power, square);
-    sum = add(sum, square);
+    sum = add<f64>(sum, square);
     power += POINT;
   }
   return sum;
