@@ -5,6 +5,7 @@ import { SOFTWARE } from '../software.ts';
 import { cancelCommand } from './cancel.ts';
 import { doctorCommand } from './doctor.ts';
 import { estimateCommand } from './estimate.ts';
+import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { mergeCommand } from './merge.ts';
 import { predictCommand } from './predict.ts';
@@ -33,6 +34,7 @@ for (const command of [
   preprocessCommand(),
   trainCommand(),
   predictCommand(),
+  exportCommand(),
   runCommand(),
   mergeCommand(),
   inspectCommand(),

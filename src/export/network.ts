@@ -1,0 +1,86 @@
+import { BATCH_NORM_EPSILON } from '../model/kernels.ts';
+import { ARCHITECTURES, type Preset } from '../model/presets.ts';
+import type { Weights } from '../model/weights.ts';
+import { DETECTORS } from '../strain.ts';
+
+/**
+ * A trained model as others are to run it: what prediction computes and nothing else, each batch norm folded into the
+ * layer before it. A file format writes it down in its own terms; model/model.ts computes the same, to rounding.
+ */
+export interface Network {
+  /** Convolution, SiLU and max-pool by POOLING each: of every detector alone. */
+  shared: readonly Layer[];
+  /** The same of all detectors' channels side by side (H1's first); none where the detectors meet after pooling. */
+  merged: readonly Layer[];
+  /** p of the generalized mean over time: the mean of x^p, and its p-th root, x clipped to POOLED_RANGE. */
+  power: number;
+  /** Matrix and SiLU each. */
+  dense: readonly Layer[];
+  /** Matrix and sigmoid: one probability. */
+  output: Layer;
+}
+
+/** A linear layer. */
+export interface Layer {
+  name: string;
+  /** [kernel, in, out] of a convolution, [in, out] of a matrix. */
+  shape: readonly number[];
+  /** C order. */
+  weights: Float32Array;
+  /** [out] */
+  bias: Float32Array;
+}
+
+/** Points of time that become one behind a convolution. */
+export const POOLING = 4;
+
+/** What the generalized mean clips its input to, and p. */
+export const POOLED_RANGE: readonly [number, number] = [1e-6, 1e10];
+const POWER_RANGE: readonly [number, number] = [1, 10];
+
+/** Names of the network's input, float32 [batch, 3, 4096], and of its output, float32 [batch]. */
+export const INPUT = 'signal';
+export const OUTPUT = 'probability';
+
+/** The weights must be those of the preset (checkWeights). */
+export function foldNetwork(preset: Preset, weights: Weights): Network {
+  const { shared, merged, dense } = ARCHITECTURES[preset];
+  const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
+  const [low, high] = POWER_RANGE;
+  return {
+    shared: blocks.slice(0, shared.length),
+    merged: blocks.slice(shared.length),
+    power: Math.min(Math.max(weights.get('gem_p')!.data[0]!, low), high),
+    dense: dense.map(({ name }) => foldLayer(weights, name, `${name}_bn`)),
+    output: linearLayer(weights, 'out'),
+  };
+}
+
+function linearLayer(weights: Weights, name: string): Layer {
+  const { shape, data } = weights.get(`${name}_W`)!;
+  return { name, shape, weights: data, bias: weights.get(`${name}_b`)!.data };
+}
+
+/** gamma (W x + b - mean) / sqrt(variance + epsilon) + beta as one linear layer, rounded once. */
+function foldLayer(weights: Weights, name: string, norm: string): Layer {
+  const layer = linearLayer(weights, name);
+  const [gamma, beta, mean, variance] = ['gamma', 'beta', 'mean', 'var'].map(
+    (part) => weights.get(`${norm}_${part}`)!.data,
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i]! + BATCH_NORM_EPSILON));
+  return {
+    ...layer,
+    weights: layer.weights.map((value, i) => value * scale[i % scale.length]!),
+    bias: layer.bias.map((value, i) => (value - mean[i]!) * scale[i]! + beta[i]!),
+  };
+}
+
+/** Numbers that one sample has behind the generalized mean: its channels, of all detectors where they aren't merged. */
+export function pooledWidth({ shared, merged }: Network): number {
+  return merged.length === 0 ? channelsOf(shared) * DETECTORS.length : channelsOf(merged);
+}
+
+/** Channels behind the last of these layers. */
+export function channelsOf(layers: readonly Layer[]): number {
+  return layers.at(-1)!.bias.length;
+}

@@ -1,0 +1,46 @@
+import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { createModel } from '../../src/model/model.ts';
+import type { Preset } from '../../src/model/presets.ts';
+import { initialWeights, type Weights } from '../../src/model/weights.ts';
+import { createRandomStream } from '../../src/random.ts';
+import { tf } from '../model/tensorflow.ts';
+
+/** [5, 3, 4096], the detectors of unlike strength, so that their order counts. */
+export function makeSignals(): Tensor3D {
+  return tf.tidy(() => {
+    const noise = tf.randomNormal([5, 3, 4096], 0, 1, 'float32', 3);
+    return noise.mul(tf.tensor3d([1, 2, 0.5], [1, 3, 1])) as Tensor3D;
+  });
+}
+
+/** What our own prediction makes of the signals. */
+export function predict(preset: Preset, weights: Weights, signals: Tensor3D): Float32Array {
+  const model = createModel(tf, weights, { preset, dropout: 0.5 });
+  try {
+    return model.predict(signals).dataSync() as Float32Array;
+  } finally {
+    model.dispose();
+  }
+}
+
+/**
+ * Weights that are nowhere at their starting value, as after a training, and that tell the signals apart: their mean
+ * probability is about 0.5, where it follows the features most closely.
+ */
+export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
+  const random = createRandomStream(1, 0, 0);
+  const weights = initialWeights(preset, 1);
+  for (const [name, { data }] of weights) {
+    if (name.endsWith('_W')) continue;
+    for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
+  }
+  const output = weights.get('out_W')!.data;
+  const bias = weights.get('out_b')!.data;
+  // Away from the probabilities 0 and 1, between which float32 has no numbers left.
+  for (let i = 0; i < output.length; i++) output[i]! *= 0.2;
+  const logits = predict(preset, weights, signals).map((p) => Math.log(p / (1 - p)));
+  bias[0]! -= logits.reduce((sum, logit) => sum + logit) / logits.length;
+  for (let i = 0; i < output.length; i++) output[i]! *= 5;
+  bias[0]! *= 5;
+  return weights;
+}
