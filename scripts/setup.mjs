@@ -92,7 +92,7 @@ export function installPython() {
   const requirements = 'test/python/requirements.txt';
   once('python', [requirements], '.chirpline/python/bin/python', () => {
     console.error(
-      'installing the Python that tests compare with (NumPy, SciPy, TensorFlow; about 300 MB) ...',
+      'installing the Python that tests compare with (NumPy, SciPy, TensorFlow, ONNX; about 350 MB) ...',
     );
     mkdirSync(STAMPS, { recursive: true });
     rmSync(join(STAMPS, 'python'), { recursive: true, force: true });

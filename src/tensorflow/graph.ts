@@ -1,23 +1,20 @@
 /**
  * TensorFlow graphs and SavedModels as bytes.
  * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/{meta_graph,saved_model}.proto and
- * core/framework/{graph,node_def,attr_value,tensor,tensor_shape,function,op_def}.proto, of which these are the fields in use.
+ * core/framework/{graph,node_def,attr_value,function,op_def}.proto, of which these are the fields in use.
  */
 import protobuf from 'protobufjs/light.js';
+import {
+  DATA_TYPES,
+  type DataTypeName,
+  type Shape,
+  shapeOf,
+  TENSOR_MESSAGES,
+  type TensorValue,
+  tensorOf,
+} from './tensor.ts';
 
-/** Numbers of TensorFlow's DataType. */
-export const DATA_TYPES = {
-  float32: 1,
-  int32: 3,
-  string: 7,
-  int64: 9,
-  bool: 10,
-  bfloat16: 14,
-  float16: 19,
-  variant: 21,
-} as const;
-
-export type DataTypeName = keyof typeof DATA_TYPES;
+export { DATA_TYPES, type DataTypeName, shapeOf } from './tensor.ts';
 
 /** One kind of value each, as AttrValue has them. */
 export type Attribute =
@@ -38,17 +35,6 @@ type List =
   | { f: readonly number[] }
   | { type: readonly number[] }
   | { shape: readonly Shape[] };
-
-interface TensorValue {
-  dtype: number;
-  tensorShape: Shape;
-  tensorContent?: Uint8Array;
-  stringVal?: readonly Uint8Array[];
-}
-
-interface Shape {
-  dim: { size: number }[];
-}
 
 /** Part of a graph that an op calls, such as the map of a dataset. */
 export interface GraphFunction {
@@ -150,11 +136,7 @@ export function constantOf(
   shape: readonly number[],
   values: ArrayBufferView | readonly Uint8Array[],
 ): Record<string, Attribute> {
-  const dtype = DATA_TYPES[type];
-  const content = ArrayBuffer.isView(values)
-    ? { tensorContent: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) }
-    : { stringVal: values };
-  return { dtype: { type: dtype }, value: { tensor: { dtype, tensorShape: shapeOf(shape), ...content } } };
+  return { dtype: { type: DATA_TYPES[type] }, value: { tensor: tensorOf(type, shape, values) } };
 }
 
 function encodeFunction({ name, arguments: given, results, nodes }: GraphFunction) {
@@ -176,10 +158,6 @@ function encodeEndpoint({ output, type, shape }: Endpoint) {
 
 function mapValues<T, U>(values: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
-}
-
-export function shapeOf(shape: readonly number[]): Shape {
-  return { dim: shape.map((size) => ({ size })) };
 }
 
 /** The tag that the graph is loaded by. */
@@ -283,15 +261,6 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
         shape: repeated('TensorShapeProto', 7),
       },
     },
-    TensorShapeProto: { fields: { dim: repeated('Dim', 2) } },
-    Dim: { fields: { size: { type: 'int64', id: 1 } } },
-    TensorProto: {
-      fields: {
-        dtype: { type: 'int32', id: 1 },
-        tensorShape: { type: 'TensorShapeProto', id: 2 },
-        tensorContent: { type: 'bytes', id: 4 },
-        stringVal: repeated('bytes', 8),
-      },
-    },
+    ...TENSOR_MESSAGES,
   },
 }).lookupType('SavedModel');
