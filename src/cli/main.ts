@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { estimateCommand } from './estimate.ts';
 import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
+import { kaggleCommand } from './kaggle.ts';
 import { mergeCommand } from './merge.ts';
 import { predictCommand } from './predict.ts';
 import { preprocessCommand } from './preprocess.ts';
@@ -45,6 +46,7 @@ for (const command of [
   statusCommand(),
   cancelCommand(),
   redriveCommand(),
+  kaggleCommand(),
 ]) {
   program.addCommand(
     command.exitOverride().showHelpAfterError(`(chirpline ${command.name()} --help shows its options)`),

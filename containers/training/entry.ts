@@ -1,0 +1,12 @@
+/** What runs in the training container and on Kaggle; see program.ts. */
+import { CommanderError } from 'commander';
+import { endWith } from '../../src/cli/terminal.ts';
+import { runProgram } from './program.ts';
+
+try {
+  await runProgram(process.argv.slice(2), process.env);
+} catch (error) {
+  // Commander has printed its own message (usage, help, version) and carries its own code.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else endWith(error);
+}

@@ -1,0 +1,151 @@
+/**
+ * `node scripts/bundle.mjs [FOLDER]`: bundles the training program (containers/training/entry.ts), for the container
+ * and for Kaggle, into containers/training/dist/ or FOLDER:
+ *
+ *     code/           our own code; main.mjs is the start
+ *     packages/       the npm packages that it uses
+ *     prepare/        what makes an image's TensorFlow ready
+ *     node_modules/   what can't be bundled with them: tfjs, which is loaded over an addon of ours
+ *
+ * Addons, fonts and the sources of the addon are copied where it is used: src/kaggle/program.ts.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TARGET = resolve(process.argv[2] ?? join(ROOT, 'containers/training/dist'));
+const TFJS = '@tensorflow/tfjs-node-gpu';
+/** Packages with a binary, which Node loads by themselves. */
+const BINARIES = ['@napi-rs/canvas', '@node-rs/crc32'];
+/** Some packages are CommonJS and ask for Node's own modules by `require`. */
+const REQUIRE =
+  "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);";
+
+const options = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  minify: true,
+  // The names of errors are printed.
+  keepNames: true,
+  platform: 'node',
+  // ES modules first: of a CommonJS package `await import()` would give the default export alone.
+  mainFields: ['module', 'main'],
+  target: 'node20',
+  write: false,
+  metafile: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+/**
+ * Each package is an entry beside our own, so that esbuild puts what is ours and what is not into different files:
+ * no file of a package is reached from our entry alone.
+ */
+async function bundleProgram() {
+  const entry = 'containers/training/entry.ts';
+  const packages = await listPackages(entry);
+  const { outputFiles, metafile } = await build({
+    ...options,
+    entryPoints: { main: entry, ...Object.fromEntries(packages.map((name, i) => [`package-${i}`, name])) },
+    format: 'esm',
+    splitting: true,
+    outdir: TARGET,
+    outExtension: { '.js': '.mjs' },
+    external: BINARIES,
+    banner: { js: REQUIRE },
+  });
+  const outputs = new Map(
+    Object.entries(metafile.outputs).map(([path, output]) => [basename(path), describeOutput(output)]),
+  );
+  const needed = reach('main.mjs', outputs);
+  for (const { path, text } of outputFiles) {
+    const name = basename(path);
+    if (!needed.has(name)) continue;
+    const { own, imports } = outputs.get(name);
+    let moved = text;
+    for (const other of own ? imports : []) {
+      if (!outputs.get(other).own) moved = moved.replaceAll(`"./${other}"`, `"../packages/${other}"`);
+    }
+    write(join(own ? 'code' : 'packages', name), moved);
+  }
+}
+
+/** What our own code imports by a package's name. */
+async function listPackages(entry) {
+  const { metafile } = await build({
+    ...options,
+    entryPoints: [entry],
+    format: 'esm',
+    packages: 'external',
+    outdir: TARGET,
+  });
+  const names = Object.values(metafile.outputs).flatMap(({ imports }) =>
+    imports.filter(({ external }) => external).map(({ path }) => path),
+  );
+  return [...new Set(names)].filter((name) => !name.startsWith('node:') && !BINARIES.includes(name)).sort();
+}
+
+function describeOutput({ entryPoint, inputs, imports }) {
+  const sources = [...Object.keys(inputs), ...(entryPoint === undefined ? [] : [entryPoint])];
+  const packaged = sources.filter((path) => /(^|\/)node_modules\//.test(path)).length;
+  const own = packaged < sources.length;
+  if (own && packaged > 0) {
+    throw new Error(`own code and packages are in one file: ${sources}`);
+  }
+  return { own, imports: imports.filter(({ external }) => !external).map(({ path }) => basename(path)) };
+}
+
+/** The outputs that `name` imports, and those that they import. */
+function reach(name, outputs, reached = new Set()) {
+  if (reached.has(name)) return reached;
+  reached.add(name);
+  for (const other of outputs.get(name).imports) reach(other, outputs, reached);
+  return reached;
+}
+
+/** What prepares the container's TensorFlow: one file. */
+async function bundlePrepare() {
+  const { outputFiles } = await build({
+    ...options,
+    entryPoints: ['containers/training/prepare.ts'],
+    format: 'esm',
+    outdir: TARGET,
+    banner: { js: REQUIRE },
+  });
+  write('prepare/prepare.mjs', outputFiles[0].text);
+}
+
+async function bundleTfjs() {
+  const { outputFiles } = await build({
+    ...options,
+    entryPoints: [TFJS],
+    format: 'cjs',
+    // src/tensorflow/bind.ts puts a module of its own in its place.
+    external: ['@mapbox/node-pre-gyp'],
+    outdir: TARGET,
+  });
+  write(join('node_modules', TFJS, 'dist/index.js'), outputFiles[0].text);
+}
+
+const written = { code: [], packages: [], node_modules: [], prepare: [] };
+
+function write(path, text) {
+  mkdirSync(dirname(join(TARGET, path)), { recursive: true });
+  writeFileSync(join(TARGET, path), text);
+  written[path.split('/')[0]].push(text);
+}
+
+rmSync(TARGET, { recursive: true, force: true });
+await bundleProgram();
+await bundlePrepare();
+await bundleTfjs();
+for (const [part, texts] of Object.entries(written)) {
+  const kilobytes = (size) => `${(size / 1000).toFixed(0)} KB`;
+  const bytes = Buffer.from(texts.join(''));
+  console.log(
+    `${part}: ${texts.length} files, ${kilobytes(bytes.length)}, compressed ${kilobytes(gzipSync(bytes).length)}`,
+  );
+}

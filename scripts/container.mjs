@@ -1,0 +1,67 @@
+/**
+ * `npm run container:build [-- --tag NAME --base IMAGE --tensorflow cpu|gpu [-- BUILDER'S OPTIONS]]`: the training
+ * image, by docker, podman or buildah, whichever is there. It is for this machine's processor.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build, checkNode, giveUp, installPackages, ROOT } from './setup.mjs';
+
+const FOLDER = join(ROOT, 'containers/training');
+const CONTEXT = join(ROOT, '.chirpline/training-image');
+
+const end = process.argv.indexOf('--');
+const own = process.argv.slice(2, end < 0 ? undefined : end);
+const { values } = parseArgs({
+  args: own,
+  options: {
+    tag: { type: 'string', default: 'chirpline-training' },
+    base: { type: 'string' },
+    tensorflow: { type: 'string', default: 'gpu' },
+  },
+});
+const others = end < 0 ? [] : process.argv.slice(end + 1);
+
+checkNode();
+installPackages();
+build();
+const bundled = spawnSync(process.execPath, [join(ROOT, 'scripts/bundle.mjs')], { stdio: 'inherit' });
+if (bundled.status !== 0) giveUp('the training program could not be bundled: see above.');
+const { copyProgram } = await import('../dist/kaggle/program.js');
+rmSync(CONTEXT, { recursive: true, force: true });
+await copyProgram(CONTEXT);
+cpSync(join(FOLDER, 'bin'), join(CONTEXT, 'bin'), { recursive: true });
+
+const command = [
+  ...findBuilder(),
+  ...['--file', join(FOLDER, 'Dockerfile'), '--tag', values.tag],
+  ...['--build-arg', `TENSORFLOW=${values.tensorflow}`],
+  ...(values.base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${values.base}`]),
+  ...secrets(),
+  ...others,
+  CONTEXT,
+];
+console.log(command.join(' '));
+const { status } = spawnSync(command[0], command.slice(1), { stdio: 'inherit' });
+process.exit(status ?? 1);
+
+function findBuilder() {
+  const works = (...words) => spawnSync(words[0], words.slice(1), { stdio: 'ignore' }).status === 0;
+  // The client alone builds nothing.
+  if (works('docker', 'version')) return ['docker', 'build'];
+  if (works('podman', '--version')) return ['podman', 'build'];
+  if (works('buildah', '--version')) return ['buildah', 'build'];
+  return giveUp('docker (with its daemon), podman or buildah is needed: apt-get install podman');
+}
+
+/** What this machine's own downloads go by; the image keeps neither. */
+function secrets() {
+  const files = {
+    certificates: '/etc/ssl/certs/ca-certificates.crt',
+    pip: process.env.PIP_CONFIG_FILE ?? '/etc/pip.conf',
+  };
+  return Object.entries(files)
+    .filter(([, file]) => existsSync(file))
+    .flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]);
+}

@@ -1,0 +1,24 @@
+/** What things are called on Kaggle; the launcher (containers/kaggle/train.py) looks for these names. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Datasets: our code with what it stands on, a Node, and the records, which the user uploads. */
+export const SOURCE = 'gw-src-code';
+export const RUNTIME = 'gw-node-runtime';
+export const RECORDS = 'g2net-preprocessed-tfrecords';
+/** The notebook that trains. */
+export const KERNEL = 'gw-training';
+
+/** Writes what `kaggle datasets create` asks for: https://github.com/Kaggle/kaggle-api/wiki/Dataset-Metadata */
+export async function describeDataset(folder: string, user: string, name: string): Promise<void> {
+  await writeJson(join(folder, 'dataset-metadata.json'), {
+    title: name,
+    id: `${user}/${name}`,
+    // Kaggle's own list of names has no MIT.
+    licenses: [{ name: 'other' }],
+  });
+}
+
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);
+}
