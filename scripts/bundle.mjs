@@ -31,8 +31,6 @@ const options = {
   // The names of errors are printed.
   keepNames: true,
   platform: 'node',
-  // ES modules first: of a CommonJS package `await import()` would give the default export alone.
-  mainFields: ['module', 'main'],
   target: 'node20',
   write: false,
   metafile: true,
@@ -52,6 +50,8 @@ async function bundleProgram() {
     entryPoints: { main: entry, ...Object.fromEntries(packages.map((name, i) => [`package-${i}`, name])) },
     format: 'esm',
     splitting: true,
+    // ES modules first: of a CommonJS package `await import()` would give the default export alone.
+    mainFields: ['module', 'main'],
     outdir: TARGET,
     outExtension: { '.js': '.mjs' },
     external: BINARIES,
