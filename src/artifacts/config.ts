@@ -1,24 +1,13 @@
-/** config.json: the settings of a training run. The first five keys are those that other programs read. */
+/** config.json: the settings of a training run, and a file that another one can be given (--config). */
+import { parse } from 'yaml';
 import { InputError } from '../errors.ts';
+import { SAMPLE_LENGTH } from '../strain.ts';
+import { acceptSetting, type GivenSettings, SETTING_NAMES, type Settings } from '../training/settings.ts';
 
-/** What every config.json holds, ours or another program's. */
-export interface Hyperparameters {
+/** What a run says besides its settings. */
+export interface RunFacts {
   /** Points of one detector's strain. */
   n_samples: number;
-  learning_rate: number;
-  /** In [0, 1). */
-  dropout_rate: number;
-  /** The most epochs that the fit might take. */
-  epochs: number;
-  batch_size: number;
-}
-
-/** What ours add. */
-export interface RunSettings {
-  seed: number;
-  /** Share of the records, from the first on, that was kept for validation; in (0, 1). */
-  validation_split: number;
-  preset: string;
   /** What the records were made by. */
   recipe_hash: string;
   psd_sha256: string;
@@ -26,48 +15,44 @@ export interface RunSettings {
   records: string;
 }
 
-export type RunConfig = Hyperparameters & RunSettings;
-/** A config.json as read: our own, or one with the first five keys only. */
-export type ReadConfig = Hyperparameters & Partial<RunSettings>;
+export type RunConfig = Settings & RunFacts;
 
-const REQUIRED = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
-const NUMBERS = ['seed', 'validation_split'] as const;
-const STRINGS = ['preset', 'recipe_hash', 'psd_sha256', 'records'] as const;
+/** The keys that other programs read. */
+const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
+const FACTS = ['n_samples', 'recipe_hash', 'psd_sha256', 'records'] as const;
+
+/** Largest file that is read [characters]. */
+const LIMIT = 1 << 16;
 
 /** The text of config.json. */
 export function serializeConfig(config: RunConfig): string {
-  const ordered: Record<string, number | string> = {};
-  for (const key of [...REQUIRED, ...NUMBERS, ...STRINGS]) ordered[key] = config[key];
-  return `${JSON.stringify(ordered, null, 2)}\n`;
+  const keys = new Set([...COMMON, ...SETTING_NAMES, ...FACTS]);
+  return `${JSON.stringify(Object.fromEntries([...keys].map((key) => [key, config[key]])), null, 2)}\n`;
 }
 
 /**
- * Reads config.json. Keys that are not known are left out.
+ * The settings in a file, JSON or YAML: those of a finished run, or some that a user has written down.
  *
- * @throws InputError when it isn't JSON, one of the first five keys is missing, or a value has another type.
+ * Throws InputError when it is neither, a key is unknown, or a value isn't what its setting needs.
  */
-export function parseConfig(text: string, object: string): ReadConfig {
-  const values = parseObject(text, object);
-  const number = (key: string): number => {
-    const value = values[key];
-    if (typeof value === 'number') return value;
-    throw new InputError({ object, found: `${key} = ${excerpt(value)}`, needed: 'a number' });
-  };
-  const string = (key: string): string => {
-    const value = values[key];
-    if (typeof value === 'string') return value;
-    throw new InputError({ object, found: `${key} = ${excerpt(value)}`, needed: 'a string' });
-  };
-  const config: ReadConfig = {
-    n_samples: number('n_samples'),
-    learning_rate: number('learning_rate'),
-    dropout_rate: number('dropout_rate'),
-    epochs: number('epochs'),
-    batch_size: number('batch_size'),
-  };
-  for (const key of NUMBERS) if (key in values) config[key] = number(key);
-  for (const key of STRINGS) if (key in values) config[key] = string(key);
-  return config;
+export function parseConfig(text: string, object: string): GivenSettings {
+  const given: GivenSettings = {};
+  for (const [key, value] of Object.entries(parseObject(text, object))) {
+    const found = `${key} = ${excerpt(value)}`;
+    if (key === 'n_samples' && value !== SAMPLE_LENGTH)
+      throw new InputError({ object, found, needed: String(SAMPLE_LENGTH) });
+    if (FACTS.some((fact) => fact === key)) continue;
+    const name = SETTING_NAMES.find((known) => known === key);
+    if (name === undefined)
+      throw new InputError({ object, found, needed: `keys out of ${SETTING_NAMES.join(', ')}` });
+    try {
+      acceptSetting(given, name, value);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new InputError({ object, found, needed: error.message }, { cause: error });
+    }
+  }
+  return given;
 }
 
 /**
@@ -80,20 +65,24 @@ export function describeLocation(location: string): string {
 }
 
 function parseObject(text: string, object: string): Record<string, unknown> {
+  if (text.length > LIMIT)
+    throw new InputError({ object, found: `${text.length} characters`, needed: `at most ${LIMIT}` });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // JSON is YAML too.
+    value = parse(text);
   } catch (cause) {
-    throw new InputError({ object, found: excerpt(text), needed: 'JSON' }, { cause });
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : '';
+    throw new InputError(
+      { object, found: `text that can't be read (${reason})`, needed: 'JSON or YAML' },
+      { cause },
+    );
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError({ object, found: excerpt(value), needed: 'a JSON object' });
-  }
-  return { ...value };
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new InputError({ object, found: excerpt(value), needed: 'names of settings and their values' });
 }
 
 function excerpt(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }

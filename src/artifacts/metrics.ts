@@ -1,6 +1,12 @@
 /** metrics.json and history.json: how a run went, in numbers. One that isn't finite is written as null. */
-import type { Hyperparameters } from './config.ts';
+import type { RunConfig } from './config.ts';
 import { bestEpoch, type Evaluation, type History } from './results.ts';
+
+/** By the names that other programs read. */
+export type Hyperparameters = Pick<
+  RunConfig,
+  'n_samples' | 'learning_rate' | 'dropout_rate' | 'epochs' | 'batch_size'
+>;
 
 export interface Metrics {
   /** ISO 8601, UTC. */
@@ -62,8 +68,8 @@ export function serializeMetrics(metrics: Metrics): string {
 /** The text of history.json: `{"epochs": [...]}`, one line an epoch. */
 export function serializeHistory({ epochs }: History): string {
   const lines = epochs.map(
-    ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, best }) =>
-      `    ${JSON.stringify({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, best })}`,
+    ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, input_wait, best }) =>
+      `    ${JSON.stringify({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, input_wait, best })}`,
   );
   return `{\n  "epochs": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }

@@ -11,12 +11,12 @@ export const PLOTS = [
 ] as const;
 export type PlotKind = (typeof PLOTS)[number];
 
-/** `diy_YYYYMMDD_HHMM` of a moment, in local time: the name that a run's files begin with. */
-export function runName(date: Date): string {
+/** `diy_YYYYMMDD_HHMM` of a preset and a moment, in local time: the name that a run's files begin with. */
+export function runName(preset: string, date: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const year = String(date.getFullYear()).padStart(4, '0');
   const day = `${year}${two(date.getMonth() + 1)}${two(date.getDate())}`;
-  return `diy_${day}_${two(date.getHours())}${two(date.getMinutes())}`;
+  return `${preset}_${day}_${two(date.getHours())}${two(date.getMinutes())}`;
 }
 
 export interface ArtifactNames {

@@ -47,11 +47,29 @@ export function settingFacts(config: RunConfig): Fact[] {
     ['points a detector', formatCount(config.n_samples)],
     ['epochs, at most', String(config.epochs)],
     ['batch size', String(config.batch_size)],
-    ['learning rate', String(config.learning_rate)],
+    ['learning rate', `${config.learning_rate}, ${config.schedule}`],
     ['dropout', String(config.dropout_rate)],
-    ['validation split', String(config.validation_split)],
+    ['augmentation', describeAugmentation(config)],
+    ['precision', config.precision],
+    [
+      'validation',
+      config.folds > 1
+        ? `fold ${config.fold} of ${config.folds}`
+        : `the first ${config.validation_split * 100} %`,
+    ],
     ['seed', String(config.seed)],
   ];
+}
+
+function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mixup }: RunConfig): string {
+  const parts = [
+    time_shift > 0 && `shifts of ${time_shift} ms`,
+    sign_flip && 'sign flips',
+    detector_swap && 'H1/L1 swaps',
+    noise > 0 && `noise ${noise}`,
+    mixup > 0 && `mixup ${mixup}`,
+  ].filter((part) => part !== false);
+  return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
 /** The first rejected samples, or that there is none. `total` counts all. */

@@ -2,6 +2,18 @@
 import { basename, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { SettingError } from '../errors.ts';
+import type { Preset } from '../model/presets.ts';
+import type { Setting } from '../training/setting.ts';
+import {
+  acceptSetting,
+  DEFAULT_BATCH,
+  DEFAULTS,
+  flagOf,
+  type GivenSettings,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+} from '../training/settings.ts';
 
 /** A whole number in a range. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -70,23 +82,60 @@ export const preprocessOptions = () => [
   new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)').argParser(name),
 ];
 
-/** Options of everything that trains. Defaults are the reference's. */
+/** Options of everything that trains: the settings, whose defaults are the preset's, and how they are run. */
 export const trainOptions = () => [
-  new Option('--epochs <n>', 'epochs at most').argParser(whole(1, 100_000)).default(50),
-  new Option('--batch-size <n>', 'samples of a step (default: 32 on a CPU, 64 on a GPU)').argParser(
-    whole(2, 65_536),
+  ...SETTING_NAMES.map((name) => {
+    const { help } = SETTINGS[name];
+    return new Option(`${flagOf(name)} <value>`, `${help} (${describeDefault(name)})`).argParser((text) =>
+      readSetting(name, text),
+    );
+  }),
+  new Option(
+    '--config <file>',
+    'settings as JSON or YAML, such as the config.json of a run; flags go before it',
   ),
-  new Option('--learning-rate <rate>', 'at the start').argParser(real(1e-9, 1)).default(1e-4, '1e-4'),
-  new Option('--dropout <rate>', 'after the fully connected layers').argParser(real(0, 0.99)).default(0.5),
-  new Option('--validation-split <share>', 'share of the records, from the first one on')
-    .argParser(real(0, 0.9))
-    .default(0.2),
   deviceOption(),
   new Option('--engine <engine>', 'a step as one graph, or op by op: slower, the same to rounding')
     .choices(['graph', 'eager'])
     .default('graph'),
+  new Option('--checkpoint-minutes <n>', 'between two checkpoints, at most')
+    .argParser(real(0.01, 1e6))
+    .default(10),
+  new Option('--checkpoints <location>', 'where they are kept (default: checkpoints/ in OUT)'),
+  new Option('--on-corrupt <what>', 'what a damaged record does: stop the training, or be left out')
+    .choices(['stop', 'skip'])
+    .default('stop'),
+  new Option('--fresh', 'begin anew though there is a checkpoint'),
   new Option('--note <text>', 'shown at the top of the report'),
 ];
+
+function describeDefault(name: SettingName): string {
+  if (name === 'preset') return 'default: diy';
+  if (name === 'batch_size') return `default: ${DEFAULT_BATCH.cpu} on a CPU, ${DEFAULT_BATCH.gpu} on a GPU`;
+  const show = (preset: Preset): string => {
+    const value = DEFAULTS[preset][name];
+    return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+  };
+  const [diy, coherent] = [show('diy'), show('coherent')];
+  return diy === coherent ? `default: ${diy}` : `default: ${diy}; coherent: ${coherent}`;
+}
+
+function readSetting(name: SettingName, text: string): unknown {
+  const setting: Setting<unknown> = SETTINGS[name];
+  const value = setting.parse(text);
+  if (setting.accepts(value)) return value;
+  throw new InvalidArgumentError(`needed: ${setting.needed}.`);
+}
+
+/** The settings among a command's flags. */
+export function givenSettings(flags: Readonly<Record<string, unknown>>): GivenSettings {
+  const given: GivenSettings = {};
+  for (const name of SETTING_NAMES) {
+    const value = flags[name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) acceptSetting(given, name, value);
+  }
+  return given;
+}
 
 /** A file as its folder (or bucket and prefix) and its name in there. Throws SettingError when it names none. */
 export function splitLocation(file: string): { folder: string; key: string } {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { jsonOption, seedOption, trainOptions } from './options.ts';
+import { jsonOption, trainOptions } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { printResult } from './terminal.ts';
 
@@ -10,7 +10,7 @@ interface SubmitFlags {
 }
 
 export function submitCommand(): Command {
-  const training = [...trainOptions(), seedOption()];
+  const training = trainOptions();
   const command = new Command('submit')
     .description('submit a training job on a preprocessed dataset')
     .requiredOption('--dataset <name>', 'the dataset')

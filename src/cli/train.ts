@@ -1,54 +1,45 @@
 import { Command } from 'commander';
+import { parseConfig } from '../artifacts/config.ts';
 import type { SavedRun } from '../pipeline/artifacts.ts';
-import type { TrainSettings } from '../pipeline/train.ts';
-import type { EngineKind } from '../training/engines.ts';
-import { joinLocation, jsonOption, seedOption, trainOptions } from './options.ts';
+import type { TrainOptions } from '../pipeline/train.ts';
+import { openStore } from '../storage/open.ts';
+import type { GivenSettings } from '../training/settings.ts';
+import { givenSettings, joinLocation, jsonOption, splitLocation, trainOptions } from './options.ts';
 import { attend, printResult } from './terminal.ts';
 
-export interface TrainFlags {
-  epochs: number;
-  batchSize?: number;
-  learningRate: number;
-  dropout: number;
-  seed: number;
-  validationSplit: number;
-  device: 'auto' | 'cpu' | 'gpu';
-  engine: EngineKind;
-  note?: string;
+/** How a training is run; the settings are flags too, see givenSettings. */
+export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
+  config?: string;
+  fresh?: true;
   json?: boolean;
 }
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train the model on shards and write its artifacts')
+    .description('train a model on shards and write its artifacts; goes on where it was stopped')
     .argument('<RECORDS>', 'shards with metadata.json, or a lone train.tfrecord')
-    .argument('<OUT>', 'gets saved/')
+    .argument('<OUT>', 'gets saved/, and checkpoints/ while it trains')
     .addHelpText(
       'after',
-      '\nExample:\n  chirpline train records/g2net models/g2net --epochs 10 --learning-rate 1e-3',
+      '\nExamples:\n  chirpline train records/g2net models/g2net --epochs 10 --learning-rate 1e-3\n' +
+        '  chirpline train records/g2net models/g2net --preset coherent --folds 5 --fold 0',
     );
-  for (const option of [...trainOptions(), seedOption(), jsonOption()]) command.addOption(option);
+  for (const option of [...trainOptions(), jsonOption()]) command.addOption(option);
   return command.action(async (records: string, out: string, flags: TrainFlags) => {
     const { trainModel } = await import('../pipeline/train.ts');
-    const settings = trainSettings(flags);
-    const saved = await attend((terminal, stop) => trainModel(records, out, settings, terminal, stop));
+    const settings = await readSettings(flags);
+    const saved = await attend((terminal, stop) => trainModel(records, out, settings, flags, terminal, stop));
     printResult(flags.json, saved, describeTraining(saved, out));
   });
 }
 
-export function trainSettings(flags: TrainFlags): TrainSettings {
-  const { epochs, batchSize, learningRate, dropout, seed, validationSplit, device, engine, note } = flags;
-  return {
-    epochs,
-    learningRate,
-    dropout,
-    seed,
-    validationSplit,
-    device,
-    engine,
-    ...(batchSize !== undefined && { batchSize }),
-    ...(note !== undefined && { note }),
-  };
+/** Those of the config file, and over them those of the flags. */
+export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
+  const given = givenSettings({ ...flags });
+  if (flags.config === undefined) return given;
+  const { folder, key } = splitLocation(flags.config);
+  const text = new TextDecoder().decode(await openStore(folder).read(key));
+  return { ...parseConfig(text, flags.config), ...given };
 }
 
 export function describeTraining({ run, metrics, files }: SavedRun, out: string): string {

@@ -124,17 +124,33 @@ function timesSigmoid(tf: TF, g: Tensor, x: Tensor): Tensor {
 
 /** Uniform numbers from 0 up to 1 that depend on the seed, int32 [2], alone. */
 export function seededUniform(tf: TF, shape: number[], seed: Tensor1D): Tensor {
+  return drawSeeded(tf, 'StatelessRandomUniform', shape, seed);
+}
+
+/** Standard normal numbers that depend on the seed, int32 [2], alone. */
+export function seededNormal(tf: TF, shape: number[], seed: Tensor1D): Tensor {
+  return drawSeeded(tf, 'StatelessRandomNormal', shape, seed);
+}
+
+/** `count` numbers of the gamma distribution of shape alpha that depend on the seed, int32 [2], alone. */
+export function seededGamma(tf: TF, count: number, alpha: number, seed: Tensor1D): Tensor1D {
+  return tf.tidy(
+    () => drawSeeded(tf, 'StatelessRandomGammaV2', [count], seed, tf.fill([count], alpha)) as Tensor1D,
+  );
+}
+
+function drawSeeded(tf: TF, op: string, shape: number[], seed: Tensor1D, ...more: Tensor[]): Tensor {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
   return tf.tidy(() =>
     backend.executeSingleOutput(
-      'StatelessRandomUniform',
+      op,
       [
         { name: 'dtype', type: TF_ATTR_TYPE, value: TF_FLOAT },
         { name: 'T', type: TF_ATTR_TYPE, value: TF_INT32 },
         { name: 'Tseed', type: TF_ATTR_TYPE, value: TF_INT32 },
       ],
-      [tf.tensor1d(shape, 'int32'), seed],
+      [tf.tensor1d(shape, 'int32'), seed, ...more],
     ),
   );
 }

@@ -17,6 +17,8 @@ import { parseRejected } from './rejected.ts';
 import { PSD_KEY, REJECTED_KEY } from './work.ts';
 
 export interface FinishedRun {
+  /** As claimRun gave it. */
+  run: string;
   config: RunConfig;
   /** Of the records; undefined for a lone train.tfrecord. */
   metadata: Metadata | undefined;
@@ -49,7 +51,7 @@ export async function saveRun(
   models: ObjectStore,
   finished: FinishedRun,
 ): Promise<SavedRun> {
-  const { config, weights, history, evaluation } = finished;
+  const { run, config, weights, history, evaluation } = finished;
   const date = new Date();
   const results = {
     history,
@@ -58,7 +60,6 @@ export async function saveRun(
     pr: prCurve(evaluation.labels, evaluation.probabilities),
   };
   const metrics = summarizeRun(date, config, history, evaluation);
-  const run = await claimName(models, date, serializeConfig(config));
   const names = artifactNames(run);
   const report = renderReport({
     ...results,
@@ -87,18 +88,27 @@ export async function saveRun(
   return { run, metrics, files: [names.config, ...files.keys()].map((name) => FOLDER + name) };
 }
 
-/** Writes config.json under a name that no other run has: two that end in the same minute must not mix. */
-async function claimName(models: ObjectStore, date: Date, config: string): Promise<string> {
-  const base = runName(date);
+/**
+ * Chooses the run's name, and writes its config.json under it: a name that no other run has, since two that start in the
+ * same minute must not mix.
+ */
+export async function claimRun(models: ObjectStore, config: RunConfig): Promise<string> {
+  const base = runName(config.preset, new Date());
   for (let attempt = 1; ; attempt += 1) {
     const run = attempt === 1 ? base : `${base}_${attempt}`;
     try {
-      await models.write(FOLDER + artifactNames(run).config, encode(config), { ifAbsent: true });
+      const text = encode(serializeConfig(config));
+      await models.write(FOLDER + artifactNames(run).config, text, { ifAbsent: true });
       return run;
     } catch (error) {
       if (!(error instanceof PreconditionError)) throw error;
     }
   }
+}
+
+/** Writes history.json, as far as it goes. */
+export async function saveHistory(models: ObjectStore, run: string, history: History): Promise<void> {
+  await models.write(FOLDER + artifactNames(run).history, encode(serializeHistory(history)));
 }
 
 /** The PSD and the recipe of the records, which new samples need before this model can judge them. */

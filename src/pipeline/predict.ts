@@ -14,6 +14,7 @@ import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/l
 import { createEngine } from '../training/engines.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, readRecordRange } from '../training/records.ts';
+import { completeSettings } from '../training/settings.ts';
 import { companionNames, readModel, runOfWeights } from './model-file.ts';
 import type { Observer } from './progress.ts';
 import { readPsd } from './psd.ts';
@@ -59,14 +60,14 @@ export async function predictDataset(
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const engine = createEngine(tf, 'graph', model.weights, { preset: model.preset, dropout: 0 });
+  const engine = createEngine(tf, 'graph', model.weights, completeSettings({ preset: model.preset }, 'cpu'));
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   try {
     report();
-    for await (const probability of predictSignals(engine, source.signals, settings.batchSize)) {
+    for await (const probability of predictSignals(tf, engine, source.signals, settings.batchSize)) {
       // A batch holds the event loop: between two is where signals and the bar come through.
       if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');

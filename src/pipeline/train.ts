@@ -1,39 +1,51 @@
 /** Training as a step: records in, a model and its artifacts out. */
 import { describeLocation, type RunConfig } from '../artifacts/config.ts';
-import { initialWeights } from '../model/weights.ts';
+import { PausedError, StoppedError } from '../errors.ts';
+import { initialWeights, type Weights } from '../model/weights.ts';
+import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_LENGTH } from '../strain.ts';
-import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
+import { type Device, describeTensorFlow, loadTensorFlow, type TF } from '../tensorflow/load.ts';
 import { createEngine, type EngineKind } from '../training/engines.ts';
 import { evaluate } from '../training/evaluate.ts';
-import { type FitObserver, fit } from '../training/fit.ts';
-import { splitRecords } from '../training/input.ts';
-import { openRecords } from '../training/records.ts';
-import { REPORT_KEY, type SavedRun, saveRun } from './artifacts.ts';
+import { DivergedError, type FitObserver, fit, type History, type Snapshot } from '../training/fit.ts';
+import { openTrainingInput } from '../training/input.ts';
+import { openRecords, type RecordSet } from '../training/records.ts';
+import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
+import type { ShardFiles } from '../training/shard-files.ts';
+import { claimRun, REPORT_KEY, type SavedRun, saveHistory, saveRun } from './artifacts.ts';
+import { type Checkpoints, fingerprintOf, openCheckpoints, trySaving } from './checkpoints.ts';
 import type { Observer } from './progress.ts';
+import { withShardFiles } from './staging.ts';
 import { readMetadataIfPresent } from './work.ts';
 
-export interface TrainSettings {
-  epochs: number;
-  /** Default: 32 on a CPU, 64 on a GPU, as the reference. */
-  batchSize?: number;
-  learningRate: number;
-  dropout: number;
-  seed: number;
-  /** Share of the records, from the first on, that is kept for validation. */
-  validationSplit: number;
+/** How a training is run; what it comes to is decided by its settings. */
+export interface TrainOptions {
   device: Device;
   engine: EngineKind;
+  /** Between two checkpoints within an epoch [min]. */
+  checkpointMinutes: number;
+  /** Location of the checkpoints; default: `checkpoints/` beside the models. */
+  checkpoints?: string;
+  /** Begins anew though there is a checkpoint. */
+  fresh?: boolean;
   /** What a reader of the report must know about the data. */
   note?: string;
 }
 
-/** Trains DIYModel on the records and writes `saved/` with its artifacts. Both are locations, see openStore. */
+/**
+ * Trains a model on the records and writes `saved/` with its artifacts. Both are locations, see openStore. A training of
+ * the same settings on the same records that was stopped goes on from its checkpoint.
+ *
+ * Throws PausedError when `signal` is aborted, after a checkpoint was written.
+ */
 export async function trainModel(
   recordsLocation: string,
   modelsLocation: string,
-  settings: TrainSettings,
+  given: GivenSettings,
+  options: TrainOptions,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SavedRun> {
@@ -43,53 +55,121 @@ export async function trainModel(
   await probeWriting(models, REPORT_KEY);
   const metadata = await readMetadataIfPresent(records);
   const say = (line: string) => observer.say?.(line);
-  const tf = await loadTensorFlow({ device: settings.device, log: say });
+  const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
-
-  const { seed, epochs, learningRate, dropout, validationSplit } = settings;
-  const batchSize = settings.batchSize ?? (device === 'gpu' ? 64 : 32);
-  const input = splitRecords(set, { batchSize, validationSplit, seed });
+  const settings = completeSettings(given, device);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
-  say(
-    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${batchSize}`,
+
+  const fingerprint = fingerprintOf(settings, set);
+  const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
+  const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
+  const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings.preset, say);
+  return withShardFiles(set, observer, signal, (files) =>
+    train({
+      tf,
+      set,
+      files,
+      records,
+      models,
+      metadata,
+      settings,
+      options,
+      checkpoints,
+      recordsLocation,
+      observer,
+      signal,
+    }),
   );
-  const config: RunConfig = {
+}
+
+interface Training {
+  tf: TF;
+  set: RecordSet;
+  files: ShardFiles;
+  records: ObjectStore;
+  models: ObjectStore;
+  metadata: Metadata | undefined;
+  settings: Settings;
+  options: TrainOptions;
+  checkpoints: Checkpoints;
+  recordsLocation: string;
+  observer: Observer;
+  signal: AbortSignal | undefined;
+}
+
+async function train(training: Training): Promise<SavedRun> {
+  const { tf, set, files, records, models, metadata, settings, options, checkpoints, observer, signal } =
+    training;
+  const { version, device } = describeTensorFlow(tf);
+  const say = (line: string) => observer.say?.(line);
+  const input = openTrainingInput(tf, set, files, settings);
+  say(
+    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}`,
+  );
+  const config = describeRun(training);
+  const from = options.fresh ? undefined : await checkpoints.load();
+  const run = from?.run ?? (await claimRun(models, config));
+  if (from !== undefined) {
+    const { epoch, step } = from.snapshot.state;
+    say(`going on with ${run} from its checkpoint in epoch ${epoch} after step ${step}`);
+  }
+  const engine = createEngine(tf, options.engine, initialWeights(settings.preset, settings.seed), settings);
+  const finish = async (history: History): Promise<SavedRun> => {
+    const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+    const weights: Weights = engine.getWeights();
+    const training = input.trainingCount;
+    const { note } = options;
+    return saveRun(records, models, {
+      run,
+      config,
+      metadata,
+      weights,
+      history,
+      evaluation,
+      training,
+      tensorflow: version,
+      device,
+      note,
+    });
+  };
+  try {
+    const watcher = watchFit(training, run);
+    const history = await fit(engine, input, settings, watcher, { signal, snapshot: from?.snapshot });
+    const saved = await finish(history);
+    await checkpoints.clear();
+    return saved;
+  } catch (error) {
+    if (error instanceof StoppedError) {
+      throw new PausedError(`${error.message}; the same command goes on from its checkpoint`, {
+        cause: error,
+      });
+    }
+    if (error instanceof DivergedError && error.history.epochs.length > 0) {
+      const { files } = await finish(error.history);
+      say(`the best epoch's weights are saved: ${files.find((name) => name.endsWith('.npz'))}`);
+    }
+    throw error;
+  } finally {
+    engine.dispose();
+    input.dispose();
+  }
+}
+
+function describeRun({ settings, metadata, recordsLocation }: Training): RunConfig {
+  return {
+    ...settings,
     n_samples: SAMPLE_LENGTH,
-    learning_rate: learningRate,
-    dropout_rate: dropout,
-    epochs,
-    batch_size: batchSize,
-    seed,
-    validation_split: validationSplit,
-    preset: 'diy',
     recipe_hash: metadata?.recipe_hash ?? 'unknown',
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',
     records: describeLocation(recordsLocation),
   };
-
-  const engine = createEngine(tf, settings.engine, initialWeights('diy', seed), { preset: 'diy', dropout });
-  try {
-    const fitSettings = { epochs, learningRate, seed, ...(signal && { signal }) };
-    const history = await fit(engine, input, fitSettings, reportFit(observer, epochs));
-    const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
-    return await saveRun(records, models, {
-      config,
-      metadata,
-      weights: engine.getWeights(),
-      history,
-      evaluation,
-      training: input.trainingCount,
-      tensorflow: version,
-      device,
-      note: settings.note,
-    });
-  } finally {
-    engine.dispose();
-  }
 }
 
-/** Passes on what the fit tells: a bar of steps for each epoch, and a line at its end. */
-function reportFit(observer: Observer, epochs: number): FitObserver {
+/** Shows the fit: a bar of steps for each epoch and a line at its end; keeps its history and its checkpoints. */
+function watchFit({ settings, options, models, checkpoints, observer }: Training, run: string): FitObserver {
+  const { epochs } = settings;
+  const say = (line: string) => observer.say?.(line);
+  let saved = Date.now();
   return {
     step: ({ epoch, step, steps, loss }) =>
       observer.progress?.({
@@ -99,11 +179,20 @@ function reportFit(observer: Observer, epochs: number): FitObserver {
         unit: 'steps',
         note: `loss ${loss.toFixed(4)}`,
       }),
-    epoch: ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, best }) =>
-      observer.say?.(
+    epoch: async (line, history) => {
+      const { epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, best } = line;
+      say(
         `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  val ${val_loss.toFixed(4)}  ` +
           `accuracy ${val_accuracy.toFixed(3)}  AUC ${val_auc?.toFixed(3) ?? '-'}  ` +
           `rate ${learning_rate.toExponential(1)}${best ? ' *' : ''}`,
-      ),
+      );
+      await saveHistory(models, run, history);
+    },
+    due: () => Date.now() - saved >= options.checkpointMinutes * 60_000,
+    save: async (snapshot: Snapshot) => {
+      await trySaving(checkpoints, { run, snapshot }, say);
+      saved = Date.now();
+    },
+    say,
   };
 }

@@ -34,6 +34,8 @@ export interface WriteOptions {
 export interface ObjectStore {
   /** Stands before a key in messages, and opens the same store again: `s3://bucket/prefix/` or `/path/`. */
   readonly location: string;
+  /** The file of this machine that an object lies in, for readers that aren't ours. Only where there is one. */
+  path?(key: string): string;
   /** Undefined when there is no such object. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
@@ -48,6 +50,12 @@ export interface ObjectStore {
     range?: ByteRange,
     options?: ReadOptions & { memory?: Uint8Array | undefined },
   ): Promise<Uint8Array>;
+  /** `read` without a promise, of a store where nothing is gained by doing something else meanwhile. */
+  readSync?(
+    key: string,
+    range?: ByteRange,
+    options?: ReadOptions & { memory?: Uint8Array | undefined },
+  ): Uint8Array;
   /** The object's bytes as they arrive, for what is too large to hold. Throws as `read` does. */
   stream(key: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */

@@ -1,11 +1,17 @@
 import type { Weights } from '../model/weights.ts';
+import type { Augmentation } from './augment.ts';
 import type { Batch } from './batch.ts';
+import type { Settings } from './settings.ts';
+
+/** What of the settings changes how a step is computed. */
+export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision'> & Augmentation;
 
 /** What executes the model's steps and holds what they change. */
 export interface Engine {
   /**
    * One training step: the loss and its gradients on the batch, then one update. Returns the loss before the update.
-   * When it or a gradient isn't finite, no weight is updated, and NaN is returned. Equal seeds drop equal outputs.
+   * When it or a gradient isn't finite, no weight is updated, and NaN is returned. Equal seeds augment
+   * equally and drop equal outputs.
    */
   train(batch: Batch, learningRate: number, seed: readonly [number, number]): number;
   /** Probability of a signal in each sample of the batch. */

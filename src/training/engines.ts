@@ -1,8 +1,7 @@
-import type { ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { createEagerEngine } from './eager-engine.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, EngineSettings } from './engine.ts';
 import { createGraphEngine } from './graph-engine.ts';
 
 const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
@@ -13,6 +12,6 @@ const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
  */
 export type EngineKind = keyof typeof ENGINES;
 
-export function createEngine(tf: TF, kind: EngineKind, initial: Weights, options: ModelOptions): Engine {
-  return ENGINES[kind](tf, initial, options);
+export function createEngine(tf: TF, kind: EngineKind, initial: Weights, settings: EngineSettings): Engine {
+  return ENGINES[kind](tf, initial, settings);
 }

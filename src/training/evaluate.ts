@@ -31,9 +31,9 @@ export async function evaluate(
   for await (const batch of batches) {
     await setImmediate();
     if (signal?.aborted) throw new StoppedError('stopped during evaluation');
-    labels.set(batch.labels.subarray(0, batch.size), ids.length);
+    labels.set(batch.labels.dataSync(), ids.length);
     probabilities.set(engine.predict(batch), ids.length);
-    ids.push(...batch.ids);
+    ids.push(...(batch.ids.dataSync() as unknown as string[]));
   }
   return {
     ids,

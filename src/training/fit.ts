@@ -1,20 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 import { ChirplineError, StoppedError } from '../errors.ts';
-import type { Engine } from './engine.ts';
-import { evaluate } from './evaluate.ts';
+import type { Weights } from '../model/weights.ts';
+import type { Batch } from './batch.ts';
+import type { Engine, OptimizerState } from './engine.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
 import type { TrainingInput } from './input.ts';
-import { advanceSchedule, startSchedule } from './schedule.ts';
+import {
+  advanceSchedule,
+  rateOfStep,
+  type Schedule,
+  type ScheduleSettings,
+  startSchedule,
+} from './schedule.ts';
 
-export interface FitSettings {
-  /** At most. Default 50. */
-  epochs?: number;
-  /** At the start. Default 1e-4. */
-  learningRate?: number;
-  /** Of dropout; an integer from 0 to 2^31 - 1. */
-  seed: number;
-  /** Stops the fit between two steps. */
-  signal?: AbortSignal;
-}
+/** What of the settings a fit goes by; the seed is that of dropout and augmentation. */
+export type FitSettings = ScheduleSettings & { epochs: number; seed: number };
 
 /** One epoch, by the names of history.json. */
 export interface Epoch {
@@ -26,8 +26,11 @@ export interface Epoch {
   val_accuracy: number;
   /** Null when the validation records hold one class only. */
   val_auc: number | null;
+  /** Of the epoch's first step. */
   learning_rate: number;
   seconds: number;
+  /** Share of those seconds that training waited for records. */
+  input_wait: number;
   /** Whether val_loss was the lowest so far. */
   best: boolean;
 }
@@ -38,6 +41,30 @@ export interface History {
   best_epoch: number;
 }
 
+/** Where a fit stands between two steps. */
+export interface FitState {
+  /** The epoch that is on, from 1. */
+  epoch: number;
+  /** Its steps that are done, the samples in them, and the sum of those samples' losses. */
+  step: number;
+  samples: number;
+  lossSum: number;
+  /** Time spent on it [s], and waiting for its records. */
+  seconds: number;
+  waited: number;
+  schedule: Schedule;
+  history: History;
+}
+
+/** All that a fit needs to go on as if it had never stopped. */
+export interface Snapshot {
+  state: FitState;
+  weights: Weights;
+  /** Of the best epoch so far. */
+  best: Weights;
+  optimizer: OptimizerState;
+}
+
 export interface Progress {
   epoch: number;
   /** From 1 to `steps`. */
@@ -45,16 +72,17 @@ export interface Progress {
   steps: number;
   /** Mean over the epoch so far. */
   loss: number;
-  /** Samples a second, over the epoch so far. */
-  rate: number;
-  /** Until the end of the epoch's training steps [s]. */
-  secondsLeft: number;
 }
 
 /** Is told how the fit goes on; prints nothing itself. */
 export interface FitObserver {
   step?(progress: Progress): void;
-  epoch?(epoch: Epoch): void;
+  /** An epoch has ended; it is the history's last one. */
+  epoch?(epoch: Epoch, history: History, evaluation: Evaluation): void | Promise<void>;
+  /** Called between two steps, often: whether it is time for a snapshot. */
+  due?(): boolean;
+  /** Takes a snapshot: at the start, where one is due, after each epoch, and when the fit is stopped. */
+  save?(snapshot: Snapshot): Promise<void>;
   /** A fact that the user should know. */
   say?(line: string): void;
 }
@@ -62,6 +90,11 @@ export interface FitObserver {
 /** Thrown when a loss or a gradient isn't finite; the model has the best epoch's weights again. */
 export class DivergedError extends ChirplineError {
   readonly exitCode = 1;
+  readonly history: History;
+  constructor(message: string, history: History) {
+    super(message);
+    this.history = history;
+  }
 }
 
 /**
@@ -69,94 +102,157 @@ export class DivergedError extends ChirplineError {
  * advanceSchedule). However it ends, the model then has the weights and batch-norm statistics of the best epoch (those
  * that it came with, when no epoch was finished).
  *
- * Throws DivergedError when a loss or a gradient isn't finite, and StoppedError when `settings.signal` is aborted.
+ * With a snapshot it goes on from there, and comes to the same weights as a fit that never stopped.
+ *
+ * Throws DivergedError when a loss or a gradient isn't finite, InputError when that is the fault of a record, and
+ * StoppedError, with a snapshot saved before, when `signal` is aborted.
  */
 export async function fit(
   engine: Engine,
   input: TrainingInput,
   settings: FitSettings,
   observer: FitObserver = {},
+  { signal, snapshot }: { signal?: AbortSignal | undefined; snapshot?: Snapshot | undefined } = {},
 ): Promise<History> {
-  const { epochs = 50, learningRate = 1e-4, seed, signal } = settings;
-  const history: History = { epochs: [], best_epoch: 0 };
-  let schedule = startSchedule(learningRate);
-  let best = engine.getWeights();
+  const state = structuredClone(snapshot?.state) ?? startState(settings);
+  if (snapshot !== undefined) {
+    engine.setWeights(snapshot.weights);
+    engine.setOptimizer(snapshot.optimizer);
+  }
+  let best = snapshot?.best ?? engine.getWeights();
+  const save = async () => {
+    const [weights, optimizer] = [engine.getWeights(), engine.getOptimizer()];
+    await observer.save?.({ state: structuredClone(state), weights, best, optimizer });
+  };
   try {
-    for (let epoch = 1; epoch <= epochs && !schedule.stop; epoch++) {
+    if (snapshot === undefined) await save();
+    while (state.epoch <= settings.epochs && !state.schedule.stop) {
+      const { epoch } = state;
+      await trainEpoch({ engine, input, settings, state, signal, observer, save });
       const start = performance.now();
-      const rate = schedule.learningRate;
-      const loss = await trainEpoch({ engine, input, epoch, rate, seed, signal, observer });
-      const validation = await evaluate(engine, input.validation(), input.validationCount, signal);
-      checkLoss(validation.loss, `the validation after epoch ${epoch}`);
-      if (epoch === 1 && validation.auc === null)
+      const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+      if (!Number.isFinite(evaluation.loss))
+        await diverge(input, state, `the validation after epoch ${epoch}`);
+      state.seconds += (performance.now() - start) / 1000;
+      const line = endEpoch(state, settings, evaluation, input);
+      if (line.best) best = engine.getWeights();
+      if (epoch === 1 && evaluation.auc === null)
         observer.say?.('the validation records hold one class only: their AUC is not defined');
-      schedule = advanceSchedule(schedule, validation.loss);
-      if (schedule.improved) {
-        best = engine.getWeights();
-        history.best_epoch = epoch;
-      }
-      const line: Epoch = {
-        epoch,
-        loss,
-        val_loss: validation.loss,
-        val_accuracy: validation.accuracy,
-        val_auc: validation.auc,
-        learning_rate: rate,
-        seconds: (performance.now() - start) / 1000,
-        best: schedule.improved,
-      };
-      history.epochs.push(line);
-      observer.epoch?.(line);
+      await observer.epoch?.(line, state.history, evaluation);
+      await save();
     }
+  } catch (error) {
+    if (error instanceof StoppedError) await save();
+    throw error;
   } finally {
     engine.setWeights(best);
   }
-  return history;
+  return state.history;
 }
+
+function startState({ learning_rate }: FitSettings): FitState {
+  return {
+    epoch: 1,
+    ...NOTHING_DONE,
+    schedule: startSchedule(learning_rate),
+    history: { epochs: [], best_epoch: 0 },
+  };
+}
+
+const NOTHING_DONE = { step: 0, samples: 0, lossSum: 0, seconds: 0, waited: 0 };
 
 interface EpochWork {
   engine: Engine;
   input: TrainingInput;
-  epoch: number;
-  /** Learning rate. */
-  rate: number;
-  seed: number;
+  settings: FitSettings;
+  state: FitState;
   signal: AbortSignal | undefined;
   observer: FitObserver;
+  save(): Promise<void>;
 }
 
-/** One pass over the training records; returns the mean loss. */
-async function trainEpoch({ engine, input, epoch, rate, seed, signal, observer }: EpochWork) {
+/** The steps of the epoch that are left. */
+async function trainEpoch({
+  engine,
+  input,
+  settings,
+  state,
+  signal,
+  observer,
+  save,
+}: EpochWork): Promise<void> {
+  const { epoch } = state;
   const steps = Math.ceil(input.trainingCount / input.batchSize);
-  const start = performance.now();
-  let step = 0;
-  let samples = 0;
-  let lossSum = 0;
-  for await (const batch of input.training(epoch)) {
+  let time = performance.now();
+  let { waited } = input;
+  /** Counts the time since the last call. */
+  const count = () => {
+    const now = performance.now();
+    state.seconds += (now - time) / 1000;
+    state.waited += (input.waited - waited) / 1000;
+    time = now;
+    waited = input.waited;
+  };
+  for await (const batch of input.training(epoch, state.step)) {
     // A step holds the event loop: here is where signals and network come through.
     await setImmediate();
-    if (signal?.aborted) throw new StoppedError(`stopped in epoch ${epoch} after step ${step} of ${steps}`);
-    step++;
-    const loss = engine.train(batch, rate, [seed, (epoch - 1) * steps + step]);
-    checkLoss(loss, `epoch ${epoch}, step ${step} of ${steps}`);
-    samples += batch.size;
-    lossSum += loss * batch.size;
-    const perSecond = samples / ((performance.now() - start) / 1000);
-    observer.step?.({
-      epoch,
-      step,
-      steps,
-      loss: lossSum / samples,
-      rate: perSecond,
-      secondsLeft: (input.trainingCount - samples) / perSecond,
-    });
+    if (signal?.aborted)
+      throw new StoppedError(`stopped in epoch ${epoch} after step ${state.step} of ${steps}`);
+    if (observer.due?.()) await save();
+    const number = (epoch - 1) * steps + state.step;
+    const rate = rateOfStep(settings, state.schedule, number, settings.epochs * steps);
+    const loss = engine.train(batch, rate, [settings.seed, number + 1]);
+    if (!Number.isFinite(loss))
+      await diverge(input, state, `epoch ${epoch}, step ${state.step + 1} of ${steps}`, batch);
+    state.step++;
+    state.samples += batch.size;
+    state.lossSum += loss * batch.size;
+    count();
+    observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
   }
-  return lossSum / samples;
 }
 
-function checkLoss(loss: number, where: string): void {
-  if (Number.isFinite(loss)) return;
+/** Enters the epoch into the history, and turns to the next one. */
+function endEpoch(
+  state: FitState,
+  settings: FitSettings,
+  { loss, accuracy, auc }: Evaluation,
+  input: TrainingInput,
+): Epoch {
+  const { epoch, schedule, history } = state;
+  const steps = Math.ceil(input.trainingCount / input.batchSize);
+  const next = advanceSchedule(schedule, loss, settings.schedule);
+  const line: Epoch = {
+    epoch,
+    loss: state.lossSum / state.samples,
+    val_loss: loss,
+    val_accuracy: accuracy,
+    val_auc: auc,
+    learning_rate: rateOfStep(settings, schedule, (epoch - 1) * steps, settings.epochs * steps),
+    seconds: state.seconds,
+    input_wait: state.waited / state.seconds,
+    best: next.improved,
+  };
+  history.epochs.push(line);
+  if (line.best) history.best_epoch = epoch;
+  Object.assign(state, NOTHING_DONE, { epoch: epoch + 1, schedule: next });
+  return line;
+}
+
+/** Throws what made the loss something else than a number: a record, or the training itself. */
+async function diverge(
+  input: TrainingInput,
+  { history }: FitState,
+  where: string,
+  batch?: Batch,
+): Promise<never> {
+  const ids = (batch?.ids.dataSync() ?? []) as unknown as string[];
+  // Looks at the records, which may be long: the batch won't be needed again.
+  await input.examine();
+  const samples = ids.filter((id) => id !== '').slice(0, 3);
+  const which = samples.length === 0 ? '' : ` (the samples ${samples.join(', ')}, ...)`;
   throw new DivergedError(
-    `the loss became ${loss} in ${where}: the training diverged. Try a lower learning rate. The model is as after its best epoch`,
+    `the loss is no number in ${where}${which}, though all records are sound: the training diverged. Try a lower learning rate. The model is as after its best epoch`,
+    history,
   );
 }

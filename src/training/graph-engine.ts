@@ -1,11 +1,11 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
-import type { ModelOptions } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { type Program, recordProgram } from '../tensorflow/program.ts';
 import { updateFactors } from './adamw.ts';
-import { type Batch, batchTensors } from './batch.ts';
-import type { Engine } from './engine.ts';
+import { augment } from './augment.ts';
+import type { Batch } from './batch.ts';
+import type { Engine, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
@@ -19,8 +19,8 @@ type Holder = Pick<Program, 'read' | 'write'>;
  * Each program has variables of its own. When another one's turn comes it gets the newest values, and so does the
  * learner when they are asked for: TensorFlow hands over references, so on a CPU nothing is copied.
  */
-export function createGraphEngine(tf: TF, initial: Weights, options: ModelOptions): Engine {
-  const learner = createLearner(tf, initial, options);
+export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
+  const learner = createLearner(tf, initial, settings);
   const { model, optimizer, variables } = learner;
   const home: Holder = {
     read: () => variables.map((variable) => variable.clone()),
@@ -67,13 +67,18 @@ export function createGraphEngine(tf: TF, initial: Weights, options: ModelOption
   return {
     train: (batch, learningRate, seed) =>
       tf.tidy(() => {
-        const { signals, labels } = batchTensors(tf, batch);
+        const { signals, labels } = batch;
         const seeds = tf.tensor1d([...seed], 'int32');
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
         const factors = { kept: tf.scalar(kept), rate: tf.scalar(rate) };
         const inputs = [signals, labels, seeds, factors.kept, factors.rate];
         const program = recordOnce(training, batch, variables, inputs, () => {
-          const { loss, gradients, finite } = differentiate(tf, model, signals, labels, seeds);
+          const { loss, gradients, finite } = differentiate(
+            tf,
+            model,
+            augment(tf, { signals, labels }, seeds, settings),
+            seeds,
+          );
           optimizer.update(gradients, factors);
           return { outputs: [loss, finite], commit: finite };
         });
@@ -86,7 +91,7 @@ export function createGraphEngine(tf: TF, initial: Weights, options: ModelOption
       }),
     predict: (batch) =>
       tf.tidy(() => {
-        const { signals } = batchTensors(tf, batch);
+        const { signals } = batch;
         const weights = [...model.variables.values()];
         const program = recordOnce(prediction, batch, weights, [signals], () => ({
           outputs: [model.predict(signals)],

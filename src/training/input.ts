@@ -1,58 +1,159 @@
-import { SettingError } from '../errors.ts';
-import { createRandomStream } from '../random.ts';
-import { type Batch, batchRecords } from './batch.ts';
-import { type RecordSet, readRecordRange, type SignalRecord } from './records.ts';
-import { shuffle } from './shuffle.ts';
+import { InputError, SettingError } from '../errors.ts';
+import type { TF } from '../tensorflow/load.ts';
+import { type Batch, disposeBatch } from './batch.ts';
+import { examineRecords } from './examine.ts';
+import { countOpened, IN_ORDER, listParts, type RecordRange, type ShardPart, shuffleParts } from './order.ts';
+import { BATCHES_AHEAD } from './record-graph.ts';
+import { createRecordReader, type Order, type RecordReader } from './record-reader.ts';
+import type { RecordSet } from './records.ts';
+import type { Settings } from './settings.ts';
+import type { ShardFiles } from './shard-files.ts';
 
-/** What a fit reads. */
+/** What a fit reads; one pass at a time. */
 export interface TrainingInput {
-  trainingCount: number;
-  validationCount: number;
+  readonly trainingCount: number;
+  readonly validationCount: number;
   /** Samples of a batch; the last one of a pass may be shorter. */
-  batchSize: number;
-  /** All training records once, in an order that depends on the seed and the epoch (1, 2, ...). */
-  training(epoch: number): AsyncIterable<Batch>;
+  readonly batchSize: number;
+  /** Time that was spent waiting for batches so far [ms]. */
+  readonly waited: number;
+  /**
+   * All training records once, in an order that depends on the seed and the epoch (1, 2, ...) alone; the first `done`
+   * batches of it are left out. A batch's tensors live until the next one is asked for.
+   */
+  training(epoch: number, done?: number): AsyncIterable<Batch>;
   /** All validation records once, in their order. */
   validation(): AsyncIterable<Batch>;
+  /** Reads all records one by one, and throws InputError at the first one that is broken. */
+  examine(): Promise<void>;
+  dispose(): void;
 }
 
-export interface InputSettings {
-  batchSize: number;
-  /** Share of the records, from the first one on, that is kept for validation; above 0, below 1. Default 0.2. */
-  validationSplit?: number;
-  /** Records that the order of training is drawn from at a time, at 25 kB each (49 kB as float32). Default 50,000. */
-  shuffleBuffer?: number;
-  seed: number;
-}
+export type InputSettings = Pick<
+  Settings,
+  'batch_size' | 'seed' | 'validation_split' | 'folds' | 'fold' | 'shuffle_buffer'
+>;
 
-const SHUFFLE_PURPOSE = 0x73687566;
-
-/** Parts the records into validation (the first ones) and training. Throws SettingError when one would be empty. */
-export function splitRecords(set: RecordSet, settings: InputSettings): TrainingInput {
-  const { batchSize, validationSplit = 0.2, shuffleBuffer = 50_000, seed } = settings;
-  const validationCount = Math.floor(set.count * validationSplit);
-  const trainingCount = set.count - validationCount;
-  if (validationCount < 1 || trainingCount < 1) {
-    throw new SettingError(
-      `${set.store.location}: of ${set.count} records a validation split of ${validationSplit} leaves ${trainingCount} for training and ${validationCount} for validation; each needs at least one`,
-    );
-  }
+/**
+ * Parts the records into training and validation: the first share of them, or one fold. Throws SettingError when either
+ * would be empty.
+ */
+export function openTrainingInput(
+  tf: TF,
+  set: RecordSet,
+  files: ShardFiles,
+  settings: InputSettings,
+): TrainingInput {
+  const { batch_size: batchSize, seed, shuffle_buffer: buffer } = settings;
+  const held = chooseValidation(set, settings);
+  const validation = listParts(set, [held]);
+  const training = listParts(set, [
+    { first: 0, end: held.first },
+    { first: held.end, end: set.count },
+  ]);
+  const passes = openPasses(createRecordReader(tf, batchSize, set.dtype), set, files, batchSize);
   return {
-    trainingCount,
-    validationCount,
+    trainingCount: set.count - (held.end - held.first),
+    validationCount: held.end - held.first,
     batchSize,
-    training: (epoch) => {
-      const records = keepable(readRecordRange(set, validationCount, set.count));
-      return batchRecords(
-        shuffle(records, shuffleBuffer, createRandomStream(seed, epoch, SHUFFLE_PURPOSE)),
-        batchSize,
-      );
+    get waited() {
+      return passes.waited;
     },
-    validation: () => batchRecords(readRecordRange(set, 0, validationCount), batchSize),
+    training: (epoch, done = 0) => {
+      const { parts, order } = shuffleParts(training, { seed, buffer, epoch });
+      files.want([...parts, ...validation].map(({ shard }) => shard));
+      return passes.read(parts, order, done);
+    },
+    validation: () => passes.read(validation, IN_ORDER, 0),
+    examine: () => examineRecords(set),
+    dispose: () => passes.dispose(),
   };
 }
 
-/** The records with signals of their own: a view into the stream's chunk would keep the whole chunk in memory. */
-async function* keepable(records: AsyncIterable<SignalRecord>): AsyncGenerator<SignalRecord> {
-  for await (const record of records) yield { ...record, signal: record.signal.slice() };
+/** All records of a set in their order, in batches; for prediction. */
+export function openWholeInput(
+  tf: TF,
+  set: RecordSet,
+  files: ShardFiles,
+  batchSize: number,
+): { batches: AsyncIterable<Batch>; dispose(): void } {
+  const passes = openPasses(createRecordReader(tf, batchSize, set.dtype), set, files, batchSize);
+  const parts = listParts(set, [{ first: 0, end: set.count }]);
+  files.want(parts.map(({ shard }) => shard));
+  return { batches: passes.read(parts, IN_ORDER, 0), dispose: () => passes.dispose() };
+}
+
+function chooseValidation(
+  { count, store }: RecordSet,
+  { validation_split, folds, fold }: InputSettings,
+): RecordRange {
+  const range =
+    folds > 1
+      ? { first: Math.floor((count * fold) / folds), end: Math.floor((count * (fold + 1)) / folds) }
+      : { first: 0, end: Math.floor(count * validation_split) };
+  const size = range.end - range.first;
+  if (size >= 1 && size < count) return range;
+  const how = folds > 1 ? `fold ${fold} of ${folds}` : `a validation split of ${validation_split}`;
+  throw new SettingError(
+    `${store.location}: of ${count} records ${how} leaves ${count - size} for training and ${size} for validation; each needs at least one`,
+  );
+}
+
+function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, batchSize: number) {
+  let waited = 0;
+
+  async function* read(parts: readonly ShardPart[], order: Order, done: number): AsyncGenerator<Batch> {
+    const total = parts.reduce((sum, { take }) => sum + take, 0);
+    const batches = Math.ceil(total / batchSize);
+    let there = 0;
+    let batch: Batch | undefined;
+    try {
+      for (let i = done; i < batches; i++) {
+        const start = performance.now();
+        const records = order.buffer + (i + 1 + BATCHES_AHEAD) * batchSize;
+        const opened = countOpened(parts, order.interleaved, records);
+        for (; there < opened; there++) await files.ready(parts[there]!.shard);
+        if (i === done) {
+          const segments = parts.map(({ shard, ...part }) => ({ ...part, file: files.path(shard) }));
+          reader.start(segments, order, done * batchSize);
+        }
+        batch = await take(Math.min(batchSize, total - i * batchSize));
+        waited += performance.now() - start;
+        yield batch;
+        disposeBatch(batch);
+        batch = undefined;
+      }
+    } finally {
+      if (batch !== undefined) disposeBatch(batch);
+    }
+  }
+
+  /** The next batch, which has `size` samples when all is well. */
+  async function take(size: number): Promise<Batch> {
+    let batch: Batch | undefined;
+    try {
+      batch = reader.next();
+    } catch (error) {
+      // TensorFlow's message names neither the shard nor the record.
+      await examineRecords(set);
+      throw error;
+    }
+    const labels = batch?.labels.dataSync() ?? [];
+    if (batch?.size === size && labels.every((label) => label === 0 || label === 1)) return batch;
+    if (batch !== undefined) disposeBatch(batch);
+    await examineRecords(set);
+    throw new InputError({
+      object: set.store.location,
+      found: `a batch of ${batch?.size ?? 0} records`,
+      needed: `${size}: the shards were changed while they were read`,
+    });
+  }
+
+  return {
+    read,
+    get waited() {
+      return waited;
+    },
+    dispose: () => reader.dispose(),
+  };
 }

@@ -1,9 +1,9 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu';
-import { createModel, type Model, type ModelOptions } from '../model/model.ts';
+import { createModel, type Model } from '../model/model.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
-import type { OptimizerState } from './engine.ts';
+import type { EngineSettings, OptimizerState } from './engine.ts';
 
 /** What training changes, as variables of tfjs. */
 export interface Learner {
@@ -18,8 +18,8 @@ export interface Learner {
   dispose(): void;
 }
 
-export function createLearner(tf: TF, initial: Weights, options: ModelOptions): Learner {
-  const model = createModel(tf, initial, options);
+export function createLearner(tf: TF, initial: Weights, settings: EngineSettings): Learner {
+  const model = createModel(tf, initial, { preset: settings.preset, dropout: settings.dropout_rate });
   const optimizer = createAdamW(tf, model.variables.values());
   return {
     model,

@@ -1,5 +1,6 @@
 import { DETECTORS, SAMPLE_SIZE } from '../strain.ts';
-import type { Batch } from './batch.ts';
+import type { TF } from '../tensorflow/load.ts';
+import { createBatch, disposeBatch } from './batch.ts';
 import type { Engine } from './engine.ts';
 
 /**
@@ -7,23 +8,28 @@ import type { Engine } from './engine.ts';
  * again by the source once the next one is asked for.
  */
 export async function* predictSignals(
+  tf: TF,
   engine: Engine,
   source: AsyncIterable<Float32Array>,
   batchSize: number,
 ): AsyncGenerator<number> {
-  const batch: Batch = {
-    size: 0,
-    signals: new Float32Array(batchSize * SAMPLE_SIZE),
-    labels: new Float32Array(batchSize),
-    ids: [],
-  };
+  const signals = new Float32Array(batchSize * SAMPLE_SIZE);
+  let size = 0;
+  function predict(): Float32Array {
+    const batch = createBatch(tf, signals.subarray(0, size * SAMPLE_SIZE));
+    try {
+      return engine.predict(batch);
+    } finally {
+      disposeBatch(batch);
+    }
+  }
   for await (const signal of source) {
     if (signal.length !== SAMPLE_SIZE)
       throw new RangeError(`a sample of ${signal.length} values, needed ${DETECTORS.length} x 4096`);
-    batch.signals.set(signal, batch.size++ * SAMPLE_SIZE);
-    if (batch.size < batchSize) continue;
-    yield* engine.predict(batch);
-    batch.size = 0;
+    signals.set(signal, size++ * SAMPLE_SIZE);
+    if (size < batchSize) continue;
+    yield* predict();
+    size = 0;
   }
-  if (batch.size > 0) yield* engine.predict(batch);
+  if (size > 0) yield* predict();
 }

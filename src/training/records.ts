@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { InputError, NotFoundError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { decodeExample } from '../records/example.ts';
@@ -5,6 +6,7 @@ import { parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { listParts, type ShardPart } from './order.ts';
 
 /** A dataset of preprocessed samples in the shards of a store, in the order of the labels. */
 export interface RecordSet {
@@ -12,10 +14,24 @@ export interface RecordSet {
   shards: readonly Shard[];
   /** Records in all shards. */
   count: number;
+  /** Of the signals. */
+  dtype: RecordDType;
 }
 
 export interface Shard {
   name: string;
+  /** Its size. */
+  bytes: number;
+  /** Where its records lie: in one run, unless damaged ones are left out. */
+  runs: readonly Run[];
+  /** SHA-256 of its bytes in hex, where it is known. */
+  sha256?: string;
+}
+
+/** Records that lie behind one another. */
+export interface Run {
+  /** First byte. */
+  offset: number;
   records: number;
 }
 
@@ -35,40 +51,67 @@ export interface SignalRecord {
 const METADATA = 'metadata.json';
 const SINGLE_FILE = 'train.tfrecord';
 
+/** Objects that are looked at at the same time. */
+const CONCURRENCY = 32;
+
 /**
  * Opens the records of a store: the shards that metadata.json names, or else a lone `train.tfrecord`, which is read once
  * to count its records.
  *
- * Throws NotFoundError when there is neither, and InputError when metadata.json or the file is broken or no record is
- * there.
+ * Throws NotFoundError when there is neither or a shard is missing, and InputError when metadata.json or the file is
+ * broken, a shard has another size than metadata.json says, or no record is there.
  */
 export async function openRecords(store: ObjectStore): Promise<RecordSet> {
-  const shards = await listShards(store);
-  const count = shards.reduce((sum, { records }) => sum + records, 0);
-  if (count > 0) return { store, shards, count };
-  throw new InputError({ object: store.location, found: 'no records', needed: 'at least one record' });
-}
-
-async function listShards(store: ObjectStore): Promise<Shard[]> {
   const [described, single] = await Promise.all([store.head(METADATA), store.head(SINGLE_FILE)]);
   if (described !== undefined) {
     const text = new TextDecoder().decode(await store.read(METADATA));
     // Beside a lone file lies the reference's metadata.json, which names no shards.
-    if (single === undefined || /"shards"\s*:/.test(text)) {
-      const { shards } = parseMetadata(text, store.location + METADATA);
-      return shards.map(({ name, n_records }) => ({ name, records: n_records }));
-    }
+    if (single === undefined || /"shards"\s*:/.test(text)) return openDescribed(store, text);
   }
-  if (single === undefined) {
-    // Other than a look for an object, a read tells when it is the bucket that isn't there.
-    await store.read(METADATA).catch((error: unknown) => {
-      if (!(error instanceof NotFoundError)) throw error;
-    });
-    throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
+  if (single !== undefined) return openSingle(store, single.size);
+  // Other than a look for an object, a read tells when it is the bucket that isn't there.
+  await store.read(METADATA).catch((error: unknown) => {
+    if (!(error instanceof NotFoundError)) throw error;
+  });
+  throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
+}
+
+async function openDescribed(store: ObjectStore, text: string): Promise<RecordSet> {
+  const metadata = parseMetadata(text, store.location + METADATA);
+  const limit = pLimit(CONCURRENCY);
+  await Promise.all(
+    metadata.shards.map(({ name, bytes }) =>
+      limit(async () => {
+        const info = await store.head(name);
+        const object = store.location + name;
+        if (info === undefined) throw new NotFoundError(object);
+        if (info.size === bytes) return;
+        const needed = `${bytes}, as ${METADATA} says`;
+        throw new InputError({ object, found: `${info.size} bytes`, needed });
+      }),
+    ),
+  );
+  const shards = metadata.shards.map(({ name, n_records, bytes, sha256 }) => {
+    return { name, bytes, sha256, runs: [{ offset: 0, records: n_records }] };
+  });
+  return checkCount({ store, shards, count: metadata.n_samples, dtype: metadata.dtype });
+}
+
+async function openSingle(store: ObjectStore, bytes: number): Promise<RecordSet> {
+  const object = store.location + SINGLE_FILE;
+  let count = 0;
+  let dtype: RecordDType = 'float32';
+  for await (const { data, offset } of streamRecords(store.stream(SINGLE_FILE), object)) {
+    if (count === 0) dtype = checkSignal(decodeExample(data, object, offset).signal, object, offset);
+    count++;
   }
-  let records = 0;
-  for await (const _ of streamRecords(store.stream(SINGLE_FILE), store.location + SINGLE_FILE)) records++;
-  return [{ name: SINGLE_FILE, records }];
+  const shards = [{ name: SINGLE_FILE, bytes, runs: [{ offset: 0, records: count }] }];
+  return checkCount({ store, shards, count, dtype });
+}
+
+function checkCount(set: RecordSet): RecordSet {
+  if (set.count > 0) return set;
+  throw new InputError({ object: set.store.location, found: 'no records', needed: 'at least one record' });
 }
 
 /**
@@ -78,36 +121,36 @@ async function listShards(store: ObjectStore): Promise<Shard[]> {
  * read to its end holds another number of records than it should.
  */
 export async function* readRecordRange(
-  { store, shards }: RecordSet,
+  set: RecordSet,
   first: number,
   end: number,
 ): AsyncGenerator<SignalRecord> {
-  let start = 0;
-  for (const shard of shards) {
-    const from = Math.max(first - start, 0);
-    const to = Math.min(end - start, shard.records);
-    if (from < to) yield* readShardRange(store, shard, from, to);
-    start += shard.records;
-  }
+  for (const part of listParts(set, [{ first, end }])) yield* readPart(set, part);
 }
 
-async function* readShardRange(
-  store: ObjectStore,
-  { name, records }: Shard,
-  from: number,
-  to: number,
+async function* readPart(
+  { store, shards }: RecordSet,
+  { shard, offset: start, skip, take }: ShardPart,
 ): AsyncGenerator<SignalRecord> {
-  const object = store.location + name;
+  const object = store.location + shard;
+  const { runs } = shards.find(({ name }) => name === shard)!;
+  const run = runs.find(({ offset }) => offset === start)!;
+  // Behind the only run of a shard nothing may follow; behind others lies what is damaged.
+  const whole = runs.length === 1 && start === 0 && skip + take === run.records;
   let index = 0;
-  for await (const { data, offset } of streamRecords(store.stream(name), object)) {
-    // The rest of a shard that the range ends in isn't read.
-    if (index === to && to < records) return;
-    if (index >= from && index < to) {
+  const range = start === 0 ? undefined : { offset: start, length: Number.MAX_SAFE_INTEGER - start };
+  for await (const { data, offset } of streamRecords(store.stream(shard, range), object, start)) {
+    if (index === skip + take && !whole) return;
+    if (index >= skip && index < skip + take) {
       const { id = '', label, signal } = decodeExample(data, object, offset);
       yield { id, label, signal, dtype: checkSignal(signal, object, offset), object, offset };
     }
     index++;
   }
-  if (index !== records)
-    throw new InputError({ object, found: `${index} records`, needed: `${records}, as were counted before` });
+  if (index !== run.records)
+    throw new InputError({
+      object,
+      found: `${index} records`,
+      needed: `${run.records}, as were counted before`,
+    });
 }

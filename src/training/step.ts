@@ -16,8 +16,7 @@ export interface Differentiated {
 export function differentiate(
   tf: TF,
   model: Model,
-  signals: Tensor3D,
-  labels: Tensor1D,
+  { signals, labels }: { signals: Tensor3D; labels: Tensor1D },
   seed: Tensor1D,
 ): Differentiated {
   const trainable = [...model.variables.values()].filter((variable) => variable.trainable);
