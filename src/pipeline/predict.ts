@@ -1,34 +1,28 @@
 /** Probabilities for samples that a trained model hasn't seen: raw ones, or records. */
 import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
-import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
+import { InputError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeSignal } from '../records/dtype.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
-import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type Psd, SAMPLE_SIZE } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/load.ts';
+import type { Engine } from '../training/engine.ts';
 import { createEngine } from '../training/engines.ts';
+import { averagePredictors } from '../training/ensemble.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, readRecordRange } from '../training/records.ts';
 import { completeSettings } from '../training/settings.ts';
-import { companionNames, readModel, runOfWeights } from './model-file.ts';
+import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
 import type { Observer } from './progress.ts';
-import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
-import { METADATA_KEY, readJsonIfPresent, readMetadataIfPresent } from './work.ts';
-
-/** A file as the location of its folder and its name in there. */
-export interface FilePlace {
-  folder: string;
-  key: string;
-}
+import { METADATA_KEY } from './work.ts';
 
 export interface PredictSettings {
-  /** The PSD of raw samples; default: the one beside the weights. */
+  /** The PSD of raw samples; default: the one beside the weights, which is the same for all of them. */
   psd?: FilePlace;
   batchSize: number;
   device: Device;
@@ -41,33 +35,40 @@ export interface Predictions {
   rejected: Rejection[];
 }
 
-/** Throws ConflictError when the data was, or would be, preprocessed otherwise than the model's training data. */
+/**
+ * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
+ *
+ * Throws what openModels throws, and ConflictError when the data was, or would be, preprocessed otherwise than the
+ * models' training data.
+ */
 export async function predictDataset(
-  weights: FilePlace,
+  weights: readonly FilePlace[],
   dataLocation: string,
   settings: PredictSettings,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<Predictions> {
-  const modelStore = await openStore(weights.folder);
-  const model = await readModel(modelStore, weights.key);
-  const data = await openStore(dataLocation);
-  await checkRecipe(modelStore, weights.key, data);
+  const models = await openModels(weights);
+  const data = openStore(dataLocation);
+  await checkRecipe(models, data);
   const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
   const source = (await holdsRecords(data))
     ? await openRecordSource(data, predictions)
-    : await openRawSource(data, await findPsd(modelStore, weights.key, settings.psd), predictions);
+    : await openRawSource(data, await findPsd(models, settings.psd), predictions);
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const engine = createEngine(tf, 'graph', model.weights, completeSettings({ preset: model.preset }, 'cpu'));
+  const engines: Engine[] = [];
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   try {
+    for (const { preset, weights } of models)
+      engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu')));
+    const predictor = averagePredictors(engines);
     report();
-    for await (const probability of predictSignals(tf, engine, source.signals, settings.batchSize)) {
+    for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {
       // A batch holds the event loop: between two is where signals and the bar come through.
       if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
@@ -75,7 +76,7 @@ export async function predictDataset(
       report();
     }
   } finally {
-    engine.dispose();
+    for (const engine of engines) engine.dispose();
   }
   return predictions;
 }
@@ -142,34 +143,4 @@ async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Pre
     }
   }
   return { count: refs.length + faults.length, signals: read() };
-}
-
-async function findPsd(modelStore: ObjectStore, key: string, given: FilePlace | undefined): Promise<Psd> {
-  if (given !== undefined) return (await readPsd(await openStore(given.folder), given.key)).psd;
-  const run = runOfWeights(key);
-  try {
-    if (run !== undefined) return (await readPsd(modelStore, companionNames(run).psd)).psd;
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-  }
-  throw new InputError({
-    object: `${modelStore.location}${key}`,
-    found: 'no average PSD beside the weights',
-    needed: 'the one of the training data, to whiten raw samples by',
-    advice: 'Give it (--psd)',
-  });
-}
-
-async function checkRecipe(modelStore: ObjectStore, key: string, data: ObjectStore): Promise<void> {
-  const run = runOfWeights(key);
-  const companion =
-    run && (await readJsonIfPresent<{ recipe_hash: string }>(modelStore, companionNames(run).recipe));
-  if (!companion) return;
-  const own = (await readMetadataIfPresent(data))?.recipe_hash ?? recipeHash();
-  if (own !== companion.recipe_hash) {
-    throw new ConflictError(
-      `${modelStore.location}${key} was trained on samples of recipe ${companion.recipe_hash.slice(0, 12)}, ` +
-        `${data.location} is of recipe ${own.slice(0, 12)}.`,
-    );
-  }
 }

@@ -1,7 +1,7 @@
 import { DETECTORS, SAMPLE_SIZE } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { createBatch, disposeBatch } from './batch.ts';
-import type { Engine } from './engine.ts';
+import type { Predictor } from './ensemble.ts';
 
 /**
  * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
@@ -9,7 +9,7 @@ import type { Engine } from './engine.ts';
  */
 export async function* predictSignals(
   tf: TF,
-  engine: Engine,
+  predictor: Predictor,
   source: AsyncIterable<Float32Array>,
   batchSize: number,
 ): AsyncGenerator<number> {
@@ -18,7 +18,7 @@ export async function* predictSignals(
   function predict(): Float32Array {
     const batch = createBatch(tf, signals.subarray(0, size * SAMPLE_SIZE));
     try {
-      return engine.predict(batch);
+      return predictor.predict(batch);
     } finally {
       disposeBatch(batch);
     }

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ConflictError, SettingError } from '../../src/errors.ts';
+import type { Preset } from '../../src/model/presets.ts';
+import { initialWeights } from '../../src/model/weights.ts';
+import { writeNpz } from '../../src/numpy/npz.ts';
+import { encodeWeights } from '../../src/pipeline/model-file.ts';
+import type { FilePlace } from '../../src/pipeline/models.ts';
+import { predictDataset } from '../../src/pipeline/predict.ts';
+import { recipeHash } from '../../src/signal/recipe.ts';
+import { createFileStore } from '../../src/storage/file.ts';
+import { SPECTRUM_LENGTH } from '../../src/strain.ts';
+import { writeDataset } from '../support/dataset.ts';
+import { folderForTests } from '../support/fixtures.ts';
+import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
+import { makeToyRecords } from '../training/toy.ts';
+
+// The test environment's TensorFlow, unless one is chosen.
+process.env.PATH = PATH_WITH_TENSORFLOW;
+
+const { folder, remove } = folderForTests();
+const records = join(folder, 'records');
+const raw = join(folder, 'raw');
+after(remove);
+
+/** The recipe of the toy records. */
+const TOY = '0'.repeat(64);
+const SETTINGS = { batchSize: 4, device: 'cpu' } as const;
+
+async function writeModel(run: string, preset: Preset, recipe?: string, psd = 'a'): Promise<FilePlace> {
+  const store = createFileStore(folder);
+  // Of weights as they are at the start; seeds differ by the name.
+  const seed = [...run].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0);
+  await store.write(`${run}_weights.npz`, await encodeWeights(initialWeights(preset, seed)));
+  if (recipe !== undefined) {
+    const companion = { recipe_hash: recipe, psd_sha256: psd.repeat(64) };
+    await store.write(`${run}_recipe.json`, Buffer.from(JSON.stringify(companion)));
+  }
+  return { folder, key: `${run}_weights.npz` };
+}
+
+before(async () => {
+  const toy = await makeToyRecords({ count: 10 });
+  const store = createFileStore(records);
+  for await (const { key } of toy.list('')) await store.write(key, await toy.read(key));
+  await writeDataset(createFileStore(raw), 6);
+});
+
+function assertMeans(means: readonly number[], ofEach: readonly (readonly number[])[]): void {
+  const expected = means.map((_, i) =>
+    Math.fround(ofEach.reduce((sum, probabilities) => sum + probabilities[i]!, 0) / ofEach.length),
+  );
+  assert.deepEqual(means, expected);
+  // Of one model alone they are others.
+  for (const probabilities of ofEach) assert.notDeepEqual(means, probabilities);
+}
+
+test('of several models the mean is predicted, whatever their presets', async () => {
+  const models = [
+    await writeModel('one', 'diy', TOY),
+    await writeModel('two', 'coherent', TOY),
+    // A model of which nothing but its weights is known.
+    await writeModel('three', 'diy'),
+  ];
+  const together = await predictDataset(models, records, SETTINGS);
+  assert.equal(new Set(together.ids).size, 10);
+  const ofEach = [];
+  for (const model of models) {
+    const { ids, probabilities } = await predictDataset([model], records, SETTINGS);
+    assert.deepEqual(ids, together.ids);
+    ofEach.push(probabilities);
+  }
+  assertMeans(together.probabilities, ofEach);
+});
+
+test('raw samples are read and preprocessed once for all models', async () => {
+  const psd = new Float64Array(3 * SPECTRUM_LENGTH).fill(1e-46);
+  const npz = await writeNpz({ avg_psd: { dtype: '<f8', shape: [3, SPECTRUM_LENGTH], data: psd } });
+  writeFileSync(join(folder, 'rawtwo_avg_psd.npz'), npz);
+  await createFileStore(raw).write('train/f/f/f/fff0000000.npy', Buffer.from('no array'));
+  const models = [
+    await writeModel('rawone', 'diy', recipeHash()),
+    await writeModel('rawtwo', 'coherent', recipeHash()),
+  ];
+  // The PSD is beside the second one alone.
+  const together = await predictDataset(models, raw, SETTINGS);
+  assert.equal(together.ids.length, 6);
+  assert.deepEqual(
+    together.rejected.map(({ id }) => id),
+    ['fff0000000'],
+  );
+  const given = { ...SETTINGS, psd: { folder, key: 'rawtwo_avg_psd.npz' } };
+  const ofEach = [];
+  for (const model of models) ofEach.push((await predictDataset([model], raw, given)).probabilities);
+  assertMeans(together.probabilities, ofEach);
+});
+
+test('models that need their samples preprocessed otherwise are not averaged', async () => {
+  const first = await writeModel('first', 'diy', TOY);
+  const refusal = async (models: FilePlace[], kind: typeof ConflictError | typeof SettingError) => {
+    let message = '';
+    await assert.rejects(predictDataset(models, records, SETTINGS), (error) => {
+      assert.ok(error instanceof kind, String(error));
+      message = error.message;
+      return true;
+    });
+    return message;
+  };
+  assert.match(
+    await refusal([first, await writeModel('recipe', 'diy', '1'.repeat(64))], ConflictError),
+    /first_weights\.npz was .* recipe 000000000000, .*recipe_weights\.npz on those of recipe 111111111111/,
+  );
+  assert.match(
+    await refusal([first, await writeModel('psd', 'diy', TOY, 'b')], ConflictError),
+    /PSD aaaaaaaaaaaa, .* PSD bbbbbbbbbbbb/,
+  );
+  assert.match(
+    await refusal([await writeModel('other', 'diy', '1'.repeat(64))], ConflictError),
+    /other_weights\.npz was trained on samples of recipe 111111111111, .* is of recipe 000000000000/,
+  );
+  assert.match(await refusal([first, first], SettingError), /first_weights\.npz is given twice/);
+});
