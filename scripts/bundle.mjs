@@ -18,8 +18,14 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = resolve(process.argv[2] ?? join(ROOT, 'containers/training/dist'));
 const TFJS = '@tensorflow/tfjs-node-gpu';
-/** Packages with a binary, which Node loads by themselves. */
-const BINARIES = ['@napi-rs/canvas', '@node-rs/crc32'];
+/** Packages that have a binary, or a worker thread in a file of its own. */
+const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
+/** The program, and what its worker threads run, which they look for under these names beside it. */
+const ENTRIES = {
+  main: 'containers/training/entry.ts',
+  worker: 'src/pipeline/worker.ts',
+  'stage-task': 'src/pipeline/stage-task.ts',
+};
 /** Some packages are CommonJS and ask for Node's own modules by `require`. */
 const REQUIRE =
   "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);";
@@ -43,24 +49,24 @@ const options = {
  * no file of a package is reached from our entry alone.
  */
 async function bundleProgram() {
-  const entry = 'containers/training/entry.ts';
-  const packages = await listPackages(entry);
+  const packages = await listPackages();
   const { outputFiles, metafile } = await build({
     ...options,
-    entryPoints: { main: entry, ...Object.fromEntries(packages.map((name, i) => [`package-${i}`, name])) },
+    entryPoints: { ...ENTRIES, ...Object.fromEntries(packages.map((name, i) => [`package-${i}`, name])) },
     format: 'esm',
     splitting: true,
     // ES modules first: of a CommonJS package `await import()` would give the default export alone.
     mainFields: ['module', 'main'],
     outdir: TARGET,
     outExtension: { '.js': '.mjs' },
-    external: BINARIES,
+    external: SEPARATE,
     banner: { js: REQUIRE },
   });
   const outputs = new Map(
     Object.entries(metafile.outputs).map(([path, output]) => [basename(path), describeOutput(output)]),
   );
-  const needed = reach('main.mjs', outputs);
+  const needed = new Set();
+  for (const name of Object.keys(ENTRIES)) reach(`${name}.mjs`, outputs, needed);
   for (const { path, text } of outputFiles) {
     const name = basename(path);
     if (!needed.has(name)) continue;
@@ -74,10 +80,10 @@ async function bundleProgram() {
 }
 
 /** What our own code imports by a package's name. */
-async function listPackages(entry) {
+async function listPackages() {
   const { metafile } = await build({
     ...options,
-    entryPoints: [entry],
+    entryPoints: Object.values(ENTRIES),
     format: 'esm',
     packages: 'external',
     outdir: TARGET,
@@ -85,7 +91,7 @@ async function listPackages(entry) {
   const names = Object.values(metafile.outputs).flatMap(({ imports }) =>
     imports.filter(({ external }) => external).map(({ path }) => path),
   );
-  return [...new Set(names)].filter((name) => !name.startsWith('node:') && !BINARIES.includes(name)).sort();
+  return [...new Set(names)].filter((name) => !name.startsWith('node:') && !SEPARATE.includes(name)).sort();
 }
 
 function describeOutput({ entryPoint, inputs, imports }) {
@@ -98,12 +104,11 @@ function describeOutput({ entryPoint, inputs, imports }) {
   return { own, imports: imports.filter(({ external }) => !external).map(({ path }) => basename(path)) };
 }
 
-/** The outputs that `name` imports, and those that they import. */
-function reach(name, outputs, reached = new Set()) {
-  if (reached.has(name)) return reached;
+/** Adds `name` to those reached, what it imports, and what they import. */
+function reach(name, outputs, reached) {
+  if (reached.has(name)) return;
   reached.add(name);
   for (const other of outputs.get(name).imports) reach(other, outputs, reached);
-  return reached;
 }
 
 /** What prepares the container's TensorFlow: one file. */

@@ -3,8 +3,6 @@ import { InvalidArgumentError, type Option } from 'commander';
 import { type DatasetLocations, locateDataset } from '../../src/cloud/dataset.ts';
 import { SettingError } from '../../src/errors.ts';
 
-/** Variables that aren't named like their flag: the setting's name in config.json is another. */
-const NAMES: Record<string, string> = { dropout: 'DROPOUT_RATE' };
 /** How a result is printed is no setting of a training. */
 const FLAGS_ONLY = ['json'];
 
@@ -36,18 +34,16 @@ export function readSettings(
     });
 }
 
-/** --batch-size is BATCH_SIZE; --no-noise is NOISE, like --noise. */
+/** `BATCH_SIZE` of --batch-size. */
 function variableOf(option: Option): string {
-  const flag = option.negate ? option.name().replace(/^no-/, '') : option.name();
-  return NAMES[flag] ?? flag.replaceAll('-', '_').toUpperCase();
+  return option.name().replaceAll('-', '_').toUpperCase();
 }
 
 function readSwitch(option: Option, name: string, text: string): string[] {
   if (!/^(true|false|1|0)$/.test(text)) {
     throw new SettingError(`${name} is ${JSON.stringify(text)}: needed true or false`);
   }
-  const on = text === 'true' || text === '1';
-  return on === option.negate ? [] : [option.long!];
+  return text === 'true' || text === '1' ? [option.long!] : [];
 }
 
 function checkValue(option: Option, name: string, text: string): string {

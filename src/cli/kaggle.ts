@@ -1,11 +1,12 @@
 import { Command } from 'commander';
-import { jsonOption, seedOption, trainOptions } from './options.ts';
+import { flagOf, SETTING_NAMES } from '../training/settings.ts';
+import { jsonOption, trainOptions } from './options.ts';
 import { attend, printResult } from './terminal.ts';
+import { readSettings, type TrainFlags } from './train.ts';
 
-interface KaggleFlags {
+interface KaggleFlags extends TrainFlags {
   user: string;
   out: string;
-  json?: boolean;
 }
 
 export function kaggleCommand(): Command {
@@ -13,7 +14,7 @@ export function kaggleCommand(): Command {
 }
 
 function bundleCommand(): Command {
-  const training = [...trainOptions(), seedOption()];
+  const training = trainOptions();
   const command = new Command('bundle')
     .description('write what Kaggle needs: two datasets and the notebook that trains')
     .requiredOption('--user <name>', 'your name on Kaggle, as in the address of your page')
@@ -27,10 +28,22 @@ function bundleCommand(): Command {
     );
   for (const option of [...training, jsonOption()]) command.addOption(option);
   return command.action(async (flags: KaggleFlags) => {
-    // What isn't given is left to the defaults.
-    const options = training
-      .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-      .flatMap((option) => [option.long!, String(command.getOptionValue(option.attributeName()))]);
+    const settings = await readSettings(flags);
+    const options = [
+      // The config file stays here: what it says goes along.
+      ...SETTING_NAMES.flatMap((name) =>
+        settings[name] === undefined ? [] : [flagOf(name), String(settings[name])],
+      ),
+      // How the training is run, where it was said; the rest is left to the defaults.
+      ...training
+        .filter(({ long }) => long !== '--config' && !SETTING_NAMES.some((name) => flagOf(name) === long))
+        .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+        .flatMap((option) =>
+          option.isBoolean()
+            ? [option.long!]
+            : [option.long!, String(command.getOptionValue(option.attributeName()))],
+        ),
+    ];
     const { writeKaggleBundle } = await import('../kaggle/bundle.ts');
     const files = await attend((terminal) =>
       writeKaggleBundle(flags.out, { user: flags.user, options, log: (line) => terminal.say(line) }),

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MachineError } from '../errors.ts';
 
@@ -14,6 +14,7 @@ const copied = (processor: string): { name: string; from?: string; files: RegExp
   // The sources of the addon name it in the cache, and build it where it isn't there.
   { name: '@tensorflow/tfjs-node-gpu', files: /^binding$/ },
   { name: 'node-api-headers', files: /^include$/ },
+  { name: 'piscina', files: /^dist$/ },
   { name: '@napi-rs/canvas', files: /\.js$/ },
   { name: `@napi-rs/canvas-${processor}`, from: '@napi-rs/canvas', files: /\.node$/ },
   { name: '@node-rs/crc32', files: /^index\.js$/ },
@@ -57,18 +58,19 @@ function findPackage(name: string, from?: string): string {
   const { resolve } = createRequire(
     from === undefined ? import.meta.url : join(findPackage(from), 'index.js'),
   );
-  try {
-    return dirname(resolve(`${name}/package.json`));
-  } catch (cause) {
-    throw new MachineError(
-      `the package ${name} is not installed, which training needs on Linux; do this on Linux with a processor of that kind, after npm ci`,
-      { cause },
-    );
-  }
+  const folders = (resolve.paths(name) ?? []).map((folder) => join(folder, name));
+  const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
+  if (found !== undefined) return found;
+  throw new MachineError(
+    `the package ${name} is not installed, which training needs on Linux; do this on Linux with a processor of that kind, after npm ci`,
+  );
 }
 
 async function copyFiles(source: string, target: string, wanted: (name: string) => boolean): Promise<void> {
   for (const name of await readdir(source)) {
-    if (wanted(name)) await cp(join(source, name), join(target, name), { recursive: true });
+    if (wanted(name)) await cp(join(source, name), join(target, name), { recursive: true, filter: isUsed });
   }
 }
+
+/** What only debuggers and compilers read. */
+const isUsed = (path: string): boolean => !/\.(map|d\.ts)$/.test(path);
