@@ -17,3 +17,8 @@ export const SPECTRUM_LENGTH = SAMPLE_LENGTH / 2 + 1;
 export type Strain = Float64Array;
 /** Float64Array of length 3 * SPECTRUM_LENGTH, shape (3, 2049): power spectral density. */
 export type Psd = Float64Array;
+
+/**
+ * Bytes in front of and behind strain that a file is read to, together with its header: what lies there is overwritten.
+ */
+export const STRAIN_MARGIN = 128;

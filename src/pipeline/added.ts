@@ -10,12 +10,13 @@ import { type Label, parseLabels } from '../raw/labels.ts';
 import { baseName } from '../raw/row-ids.ts';
 import { reasonOf } from '../raw/sample-ref.ts';
 import { addedShardName } from '../records/shard.ts';
-import type { Preprocessor } from '../signal/preprocess.ts';
+import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { claimIds, noteRejected, noteShard, readRejected } from './added-lists.ts';
 import { readMembers } from './members.ts';
 import { LABELS_KEY, type LabelledRef, type Plan, type Stores } from './plan.ts';
+import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
-import { makeShard, preparePreprocessor, writeOnce } from './shard.ts';
+import { makeShard, writeOnce } from './shard.ts';
 import type { Stop } from './stop.ts';
 import { MEMBERS_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
 
@@ -39,7 +40,7 @@ export function createAdder(stores: Stores): Adder {
     const parsed = parseLabels(await raw.read(LABELS_KEY), `${raw.location}${LABELS_KEY}`);
     return { ids: parsed.labels.map(({ id }) => id), targets: targetsById(parsed.labels) };
   });
-  const preprocessor = keepByEtag<Preprocessor>(() => preparePreprocessor(records));
+  const preprocessor = keepByEtag(async () => createPreprocessor((await readPsd(records, PSD_KEY)).psd));
 
   const members = keepByEtag(() => readMembers(records));
   const rejectedIds = keepByEtag(async () => new Set((await readRejected(records)).map(({ id }) => id)));

@@ -63,7 +63,7 @@ export async function preprocessDataset(
     return finalizeRun(stores, plan, settings.maxRejected);
   };
   // The threads start while the plan is made.
-  return withLock(stores.records, () => withWorkers('task', { workers, signal }, work));
+  return withLock(stores.records, () => withWorkers('task', { workers, tasksAtOnce: 2, signal }, work));
 }
 
 type RunStep = (step: Task['step'], index: number) => Promise<TaskResult>;

@@ -15,6 +15,14 @@ class TaskError extends ChirplineError {
   }
 }
 
+export interface WorkerOptions {
+  /** Threads; by default one a core. */
+  workers?: number | undefined;
+  /** Tasks that a thread has under way: while one waits for the disk, the next one computes. Default 1. */
+  tasksAtOnce?: number;
+  signal?: AbortSignal | undefined;
+}
+
 export type Run<Task, Result> = (task: Task) => Promise<Result>;
 
 /**
@@ -26,10 +34,7 @@ export type Run<Task, Result> = (task: Task) => Promise<Result>;
  */
 export async function withWorkers<Task, Result, Product>(
   name: string,
-  {
-    workers = availableParallelism(),
-    signal,
-  }: { workers?: number | undefined; signal?: AbortSignal | undefined },
+  { workers = availableParallelism(), tasksAtOnce = 1, signal }: WorkerOptions,
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
   // Every waiting task listens.
@@ -42,6 +47,7 @@ export async function withWorkers<Task, Result, Product>(
     // Two start at once, while the caller may still be planning; more come when there is work for them.
     minThreads: Math.min(2, workers),
     maxThreads: workers,
+    concurrentTasksPerWorker: tasksAtOnce,
     idleTimeout: 60_000,
   });
   const run = async (task: Task): Promise<Result> => {

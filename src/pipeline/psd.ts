@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
-import { readSamples } from '../raw/samples.ts';
+import { createSampleReader } from '../raw/samples.ts';
 import { restoreVersions } from '../raw/versions.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
@@ -27,18 +27,15 @@ export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): P
   const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
   restoreVersions(refs);
   const estimator = createPsdEstimator();
-  const block = estimator.inputs;
-  let done = 0;
-  let filled = 0;
-  for await (const { reason } of readSamples(stores.raw, refs, () => block[filled]!)) {
+  const reader = createSampleReader(stores.raw, refs);
+  for (let done = 0; ; ) {
+    const reasons = await reader.read(estimator.inputs);
+    if (reasons.length === 0) break;
     stopIfAborted(stop, `PSD chunk ${index}`, done, refs.length);
-    done += 1;
-    if (reason === undefined) filled += 1;
-    if (filled < block.length) continue;
-    estimator.addBlock(block);
-    filled = 0;
+    done += reasons.length;
+    const good = reasons.filter((reason) => reason === undefined).length;
+    estimator.addBlock(estimator.inputs.slice(0, good));
   }
-  estimator.addBlock(block.slice(0, filled));
   const { sum, count } = estimator;
   const bytes = await writeNpz({
     sum: { dtype: '<f8', shape: SHAPE, data: sum },

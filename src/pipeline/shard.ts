@@ -3,18 +3,18 @@
  * recipe alone, so that whoever makes it, and however often, makes the same.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { ConflictError, PreconditionError } from '../errors.ts';
-import { readSamples } from '../raw/samples.ts';
+import { createSampleReader } from '../raw/samples.ts';
 import { restoreVersions } from '../raw/versions.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
-import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
+import type { Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { LabelledRef, Plan, Stores } from './plan.ts';
-import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { PSD_KEY, readJson, readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
+import { readJson, readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
 
 export interface ShardResult {
   name: string;
@@ -24,14 +24,8 @@ export interface ShardResult {
   rejected: Rejection[];
 }
 
-/** The preprocessor of a run, from the PSD beside its records. Made once a worker: its tables take milliseconds. */
-export async function preparePreprocessor(records: ObjectStore): Promise<Preprocessor> {
-  const { psd } = await readPsd(records, PSD_KEY);
-  return createPreprocessor(psd);
-}
-
-/** The memory of a shard that is written, for the next one: the system takes some 30 us a record to give new memory. */
-let spare: Uint8Array | undefined;
+/** The memory of shards that are written, for later ones: the system takes some 30 us a record to give new memory. */
+const spare: Uint8Array[] = [];
 
 /**
  * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before.
@@ -51,15 +45,16 @@ export async function preprocessChunk(
   const samples = await readJson<LabelledRef[]>(records, shardPlanKey(index));
   restoreVersions(samples.map(({ ref }) => ref));
   const name = shardName(index, plan.shards);
-  const memory = spare;
-  spare = undefined;
   const { dtype } = plan.settings;
-  const { result, bytes } = await makeShard(raw, name, samples, dtype, preprocessor, stop, memory);
+  const { result, bytes } = await makeShard(raw, name, samples, dtype, preprocessor, stop, spare.pop());
   await writeOnce(records, result, bytes);
-  spare = new Uint8Array(bytes.buffer);
+  spare.push(new Uint8Array(bytes.buffer));
   await writeJson(records, shardResultKey(index), result);
   return result;
 }
+
+/** Samples between two looks at what else there is to do: 1.6 MB of records, which the processor's caches hold. */
+const PORTION = 64;
 
 /**
  * Makes a shard of these samples, in their order, in `memory` where that is large enough. Throws StoppedError when
@@ -76,38 +71,34 @@ export async function makeShard(
 ): Promise<{ result: ShardResult; bytes: Uint8Array }> {
   const builder = createShardBuilder(dtype, samples.length, memory);
   const rejected: Rejection[] = [];
-  const block = preprocessor.inputs;
-  /** Samples of the next block, with those in between that couldn't be read and take no part in it. */
-  const waiting: { sample: LabelledRef; reason: string | undefined }[] = [];
-  let filled = 0;
-  function finishBlock(): void {
-    const results = preprocessor.processBlock(block.slice(0, filled), dtype);
-    let next = 0;
-    for (const { sample, reason } of waiting) {
-      const { ref, label } = sample;
-      const result = reason ?? results[next++]!;
+  const refs = samples.map(({ ref }) => ref);
+  const reader = createSampleReader(raw, refs);
+  const hash = createHash('sha256');
+  for (let position = 0, pause = PORTION; ; ) {
+    const reasons = await reader.read(preprocessor.inputs);
+    if (reasons.length === 0) break;
+    stopIfAborted(stop, name, position, samples.length);
+    const good = reasons.filter((reason) => reason === undefined).length;
+    const results = preprocessor.processBlock(preprocessor.inputs.slice(0, good), dtype).values();
+    for (const reason of reasons) {
+      const { ref, label } = samples[position++]!;
+      const result = reason ?? results.next().value!;
       if (typeof result !== 'string') builder.add(ref.id, label, result);
       else rejected.push({ id: ref.id, file: ref.key, reason: result });
     }
-    waiting.length = 0;
-    filled = 0;
+    if (position < pause) continue;
+    pause = position + PORTION;
+    hash.update(builder.takeNew());
+    // Lets the writing of the shard before go on.
+    await setImmediate();
   }
-  const refs = samples.map(({ ref }) => ref);
-  let position = 0;
-  for await (const { reason } of readSamples(raw, refs, () => block[filled]!)) {
-    stopIfAborted(stop, name, position, samples.length);
-    waiting.push({ sample: samples[position]!, reason });
-    position += 1;
-    if (reason === undefined) filled += 1;
-    if (filled === block.length) finishBlock();
-  }
-  finishBlock();
+  hash.update(builder.takeNew());
   const bytes = builder.finish();
   const result: ShardResult = {
     name,
     records: builder.count,
     bytes: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: hash.digest('hex'),
     rejected,
   };
   return { result, bytes };

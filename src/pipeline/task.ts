@@ -1,10 +1,12 @@
 /** The map steps as messages, so that a worker thread can run them as a function in the cloud would. */
+import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { openStore } from '../storage/open.ts';
+import type { Psd } from '../strain.ts';
 import type { Plan, Stores } from './plan.ts';
-import { sumPsdChunk } from './psd.ts';
-import { preparePreprocessor, preprocessChunk } from './shard.ts';
+import { readPsd, sumPsdChunk } from './psd.ts';
+import { preprocessChunk } from './shard.ts';
 import type { Stop } from './stop.ts';
-import { PLAN_KEY, readJson } from './work.ts';
+import { PLAN_KEY, PSD_KEY, readJson } from './work.ts';
 
 export interface Task {
   step: 'psd' | 'shard';
@@ -20,22 +22,27 @@ export interface TaskResult {
   rejected: number;
 }
 
-/** Returns a function that runs tasks against the two stores, reading the plan and the PSD once. */
+/**
+ * Returns a function that runs tasks against the two stores, several at once if it is called so, reading the plan and
+ * the PSD once.
+ */
 export function createTaskRunner(
   stores: Stores,
 ): (task: Pick<Task, 'step' | 'index'>, stop?: Stop) => Promise<TaskResult> {
-  let prepared:
-    | Promise<{ plan: Plan; preprocessor: Awaited<ReturnType<typeof preparePreprocessor>> }>
-    | undefined;
+  let prepared: Promise<{ plan: Plan; psd: Psd }> | undefined;
   const prepare = async () => ({
     plan: await readJson<Plan>(stores.records, PLAN_KEY),
-    preprocessor: await preparePreprocessor(stores.records),
+    psd: (await readPsd(stores.records, PSD_KEY)).psd,
   });
+  /** A task has one for itself; its tables take milliseconds to make. */
+  const free: Preprocessor[] = [];
   return async ({ step, index }, stop) => {
     if (step === 'psd') return { done: (await sumPsdChunk(stores, index, stop)).count, rejected: 0 };
     prepared ??= prepare();
-    const { plan, preprocessor } = await prepared;
+    const { plan, psd } = await prepared;
+    const preprocessor = free.pop() ?? createPreprocessor(psd);
     const result = await preprocessChunk(stores, plan, preprocessor, index, stop);
+    free.push(preprocessor);
     return { done: result.records, rejected: result.rejected.length };
   };
 }

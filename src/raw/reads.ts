@@ -2,7 +2,7 @@
 import { NotFoundError, PreconditionError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { PassRef, SampleRef } from './sample-ref.ts';
-import { SAMPLE_FILE_SIZE } from './strain-array.ts';
+import { FILE_READ } from './strain-array.ts';
 
 /** One range of an object that holds the bytes of `refs`. */
 export interface RangeRead {
@@ -22,8 +22,6 @@ export interface PassRead {
 
 export type Read = RangeRead | PassRead;
 
-/** One byte more than a sample's file has shows one that has grown, without reading all of it. */
-const FILE_READ = SAMPLE_FILE_SIZE + 1;
 /** A read of neighbours isn't made longer than this. */
 export const RANGE_LIMIT = 8 << 20;
 /** Read through between neighbours: a tar header is 512 bytes, with long names and pax headers 2-3 KiB. */

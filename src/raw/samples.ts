@@ -5,8 +5,8 @@ import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { passRows } from './passing.ts';
 import { planReads, type RangeRead, readAhead, reasonOfAbsence } from './reads.ts';
-import { describePlace, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
-import { decodeSampleFile, decodeSampleRow } from './strain-array.ts';
+import { describePlace, type FileRef, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
+import { decodeSampleFile, decodeSampleRow, memoryAround } from './strain-array.ts';
 
 /** A sample's strain, or why there is none. */
 export type SampleReading =
@@ -40,6 +40,80 @@ export async function* readSamples(
       yield reason === undefined ? { ref, strain } : { ref, reason };
     }
   }
+}
+
+/** Reads samples a few at a time, for whoever has many to work on. */
+export interface SampleReader {
+  /**
+   * Reads samples until there are as many good ones as targets, each in the next of these.
+   *
+   * @returns for each sample read, in the order of the refs, why there is none, or undefined; nothing at the end.
+   */
+  read(targets: readonly Strain[]): Promise<(string | undefined)[]>;
+}
+
+/**
+ * Reads the samples of `refs`, in their order, as readSamples does, and throws what that throws. Where the store reads
+ * synchronously, samples that are files of their own are read straight into the targets.
+ *
+ * The targets have STRAIN_MARGIN bytes on either side, which are overwritten as well.
+ */
+export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[]): SampleReader {
+  const { readSync } = store;
+  const files = refs.filter((ref) => ref.kind === 'npy');
+  if (readSync === undefined || files.length < refs.length) return createAheadReader(store, refs);
+  const left = files.values();
+  return {
+    async read(targets) {
+      const reasons: (string | undefined)[] = [];
+      for (let filled = 0; filled < targets.length; ) {
+        const { value: ref } = left.next();
+        if (ref === undefined) break;
+        const reason = readFile(readSync, ref, targets[filled]!);
+        reasons.push(reason);
+        if (reason === undefined) filled += 1;
+      }
+      return reasons;
+    },
+  };
+}
+
+function createAheadReader(store: ObjectStore, refs: readonly SampleRef[]): SampleReader {
+  let targets: readonly Strain[] = [];
+  let filled = 0;
+  const readings = readSamples(store, refs, () => targets[filled]!);
+  return {
+    async read(next) {
+      targets = next;
+      filled = 0;
+      const reasons: (string | undefined)[] = [];
+      while (filled < targets.length) {
+        const { value, done } = await readings.next();
+        if (done) break;
+        reasons.push(value.reason);
+        if (value.reason === undefined) filled += 1;
+      }
+      return reasons;
+    },
+  };
+}
+
+/** Returns the reason if there is no good sample. */
+function readFile(
+  readSync: NonNullable<ObjectStore['readSync']>,
+  ref: FileRef,
+  target: Strain,
+): string | undefined {
+  try {
+    const memory = memoryAround(target);
+    const range = { offset: 0, length: memory.length };
+    decodeSampleFile(readSync(ref.key, range, { ifMatch: ref.etag, memory }), ref.key, target);
+  } catch (error) {
+    const reason = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
+    if (reason === undefined) throw error;
+    return reason;
+  }
+  return undefined;
 }
 
 /** Returns the reason if the sample is broken. */

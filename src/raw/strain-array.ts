@@ -22,6 +22,17 @@ const STANDARD_HEADER = Buffer.from(STANDARD_FILE.buffer, STANDARD_FILE.byteOffs
 /** A file of at most this size (98,432 bytes) is taken for one sample without a look into it. */
 export const SAMPLE_FILE_SIZE = STANDARD_FILE.length;
 
+/** One byte more than a sample's file has shows one that has grown, without reading all of it. */
+export const FILE_READ = SAMPLE_FILE_SIZE + 1;
+
+/**
+ * Memory for FILE_READ bytes of a file so that the numbers of a standard one come to lie in `target`, which has
+ * STRAIN_MARGIN bytes on either side.
+ */
+export function memoryAround(target: Strain): Uint8Array {
+  return new Uint8Array(target.buffer, target.byteOffset - STANDARD_HEADER_SIZE, FILE_READ);
+}
+
 /** Bytes of one sample's numbers in an array of a type that `countSamples` lets pass. */
 export function sampleBytes(dtype: string): number {
   return npyDataLength({ dtype, shape: [SAMPLE_SIZE] });
@@ -48,11 +59,14 @@ export function countSamples({ dtype, shape }: NpyHeader, object: string): numbe
 /**
  * Decodes a .npy file of one sample into `out`; shape (1, 3, 4096) will do. Throws InputError when it isn't one.
  *
- * The hot path: one comparison of 128 bytes and one copy for what numpy.save writes.
+ * The hot path: one comparison of 128 bytes for what numpy.save writes, and one copy unless `bytes` are memoryAround(out).
  */
 export function decodeSampleFile(bytes: Uint8Array, object: string, out: Strain): void {
   if (bytes.length === SAMPLE_FILE_SIZE && STANDARD_HEADER.compare(bytes, 0, STANDARD_HEADER_SIZE) === 0) {
-    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes.subarray(STANDARD_HEADER_SIZE));
+    const there = bytes.buffer === out.buffer && bytes.byteOffset + STANDARD_HEADER_SIZE === out.byteOffset;
+    if (!there) {
+      new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes.subarray(STANDARD_HEADER_SIZE));
+    }
     return;
   }
   const header = parseNpyHeader(bytes, object);

@@ -24,6 +24,8 @@ export interface ShardBuilder {
    * afterwards.
    */
   add(id: string | undefined, label: 0 | 1, signal: Float32Array | Uint8Array): void;
+  /** The bytes that the shard has got since the last call: to hash them while the processor's caches hold them. */
+  takeNew(): Uint8Array;
   /** The shard's bytes: a TFRecord file. The builder is spent then. */
   finish(): Uint8Array;
   /** Records so far. */
@@ -49,6 +51,7 @@ export function createShardBuilder(
   const templates = new Map<number, Template>();
   let out = memory;
   let position = 0;
+  let taken = 0;
   let count = 0;
 
   function findTemplate(idLength: number): Template {
@@ -88,6 +91,11 @@ export function createShardBuilder(
       else encodeSignal(signal, dtype, out, start + head.length);
       position = sealFrame(out, position, length);
       count += 1;
+    },
+    takeNew() {
+      const bytes = out.subarray(taken, position);
+      taken = position;
+      return bytes;
     },
     finish() {
       const bytes = out.subarray(0, position);

@@ -3,9 +3,6 @@ import type { Psd, Strain } from '../strain.ts';
 /** How preprocessed numbers are rounded and stored. */
 export type OutputType = 'float16' | 'float32';
 
-/** Bytes in front of and behind each of an engine's inputs that may be overwritten: a file's header is read to there. */
-export const INPUT_MARGIN = 128;
-
 /**
  * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: the JavaScript
  * engine's to 1e-12 of the deviation before the output is rounded to its type, the WebAssembly engine's to 1e-5. One sample's
@@ -22,7 +19,7 @@ export interface Engine {
 
 export interface BlockPreprocessor {
   /**
-   * blockSize arrays (3, 4096) of the engine's own, with INPUT_MARGIN bytes on either side: what lies there already when a
+   * blockSize arrays (3, 4096) of the engine's own, with STRAIN_MARGIN bytes on either side: what lies there already when a
    * block is processed, in its place of the block, needn't be copied.
    */
   readonly inputs: readonly Strain[];

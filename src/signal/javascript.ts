@@ -1,15 +1,17 @@
 /** The signal path in plain JavaScript: where there is no WebAssembly, and what the kernels are measured against. */
 import { encodeFloat16 } from '../float16.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
+import {
+  DETECTORS,
+  type Psd,
+  SAMPLE_LENGTH,
+  SAMPLE_SIZE,
+  SPECTRUM_LENGTH,
+  STRAIN_MARGIN,
+  type Strain,
+} from '../strain.ts';
 import { createBandpass } from './bandpass.ts';
 import { deadDetector, strainFault } from './check.ts';
-import {
-  type BlockPreprocessor,
-  type BlockPsdEstimator,
-  type Engine,
-  INPUT_MARGIN,
-  type OutputType,
-} from './engine.ts';
+import type { BlockPreprocessor, BlockPsdEstimator, Engine, OutputType } from './engine.ts';
 import { createHalfTransform, HALF_LENGTH, TWIDDLES } from './fft.ts';
 import { normalize } from './normalize.ts';
 import { RECIPE } from './recipe.ts';
@@ -23,7 +25,7 @@ export function createJavaScriptEngine(): Engine {
 
 function createInputs(): Strain[] {
   const bytes = SAMPLE_SIZE * Float64Array.BYTES_PER_ELEMENT;
-  return [new Float64Array(new ArrayBuffer(bytes + 2 * INPUT_MARGIN), INPUT_MARGIN, SAMPLE_SIZE)];
+  return [new Float64Array(new ArrayBuffer(bytes + 2 * STRAIN_MARGIN), STRAIN_MARGIN, SAMPLE_SIZE)];
 }
 
 function createPreprocessor(psd: Psd): BlockPreprocessor {

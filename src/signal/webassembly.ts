@@ -6,12 +6,13 @@ import {
   SAMPLE_RATE,
   SAMPLE_SIZE,
   SPECTRUM_LENGTH,
+  STRAIN_MARGIN,
   type Strain,
 } from '../strain.ts';
 import { designBandpass } from './butterworth.ts';
 import { deadDetector, strainFault } from './check.ts';
 import { orderBins, spreadOverPoints, tabulateTwiddles } from './divisions.ts';
-import { type BlockPreprocessor, type BlockPsdEstimator, type Engine, INPUT_MARGIN } from './engine.ts';
+import type { BlockPreprocessor, BlockPsdEstimator, Engine } from './engine.ts';
 import { createJavaScriptEngine } from './javascript.ts';
 import { createLayout, type KernelInstance } from './kernels.ts';
 import { RECIPE } from './recipe.ts';
@@ -48,7 +49,7 @@ interface Tables {
 type Layout = ReturnType<typeof createLayout>;
 
 function takeInputs(layout: Layout): number[] {
-  return LANES.map(() => layout.take(SAMPLE_BYTES + 2 * INPUT_MARGIN) + INPUT_MARGIN);
+  return LANES.map(() => layout.take(SAMPLE_BYTES + 2 * STRAIN_MARGIN) + STRAIN_MARGIN);
 }
 
 /** Copies what of a block isn't in the inputs already to there and says which samples can't be used at all. */

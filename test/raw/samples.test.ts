@@ -5,10 +5,13 @@ import { encodeNpy } from '../../src/numpy/npy.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
 import { catalogDataset, catalogObject } from '../../src/raw/catalog.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
-import { readSamples } from '../../src/raw/samples.ts';
+import { createSampleReader, readSamples } from '../../src/raw/samples.ts';
 import { noteVersions, restoreVersions } from '../../src/raw/versions.ts';
+import { createFileStore } from '../../src/storage/file.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
+import { STRAIN_MARGIN } from '../../src/strain.ts';
+import { scratch } from '../support/fixtures.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 
@@ -316,5 +319,89 @@ describe('damaged archives', () => {
       }
     }
     assert.ok(faults > 200, String(faults));
+  });
+});
+
+describe('reading samples a few at a time', () => {
+  const bytes = 12288 * 8;
+  /** Targets side by side: a reader that leaves a target's margins spoils its neighbours. */
+  function makeTargets(count: number): Float64Array[] {
+    const step = bytes + 2 * STRAIN_MARGIN;
+    const memory = new ArrayBuffer(count * step);
+    return Array.from(
+      { length: count },
+      (_, i) => new Float64Array(memory, i * step + STRAIN_MARGIN, bytes / 8),
+    );
+  }
+
+  async function readAll(store: ObjectStore, refs: SampleRef[], size: number) {
+    const targets = makeTargets(size);
+    const reader = createSampleReader(store, refs);
+    const seen: (Float64Array | string)[] = [];
+    for (;;) {
+      const reasons = await reader.read(targets);
+      if (reasons.length === 0) return seen;
+      const good = targets.values();
+      for (const reason of reasons) seen.push(reason ?? good.next().value!.slice());
+    }
+  }
+
+  const turned = Buffer.from(encodeNpy({ dtype: '<f8', shape: [3, 4096], data: markedSamples(4) }));
+  turned.write('>', turned.indexOf('<f8'));
+  turned.subarray(128).swap64();
+  const fortran = Buffer.from(sampleFile(6));
+  fortran.write('True, ', fortran.indexOf('False,'));
+  const objects = [
+    sampleFile(0),
+    sampleFile(1).subarray(0, 70_000),
+    encodeNpy({ dtype: '<f4', shape: [3, 4096], data: Float32Array.from(markedSamples(2)) }),
+    encodeNpy({ dtype: '<f8', shape: [1, 3, 4096], data: markedSamples(3) }),
+    turned,
+    encodeNpy({ dtype: '<f8', shape: [4096, 3], data: markedSamples(5) }),
+    fortran,
+    new Uint8Array(0),
+    Buffer.concat([sampleFile(8), Buffer.alloc(1)]),
+    Buffer.from(encodeNpy({ dtype: '<i4', shape: [3, 4096], data: new Int32Array(12288) })),
+    sampleFile(10),
+    sampleFile(11),
+  ];
+
+  for (const size of [1, 4, 5, 20]) {
+    test(`up to ${size}, straight into memory or ahead, gives what reading one by one gives`, async (t) => {
+      const files = createFileStore(scratch(t));
+      const memory = createMemoryStore();
+      for (const [index, object] of objects.entries()) {
+        await files.write(`s${index}.npy`, object);
+        await memory.write(`s${index}.npy`, object);
+      }
+      const refs: SampleRef[] = [...objects.keys(), 99].map((index) => ({
+        id: `s${index}`,
+        key: `s${index}.npy`,
+        kind: 'npy',
+      }));
+      const other: SampleRef = { ...refs[10]!, etag: 'of another version' };
+      refs.push(other, refs[0]!);
+      const expected: (Float64Array | string)[] = [];
+      for await (const { strain, reason } of readSamples(memory, refs)) {
+        expected.push(reason ?? strain.slice());
+      }
+      assert.equal(expected.filter((each) => typeof each === 'string').length, 7);
+      assert.ok(files.readSync !== undefined && memory.readSync === undefined);
+      assert.deepEqual(await readAll(memory, refs, size), expected);
+      assert.deepEqual(await readAll(files, refs, size), expected);
+      const [first, second, ...rest] = refs;
+      assert.notDeepEqual(await readAll(files, [second!, first!, ...rest], size), expected);
+    });
+  }
+
+  test('throws what the store throws other than that an object is gone', async () => {
+    const store: ObjectStore = {
+      ...createMemoryStore(),
+      readSync: () => {
+        throw new MachineError('the disk is on fire');
+      },
+    };
+    const reader = createSampleReader(store, [{ id: 'a', key: 'a.npy', kind: 'npy' }]);
+    await assert.rejects(reader.read(makeTargets(1)), /on fire/);
   });
 });

@@ -90,6 +90,17 @@ test('a builder takes signals of the right size, as many as it was made for, and
   assert.equal(createShardBuilder('float16', 3).finish().length, 0);
 });
 
+test('what a builder hands out on the way is the shard, piece by piece', () => {
+  const builder = createShardBuilder('float16', SAMPLES.length);
+  const pieces = SAMPLES.map(({ id, label, signal }) => {
+    builder.add(id, label, signal);
+    return Buffer.from(builder.takeNew());
+  });
+  assert.equal(builder.takeNew().length, 0);
+  assert.ok(pieces.every(({ length }) => length > 0));
+  assert.ok(Buffer.concat(pieces).equals(builder.finish()));
+});
+
 test('a shard without records, or with another number than expected, is an error', () => {
   const bytes = buildShard(SAMPLES, 'float16');
   const read = (part: Uint8Array, expected?: number) => [...readShard(part, 's.tfrecord', expected)].length;

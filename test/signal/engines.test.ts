@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeFloat16 } from '../../src/float16.ts';
-import { INPUT_MARGIN } from '../../src/signal/engine.ts';
 import { chooseEngine, findEngine } from '../../src/signal/engines.ts';
 import { createPreprocessor } from '../../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
 import { createSimulator } from '../../src/simulate/simulator.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../src/strain.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE, STRAIN_MARGIN, type Strain } from '../../src/strain.ts';
 import { difference, relativeDifference } from './arrays.ts';
 import { ENGINES, JAVASCRIPT, WEBASSEMBLY, WebAssembly } from './engines.ts';
 import { createNormal, redNoise } from './noise.ts';
@@ -208,8 +207,8 @@ test('strain in the inputs gives the bytes of strain from elsewhere, and the mar
     const { inputs, processBlock: process } = createPreprocessor(psd, engine);
     for (const [i, input] of inputs.entries()) {
       input.set(samples[i]!);
-      new Uint8Array(input.buffer, input.byteOffset - INPUT_MARGIN, INPUT_MARGIN).fill(255);
-      new Uint8Array(input.buffer, input.byteOffset + input.byteLength, INPUT_MARGIN).fill(255);
+      new Uint8Array(input.buffer, input.byteOffset - STRAIN_MARGIN, STRAIN_MARGIN).fill(255);
+      new Uint8Array(input.buffer, input.byteOffset + input.byteLength, STRAIN_MARGIN).fill(255);
     }
     const expected = inputs.map((_, i) => processBlock([samples[i]!], 'float16', engine)[0]);
     const results = process(inputs, 'float16').map((result) => Buffer.from(result));
