@@ -34,6 +34,8 @@ export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
     if (name.endsWith('_W')) continue;
     for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
   }
+  // Below what the model clips it to.
+  if (preset === 'coherent') weights.get('gem_p')!.data[0] = 0.5;
   const output = weights.get('out_W')!.data;
   const bias = weights.get('out_b')!.data;
   // Away from the probabilities 0 and 1, between which float32 has no numbers left.
