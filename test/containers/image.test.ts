@@ -1,0 +1,227 @@
+/** The training image, built and run: alone, and as jobs of the emulated cloud. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  BatchClient,
+  CreateJobQueueCommand,
+  DescribeJobsCommand,
+  type JobDetail,
+  type KeyValuePair,
+  RegisterJobDefinitionCommand,
+  SubmitJobCommand,
+  TerminateJobCommand,
+} from '@aws-sdk/client-batch';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { type Cloud, createCloud } from '../../infra/local/cloud.ts';
+import { locateDataset } from '../../src/cloud/dataset.ts';
+import { submitTraining } from '../../src/cloud/training-job.ts';
+import { openStore } from '../../src/storage/open.ts';
+import { chirplineWell } from '../support/command.ts';
+import { findPort, setEnvironment } from '../support/emulator.ts';
+import { buildTrainingImage, IMAGE } from './image.ts';
+import { podman, preparePodman, run } from './podman.ts';
+
+const BUCKET = 'training-image';
+const DATASET = 'set';
+const QUEUE = 'training';
+const SAMPLES = '48';
+
+let folder: string;
+let cloud: Cloud | undefined;
+let batch: BatchClient;
+let restore: (() => void) | undefined;
+
+before(async () => {
+  preparePodman();
+  buildTrainingImage();
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-image-'));
+  const [port, agentPort] = [await findPort(), await findPort()];
+  cloud = createCloud({
+    folder: join(folder, 'cloud'),
+    port,
+    agentPort,
+    runner: 'podman',
+    image: IMAGE,
+    persist: false,
+  });
+  restore = setEnvironment(cloud.env);
+  await cloud.up();
+  await new S3Client({ forcePathStyle: true }).send(new CreateBucketCommand({ Bucket: BUCKET }));
+  chirplineWell('simulate', join(folder, 'raw'), '--samples', SAMPLES, '--seed', '1', '--snr-median', '15');
+  const { records } = locateDataset(BUCKET, DATASET);
+  for (const to of [records, join(folder, 'records')]) {
+    chirplineWell('preprocess', join(folder, 'raw'), to, '--dataset', DATASET, '--shard-size', '16');
+  }
+  batch = new BatchClient({});
+  await batch.send(new CreateJobQueueCommand({ jobQueueName: QUEUE, priority: 1 }));
+  // As infra/training.yml has it.
+  const command = ['chirpline', 'train', 'Ref::records', 'Ref::models'];
+  await define('training', command);
+});
+after(async () => {
+  // What went wrong before is told, not that there is nothing to end.
+  await cloud?.down();
+  restore?.();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function define(name: string, command: string[], environment: KeyValuePair[] = []): Promise<void> {
+  await batch.send(
+    new RegisterJobDefinitionCommand({
+      jobDefinitionName: name,
+      type: 'container',
+      containerProperties: { image: 'of-the-agent', command, environment },
+    }),
+  );
+}
+
+const openModels = () => openStore(locateDataset(BUCKET, DATASET).models);
+
+async function submit(options: string[]): Promise<string> {
+  const records = openStore(locateDataset(BUCKET, DATASET).records);
+  const place = { bucket: BUCKET, queue: QUEUE, definition: 'training' };
+  return (await submitTraining(batch, place, records, { dataset: DATASET, options })).id;
+}
+
+async function describe(id: string): Promise<JobDetail> {
+  const { jobs = [] } = await batch.send(new DescribeJobsCommand({ jobs: [id] }));
+  assert.ok(jobs[0], id);
+  return jobs[0];
+}
+
+async function waitForEnd(id: string, seconds = 120): Promise<JobDetail> {
+  for (let tries = 0; tries < seconds * 10; tries += 1) {
+    const job = await describe(id);
+    if (job.status === 'SUCCEEDED' || job.status === 'FAILED') return job;
+    await sleep(100);
+  }
+  throw new Error(`waited ${seconds} s for job ${id}: ${readLog(id)}`);
+}
+
+/** What the first attempt of a job has printed. */
+function readLog(id: string): string {
+  const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-1.log`);
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+async function listModels(): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of openModels().list('')) keys.push(key);
+  return keys;
+}
+
+async function readConfigs(): Promise<Record<string, unknown>[]> {
+  const keys = (await listModels()).filter((key) => key.endsWith('_config.json'));
+  return Promise.all(
+    keys.map(async (key) => JSON.parse(new TextDecoder().decode(await openModels().read(key)))),
+  );
+}
+
+test('a job trains on records of a bucket and leaves its artifacts there', async () => {
+  const id = await submit(['--epochs', '1', '--batch-size', '16']);
+  const { status, container } = await waitForEnd(id);
+  assert.equal(status, 'SUCCEEDED', readLog(id));
+  assert.equal(container?.exitCode, 0);
+  assert.match(readLog(id), /TensorFlow 2\.\d+\.\d+ on CPU/);
+  const kinds = (await listModels()).map((key) => key.replace(/_\d{8}_\d{4}/, ''));
+  for (const kind of [
+    'saved/diy_config.json',
+    'saved/diy_metrics.json',
+    'saved/diy_weights.npz',
+    'saved/plots/diy_dashboard.png',
+    'saved/report.html',
+  ]) {
+    assert.ok(kinds.includes(kind), `${kind} is not among ${kinds}`);
+  }
+  assert.ok(!kinds.some((kind) => kind.startsWith('checkpoints/')), `${kinds}`);
+  const [config] = await readConfigs();
+  assert.deepEqual([config?.epochs, config?.batch_size], [1, 16]);
+});
+
+test('an array job takes its settings from the environment, each of its jobs a fold', async () => {
+  const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '16', FOLDS: '2', SEED: '7' };
+  await define(
+    'by-environment',
+    ['chirpline', 'train'],
+    Object.entries(environment).map(([name, value]) => ({ name, value })),
+  );
+  const { jobId = '' } = await batch.send(
+    new SubmitJobCommand({
+      jobName: 'folds',
+      jobQueue: QUEUE,
+      jobDefinition: 'by-environment',
+      arrayProperties: { size: 2 },
+    }),
+  );
+  const { status } = await waitForEnd(jobId);
+  assert.equal(status, 'SUCCEEDED', readLog(`${jobId}:0`) + readLog(`${jobId}:1`));
+  const folds = (await readConfigs()).filter(({ seed }) => seed === 7);
+  assert.deepEqual(folds.map(({ fold, folds }) => [fold, folds]).sort(), [
+    [0, 2],
+    [1, 2],
+  ]);
+});
+
+test('a setting that cannot be ends the job with code 2 and the name of the variable', async () => {
+  const { jobId = '' } = await batch.send(
+    new SubmitJobCommand({
+      jobName: 'wrong',
+      jobQueue: QUEUE,
+      jobDefinition: 'by-environment',
+      containerOverrides: { environment: [{ name: 'EPOCHS', value: '0' }] },
+    }),
+  );
+  const { status, container } = await waitForEnd(jobId);
+  assert.deepEqual([status, container?.exitCode], ['FAILED', 2]);
+  assert.match(readLog(jobId), /EPOCHS is "0": needed: a whole number/);
+});
+
+test('a job that is terminated writes its checkpoint and its container ends', async () => {
+  const id = await submit([
+    '--epochs',
+    '1000',
+    '--batch-size',
+    '16',
+    '--learning-rate',
+    '1e-9',
+    '--seed',
+    '3',
+  ]);
+  for (let tries = 0; !/^epoch 1\/1000 .* val/m.test(readLog(id)); tries += 1) {
+    assert.ok(tries < 600, `no epoch in a minute: ${readLog(id)}`);
+    await sleep(100);
+  }
+  const name = `chirpline-${id}-1`;
+  const pid = podman('inspect', '--format', '{{.State.Pid}}', name).stdout.trim();
+  assert.match(pid, /^[1-9]\d*$/);
+  assert.ok(existsSync(`/proc/${pid}`));
+  await batch.send(new TerminateJobCommand({ jobId: id, reason: 'enough' }));
+  const { status, statusReason, container } = await waitForEnd(id, 30);
+  assert.deepEqual([status, statusReason, container?.exitCode], ['FAILED', 'enough', 75], readLog(id));
+  assert.ok((await listModels()).some((key) => /^checkpoints\/.*\.npz$/.test(key)));
+  assert.ok(!existsSync(`/proc/${pid}`));
+  assert.equal(podman('ps', '--all', '--quiet', '--filter', `name=${name}`).stdout, '');
+});
+
+test('the image trains without a network, without root and on a read-only disk, and brings no compiler', async () => {
+  const models = join(folder, 'models');
+  mkdirSync(models);
+  await chmod(models, 0o777);
+  const started = performance.now();
+  const script =
+    'id -u; for name in g++ python3 pip; do command -v $name; done; chirpline train /records /models';
+  const { status, stdout, stderr } = run([
+    ...(['podman', 'run', '--rm', '--network=none', '--read-only', '--tmpfs=/tmp'] as const),
+    ...['-v', `${join(folder, 'records')}:/records:ro`, '-v', `${models}:/models`],
+    ...['-e', 'EPOCHS=1', '-e', 'BATCH_SIZE=16', IMAGE, 'sh', '-c', script],
+  ]);
+  assert.equal(status, 0, stderr);
+  console.log(`a container's training took ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  assert.match(stdout, /^1000\nbest epoch/);
+  assert.ok(readdirSync(join(models, 'saved')).includes('report.html'));
+});

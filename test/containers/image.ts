@@ -1,0 +1,45 @@
+/** The training image as the tests use it: of a Debian made of packages, with TensorFlow for the CPU. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../infra/local/cloud.ts';
+import { podman, run } from './podman.ts';
+
+export const IMAGE = 'localhost/chirpline-training-test';
+const BASE = 'localhost/chirpline-base-test';
+const STAMP = join(ROOT, '.chirpline/training-image.stamp');
+const BUNDLE = 'containers/training/dist';
+
+/** Builds it unless it was built of the same files before. Throws with what was printed when that fails. */
+export function buildTrainingImage(): void {
+  script('scripts/bundle.mjs');
+  const wanted = hashInputs();
+  const made = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted;
+  if (made && podman('image', 'exists', IMAGE).status === 0) return;
+  if (podman('image', 'exists', BASE).status !== 0) script('scripts/container-base.mjs', '--tag', BASE);
+  const options = ['--tag', IMAGE, '--base', BASE, '--tensorflow', 'cpu'];
+  // Without a network of its own, which asks for more of the machine; without layers, which nobody uses again.
+  script('scripts/container.mjs', ...options, '--', '--network=host', '--layers=false');
+  writeFileSync(STAMP, wanted);
+}
+
+function script(...words: string[]): void {
+  const started = performance.now();
+  const { status, stdout, stderr } = run([process.execPath, ...words], { cwd: ROOT });
+  if (status !== 0)
+    throw new Error(`${words.join(' ')} failed:\n${stdout.slice(-4000)}${stderr.slice(-4000)}`);
+  console.log(`${words[0]}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function hashInputs(): string {
+  const bundled = readdirSync(join(ROOT, BUNDLE), { recursive: true }).map((name) =>
+    join(BUNDLE, String(name)),
+  );
+  const others = ['containers/training/Dockerfile', 'containers/training/bin/chirpline', 'package-lock.json'];
+  const hash = createHash('sha256');
+  for (const name of [...bundled, ...others, 'src/kaggle/program.ts', 'scripts/container-base.mjs'].sort()) {
+    const path = join(ROOT, name);
+    if (statSync(path).isFile()) hash.update(name).update(readFileSync(path));
+  }
+  return hash.digest('hex');
+}
