@@ -15,8 +15,9 @@ import { fileURLToPath } from 'node:url';
 import { initialWeights } from '../src/model/weights.ts';
 import { createRandomStream } from '../src/random.ts';
 import { SAMPLE_SIZE } from '../src/strain.ts';
-import type { Batch } from '../src/training/batch.ts';
+import { createBatch } from '../src/training/batch.ts';
 import { createEngine, type EngineKind } from '../src/training/engines.ts';
+import { completeSettings } from '../src/training/settings.ts';
 import { tf } from '../test/model/tensorflow.ts';
 import { PYTHON } from '../test/support/python.ts';
 
@@ -92,13 +93,12 @@ async function compare(size: number): Promise<{ batch_size: number; seconds: [st
 /** A step on one batch of noise, again and again. */
 function startEngine(kind: EngineKind, size: number): Contestant & { step(): number } {
   const random = createRandomStream(1, 0, 0);
-  const engine = createEngine(tf, kind, initialWeights('diy', 1), { preset: 'diy', dropout: 0.5 });
-  const batch: Batch = {
-    size,
-    signals: Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),
-    labels: Float32Array.from({ length: size }, (_, i) => i % 2),
-    ids: [],
-  };
+  const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings({}, 'cpu'));
+  const batch = createBatch(
+    tf,
+    Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),
+    Float32Array.from({ length: size }, (_, i) => i % 2),
+  );
   let count = 0;
   return {
     name: `chirpline ${kind}`,

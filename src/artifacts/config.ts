@@ -69,8 +69,8 @@ function parseObject(text: string, object: string): Record<string, unknown> {
     throw new InputError({ object, found: `${text.length} characters`, needed: `at most ${LIMIT}` });
   let value: unknown;
   try {
-    // JSON is YAML too.
-    value = parse(text);
+    // JSON is YAML too. Aliases could refer to themselves, and settings need none.
+    value = parse(text, { maxAliasCount: 0 });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : '';
     throw new InputError(

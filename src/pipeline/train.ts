@@ -15,6 +15,7 @@ import { openTrainingInput } from '../training/input.ts';
 import { openRecords, type RecordSet } from '../training/records.ts';
 import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
 import type { ShardFiles } from '../training/shard-files.ts';
+import { surveyRecords } from '../training/survey.ts';
 import { claimRun, REPORT_KEY, type SavedRun, saveHistory, saveRun } from './artifacts.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints, trySaving } from './checkpoints.ts';
 import type { Observer } from './progress.ts';
@@ -29,6 +30,8 @@ export interface TrainOptions {
   checkpointMinutes: number;
   /** Location of the checkpoints; default: `checkpoints/` beside the models. */
   checkpoints?: string;
+  /** Whether a damaged record ends the training, or is left out: all are looked at first then. */
+  onCorrupt: 'stop' | 'skip';
   /** Begins anew though there is a checkpoint. */
   fresh?: boolean;
   /** What a reader of the report must know about the data. */
@@ -51,10 +54,11 @@ export async function trainModel(
 ): Promise<SavedRun> {
   const records = openStore(recordsLocation);
   const models = openStore(modelsLocation);
-  const set = await openRecords(records);
+  const opened = await openRecords(records);
   await probeWriting(models, REPORT_KEY);
   const metadata = await readMetadataIfPresent(records);
   const say = (line: string) => observer.say?.(line);
+  const set = options.onCorrupt === 'skip' ? await leaveOutDamaged(opened, say) : opened;
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
   const settings = completeSettings(given, device);
@@ -80,6 +84,17 @@ export async function trainModel(
       signal,
     }),
   );
+}
+
+/** Damaged records that are told of one by one. */
+const TOLD = 10;
+
+async function leaveOutDamaged(opened: RecordSet, say: (line: string) => void): Promise<RecordSet> {
+  const { set, damages } = await surveyRecords(opened);
+  for (const { message } of damages.slice(0, TOLD)) say(`left out: ${message}`);
+  if (damages.length > TOLD) say(`left out: ${damages.length - TOLD} more`);
+  if (damages.length > 0) say(`${opened.count - set.count} of ${opened.count} records are left out`);
+  return set;
 }
 
 interface Training {

@@ -51,14 +51,18 @@ export function* readRecords(bytes: Uint8Array, object: string): Generator<TFRec
   }
 }
 
-/** Like readRecords for a file that arrives in chunks. Holds one record and one chunk at a time. */
+/**
+ * Like readRecords for a file that arrives in chunks, from byte `first` of it on, where a record begins. Holds one record
+ * and one chunk at a time.
+ */
 export async function* streamRecords(
   chunks: AsyncIterable<Uint8Array>,
   object: string,
+  first = 0,
 ): AsyncGenerator<TFRecord> {
   /** What has been read and not yielded, and where in the file it starts. */
   let pending: Uint8Array = new Uint8Array(0);
-  let offset = 0;
+  let offset = first;
   for await (const chunk of chunks) {
     pending = pending.length === 0 ? chunk : new Uint8Array(Buffer.concat([pending, chunk]));
     let start = 0;
@@ -72,6 +76,14 @@ export async function* streamRecords(
     offset += start;
   }
   if (pending.length > 0) throw truncated(object, offset, pending.length);
+}
+
+/** The length of the record that a frame's header announces; undefined when the header is cut off or damaged. */
+export function readFrameLength(header: Uint8Array): number | undefined {
+  if (header.length < FRAME_HEADER) return undefined;
+  const view = new DataView(header.buffer, header.byteOffset, FRAME_HEADER);
+  if (maskedCrc(header.subarray(0, 8)) !== view.getUint32(8, true)) return undefined;
+  return Number(view.getBigUint64(0, true));
 }
 
 /**

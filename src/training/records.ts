@@ -140,12 +140,13 @@ async function* readPart(
   let index = 0;
   const range = start === 0 ? undefined : { offset: start, length: Number.MAX_SAFE_INTEGER - start };
   for await (const { data, offset } of streamRecords(store.stream(shard, range), object, start)) {
-    if (index === skip + take && !whole) return;
     if (index >= skip && index < skip + take) {
       const { id = '', label, signal } = decodeExample(data, object, offset);
       yield { id, label, signal, dtype: checkSignal(signal, object, offset), object, offset };
     }
     index++;
+    // The next one may be damaged.
+    if (index === skip + take && !whole) return;
   }
   if (index !== run.records)
     throw new InputError({

@@ -4,49 +4,55 @@ import { describeLocation, parseConfig, serializeConfig } from '../../src/artifa
 import { InputError } from '../../src/errors.ts';
 import { madeUpConfig } from './made-up.ts';
 
-test('config.json begins with the five keys that other programs read, and comes back as it was', () => {
-  const text = serializeConfig(madeUpConfig());
-  assert.deepEqual(Object.keys(JSON.parse(text)), [
-    'n_samples',
-    'learning_rate',
-    'dropout_rate',
-    'epochs',
-    'batch_size',
-    'seed',
-    'validation_split',
-    'preset',
-    'recipe_hash',
-    'psd_sha256',
-    'records',
-  ]);
-  assert.deepEqual(parseConfig(text, 'config.json'), madeUpConfig());
+test('config.json begins with the five keys that other programs read, and is a file of settings itself', () => {
+  const config = madeUpConfig();
+  const text = serializeConfig(config);
+  const five = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'];
+  assert.deepEqual(Object.keys(JSON.parse(text)).slice(0, 5), five);
+  assert.deepEqual(JSON.parse(text), config);
+  const { n_samples: _, recipe_hash: __, psd_sha256: ___, records: ____, ...settings } = config;
+  assert.deepEqual(parseConfig(text, 'config.json'), settings);
 });
 
-test('a config.json of another program, with five keys and some unknown ones, is read', () => {
+test('settings may be written in YAML, and the five keys of another program are settings', () => {
+  const text = 'preset: coherent # merged\nlearning_rate: 1e-3\nsign_flip: false\n';
+  assert.deepEqual(parseConfig(text, 'c.yaml'), {
+    preset: 'coherent',
+    learning_rate: 1e-3,
+    sign_flip: false,
+  });
   const five = { n_samples: 4096, learning_rate: 1e-4, dropout_rate: 0.5, epochs: 50, batch_size: 32 };
-  assert.deepEqual(parseConfig(JSON.stringify({ ...five, author: 'x', __proto__: null }), 'c'), five);
+  const { n_samples: _, ...settings } = five;
+  assert.deepEqual(parseConfig(JSON.stringify(five), 'c'), settings);
 });
 
-test('a broken config.json is answered with what was found and needed', () => {
+test('a broken file of settings is answered with what was found and needed', () => {
   const good = madeUpConfig();
   const cases: [string, RegExp][] = [
-    ['', /c\.json: found "", needed JSON/],
-    ['{', /needed JSON/],
-    ['[]', /found \[\], needed a JSON object/],
-    ['null', /found null, needed a JSON object/],
-    [JSON.stringify({ ...good, epochs: '50' }), /found epochs = "50", needed a number/],
-    [JSON.stringify({ ...good, batch_size: undefined }), /found batch_size = nothing, needed a number/],
-    [JSON.stringify({ ...good, seed: null }), /found seed = null, needed a number/],
+    ['', /c\.json: found null, needed names of settings/],
+    ['{', /found text that can't be read \(.*\), needed JSON or YAML/],
+    ['[]', /found \[\], needed names of settings and their values/],
+    ['a: &a [*a, *a]', /needed/],
     [
-      JSON.stringify({ ...good, recipe_hash: ['x'.repeat(1000)] }),
-      /found recipe_hash = \["x{58}\.\.\., needed/,
+      JSON.stringify({ ...good, epochs: '50' }),
+      /found epochs = "50", needed a whole number from 1 to 100000/,
     ],
+    [JSON.stringify({ ...good, learning_rate: null }), /found learning_rate = null, needed a number/],
+    [JSON.stringify({ ...good, n_samples: 2048 }), /found n_samples = 2048, needed 4096/],
+    [
+      JSON.stringify({ ...good, sign_flip: 'on' }),
+      /found sign_flip = "on", needed on or off \(true or false/,
+    ],
+    [JSON.stringify({ learning_rat: 1 }), /found learning_rat = 1, needed keys out of preset, epochs/],
+    ['__proto__: 1', /found __proto__ = 1, needed keys/],
+    [JSON.stringify({ preset: ['x'.repeat(1000)] }), /found preset = \["x{58}\.\.\., needed diy or coherent/],
+    [`# ${'x'.repeat(1 << 16)}`, /found 65538 characters, needed at most 65536/],
   ];
   for (const [text, message] of cases) {
     assert.throws(
       () => parseConfig(text, 'c.json'),
       (error) => error instanceof InputError && message.test(error.message),
-      text,
+      text.slice(0, 100),
     );
   }
 });

@@ -3,6 +3,7 @@ import type { RunConfig } from '../../src/artifacts/config.ts';
 import type { ReportData } from '../../src/artifacts/report.ts';
 import type { Epoch, Evaluation, Results } from '../../src/artifacts/results.ts';
 import { prCurve, rocCurve, score } from '../../src/training/metrics.ts';
+import { completeSettings } from '../../src/training/settings.ts';
 
 /** Uniform numbers in [0, 1): mulberry32. */
 export function uniform(seed: number): () => number {
@@ -37,6 +38,7 @@ export function madeUpEpochs(count: number): Epoch[] {
       val_auc: 0.855 - 0.25 * Math.exp(-i / 2.5) + 0.003 * noise(),
       learning_rate: i < 14 ? 1e-4 : i < 18 ? 5e-5 : 2.5e-5,
       seconds: 41.5 + noise(),
+      input_wait: 0.001,
       best: isBest,
     };
   });
@@ -121,14 +123,8 @@ export function madeUpReport(results: Results = madeUpResults()): ReportData {
 
 export function madeUpConfig(): RunConfig {
   return {
+    ...completeSettings({ seed: 7 }, 'gpu'),
     n_samples: 4096,
-    learning_rate: 1e-4,
-    dropout_rate: 0.5,
-    epochs: 50,
-    batch_size: 64,
-    seed: 7,
-    validation_split: 0.2,
-    preset: 'diy',
     recipe_hash: '3f9a1c0d27be',
     psd_sha256: '9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab',
     records: 'g2net-like',

@@ -3,8 +3,8 @@ import test from 'node:test';
 import { artifactNames, PLOTS, plotName, runName } from '../../src/artifacts/names.ts';
 
 test('a run is named by the local time at which it ended, padded with zeros', () => {
-  assert.equal(runName(new Date(2025, 0, 3, 9, 4, 59)), 'diy_20250103_0904');
-  assert.equal(runName(new Date(2024, 11, 31, 23, 59)), 'diy_20241231_2359');
+  assert.equal(runName('diy', new Date(2025, 0, 3, 9, 4, 59)), 'diy_20250103_0904');
+  assert.equal(runName('diy', new Date(2024, 11, 31, 23, 59)), 'diy_20241231_2359');
 });
 
 test('artifacts bear the names that other programs look for', () => {

@@ -131,7 +131,7 @@ test('weights that are none, records of one class and a folder without records a
   const empty = chirpline('train', place, join(place, 'models'));
   assert.equal(empty.status, 1);
   assert.match(empty.stderr, /metadata\.json or train\.tfrecord: no such object/);
-  const wrong = chirpline('train', records, join(place, 'models'), '--dropout', '1');
+  const wrong = chirpline('train', records, join(place, 'models'), '--dropout-rate', '1');
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /needed: a number from 0 to 0\.99/);
 });

@@ -3,22 +3,25 @@ import { test } from 'node:test';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { nodeBackend } from '../../src/tensorflow/bind.ts';
-import type { Batch } from '../../src/training/batch.ts';
+import { type Batch, createBatch } from '../../src/training/batch.ts';
 import type { Engine } from '../../src/training/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engines.ts';
+import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal } from './toy.ts';
 
 const RATE = 1e-3;
-const start = (kind: EngineKind, weights: Weights = initialWeights('diy', 11)) =>
-  createEngine(tf, kind, weights, { preset: 'diy', dropout: 0.5 });
+const start = (kind: EngineKind, given: GivenSettings = {}, weights?: Weights) => {
+  const settings = completeSettings(given, 'cpu');
+  return createEngine(tf, kind, weights ?? initialWeights(settings.preset, 11), settings);
+};
 
 function makeBatch(size: number, seed = 1): Batch {
   const labels = Float32Array.from({ length: size }, (_, i) => i % 2);
   const signals = new Float32Array(size * SAMPLE_SIZE);
   for (const [i, label] of labels.entries())
     signals.set(makeSignal(label === 1 ? 1 : 0, seed, i), i * SAMPLE_SIZE);
-  return { size, signals, labels, ids: [] };
+  return createBatch(tf, signals, labels);
 }
 
 const batch = makeBatch(6);
@@ -101,7 +104,10 @@ for (const kind of ['graph', 'eager'] as const) {
     engine.train(batch, RATE, [1, 1]);
     const before = engine.getWeights();
     const optimizer = engine.getOptimizer();
-    const bad = { ...batch, signals: batch.signals.map((value, i) => (i === 100 ? Number.NaN : value)) };
+    const spoilt = Float32Array.from(batch.signals.dataSync(), (value, i) =>
+      i === 100 ? Number.NaN : value,
+    );
+    const bad = createBatch(tf, spoilt, batch.labels.dataSync());
     assert.ok(Number.isNaN(engine.train(bad, RATE, [1, 2])));
     assert.deepEqual(engine.getOptimizer(), optimizer);
     for (const [name, { data }] of engine.getWeights())

@@ -6,21 +6,24 @@ import type { Engine } from '../../src/training/engine.ts';
 import { createEngine } from '../../src/training/engines.ts';
 import { evaluate } from '../../src/training/evaluate.ts';
 import { DivergedError, type FitObserver, type FitSettings, fit } from '../../src/training/fit.ts';
-import { splitRecords, type TrainingInput } from '../../src/training/input.ts';
+import { openTrainingInput, type TrainingInput } from '../../src/training/input.ts';
 import { predictSignals } from '../../src/training/predict.ts';
 import { openRecords } from '../../src/training/records.ts';
+import { completeSettings } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
-import { makeSignal, makeToyRecords, type ToySettings, toyId } from './toy.ts';
+import { makeSignal, makeToyRecords, type ToySettings, toyFiles, toyId } from './toy.ts';
 
 const SEED = 5;
+const BASE = completeSettings({ seed: SEED, learning_rate: 3e-3 }, 'cpu');
 
 async function makeInput(settings: ToySettings, batchSize = 8): Promise<TrainingInput> {
-  return splitRecords(await openRecords(await makeToyRecords(settings)), { batchSize, seed: SEED });
+  const set = await openRecords(await makeToyRecords(settings));
+  return openTrainingInput(tf, set, toyFiles(set.store), { ...BASE, batch_size: batchSize });
 }
 
 /** Gives a fresh engine to `use` and disposes of it. */
 async function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), { preset: 'diy', dropout: 0.5 });
+  const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), BASE);
   try {
     return await use(engine);
   } finally {
@@ -33,7 +36,8 @@ const train = (
   input: TrainingInput,
   settings: Partial<FitSettings>,
   observer?: FitObserver,
-) => fit(engine, input, { seed: SEED, learningRate: 3e-3, ...settings }, observer);
+  going?: Parameters<typeof fit>[4],
+) => fit(engine, input, { ...BASE, ...settings }, observer, going);
 
 test('an easy set is learnt in a few epochs, and the best epoch’s weights are the ones that stay', async () => {
   await withEngine(async (engine) => {
@@ -59,7 +63,10 @@ test('a fit repeats exactly with its seed, and goes another way with another', a
   const run = (seed: number) =>
     withEngine(async (engine) => {
       const { epochs } = await train(engine, input, { epochs: 2, seed });
-      return { epochs: epochs.map(({ seconds: _, ...rest }) => rest), weights: engine.getWeights() };
+      return {
+        epochs: epochs.map(({ seconds: _, input_wait: __, ...rest }) => rest),
+        weights: engine.getWeights(),
+      };
     });
   const first = await run(1);
   assert.deepEqual(await run(1), first);
@@ -76,12 +83,11 @@ test('every epoch tells its steps, the last short batch included, and leaves no 
       input,
       { epochs: 3 },
       {
-        step: ({ epoch, step, steps: of, loss, rate, secondsLeft }) => {
+        step: ({ epoch, step, steps: of, loss }) => {
           steps.push(`${epoch}: ${step}/${of}`);
-          assert.ok(loss > 0 && rate > 0 && Number.isFinite(rate));
-          assert.equal(secondsLeft === 0, step === of);
+          assert.ok(loss > 0);
         },
-        epoch: () => tensors.push(tf.memory().numTensors),
+        epoch: () => void tensors.push(tf.memory().numTensors),
       },
     );
   });
@@ -104,11 +110,16 @@ test('a training that diverges ends, says where, and gives the weights back', as
   const input = await makeInput({ count: 20 });
   await withEngine(async (engine) => {
     const before = engine.getWeights();
+    // Of a pass, its parameters are held until the next one.
+    for await (const _ of input.validation()) break;
     const tensors = tf.memory().numTensors;
     await assert.rejects(
-      train(engine, input, { epochs: 2, learningRate: 1e30 }),
+      train(engine, input, { epochs: 2, learning_rate: 1e30 }),
       (error) =>
-        error instanceof DivergedError && /^the loss became NaN in epoch 1, step 2 of 2/.test(error.message),
+        error instanceof DivergedError &&
+        /^the loss is no number in epoch \d, step \d of 2 \(the samples toy\d+, .*all records are sound/.test(
+          error.message,
+        ),
     );
     assert.deepEqual(engine.getWeights(), before);
     assert.equal(tf.memory().numTensors, tensors);
@@ -145,7 +156,7 @@ test('a stop comes through between two steps, and the best epoch’s weights sta
       },
     };
     await assert.rejects(
-      train(engine, input, { epochs: 2, signal: stop.signal }, observer),
+      train(engine, input, { epochs: 2 }, observer, { signal: stop.signal }),
       (error) => error instanceof StoppedError && error.message === 'stopped in epoch 2 after step 1 of 2',
     );
     assert.deepEqual(engine.getWeights(), kept);
@@ -177,7 +188,7 @@ test('signals are predicted in order, and the size of a batch makes no differenc
   await withEngine(async (engine) => {
     const predict = async (batchSize: number) => {
       const probabilities: number[] = [];
-      for await (const probability of predictSignals(engine, read(), batchSize))
+      for await (const probability of predictSignals(tf, engine, read(), batchSize))
         probabilities.push(probability);
       return probabilities;
     };

@@ -6,7 +6,9 @@ import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz } from '../../src/numpy/npz.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { createAdamW, updateFactors } from '../../src/training/adamw.ts';
+import { createBatch } from '../../src/training/batch.ts';
 import { createEngine, type EngineKind } from '../../src/training/engines.ts';
+import { completeSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { fixture } from '../support/fixtures.ts';
 
@@ -36,13 +38,14 @@ const x = numbers('x');
 const y = numbers('y');
 const golden: Run = { losses: [...numbers('loss')], weights: weightsOf('final/') };
 
-const start = (kind: EngineKind) => createEngine(tf, kind, weightsOf('init/'), { preset: 'diy', dropout: 0 });
-const batchOf = (step: number) => ({
-  size: batchSize,
-  signals: x.subarray(step * batchSize * SAMPLE_SIZE, (step + 1) * batchSize * SAMPLE_SIZE),
-  labels: y.subarray(step * batchSize, (step + 1) * batchSize),
-  ids: [],
-});
+const settings = completeSettings({ preset: 'diy', dropout_rate: 0 }, 'cpu');
+const start = (kind: EngineKind) => createEngine(tf, kind, weightsOf('init/'), settings);
+const batchOf = (step: number) =>
+  createBatch(
+    tf,
+    x.subarray(step * batchSize * SAMPLE_SIZE, (step + 1) * batchSize * SAMPLE_SIZE),
+    y.subarray(step * batchSize, (step + 1) * batchSize),
+  );
 
 function train(kind: EngineKind, learningRate: number): Run {
   const engine = start(kind);

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError, NotFoundError, SettingError } from '../../src/errors.ts';
-import { createRandomStream } from '../../src/random.ts';
+import { FRAME_HEADER } from '../../src/records/tfrecord.ts';
+import { createFileStore } from '../../src/storage/file.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import type { Batch } from '../../src/training/batch.ts';
-import { splitRecords } from '../../src/training/input.ts';
-import { openRecords, readRecordRange } from '../../src/training/records.ts';
-import { shuffle } from '../../src/training/shuffle.ts';
-import { makeSignal, makeToyRecords, toyId } from './toy.ts';
+import { type InputSettings, openTrainingInput, type TrainingInput } from '../../src/training/input.ts';
+import { countOpened } from '../../src/training/order.ts';
+import { openRecords, type RecordSet, readRecordRange } from '../../src/training/records.ts';
+import { completeSettings } from '../../src/training/settings.ts';
+import type { ShardFiles } from '../../src/training/shard-files.ts';
+import { surveyRecords } from '../../src/training/survey.ts';
+import { tf } from '../model/tensorflow.ts';
+import { scratch } from '../support/fixtures.ts';
+import { makeSignal, makeToyRecords, toyFiles, toyId } from './toy.ts';
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
@@ -22,14 +28,29 @@ async function collectBatches(source: AsyncIterable<Batch>): Promise<{ ids: stri
   const ids: string[] = [];
   const sizes: number[] = [];
   for await (const batch of source) {
-    assert.equal(batch.ids.length, batch.size);
-    ids.push(...batch.ids);
+    assert.deepEqual(batch.signals.shape, [batch.size, 3, 4096]);
+    ids.push(...(batch.ids.dataSync() as unknown as string[]));
     sizes.push(batch.size);
   }
   return { ids, sizes };
 }
 
 const ids = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => toyId(first + i));
+
+/** Opens an input for `use`, and disposes of it. */
+async function withInput<T>(
+  set: RecordSet,
+  given: Partial<InputSettings>,
+  use: (input: TrainingInput) => Promise<T>,
+  files: ShardFiles = toyFiles(set.store),
+): Promise<T> {
+  const input = openTrainingInput(tf, set, files, completeSettings({ batch_size: 4, ...given }, 'cpu'));
+  try {
+    return await use(input);
+  } finally {
+    input.dispose();
+  }
+}
 
 /** The same store, and the names of what was streamed from it. */
 function watch(store: ObjectStore): { store: ObjectStore; streamed: string[] } {
@@ -46,9 +67,9 @@ function watch(store: ObjectStore): { store: ObjectStore; streamed: string[] } {
   };
 }
 
-/** The shards of a store as one train.tfrecord, as the reference writes it. */
-async function mergeToy(source: ObjectStore): Promise<ObjectStore> {
-  const store = createMemoryStore();
+/** The shards of a store as one train.tfrecord in `folder`, as the reference writes it. */
+async function mergeToy(source: ObjectStore, folder: string): Promise<ObjectStore> {
+  const store = createFileStore(folder);
   const shards: Uint8Array[] = [];
   for await (const { key } of source.list('train-')) shards.push(await source.read(key));
   await store.write('train.tfrecord', Buffer.concat(shards));
@@ -74,31 +95,35 @@ test('a range of records comes in order, and shards outside of it aren’t opene
 for (const dtype of ['float16', 'float32'] as const) {
   test(`${dtype} signals arrive in the batch as they were written`, async () => {
     const set = await openRecords(await makeToyRecords({ count: 6, dtype }));
-    const input = splitRecords(set, { batchSize: 2, validationSplit: 0.5, seed: 1 });
     let seen = 0;
-    for await (const { size, signals, labels } of input.validation()) {
-      for (let i = 0; i < size; i++, seen++) {
-        const expected = makeSignal(labels[i] === 1 ? 1 : 0, 1, seen);
-        const tolerance = dtype === 'float16' ? 2e-3 : 0;
-        const actual = signals.subarray(i * SAMPLE_SIZE, (i + 1) * SAMPLE_SIZE);
-        assert.ok(expected.every((value, k) => Math.abs(actual[k]! - value) <= tolerance));
+    await withInput(set, { batch_size: 2, validation_split: 0.5 }, async (input) => {
+      for await (const { size, signals, labels } of input.validation()) {
+        const [values, truths] = [signals.dataSync(), labels.dataSync()];
+        for (let i = 0; i < size; i++, seen++) {
+          assert.equal(truths[i], seen % 2);
+          const expected = makeSignal(seen % 2 === 0 ? 0 : 1, 1, seen);
+          const tolerance = dtype === 'float16' ? 2e-3 : 0;
+          const actual = values.subarray(i * SAMPLE_SIZE, (i + 1) * SAMPLE_SIZE);
+          assert.ok(expected.every((value, k) => Math.abs(actual[k]! - value) <= tolerance));
+        }
       }
-    }
+    });
     assert.equal(seen, 3);
   });
 }
 
-test('a lone train.tfrecord is opened too, beside the reference’s metadata.json as well', async () => {
-  const store = await mergeToy(await makeToyRecords({ count: 5, shardSize: 2, dtype: 'float32' }));
-  assert.equal((await openRecords(store)).count, 5);
-  const metadata = { n_samples: 5, n_failed: 0, signal_shape: [3, 4096], dtype: 'float32' };
+test('a lone train.tfrecord is read too, beside the reference’s metadata.json as well', async (t) => {
+  const toy = await makeToyRecords({ count: 10, shardSize: 4, dtype: 'float32' });
+  const store = await mergeToy(toy, scratch(t));
+  assert.equal((await openRecords(store)).count, 10);
+  const metadata = { n_samples: 10, n_failed: 0, signal_shape: [3, 4096], dtype: 'float32' };
   await store.write('metadata.json', new TextEncoder().encode(JSON.stringify(metadata)));
   const set = await openRecords(store);
-  const records = await collect(readRecordRange(set, 0, set.count));
-  assert.deepEqual(
-    records.map(({ id }) => id),
-    ids(0, 5),
-  );
+  assert.deepEqual([set.count, set.dtype], [10, 'float32']);
+  await withInput(set, {}, async (input) => {
+    assert.deepEqual((await collectBatches(input.validation())).ids, ids(0, 2));
+    assert.deepEqual((await collectBatches(input.training(1))).ids.sort(), ids(2, 10));
+  });
 });
 
 test('what can’t be opened is named', async () => {
@@ -106,72 +131,194 @@ test('what can’t be opened is named', async () => {
   const empty = createMemoryStore();
   await empty.write('train.tfrecord', new Uint8Array(0));
   await assert.rejects(openRecords(empty), /found no records, needed at least one record/);
-});
-
-test('a shard with fewer records than metadata.json says, or a damaged one, is an error that names it', async () => {
   const store = await makeToyRecords({ count: 6, shardSize: 3 });
   const name = 'train-00001-of-00002.tfrecord';
   const shard = await store.read(name);
-  const set = await openRecords(store);
-  const read = () => collect(readRecordRange(set, 0, 6));
-  await store.write(name, shard.slice(0, (shard.length / 3) * 2));
+  await store.write(name, shard.subarray(1));
   await assert.rejects(
-    read(),
-    (error) => error instanceof InputError && /00001-of-00002.*found 2 records, needed 3/.test(error.message),
+    openRecords(store),
+    /00001-of-00002.*found \d+ bytes, needed \d+, as metadata\.json says/,
   );
-  const damaged = shard.slice();
-  damaged[shard.length - 100]! ^= 1;
-  await store.write(name, damaged);
-  await assert.rejects(read(), (error) => error instanceof InputError && error.message.includes(name));
+  await store.remove(name);
+  await assert.rejects(openRecords(store), NotFoundError);
+});
+
+/** Toy records of which some bytes were changed. */
+async function damage(
+  count: number,
+  change: (shard: Uint8Array, record: number) => void,
+): Promise<RecordSet> {
+  const store = await makeToyRecords({ count, shardSize: 8 });
+  const name = 'train-00001-of-00002.tfrecord';
+  const shard = await store.read(name);
+  change(shard, shard.length / 8);
+  await store.write(name, shard);
+  return openRecords(store);
+}
+
+test('a damaged record is named by shard and offset, whichever pass meets it', async () => {
+  const set = await damage(16, (shard, record) => {
+    shard[2 * record + 1000]! ^= 1;
+  });
+  await withInput(set, {}, async (input) => {
+    const expected = (error: unknown) =>
+      error instanceof InputError &&
+      /00001-of-00002\.tfrecord at byte \d+: found record data whose masked CRC-32C/.test(error.message);
+    await assert.rejects(collectBatches(input.training(1)), expected);
+    assert.deepEqual((await collectBatches(input.validation())).ids, ids(0, 3));
+  });
+  await withInput(set, { folds: 2, fold: 1 }, (input) =>
+    assert.rejects(collectBatches(input.validation()), /found record data whose masked CRC/),
+  );
+});
+
+test('a label that is none and a record of another type are named', async () => {
+  const label = await makeToyRecords({ count: 8, label: (i) => (i === 5 ? (7 as 1) : 0) });
+  await withInput(await openRecords(label), {}, (input) =>
+    assert.rejects(collectBatches(input.training(1)), /at byte \d+: found the label 7, needed 0 or 1/),
+  );
+  const [half, single] = await Promise.all([
+    makeToyRecords({ count: 8, shardSize: 4 }),
+    makeToyRecords({ count: 8, shardSize: 4, dtype: 'float32' }),
+  ]);
+  const name = 'train-00001-of-00002.tfrecord';
+  const shard = await single.read(name);
+  const metadata = JSON.parse(new TextDecoder().decode(await half.read('metadata.json')));
+  metadata.shards[1].bytes = shard.length;
+  await half.write(name, shard);
+  await half.write('metadata.json', new TextEncoder().encode(JSON.stringify(metadata)));
+  await withInput(await openRecords(half), {}, (input) =>
+    assert.rejects(collectBatches(input.training(1)), /00001.* found a signal of float32, needed float16/),
+  );
+});
+
+test('damaged records can be left out: a flipped bit costs one, a damaged length the rest of its shard', async () => {
+  const flipped = await damage(16, (shard, record) => {
+    shard[2 * record + 1000]! ^= 1;
+  });
+  const { set, damages } = await surveyRecords(flipped);
+  assert.deepEqual([set.count, damages.length], [15, 1]);
+  await withInput(set, {}, async (input) => {
+    const left = [...ids(0, 10), ...ids(11, 16)];
+    assert.deepEqual((await collectBatches(input.validation())).ids, left.slice(0, 3));
+    assert.deepEqual((await collectBatches(input.training(1))).ids.sort(), left.slice(3));
+    await input.examine();
+  });
+  const lost = await damage(16, (shard, record) => {
+    shard[5 * record + FRAME_HEADER - 1]! ^= 1;
+  });
+  assert.equal((await surveyRecords(lost)).set.count, 13);
+  const nan = await makeToyRecords({
+    count: 8,
+    edit: (signal, i) => {
+      if (i === 3) signal[7] = Number.NaN;
+    },
+  });
+  const survey = await surveyRecords(await openRecords(nan));
+  assert.equal(survey.set.count, 7);
+  assert.match(survey.damages[0]!.message, /found NaN at index 7 of the signal/);
 });
 
 test('validation is the first 20 %, in order; training is the rest, each record once an epoch', async () => {
-  const set = await openRecords(await makeToyRecords({ count: 22 }));
-  const input = splitRecords(set, { batchSize: 4, seed: 1 });
-  assert.deepEqual([input.validationCount, input.trainingCount], [4, 18]);
-  assert.deepEqual(await collectBatches(input.validation()), { ids: ids(0, 4), sizes: [4] });
-  const first = await collectBatches(input.training(1));
-  assert.deepEqual(first.sizes, [4, 4, 4, 4, 2]);
-  assert.deepEqual([...first.ids].sort(), ids(4, 22));
-  assert.notDeepEqual(first.ids, ids(4, 22));
+  const set = await openRecords(await makeToyRecords({ count: 22, shardSize: 5 }));
+  await withInput(set, {}, async (input) => {
+    assert.deepEqual([input.validationCount, input.trainingCount], [4, 18]);
+    assert.deepEqual(await collectBatches(input.validation()), { ids: ids(0, 4), sizes: [4] });
+    const first = await collectBatches(input.training(1));
+    assert.deepEqual(first.sizes, [4, 4, 4, 4, 2]);
+    assert.deepEqual([...first.ids].sort(), ids(4, 22));
+    assert.notDeepEqual(first.ids, ids(4, 22));
+  });
 });
 
-test('the order of training depends on the seed and the epoch alone', async () => {
-  const set = await openRecords(await makeToyRecords({ count: 22 }));
-  const order = async (seed: number, epoch: number, shuffleBuffer = 50_000) =>
-    (await collectBatches(splitRecords(set, { batchSize: 4, seed, shuffleBuffer }).training(epoch))).ids;
-  assert.deepEqual(await order(1, 1), await order(1, 1));
-  assert.notDeepEqual(await order(1, 1), await order(1, 2));
-  assert.notDeepEqual(await order(1, 1), await order(2, 1));
-  assert.deepEqual(await order(1, 1, 1), ids(4, 22));
+test('the folds hold each record once for validation, and train on all others', async () => {
+  const set = await openRecords(await makeToyRecords({ count: 11, shardSize: 4 }));
+  const held: string[] = [];
+  for (const fold of [0, 1, 2]) {
+    await withInput(set, { folds: 3, fold }, async (input) => {
+      const validation = (await collectBatches(input.validation())).ids;
+      const training = (await collectBatches(input.training(1))).ids;
+      assert.deepEqual([...validation, ...training].sort(), ids(0, 11));
+      held.push(...validation);
+    });
+  }
+  assert.deepEqual(held, ids(0, 11));
+});
+
+test('the order of training depends on the seed and the epoch alone, and can be entered anywhere', async () => {
+  const set = await openRecords(await makeToyRecords({ count: 22, shardSize: 5 }));
+  const order = (seed: number, epoch: number, done = 0, shuffle_buffer = 50_000) =>
+    withInput(
+      set,
+      { seed, shuffle_buffer },
+      async (input) => (await collectBatches(input.training(epoch, done))).ids,
+    );
+  const whole = await order(1, 1);
+  assert.deepEqual(await order(1, 1), whole);
+  assert.notDeepEqual(await order(1, 2), whole);
+  assert.notDeepEqual(await order(2, 1), whole);
+  for (const done of [1, 3, 4, 5]) assert.deepEqual(await order(1, 1, done), whole.slice(4 * done));
+  const small = await order(1, 1, 0, 3);
+  assert.deepEqual([...small].sort(), ids(4, 22));
+  assert.deepEqual(await order(1, 1, 2, 3), small.slice(8));
 });
 
 test('a split that leaves no record on one side is refused', async () => {
   const set = await openRecords(await makeToyRecords({ count: 4 }));
-  assert.throws(() => splitRecords(set, { batchSize: 4, seed: 1 }), SettingError);
-  assert.throws(() => splitRecords(set, { batchSize: 4, seed: 1, validationSplit: 1 }), SettingError);
+  for (const given of [{}, { validation_split: 0.1 }, { folds: 5, fold: 0 }])
+    await assert.rejects(
+      withInput(set, given, async () => {}),
+      SettingError,
+    );
 });
 
-test('the shuffle buffer never holds more than its size, and all orders of three come about equally often', async () => {
-  let taken = 0;
-  async function* count(to: number) {
-    for (let i = 0; i < to; i++) {
-      taken++;
-      yield i;
-    }
-  }
-  let given = 0;
-  for await (const _ of shuffle(count(100), 10, createRandomStream(1, 0, 0))) {
-    given++;
-    assert.ok(taken - given <= 10);
-  }
-  assert.equal(given, 100);
+test('training starts when the shards are there that its first batches are drawn from', async () => {
+  const set = await openRecords(await makeToyRecords({ count: 240, shardSize: 8 }));
+  const files = toyFiles(set.store);
+  const asked: string[] = [];
+  const wanted: string[] = [];
+  let given = Number.POSITIVE_INFINITY;
+  const slow: ShardFiles = {
+    path: files.path,
+    want: (names) => void wanted.push(...names),
+    ready: async (name) => {
+      asked.push(name);
+      given--;
+      if (given < 0) throw new Error('not there yet');
+    },
+  };
+  await withInput(
+    set,
+    { validation_split: 0.1, shuffle_buffer: 8 },
+    async (input) => {
+      const batches = input.training(1)[Symbol.asyncIterator]();
+      await batches.next();
+      assert.ok(asked.length < 20, `${asked.length} of 30 shards were waited for`);
+      assert.deepEqual(asked, wanted.slice(0, asked.length));
+      given = 0;
+      await assert.rejects(collect({ [Symbol.asyncIterator]: () => batches }), /not there yet/);
+      given = Number.POSITIVE_INFINITY;
+      assert.deepEqual((await collectBatches(input.training(1))).ids.sort(), ids(24, 240));
+    },
+    slow,
+  );
+});
 
-  const orders = new Map<string, number>();
-  for (let seed = 0; seed < 3000; seed++) {
-    const order = (await collect(shuffle(count(3), 10, createRandomStream(seed, 0, 0)))).join('');
-    orders.set(order, (orders.get(order) ?? 0) + 1);
-  }
-  assert.equal(orders.size, 6);
-  for (const times of orders.values()) assert.ok(Math.abs(times - 500) < 5 * Math.sqrt(500));
+test('as many segments count as opened as can be, and no more', () => {
+  const parts = [4, 8, 2, 8].map((take) => ({ shard: 's', offset: 0, skip: 0, take }));
+  assert.deepEqual(
+    [0, 1, 2, 5, 6, 100].map((records) => countOpened(parts, 1, records)),
+    [1, 1, 2, 2, 3, 4],
+  );
+  assert.equal(countOpened(parts, 8, 0), 4);
+});
+
+test('the input leaves no tensor and no graph behind', async () => {
+  const set = await openRecords(await makeToyRecords({ count: 12 }));
+  const before = tf.memory().numTensors;
+  await withInput(set, {}, async (input) => {
+    for await (const _ of input.training(1)) break;
+    await collectBatches(input.training(2));
+  });
+  assert.equal(tf.memory().numTensors, before);
 });

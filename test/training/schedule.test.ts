@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { advanceSchedule, startSchedule } from '../../src/training/schedule.ts';
+import { advanceSchedule, rateOfStep, startSchedule } from '../../src/training/schedule.ts';
 
 /** Learning rate of each epoch, the best epoch and the last one (both from 1), for made-up validation losses. */
 function follow(losses: number[], learningRate = 1e-4) {
@@ -10,7 +10,7 @@ function follow(losses: number[], learningRate = 1e-4) {
   for (const loss of losses) {
     if (schedule.stop) break;
     rates.push(schedule.learningRate);
-    schedule = advanceSchedule(schedule, loss);
+    schedule = advanceSchedule(schedule, loss, 'plateau');
     if (schedule.improved) best = rates.length;
   }
   return { rates, best, last: rates.length, stopped: schedule.stop };
@@ -43,4 +43,21 @@ test('an improvement starts both counts again', () => {
 test('the learning rate is not lowered below 1e-6, and one that is lower already stays', () => {
   assert.deepEqual(follow([1, 2, 2, 2, 2], 1.5e-6).rates.at(-1), 1e-6);
   assert.deepEqual(follow([1, 2, 2, 2, 2], 1e-7).rates.at(-1), 1e-7);
+});
+
+test('cosine warms up in a line, falls to 0 with the last step, and never stops early', () => {
+  const settings = { schedule: 'cosine', learning_rate: 1, warmup_ratio: 0.2 } as const;
+  const schedule = startSchedule(1);
+  const rates = Array.from({ length: 11 }, (_, step) => rateOfStep(settings, schedule, step, 10));
+  const rounded = rates.map((rate) => Number(rate.toFixed(3)));
+  assert.deepEqual(rounded, [0.5, 1, 1, 0.962, 0.854, 0.691, 0.5, 0.309, 0.146, 0.038, 0]);
+  let after = schedule;
+  for (let epoch = 0; epoch < 9; epoch++) after = advanceSchedule(after, epoch === 0 ? 1 : 2, 'cosine');
+  assert.deepEqual([after.stop, after.learningRate, after.epochsSinceBest], [false, 1, 8]);
+});
+
+test('on a plateau the rate of a step is that of its epoch', () => {
+  const settings = { schedule: 'plateau', learning_rate: 1, warmup_ratio: 0 } as const;
+  const lowered = { ...startSchedule(1), learningRate: 0.25 };
+  assert.equal(rateOfStep(settings, lowered, 7, 10), 0.25);
 });

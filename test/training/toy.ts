@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { createRandomStream } from '../../src/random.ts';
 import { serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, shardName } from '../../src/records/shard.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createFileStore } from '../../src/storage/file.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';
+import { filesOf, type ShardFiles } from '../../src/training/shard-files.ts';
+import { folderForTests } from '../support/fixtures.ts';
 
 export interface ToySettings {
   count: number;
@@ -27,7 +31,17 @@ export function makeSignal(label: 0 | 1, seed: number, index: number): Float32Ar
   });
 }
 
-/** A store of records that a model learns to tell apart within a few steps. */
+/** The shards of a store that makeToyRecords made. */
+export function toyFiles({ path, ...store }: ObjectStore): ShardFiles {
+  if (path === undefined) throw new Error('no store of files');
+  return filesOf({ ...store, path });
+}
+
+const { folder, remove } = folderForTests();
+process.on('exit', remove);
+let made = 0;
+
+/** A folder of records that a model learns to tell apart within a few steps; gone when the process ends. */
 export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore> {
   const {
     count,
@@ -36,7 +50,8 @@ export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore
     seed = 1,
     label = (i) => (i % 2 === 0 ? 0 : 1),
   } = settings;
-  const store = createMemoryStore();
+  made++;
+  const store = createFileStore(join(folder, String(made)));
   const total = Math.ceil(count / shardSize);
   const shards = [];
   for (let shard = 0; shard < total; shard++) {
@@ -50,7 +65,12 @@ export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore
     const bytes = builder.finish();
     const name = shardName(shard, total);
     await store.write(name, bytes);
-    shards.push({ name, n_records, bytes: bytes.length, sha256: '0'.repeat(64) });
+    shards.push({
+      name,
+      n_records,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
   }
   const hash = '0'.repeat(64);
   const metadata = serializeMetadata({
