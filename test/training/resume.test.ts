@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { InputError, StoppedError } from '../../src/errors.ts';
+import { initialWeights } from '../../src/model/weights.ts';
+import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
+import { fingerprintOf, openCheckpoints, trySaving } from '../../src/pipeline/checkpoints.ts';
+import { createRandomStream } from '../../src/random.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createBatch } from '../../src/training/batch.ts';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
+import { createEngine } from '../../src/training/engines.ts';
+import { fit, type History, type Snapshot } from '../../src/training/fit.ts';
+import { openTrainingInput } from '../../src/training/input.ts';
+import { openRecords } from '../../src/training/records.ts';
+import { completeSettings } from '../../src/training/settings.ts';
+import { tf } from '../model/tensorflow.ts';
+import { makeSignal, makeToyRecords, toyFiles } from './toy.ts';
+
+// 7 steps an epoch, the last one of a short batch.
+const SETTINGS = completeSettings(
+  {
+    epochs: 5,
+    batch_size: 4,
+    seed: 3,
+    learning_rate: 3e-3,
+    schedule: 'cosine',
+    sign_flip: true,
+    time_shift: 20,
+  },
+  'cpu',
+);
+const set = await openRecords(await makeToyRecords({ count: 33, shardSize: 5 }));
+const input = openTrainingInput(tf, set, toyFiles(set.store), SETTINGS);
+const engine = createEngine(tf, 'graph', initialWeights('diy', 3), SETTINGS);
+const fresh = { weights: engine.getWeights(), optimizer: engine.getOptimizer() };
+after(() => {
+  engine.dispose();
+  input.dispose();
+});
+
+/** A fit that is stopped before each of the given steps, counted over all epochs, and goes on from the file's bytes. */
+async function fitWithStops(stops: readonly number[]) {
+  let file: Uint8Array | undefined;
+  let steps = 0;
+  const left = [...stops];
+  for (;;) {
+    const controller = new AbortController();
+    const stop = () => {
+      if (steps === left[0]) controller.abort();
+    };
+    engine.setWeights(fresh.weights);
+    engine.setOptimizer(fresh.optimizer);
+    const from = file && (await decodeCheckpoint(file, 'diy', 'c.npz'));
+    stop();
+    try {
+      const history = await fit(
+        engine,
+        input,
+        SETTINGS,
+        {
+          step: () => {
+            steps++;
+            stop();
+          },
+          save: async (snapshot: Snapshot) => {
+            file = await encodeCheckpoint({ run: 'run', snapshot });
+          },
+        },
+        { signal: controller.signal, snapshot: from?.snapshot },
+      );
+      assert.deepEqual(left, []);
+      return { history: timeless(history), weights: engine.getWeights(), optimizer: engine.getOptimizer() };
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+      left.shift();
+      // As in a process that has done something else.
+      engine.train(createBatch(tf, makeSignal(1, 1, steps), [1]), 1e-2, [0, steps]);
+    }
+  }
+}
+
+const timeless = ({ epochs, best_epoch }: History) => ({
+  best_epoch,
+  epochs: epochs.map(({ seconds: _, input_wait: __, ...rest }) => rest),
+});
+
+test('a fit that is stopped at 20 random steps comes to the same losses and weights as one that never was', async () => {
+  const whole = await fitWithStops([]);
+  assert.equal(whole.history.epochs.length, 5);
+  const random = createRandomStream(20, 0, 0);
+  const steps = Array.from({ length: 36 }, (_, step) => ({ step, key: random.uniform(0, 1) }));
+  const stops = steps
+    .sort((a, b) => a.key - b.key)
+    .slice(0, 20)
+    .map(({ step }) => step);
+  assert.deepEqual(await fitWithStops(stops.sort((a, b) => a - b)), whole);
+});
+
+const snapshot: Snapshot = {
+  ...fresh,
+  best: fresh.weights,
+  state: {
+    epoch: 2,
+    step: 3,
+    samples: 12,
+    lossSum: 6,
+    seconds: 1,
+    waited: 0,
+    schedule: {
+      learningRate: 1e-3,
+      bestLoss: 0.5,
+      improved: true,
+      epochsSinceBest: 0,
+      epochsOnPlateau: 0,
+      stop: false,
+    },
+    history: { epochs: [], best_epoch: 1 },
+  },
+};
+const checkpointAt = (epoch: number, step: number): Checkpoint => ({
+  run: 'run',
+  snapshot: { ...snapshot, state: { ...snapshot.state, epoch, step } },
+});
+
+function openTestCheckpoints() {
+  const store = createMemoryStore();
+  const said: string[] = [];
+  const checkpoints = openCheckpoints(store, 'c/', 'diy', (line) => said.push(line));
+  const keys = async () => {
+    const found: string[] = [];
+    for await (const { key } of store.list('')) found.push(key);
+    return found;
+  };
+  return { store, said, checkpoints, keys };
+}
+
+test('the last two checkpoints stay, the newest one is gone on from, and none is left in the end', async () => {
+  const { checkpoints, keys } = openTestCheckpoints();
+  assert.equal(await checkpoints.load(), undefined);
+  for (const [epoch, step] of [
+    [1, 0],
+    [1, 7],
+    [2, 0],
+    [10, 0],
+  ] as const)
+    await checkpoints.save(checkpointAt(epoch, step));
+  assert.deepEqual(await keys(), ['c/000002-00000000.npz', 'c/000010-00000000.npz']);
+  const loaded = await checkpoints.load();
+  assert.deepEqual(loaded, checkpointAt(10, 0));
+  await checkpoints.clear();
+  assert.deepEqual(await keys(), []);
+});
+
+test('a damaged checkpoint is said and passed over, and is gone when the next one is written', async () => {
+  const { store, said, checkpoints, keys } = openTestCheckpoints();
+  await checkpoints.save(checkpointAt(1, 0));
+  await checkpoints.save(checkpointAt(1, 5));
+  const newest = 'c/000001-00000005.npz';
+  const bytes = await store.read(newest);
+  for (const broken of [bytes.subarray(0, bytes.length >> 1), new Uint8Array(0), flip(bytes)]) {
+    await store.write(newest, broken);
+    said.length = 0;
+    assert.deepEqual(await checkpoints.load(), checkpointAt(1, 0));
+    assert.match(said.join(), /^checkpoint passed over: memory:c\/000001-00000005\.npz/);
+  }
+  await checkpoints.save(checkpointAt(1, 2));
+  assert.deepEqual(await keys(), ['c/000001-00000000.npz', 'c/000001-00000002.npz']);
+});
+
+function flip(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  copy[bytes.length >> 1]! ^= 1;
+  return copy;
+}
+
+test('a checkpoint of another version or another model is refused', async () => {
+  const arrays = await readNpz(await encodeCheckpoint(checkpointAt(1, 0)), 'c.npz');
+  const text = new TextEncoder().encode('{"version":9}');
+  arrays.set('state', { dtype: '|u1', shape: [text.length], data: text });
+  const refused = (bytes: Uint8Array, preset: 'diy' | 'coherent', message: RegExp) =>
+    assert.rejects(
+      decodeCheckpoint(bytes, preset, 'c.npz'),
+      (error) => error instanceof InputError && message.test(error.message),
+    );
+  await refused(await writeNpz(arrays), 'diy', /found version 9, needed version 1/);
+  await refused(
+    await encodeCheckpoint(checkpointAt(1, 0)),
+    'coherent',
+    /needed (only the arrays of|float32)/,
+  );
+  arrays.delete('state');
+  await refused(await writeNpz(arrays), 'diy', /no array state/);
+});
+
+test('a checkpoint that can’t be written is said, and the one before stays', async () => {
+  const { store, said, checkpoints } = openTestCheckpoints();
+  await checkpoints.save(checkpointAt(1, 0));
+  const full = {
+    ...store,
+    write: () => Promise.reject(new InputError({ object: 'c', found: 'a full disk', needed: 'room' })),
+  };
+  const failing = openCheckpoints(full, 'c/', 'diy', () => {});
+  await trySaving(failing, checkpointAt(1, 5), (line) => said.push(line));
+  assert.match(said.join(), /^no checkpoint was written, the one before stays: c: found a full disk/);
+  assert.deepEqual(await checkpoints.load(), checkpointAt(1, 0));
+});
+
+test('a checkpoint serves trainings of the same settings on the same records only', () => {
+  const own = fingerprintOf(SETTINGS, set);
+  assert.match(own, /^[0-9a-f]{12}$/);
+  assert.equal(fingerprintOf({ ...SETTINGS }, set), own);
+  assert.notEqual(fingerprintOf({ ...SETTINGS, fold: 1 }, set), own);
+  const [first, ...rest] = set.shards;
+  assert.notEqual(
+    fingerprintOf(SETTINGS, { ...set, shards: [{ ...first!, sha256: 'f'.repeat(64) }, ...rest] }),
+    own,
+  );
+});
