@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PreconditionError } from '../errors.ts';
 import { parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import type { LabelledRef } from './plan.ts';
+import type { LabelledRef } from './chunks.ts';
 import { formatRejected, parseRejected, type Rejection } from './rejected.ts';
 import type { ShardResult } from './shard.ts';
 import { ADDED_KEY, METADATA_KEY, REJECTED_KEY } from './work.ts';

@@ -3,9 +3,9 @@
  * 8 bytes each (4.5 MB for 560,000), the first 63 bits of the id's SHA-256 and the label as the last, in ascending
  * order. Two ids among a million share their 63 bits with a probability of 5e-8.
  */
-import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { sha256 } from './digest.ts';
 import { MEMBERS_KEY } from './work.ts';
 
 const ENTRY_SIZE = 8;
@@ -53,5 +53,5 @@ export async function readMembers(records: ObjectStore): Promise<Members> {
 
 /** The last bit is 0. */
 function hashId(id: string): bigint {
-  return (createHash('sha256').update(id).digest().readBigUInt64BE() >> 1n) << 1n;
+  return (sha256(id).readBigUInt64BE() >> 1n) << 1n;
 }

@@ -4,15 +4,16 @@
  * It is deterministic: the same raw objects, labels and settings give the same plan on any machine. Large lists go
  * to the store, a file a chunk, so that a step reads only its own part.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { ConflictError, InputError, NotFoundError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
-import { noteVersions } from '../raw/versions.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { forEachAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { encodeChunk, type LabelledRef } from './chunks.ts';
+import { sha256 } from './digest.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
 import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
@@ -34,7 +35,7 @@ export const LABELS_KEY = 'training_labels.csv';
 const TEST_PREFIX = 'test/';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
-export const PSD_CHUNK_SIZE = 128;
+export const PSD_CHUNK_SIZE = 512;
 
 /** Where the raw samples are and where the records go. */
 export interface Stores {
@@ -68,11 +69,6 @@ export interface Plan {
   rejected: number;
   shards: number;
   psdChunks: number;
-}
-
-export interface LabelledRef {
-  ref: SampleRef;
-  label: 0 | 1;
 }
 
 interface PlanLists {
@@ -132,23 +128,33 @@ export async function planDataset(
     psd: estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [],
     rejected,
   };
+  const { records } = stores;
+  const known = await readJsonIfPresent<Plan>(records, PLAN_KEY);
+  if (known === undefined) await refuseOthersRecords(records);
+  const etags = new Map(objects.map(({ key, etag }) => [key, etag]));
+  const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
+  await forEachAhead(encodeLists(lists, etags, hash), AT_ONCE, async ({ key, bytes }) => {
+    if (known === undefined) await records.write(key, bytes);
+  });
   const plan: Plan = {
     settings,
-    hash: hashPlan(settings, labelBytes, lists),
-    fingerprint: sha256(objects.map(({ key, size, etag }) => `${key}\n${size}\n${etag}\n`)),
-    labelsSha256: sha256([labelBytes]),
+    hash: hash.digest('hex'),
+    fingerprint: hashTexts(objects.map(({ key, size, etag }) => `${key}\n${size}\n${etag}\n`)),
+    labelsSha256: sha256(labelBytes).toString('hex'),
     recipeHash: recipeHash(),
     inputs: samples.length + rejected.length,
     rejected: rejected.length,
     shards: lists.shards.length,
     psdChunks: lists.psd.length,
   };
-  const known = await readJsonIfPresent<Plan>(stores.records, PLAN_KEY);
   if (known !== undefined) {
-    refuseOther(known, plan, stores.records);
+    refuseOther(known, plan, records);
     return known;
   }
-  await writePlan(stores.records, plan, lists, new Map(objects.map(({ key, etag }) => [key, etag])));
+  // Should it be too many, the run stops here, and somebody wants to know which.
+  if (rejected.length > 0) await writeRejected(records, rejected);
+  await records.write(MEMBERS_KEY, encodeMembers(samples.map(({ ref, label }) => ({ id: ref.id, label }))));
+  await writeJson(records, PLAN_KEY, plan);
   return plan;
 }
 
@@ -199,7 +205,7 @@ function chooseNoise(samples: LabelledRef[], { psdSamples, seed }: PlanSettings)
   const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
   if (noise.length <= psdSamples) return noise;
   const ranked = noise
-    .map((ref, order) => ({ order, rank: createHash('sha256').update(`${seed}:${ref.id}`).digest('hex') }))
+    .map((ref, order) => ({ order, rank: sha256(`${seed}:${ref.id}`).toString('hex') }))
     .sort((a, b) => (a.rank < b.rank ? -1 : 1))
     .slice(0, psdSamples)
     .sort((a, b) => a.order - b.order);
@@ -212,15 +218,15 @@ function cut<T>(list: T[], size: number): T[][] {
   return chunks;
 }
 
-function sha256(parts: Iterable<string | Uint8Array>): string {
+function hashTexts(parts: Iterable<string>): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest('hex');
 }
 
-function hashPlan(settings: PlanSettings, labels: Uint8Array, lists: PlanLists): string {
+function describeSettings(settings: PlanSettings): string {
   const { dataset, dtype, shardSize, psdSamples, seed, psdSha256 } = settings;
-  const head = JSON.stringify({
+  return JSON.stringify({
     dataset,
     dtype,
     shardSize,
@@ -229,8 +235,28 @@ function hashPlan(settings: PlanSettings, labels: Uint8Array, lists: PlanLists):
     psdSha256,
     recipe: recipeHash(),
   });
-  const chunks = [...lists.shards, ...lists.psd, lists.rejected];
-  return sha256([head, labels, ...chunks.map((chunk) => JSON.stringify(chunk))]);
+}
+
+/** The files of the lists, which are made one after another; what they list goes into the hash. */
+function* encodeLists(
+  { shards, psd, rejected }: PlanLists,
+  etags: ReadonlyMap<string, string>,
+  hash: Hash,
+): Generator<{ key: string; bytes: Uint8Array }> {
+  for (const [index, samples] of shards.entries()) {
+    const text = JSON.stringify(samples);
+    hash.update(text);
+    const refs = samples.map(({ ref }) => ref);
+    yield { key: shardPlanKey(index), bytes: encodeChunk(text, refs, etags) };
+  }
+  for (const [index, refs] of psd.entries()) {
+    const text = JSON.stringify(refs);
+    hash.update(text);
+    yield { key: psdPlanKey(index), bytes: encodeChunk(text, refs, etags) };
+  }
+  const text = JSON.stringify(rejected);
+  hash.update(text);
+  yield { key: planRejectedKey, bytes: new TextEncoder().encode(`${text}\n`) };
 }
 
 /** Refuses to mix two runs in one place, and says in which respect they differ. */
@@ -251,35 +277,10 @@ function refuseOther(known: Plan, wanted: Plan, records: ObjectStore): void {
   );
 }
 
-async function writePlan(
-  records: ObjectStore,
-  plan: Plan,
-  lists: PlanLists,
-  etags: ReadonlyMap<string, string>,
-): Promise<void> {
+async function refuseOthersRecords(records: ObjectStore): Promise<void> {
   const made = (await records.head(METADATA_KEY)) ?? (await records.head(PSD_KEY));
-  if (made !== undefined) {
-    throw new ConflictError(
-      `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
-    );
-  }
-  await forEachAhead(lists.shards.entries(), AT_ONCE, ([index, chunk]) => {
-    const refs = noteVersions(
-      chunk.map(({ ref }) => ref),
-      etags,
-    );
-    const samples: LabelledRef[] = chunk.map(({ label }, position) => ({ ref: refs[position]!, label }));
-    return writeJson(records, shardPlanKey(index), samples);
-  });
-  await forEachAhead(lists.psd.entries(), AT_ONCE, ([index, chunk]) =>
-    writeJson(records, psdPlanKey(index), noteVersions(chunk, etags)),
+  if (made === undefined) return;
+  throw new ConflictError(
+    `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
   );
-  await writeJson(records, planRejectedKey, lists.rejected);
-  // Should it be too many, the run stops here, and somebody wants to know which.
-  if (lists.rejected.length > 0) await writeRejected(records, lists.rejected);
-  await records.write(
-    MEMBERS_KEY,
-    encodeMembers(lists.shards.flat().map(({ ref, label }) => ({ id: ref.id, label }))),
-  );
-  await writeJson(records, PLAN_KEY, plan);
 }

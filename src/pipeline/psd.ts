@@ -4,28 +4,28 @@
  */
 import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
+import { encodeNpy, parseNpy } from '../numpy/npy.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
-import type { SampleRef } from '../raw/sample-ref.ts';
 import { createSampleReader } from '../raw/samples.ts';
-import { restoreVersions } from '../raw/versions.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
+import { readPsdChunk } from './chunks.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { AT_ONCE, PSD_KEY, psdPartialKey, psdPlanKey, readJson } from './work.ts';
+import { AT_ONCE, PSD_KEY, psdPartialKey, psdPlanKey } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
 /**
- * Sums the periodograms of one chunk of noise samples. Broken ones are left out; preprocessing names them.
+ * Sums the periodograms of one chunk of noise samples and notes how many there were, and their sum, as one array. Broken
+ * ones are left out; preprocessing names them.
  * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
 export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
-  const refs = await readJson<SampleRef[]>(stores.records, psdPlanKey(index));
-  restoreVersions(refs);
+  const refs = await readPsdChunk(stores.records, psdPlanKey(index));
   const estimator = createPsdEstimator();
   const reader = createSampleReader(stores.raw, refs);
   for (let done = 0; ; ) {
@@ -37,11 +37,8 @@ export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): P
     estimator.addBlock(estimator.inputs.slice(0, good));
   }
   const { sum, count } = estimator;
-  const bytes = await writeNpz({
-    sum: { dtype: '<f8', shape: SHAPE, data: sum },
-    count: { dtype: '<f8', shape: [], data: Float64Array.of(count) },
-  });
-  await stores.records.write(psdPartialKey(index), bytes);
+  const data = Float64Array.of(count, ...sum);
+  await stores.records.write(psdPartialKey(index), encodeNpy({ dtype: '<f8', shape: [data.length], data }));
   return { count };
 }
 
@@ -52,11 +49,12 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   let count = 0;
   const partials = mapAhead(Array(plan.psdChunks).keys(), AT_ONCE, async (index) => {
     const key = psdPartialKey(index);
-    return readNpz(await stores.records.read(key), key);
+    return parseNpy(await stores.records.read(key), `${stores.records.location}${key}`);
   });
-  for await (const arrays of partials) {
-    sums.push(arrays.get('sum')!.data as Float64Array);
-    count += Number(arrays.get('count')!.data[0]);
+  for await (const { dtype, data } of partials) {
+    if (dtype !== '<f8') throw new Error(`a partial sum of ${dtype}`);
+    count += data[0]!;
+    sums.push(data.subarray(1));
   }
   if (count === 0) {
     throw new InputError({

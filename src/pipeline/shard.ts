@@ -6,15 +6,15 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { ConflictError, PreconditionError } from '../errors.ts';
 import { createSampleReader } from '../raw/samples.ts';
-import { restoreVersions } from '../raw/versions.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { createShardBuilder, shardName } from '../records/shard.ts';
 import type { Preprocessor } from '../signal/preprocess.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import type { LabelledRef, Plan, Stores } from './plan.ts';
+import { type LabelledRef, readShardChunk } from './chunks.ts';
+import type { Plan, Stores } from './plan.ts';
 import type { Rejection } from './rejected.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { readJson, readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
+import { readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
 
 export interface ShardResult {
   name: string;
@@ -42,8 +42,7 @@ export async function preprocessChunk(
   const noted = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
   if (noted !== undefined && (await records.head(noted.name))?.size === noted.bytes) return noted;
 
-  const samples = await readJson<LabelledRef[]>(records, shardPlanKey(index));
-  restoreVersions(samples.map(({ ref }) => ref));
+  const samples = await readShardChunk(records, shardPlanKey(index));
   const name = shardName(index, plan.shards);
   const { dtype } = plan.settings;
   const { result, bytes } = await makeShard(raw, name, samples, dtype, preprocessor, stop, spare.pop());

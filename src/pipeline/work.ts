@@ -22,7 +22,7 @@ const number = (index: number): string => String(index).padStart(5, '0');
 export const planRejectedKey = '_work/plan/rejected.json';
 export const shardPlanKey = (index: number): string => `_work/plan/shard-${number(index)}.json`;
 export const psdPlanKey = (index: number): string => `_work/plan/psd-${number(index)}.json`;
-export const psdPartialKey = (index: number): string => `_work/psd/${number(index)}.npz`;
+export const psdPartialKey = (index: number): string => `_work/psd/${number(index)}.npy`;
 export const shardResultKey = (index: number): string => `_work/shards/${number(index)}.json`;
 export const SHARD_RESULT_PREFIX = '_work/shards/';
 export const PSD_PARTIAL_PREFIX = '_work/psd/';

@@ -12,7 +12,8 @@ import { PRICES, parsePrices } from '../../src/cloud/prices.ts';
 import { countRequests, type Workload } from '../../src/cloud/requests.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import { SettingError } from '../../src/errors.ts';
-import { type LabelledRef, planDataset } from '../../src/pipeline/plan.ts';
+import { readPsdChunk, readShardChunk } from '../../src/pipeline/chunks.ts';
+import { planDataset } from '../../src/pipeline/plan.ts';
 import { psdPlanKey, readJson, shardPlanKey } from '../../src/pipeline/work.ts';
 import { planReads } from '../../src/raw/reads.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
@@ -199,11 +200,11 @@ describe('the estimate and a simulated run of the real plan agree', () => {
       const settings = { dataset: 'set', dtype, shardSize: chunkSize, psdSamples, seed: 1 };
       const plan = await planDataset({ raw, records }, settings);
       for (let index = 0; index < plan.shards; index += 1) {
-        const refs = (await readJson<LabelledRef[]>(records, shardPlanKey(index))).map(({ ref }) => ref);
+        const refs = (await readShardChunk(records, shardPlanKey(index))).map(({ ref }) => ref);
         plans[layout].shards.push(chunkOf(refs, 6, refs.length * 24_576));
       }
       for (let index = 0; index < plan.psdChunks; index += 1) {
-        plans[layout].psd.push(chunkOf(await readJson<SampleRef[]>(records, psdPlanKey(index)), 4, 50_000));
+        plans[layout].psd.push(chunkOf(await readPsdChunk(records, psdPlanKey(index)), 4, 50_000));
       }
     }
   });
