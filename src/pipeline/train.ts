@@ -10,16 +10,17 @@ import { SAMPLE_LENGTH } from '../strain.ts';
 import { type Device, describeTensorFlow, loadTensorFlow, type TF } from '../tensorflow/load.ts';
 import { createEngine, type EngineKind } from '../training/engines.ts';
 import { evaluate } from '../training/evaluate.ts';
-import { DivergedError, type FitObserver, fit, type History, type Snapshot } from '../training/fit.ts';
+import { DivergedError, fit, type History } from '../training/fit.ts';
 import { openTrainingInput } from '../training/input.ts';
 import { openRecords, type RecordSet } from '../training/records.ts';
 import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
 import type { ShardFiles } from '../training/shard-files.ts';
 import { surveyRecords } from '../training/survey.ts';
-import { claimRun, REPORT_KEY, type SavedRun, saveHistory, saveRun } from './artifacts.ts';
-import { type Checkpoints, fingerprintOf, openCheckpoints, trySaving } from './checkpoints.ts';
+import { claimRun, REPORT_KEY, type SavedRun, saveRun } from './artifacts.ts';
+import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
 import type { Observer } from './progress.ts';
 import { withShardFiles } from './staging.ts';
+import { watchFit } from './watch.ts';
 import { readMetadataIfPresent } from './work.ts';
 
 /** How a training is run; what it comes to is decided by its settings. */
@@ -148,8 +149,22 @@ async function train(training: Training): Promise<SavedRun> {
     });
   };
   try {
-    const watcher = watchFit(training, run);
-    const history = await fit(engine, input, settings, watcher, { signal, snapshot: from?.snapshot });
+    const { checkpointMinutes } = options;
+    const { epochs } = settings;
+    const firstEpoch = from?.snapshot.state.epoch ?? 1;
+    const watch = {
+      run,
+      models,
+      checkpoints,
+      checkpointMinutes,
+      epochs,
+      firstEpoch,
+      engine,
+      input,
+      observer,
+    };
+    const going = { signal, snapshot: from?.snapshot };
+    const history = await fit(engine, input, settings, watchFit(watch), going);
     const saved = await finish(history);
     await checkpoints.clear();
     return saved;
@@ -177,37 +192,5 @@ function describeRun({ settings, metadata, recordsLocation }: Training): RunConf
     recipe_hash: metadata?.recipe_hash ?? 'unknown',
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',
     records: describeLocation(recordsLocation),
-  };
-}
-
-/** Shows the fit: a bar of steps for each epoch and a line at its end; keeps its history and its checkpoints. */
-function watchFit({ settings, options, models, checkpoints, observer }: Training, run: string): FitObserver {
-  const { epochs } = settings;
-  const say = (line: string) => observer.say?.(line);
-  let saved = Date.now();
-  return {
-    step: ({ epoch, step, steps, loss }) =>
-      observer.progress?.({
-        stage: `epoch ${epoch}/${epochs}`,
-        done: step,
-        total: steps,
-        unit: 'steps',
-        note: `loss ${loss.toFixed(4)}`,
-      }),
-    epoch: async (line, history) => {
-      const { epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, best } = line;
-      say(
-        `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  val ${val_loss.toFixed(4)}  ` +
-          `accuracy ${val_accuracy.toFixed(3)}  AUC ${val_auc?.toFixed(3) ?? '-'}  ` +
-          `rate ${learning_rate.toExponential(1)}${best ? ' *' : ''}`,
-      );
-      await saveHistory(models, run, history);
-    },
-    due: () => Date.now() - saved >= options.checkpointMinutes * 60_000,
-    save: async (snapshot: Snapshot) => {
-      await trySaving(checkpoints, { run, snapshot }, say);
-      saved = Date.now();
-    },
-    say,
   };
 }

@@ -1,0 +1,92 @@
+/** What is shown and kept of a fit while it runs. */
+import { isTrainable } from '../model/weights.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { createEventLog, type EventLog } from '../tensorboard/event-log.ts';
+import { logEpoch } from '../tensorboard/training.ts';
+import type { Engine } from '../training/engine.ts';
+import type { Evaluation } from '../training/evaluate.ts';
+import type { Epoch, FitObserver } from '../training/fit.ts';
+import type { TrainingInput } from '../training/input.ts';
+import { saveHistory } from './artifacts.ts';
+import { type Checkpoints, trySaving } from './checkpoints.ts';
+import type { Observer } from './progress.ts';
+
+export interface Watch {
+  run: string;
+  models: ObjectStore;
+  checkpoints: Checkpoints;
+  /** Between two checkpoints within an epoch [min]. */
+  checkpointMinutes: number;
+  epochs: number;
+  /** The epoch that the fit begins in: 1, or that of its checkpoint. */
+  firstEpoch: number;
+  engine: Engine;
+  input: TrainingInput;
+  observer: Observer;
+}
+
+/**
+ * A bar of steps for each epoch and a line at its end; history.json and TensorBoard's event files, which grow by the
+ * epoch; checkpoints.
+ */
+export function watchFit(watch: Watch): FitObserver {
+  const { run, models, checkpoints, checkpointMinutes, epochs, firstEpoch, engine, input, observer } = watch;
+  const say = (line: string) => observer.say?.(line);
+  const events = createEventLog({ clock: () => Date.now() / 1000, pid: process.pid, firstStep: firstEpoch });
+  let saved = Date.now();
+  return {
+    step: ({ epoch, step, steps, loss }) =>
+      observer.progress?.({
+        stage: `epoch ${epoch}/${epochs}`,
+        done: step,
+        total: steps,
+        unit: 'steps',
+        note: `loss ${loss.toFixed(4)}`,
+      }),
+    epoch: async (epoch, history, evaluation) => {
+      say(describeEpoch(epoch, epochs));
+      await saveHistory(models, run, history);
+      logFigures(events, epoch, evaluation, engine, input.trainingCount);
+      const file = events.take();
+      if (file !== undefined)
+        await models.write(`tensorboard/${run}/${file.name}`, file.bytes, { ifAbsent: true });
+    },
+    due: () => Date.now() - saved >= checkpointMinutes * 60_000,
+    save: async (snapshot) => {
+      await trySaving(checkpoints, { run, snapshot }, say);
+      saved = Date.now();
+    },
+    say,
+  };
+}
+
+function describeEpoch(line: Epoch, epochs: number): string {
+  const { epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, best } = line;
+  return (
+    `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  val ${val_loss.toFixed(4)}  ` +
+    `accuracy ${val_accuracy.toFixed(3)}  AUC ${val_auc?.toFixed(3) ?? '-'}  ` +
+    `rate ${learning_rate.toExponential(1)}${best ? ' *' : ''}`
+  );
+}
+
+function logFigures(
+  log: EventLog,
+  { epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, input_wait }: Epoch,
+  { probabilities }: Evaluation,
+  engine: Engine,
+  samples: number,
+): void {
+  const weights = [...engine.getWeights()].flatMap(([name, array]) => (isTrainable(name) ? [array] : []));
+  logEpoch(log, {
+    epoch,
+    loss,
+    validationLoss: val_loss,
+    accuracy: val_accuracy,
+    auc: val_auc,
+    learningRate: learning_rate,
+    samplesPerSecond: samples / seconds,
+    inputWait: input_wait,
+    probabilities,
+    weights,
+  });
+}
