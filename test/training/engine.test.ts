@@ -50,11 +50,24 @@ function listDifferences(actual: ReturnType<typeof startTraining>, expected: typ
   return faults;
 }
 
-test('the graph computes the losses and gradients of the eager path, dropout included', () => {
-  const eager = startTraining(start('eager'));
-  assert.deepEqual(listDifferences(startTraining(start('graph')), eager), []);
-  const faults = listDifferences(startTraining(start('graph'), 2), eager);
+const AUGMENTED: GivenSettings = {
+  time_shift: 20,
+  sign_flip: true,
+  detector_swap: true,
+  noise: 0.1,
+  mixup: 0.4,
+};
+
+test('the graph computes the losses and gradients of the eager path, dropout and augmentations included', () => {
+  const eager = startTraining(start('eager', AUGMENTED));
+  assert.deepEqual(listDifferences(startTraining(start('graph', AUGMENTED)), eager), []);
+  const faults = listDifferences(startTraining(start('graph', AUGMENTED), 2), eager);
   assert.ok(faults.some((fault) => fault.startsWith('loss 1')) && faults.length > 20, faults.join(', '));
+});
+
+test('the coherent model trains alike in the graph and op by op', () => {
+  const eager = startTraining(start('eager', { preset: 'coherent' }));
+  assert.deepEqual(listDifferences(startTraining(start('graph', { preset: 'coherent' })), eager), []);
 });
 
 test('batches of two sizes and predictions between them see and move the same weights', () => {
