@@ -1,99 +1,164 @@
 /**
- * The whole `chirpline preprocess` command, folder to shards, beside the per-sample SciPy loop on the same cores.
+ * The whole `chirpline preprocess` command, raw .npy files to float16 shards, beside two peers in Python on the same cores:
+ * the per-sample SciPy loop and the fastest NumPy that we could write (python_folder.py).
  *
- *   npm run bench -- preprocess [--json]
+ *   npm run bench -- preprocess [--json] [--samples N] [--picture FILE.png]
  *
- * Both are timed as whole commands, once with the PSD estimated and once with a given one; SciPy's also as the bare
- * loop, without imports, process creation and PSD. SciPy writes no records. All run in turn, so that a change of the
- * machine's speed meets all.
+ * Ours is timed as a whole command, with start-up, plan, shards and fsync, once with the PSD estimated and once with a given
+ * one; theirs as whole commands too, and as the bare loop, without imports, process creation, tables and PSD. They write no
+ * records. All run in turn, so that a change of the machine's speed meets all. Then time and memory for 1,024, 4,096 and
+ * 16,384 samples.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { lineChart } from '../src/artifacts/chart.ts';
+import { drawPng, framed } from '../src/artifacts/figure.ts';
+import { LIGHT } from '../src/artifacts/theme.ts';
 import { PYTHON } from '../test/support/python.ts';
 
-/** Enough that starting Node and compiling, about half a second, hide little of the rest. */
-const SAMPLES = 32768;
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    /** Enough that starting Node, less than half a second, hides little of the rest. */
+    samples: { type: 'string', default: '32768' },
+    picture: { type: 'string' },
+  },
+});
+const SAMPLES = Number(flags.samples);
+const SIZES = [1024, 4096, 16384].filter((size) => size <= SAMPLES);
 const WORKERS = 2;
-const RUNS = 2;
+const RUNS = 3;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('peak_memory.cjs', import.meta.url));
-const PEER = fileURLToPath(new URL('scipy_folder.py', import.meta.url));
+const PEERS = fileURLToPath(new URL('python_folder.py', import.meta.url));
+const PEER_NAMES = { scipy: 'SciPy loop', numpy: 'fast NumPy' } as const;
+type Peer = keyof typeof PEER_NAMES;
 
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
+const raw = join(folder, 'raw');
+const records = join(folder, 'records');
 try {
-  const raw = join(folder, 'raw');
-  run('simulate', raw, '--samples', String(SAMPLES), '--seed', '1');
-  run('preprocess', raw, join(folder, 'first'));
+  chirpline('simulate', raw, '--samples', String(SAMPLES), '--seed', '1');
+  chirpline('preprocess', raw, join(folder, 'first'));
   const psd = join(folder, 'first', 'avg_psd.npz');
-
-  const seconds = { ours: [], oursGivenPsd: [], scipy: [], scipyGivenPsd: [], scipyLoop: [] } as Record<
-    'ours' | 'oursGivenPsd' | 'scipy' | 'scipyGivenPsd' | 'scipyLoop',
-    number[]
-  >;
-  for (let round = 0; round < RUNS; round += 1) {
-    seconds.ours.push(preprocess());
-    seconds.scipy.push(scipy('estimate').whole);
-    seconds.oursGivenPsd.push(preprocess('--psd', psd));
-    const { whole, loop } = scipy(psd);
-    seconds.scipyGivenPsd.push(whole);
-    seconds.scipyLoop.push(loop);
-  }
-  const rate = (name: keyof typeof seconds) => SAMPLES / median(seconds[name]);
-  const result = {
-    samples: SAMPLES,
-    workers: WORKERS,
-    per_second: {
-      chirpline: rate('ours'),
-      scipy: rate('scipy'),
-      chirpline_given_psd: rate('oursGivenPsd'),
-      scipy_given_psd: rate('scipyGivenPsd'),
-      scipy_loop: rate('scipyLoop'),
-    },
-    ratio: rate('ours') / rate('scipy'),
-    ratio_given_psd: rate('oursGivenPsd') / rate('scipyGivenPsd'),
-    ratio_given_psd_to_loop: rate('oursGivenPsd') / rate('scipyLoop'),
-    peak_memory_mb: peakMemory(raw, join(folder, 'memory')),
-  };
-  if (process.argv.includes('--json')) console.log(JSON.stringify(result, undefined, 2));
-  else {
-    const row = (what: string, name: keyof typeof seconds, note = '') =>
-      console.log(`  ${what.padEnd(34)}${rate(name).toFixed(0).padStart(6)}/s  ${note}`);
-    console.log(
-      `raw folder to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, median of ${RUNS} runs`,
-    );
-    row('chirpline, PSD estimated', 'ours', `${result.ratio.toFixed(2)} x SciPy`);
-    row('SciPy, PSD estimated', 'scipy');
-    row('chirpline --psd', 'oursGivenPsd', `${result.ratio_given_psd.toFixed(2)} x SciPy`);
-    row('SciPy, PSD given', 'scipyGivenPsd');
-    row('SciPy, the loop alone', 'scipyLoop', `--psd is ${result.ratio_given_psd_to_loop.toFixed(2)} x this`);
-    console.log(`  memory at the peak, all threads     ${result.peak_memory_mb.toFixed(0)} MB`);
-  }
+  const rates = compare(psd);
+  const growth = SIZES.map((samples) => measureGrowth(samples, psd));
+  const result = { samples: SAMPLES, workers: WORKERS, runs: RUNS, per_second: rates, growth };
+  if (flags.json) console.log(JSON.stringify(result, undefined, 2));
+  else print(rates, growth);
+  if (flags.picture !== undefined) writeFileSync(flags.picture, drawGrowth(growth, rates));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function run(...args: string[]): void {
+/** Median samples a second. */
+function compare(psd: string): Record<string, number> {
+  const seconds: Record<string, number[]> = {};
+  const note = (name: string, value: number) => {
+    seconds[name] ??= [];
+    seconds[name].push(value);
+  };
+  for (let round = 0; round < RUNS; round += 1) {
+    note('chirpline, PSD estimated', preprocess(raw));
+    note('chirpline --psd', preprocess(raw, '--psd', psd));
+    for (const [peer, name] of Object.entries(PEER_NAMES)) {
+      note(`${name}, PSD estimated`, runPeer(peer as Peer, 'estimate').whole);
+      const { whole, loop } = runPeer(peer as Peer, psd);
+      note(`${name}, PSD given`, whole);
+      note(`${name}, the loop alone`, loop);
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(seconds).map(([name, values]) => [name, SAMPLES / median(values)]),
+  );
+}
+
+interface Growth {
+  samples: number;
+  seconds: number;
+  /** Largest resident size of one worker's process with all its threads. */
+  megabytes: number;
+}
+
+/** One worker, so that the memory is a worker's. */
+function measureGrowth(samples: number, psd: string): Growth {
+  const part = join(folder, `raw-${samples}`);
+  chirpline('simulate', part, '--samples', String(samples), '--seed', '2');
+  const seconds = median(Array.from({ length: RUNS }, () => preprocess(part, '--psd', psd)));
+  const file = join(folder, 'peak');
+  execFileSync(
+    process.execPath,
+    ['--require', PRELOAD, MAIN, 'preprocess', part, records, '--psd', psd, '--workers', '1'],
+    { stdio: 'ignore', env: { ...process.env, PEAK_MEMORY_FILE: file } },
+  );
+  for (const path of [part, records]) rmSync(path, { recursive: true });
+  return { samples, seconds, megabytes: Number(readFileSync(file, 'utf8')) / 1024 };
+}
+
+function print(rates: Record<string, number>, growth: Growth[]): void {
+  console.log(
+    `raw .npy files to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, medians of ${RUNS} runs in turns`,
+  );
+  const ours = { whole: rates['chirpline, PSD estimated']!, given: rates['chirpline --psd']! };
+  for (const [name, rate] of Object.entries(rates)) {
+    const mine = name.endsWith('estimated') ? ours.whole : ours.given;
+    const times = name.startsWith('chirpline') ? '' : `chirpline is ${(mine / rate).toFixed(2)} x this`;
+    console.log(`  ${name.padEnd(28)}${rate.toFixed(0).padStart(7)}/s  ${times}`);
+  }
+  console.log(`\n${'samples'.padStart(9)}${'seconds'.padStart(9)}${'MB (one worker)'.padStart(17)}`);
+  for (const { samples, seconds, megabytes } of growth) {
+    console.log(
+      String(samples).padStart(9) + seconds.toFixed(2).padStart(9) + megabytes.toFixed(0).padStart(17),
+    );
+  }
+}
+
+function drawGrowth(growth: Growth[], rates: Record<string, number>): Uint8Array {
+  const colors = { scipy: LIGHT.orange, numpy: LIGHT.purple } as const;
+  const peers = Object.entries(PEER_NAMES).map(([peer, name]) => ({
+    name: `${name}, ${WORKERS} processes, without start-up`,
+    color: colors[peer as Peer],
+    dashed: true,
+    points: [
+      [0, 0],
+      [SIZES.at(-1)!, SIZES.at(-1)! / rates[`${name}, the loop alone`]!],
+    ] as const,
+  }));
+  const line = {
+    name: `chirpline, ${WORKERS} workers, whole command`,
+    color: LIGHT.blue,
+    dots: true,
+    points: growth.map(({ samples, seconds }) => [samples, seconds] as const),
+  };
+  const chart = lineChart(LIGHT, {
+    title: 'Raw .npy files to float16 shards',
+    x: { name: 'samples', min: 0, wholeNumbers: true },
+    y: { name: 'time [s]', min: 0 },
+    lines: [line, ...peers],
+  });
+  return drawPng(framed(LIGHT, chart, 760, 400));
+}
+
+function chirpline(...args: string[]): void {
   execFileSync(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** Seconds of one `chirpline preprocess`. */
-function preprocess(...more: string[]): number {
-  const records = join(folder, 'records');
-  const taken = time(() =>
-    run('preprocess', join(folder, 'raw'), records, '--workers', String(WORKERS), ...more),
-  );
+function preprocess(from: string, ...more: string[]): number {
+  const taken = time(() => chirpline('preprocess', from, records, '--workers', String(WORKERS), ...more));
   rmSync(records, { recursive: true });
   return taken;
 }
 
-/** Seconds of one Python process, and of the loop in it. */
-function scipy(psd: string): { whole: number; loop: number } {
+/** Seconds of one Python program, and of the loop in it. */
+function runPeer(peer: Peer, psd: string): { whole: number; loop: number } {
   let printed = '';
   const whole = time(() => {
-    printed = execFileSync(PYTHON, [PEER, join(folder, 'raw'), psd, String(WORKERS)], { encoding: 'utf8' });
+    printed = execFileSync(PYTHON, [PEERS, peer, raw, psd, String(WORKERS)], { encoding: 'utf8' });
   });
   return { whole, loop: Number(printed.trim()) };
 }
@@ -106,20 +171,6 @@ function time(work: () => void): number {
 }
 
 function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)]!;
-}
-
-/** Largest resident size of the whole process with its worker threads [MB], by the kernel's own account. */
-function peakMemory(raw: string, records: string): number {
-  const file = join(folder, 'peak');
-  execFileSync(
-    process.execPath,
-    ['--require', PRELOAD, MAIN, 'preprocess', raw, records, '--workers', String(WORKERS)],
-    {
-      stdio: 'ignore',
-      env: { ...process.env, PEAK_MEMORY_FILE: file },
-    },
-  );
-  return Number(readFileSync(file, 'utf8')) / 1024;
 }

@@ -1,12 +1,13 @@
 /**
- * Speed of the signal path in memory on one core, beside the per-sample SciPy loop of
- * test/fixtures/reference_preprocess.py on the same samples, in turns, so that a busy machine slows both.
+ * Speed of the signal path in memory on one core, beside the per-sample SciPy loop and the fastest NumPy that we could write
+ * (python_signal.py), on the same simulated samples, in turns, so that a busy machine slows all.
  *
- *     node --import tsx/esm bench/signal.ts [--json]
+ *     npm run bench -- signal [--json]
  *
- * (tsx/esm, not tsx: tsx's CommonJS hook costs this code about a fifth of its speed; built code runs as with tsx/esm.)
+ * "in place" is what preprocessing files does: the strain was read to where the engine wants it. Otherwise it is copied from
+ * an array of its own.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,46 +19,27 @@ import { chooseEngine } from '../src/signal/engines.ts';
 import { createJavaScriptEngine } from '../src/signal/javascript.ts';
 import { createPreprocessor } from '../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../src/signal/psd.ts';
-import { SAMPLE_SIZE, type Strain } from '../src/strain.ts';
-import { createNormal, redNoise } from '../test/signal/noise.ts';
+import { createSimulator } from '../src/simulate/simulator.ts';
+import { type Psd, SAMPLE_SIZE, type Strain } from '../src/strain.ts';
 import { PYTHON } from '../test/support/python.ts';
 
 const SAMPLES = 128;
 const RUNS = 15;
+/** Largest difference to SciPy that may be: more is other work, and no comparison. */
+const LIMIT = 1e-5;
+const PEERS = ['scipy', 'numpy', 'psd'] as const;
 
-/** Answers each line on its input, `preprocess` or `psd`, with the seconds that this took over all samples. */
-const SCIPY = `
-import sys, time
-import numpy as np
-folder, fixtures = sys.argv[1:]
-sys.path.insert(0, fixtures)
-import reference_preprocess as reference
-samples = np.fromfile(folder + '/strain', np.float64).reshape(-1, 3, 4096)
-psd = np.fromfile(folder + '/psd', np.float64).reshape(3, 2049)
-np.stack([reference.preprocess(x, psd) for x in samples]).tofile(folder + '/final')
-for line in sys.stdin:
-    start = time.perf_counter()
-    if line == 'psd\\n':
-        reference.avg_psd(samples)
-    else:
-        for x in samples:
-            reference.preprocess(x, psd)
-    print(time.perf_counter() - start, flush=True)
-`;
-
-/** Starts the SciPy loop; returns a function that times it once, in seconds, and one that ends it. */
-function startScipy(folder: string) {
-  const fixtures = fileURLToPath(new URL('../test/fixtures', import.meta.url));
-  const child = spawn(PYTHON, ['-c', SCIPY, folder, fixtures], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_NUM_THREADS: '1' },
-  });
+/** Starts the Python peers; returns a function that times one of them, in seconds, and one that ends them. */
+function startPeers(folder: string) {
+  const script = fileURLToPath(new URL('python_signal.py', import.meta.url));
+  const child: ChildProcessWithoutNullStreams = spawn(PYTHON, [script, folder]);
+  child.stderr.pipe(process.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
-    time: async (what: 'preprocess' | 'psd') => {
+    time: async (what: (typeof PEERS)[number]) => {
       child.stdin.write(`${what}\n`);
       const { value, done } = await lines.next();
-      if (done) throw new Error('the SciPy loop ended early');
+      if (done) throw new Error('the Python peers ended early');
       return Number(value);
     },
     end: async () => {
@@ -67,105 +49,120 @@ function startScipy(folder: string) {
   };
 }
 
-/** Seconds that a function takes over all samples, in blocks. */
+/** What is timed: a function for a few samples at a time. */
+interface Work {
+  size: number;
+  work: (block: Strain[]) => unknown;
+}
+
+function listWork(psd: Psd): Record<string, Work> {
+  const all: Record<string, Work> = {};
+  for (const engine of [chooseEngine(), createJavaScriptEngine()]) {
+    const { inputs, processBlock } = createPreprocessor(psd, engine);
+    const { inputs: noise, addBlock } = createPsdEstimator(engine);
+    const size = inputs.length;
+    const inPlace = inputs.slice();
+    for (const input of [...inputs, ...noise]) input.set(makeSamples(1)[0]!);
+    for (const type of ['float16', 'float32'] as const) {
+      all[`${engine.name} ${type}`] = { size, work: (block) => processBlock(block, type) };
+      all[`${engine.name} ${type}, in place`] = { size, work: () => processBlock(inPlace, type) };
+    }
+    all[`${engine.name} PSD`] = { size, work: addBlock };
+  }
+  return all;
+}
+
+/** Seconds that a function takes over all samples. */
 function time(samples: Strain[], { size, work }: Work): number {
   const start = performance.now();
   for (let i = 0; i < samples.length; i += size) work(samples.slice(i, i + size));
   return (performance.now() - start) / 1000;
 }
 
-interface Work {
-  /** Samples of a block. */
-  size: number;
-  work: (block: Strain[]) => unknown;
+function makeSamples(count: number): Strain[] {
+  const simulator = createSimulator({ seed: 1, snrMedian: 15 });
+  return Array.from({ length: count }, (_, index) => {
+    const strain = new Float64Array(SAMPLE_SIZE);
+    simulator.sample(index, strain);
+    return strain;
+  });
+}
+
+/** Throws when the fast engine's float32 differs from SciPy's by more than LIMIT. */
+function compareResults(samples: Strain[], psd: Psd, expected: Float32Array): number {
+  const { process: preprocess } = createPreprocessor(psd);
+  const out = new Float32Array(SAMPLE_SIZE);
+  let difference = 0;
+  for (const [i, strain] of samples.entries()) {
+    preprocess(strain, out);
+    for (const [j, value] of out.entries()) {
+      difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
+    }
+  }
+  // A NaN fails as well.
+  if (!(difference < LIMIT)) throw new Error(`the outputs differ by ${difference}`);
+  return difference;
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 async function measure(folder: string) {
-  const normal = createNormal(1);
-  const samples = Array.from({ length: SAMPLES }, () => redNoise(normal));
+  const samples = makeSamples(SAMPLES);
   const estimator = createPsdEstimator();
   for (const strain of samples) estimator.add(strain);
   const psd = averagePsd(estimator.sum, SAMPLES);
   await writeFile(join(folder, 'strain'), samples);
   await writeFile(join(folder, 'psd'), psd);
 
-  const engines = [chooseEngine(), createJavaScriptEngine()];
-  const ours: Record<string, Work> = {};
-  for (const engine of engines) {
-    const size = engine.blockSize;
-    const { processBlock } = createPreprocessor(psd, engine);
-    const { addBlock } = createPsdEstimator(engine);
-    ours[`${engine.name} to float32`] = { size, work: (block) => processBlock(block, 'float32') };
-    ours[`${engine.name} to float16`] = { size, work: (block) => processBlock(block, 'float16') };
-    ours[`${engine.name} psd`] = { size, work: addBlock };
-  }
+  const ours = listWork(psd);
   const seconds: Record<string, number[]> = {};
   const note = (name: string, value: number) => {
     seconds[name] ??= [];
     seconds[name].push(value);
   };
-  const scipy = startScipy(folder);
+  const peers = startPeers(folder);
   try {
     // The first answer says that Python is up; the first runs of ours are compiled meanwhile.
-    await scipy.time('preprocess');
+    await peers.time('numpy');
     for (const work of Object.values(ours)) time(samples, work);
     for (let run = 0; run < RUNS; run++) {
       for (const [name, work] of Object.entries(ours)) note(name, time(samples, work));
-      note('SciPy preprocess', await scipy.time('preprocess'));
-      note('SciPy psd', await scipy.time('psd'));
+      for (const peer of PEERS) note(peer, await peers.time(peer));
     }
   } finally {
-    await scipy.end();
+    await peers.end();
   }
   const expected = new Float32Array((await readFile(join(folder, 'final'))).buffer);
-  let difference = 0;
-  const out = new Float32Array(SAMPLE_SIZE);
-  for (const engine of engines) {
-    const preprocessor = createPreprocessor(psd, engine);
-    for (const [i, strain] of samples.entries()) {
-      preprocessor.process(strain, out);
-      for (const [j, value] of out.entries()) {
-        difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
-      }
-    }
-  }
-  // Not the same work, not a comparison. (A NaN fails as well.)
-  if (!(difference < 1e-6)) throw new Error(`the outputs differ by ${difference}`);
+  const difference = compareResults(samples, psd, expected);
   const microseconds = Object.fromEntries(
     Object.entries(seconds).map(([name, values]) => [name, (median(values) / SAMPLES) * 1e6]),
   );
-  const ratios = Object.fromEntries(
-    engines.map(({ name }) => [
-      name,
-      {
-        preprocess: microseconds['SciPy preprocess']! / microseconds[`${name} to float32`]!,
-        psd: microseconds['SciPy psd']! / microseconds[`${name} psd`]!,
-      },
-    ]),
-  );
-  return { samples: SAMPLES, runs: RUNS, microseconds, ratios, largestDifference: difference };
+  return { samples: SAMPLES, runs: RUNS, microseconds, largestDifference: difference };
 }
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const folder = await mkdtemp(join(tmpdir(), 'chirpline-bench-'));
 try {
   const result = await measure(folder);
-  const { microseconds, ratios } = result;
-  if (values.json) {
-    console.log(JSON.stringify(result));
-  } else {
+  if (values.json) console.log(JSON.stringify(result));
+  else {
+    const { microseconds, largestDifference } = result;
+    const scipy = (name: string) => microseconds[name.includes('PSD') ? 'psd' : 'scipy']!;
     console.log(`One core, ${SAMPLES} samples in memory, medians of ${RUNS} runs taken in turns\n`);
-    console.log(`${'us a sample'.padStart(35)}${'samples/s'.padStart(12)}`);
+    console.log(
+      `${'us a sample'.padStart(43)}${'samples/s'.padStart(11)}${'x SciPy'.padStart(9)}${'x NumPy'.padStart(9)}`,
+    );
     for (const [name, value] of Object.entries(microseconds)) {
-      console.log(name.padEnd(24) + value.toFixed(1).padStart(11) + (1e6 / value).toFixed(0).padStart(12));
+      const numpy = /psd/i.test(name) ? '' : (microseconds.numpy! / value).toFixed(2);
+      console.log(
+        name.padEnd(32) +
+          value.toFixed(1).padStart(11) +
+          (1e6 / value).toFixed(0).padStart(11) +
+          ((name === 'psd' ? value : scipy(name)) / value).toFixed(2).padStart(9) +
+          numpy.padStart(9),
+      );
     }
-    console.log();
-    for (const [name, { preprocess, psd }] of Object.entries(ratios)) {
-      console.log(`${name}: ${preprocess.toFixed(2)}x SciPy's speed, psd ${psd.toFixed(2)}x`);
-    }
-    console.log(`largest difference of the float32 outputs ${result.largestDifference.toExponential(1)}`);
+    console.log(`\nlargest difference to SciPy's float32 ${largestDifference.toExponential(1)}`);
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
