@@ -10,7 +10,7 @@ import { type Graph, TAG } from './graph.ts';
 export interface Session {
   /**
    * Computes the `fetched` outputs (`node:0`) in one call; `fed` are the values of placeholders. The tensors returned
-   * belong to the caller (or tf.tidy). Throws MachineError when memory runs out.
+   * belong to the caller (or tf.tidy).
    */
   run(fed: ReadonlyMap<string, Tensor>, fetched: readonly string[]): Tensor[];
   dispose(): void;
@@ -23,11 +23,7 @@ export function openSession(tf: TF, graph: Graph): Session {
   return {
     run: (fed, fetched) => {
       const placeholders = [...fed].map(([name, { dtype }]) => ({ name: `${name}:0`, dtype }));
-      try {
-        return backend.runSavedModel(id, [...fed.values()], placeholders, [...fetched]);
-      } catch (error) {
-        throw explain(error);
-      }
+      return backend.runSavedModel(id, [...fed.values()], placeholders, [...fetched]);
     },
     dispose: () => backend.deleteSavedModel(id),
   };
@@ -49,17 +45,4 @@ function load(model: Uint8Array, use: (folder: string) => number): number {
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true });
   }
-}
-
-/** An error of TF_SessionRun as one of ours, where the user can do something about it. */
-function explain(error: unknown): unknown {
-  if (
-    !(error instanceof Error) ||
-    !/OOM when allocating|RESOURCE_EXHAUSTED|out of memory/i.test(error.message)
-  )
-    return error;
-  return new MachineError(
-    `TensorFlow ran out of memory: ${error.message.split('\n')[0]}. A smaller batch needs less (--batch-size)`,
-    { cause: error },
-  );
 }

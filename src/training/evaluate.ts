@@ -3,6 +3,7 @@ import { StoppedError } from '../errors.ts';
 import { CLIP } from '../model/model.ts';
 import type { Batch } from './batch.ts';
 import type { Engine } from './engine.ts';
+import { withMemoryFor } from './memory.ts';
 import { type Scores, score } from './metrics.ts';
 
 /** What a model says of labelled samples, in their order. */
@@ -32,7 +33,8 @@ export async function evaluate(
     await setImmediate();
     if (signal?.aborted) throw new StoppedError('stopped during evaluation');
     labels.set(batch.labels.dataSync(), ids.length);
-    probabilities.set(engine.predict(batch), ids.length);
+    const predicted = withMemoryFor(batch.size, () => engine.predict(batch));
+    probabilities.set(predicted, ids.length);
     ids.push(...(batch.ids.dataSync() as unknown as string[]));
   }
   return {

@@ -5,6 +5,7 @@ import type { Batch } from './batch.ts';
 import type { Engine, OptimizerState } from './engine.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { TrainingInput } from './input.ts';
+import { withMemoryFor } from './memory.ts';
 import {
   advanceSchedule,
   rateOfStep,
@@ -201,7 +202,7 @@ async function trainEpoch({
     if (observer.due?.()) await save();
     const number = (epoch - 1) * steps + state.step;
     const rate = rateOfStep(settings, state.schedule, number, settings.epochs * steps);
-    const loss = engine.train(batch, rate, [settings.seed, number + 1]);
+    const loss = withMemoryFor(batch.size, () => engine.train(batch, rate, [settings.seed, number + 1]));
     if (!Number.isFinite(loss))
       await diverge(input, state, `epoch ${epoch}, step ${state.step + 1} of ${steps}`, batch);
     state.step++;

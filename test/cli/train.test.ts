@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chirpline, chirplineWell } from '../support/command.ts';
+import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 
@@ -96,6 +97,37 @@ test('the same seed trains to the same weights', (t) => {
   chirplineWell('train', records, again, ...TRAINING);
   const weights = readdirSync(join(again, 'saved')).find((name) => name.endsWith('_weights.npz'))!;
   assert.ok(readFileSync(join(again, 'saved', weights)).equals(readFileSync(file('_weights.npz'))));
+});
+
+test('a training that is stopped says so by its exit code, and the same command ends with the same weights', async (t) => {
+  const again = join(scratch(t), 'models');
+  const child = startChirpline('train', records, again, ...TRAINING, '--checkpoint-minutes', '0.01');
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    // The first epoch has ended: it is the second one that is stopped.
+    if (/epoch 1\/2 {2}loss/.test(said)) child.kill('SIGTERM');
+  });
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 75, said);
+  assert.match(said, /stopped .*; the same command goes on from its checkpoint/);
+  assert.deepEqual(
+    readdirSync(join(again, 'saved'))
+      .map((name) => name.replace(/diy_\d{8}_\d{4}/, 'RUN'))
+      .sort(),
+    ['RUN_config.json', 'RUN_history.json'],
+  );
+  const { status, stderr } = chirpline('train', records, again, ...TRAINING);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /going on with diy_\w+ from its checkpoint in epoch 2/);
+  const weights = readdirSync(join(again, 'saved')).find((name) => name.endsWith('_weights.npz'))!;
+  assert.ok(readFileSync(join(again, 'saved', weights)).equals(readFileSync(file('_weights.npz'))));
+  assert.deepEqual(
+    readdirSync(join(again, 'checkpoints'), { recursive: true }).filter((name) =>
+      String(name).endsWith('.npz'),
+    ),
+    [],
+  );
 });
 
 test('numpy reads the weights, the PSD and the merged records', () => {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError } from '../../src/errors.ts';
-import { checkWeights, initialWeights, isTrainable, sizeOf, weightShapes } from '../../src/model/weights.ts';
+import {
+  checkWeights,
+  initialWeights,
+  isTrainable,
+  recognizePreset,
+  sizeOf,
+  weightShapes,
+} from '../../src/model/weights.ts';
 
 test('the model has 676,258 trainable numbers, 677,858 with the batch norms’ statistics', () => {
   const shapes = [...weightShapes('diy')];
@@ -65,4 +72,28 @@ test('weights that don’t fit are refused by name', () => {
   const variances = new Float32Array(32).fill(1);
   variances[5] = -1;
   refuses(spoil('bn0_var', { shape: [32], data: variances }), /bn0_var: found -1 at index 5/);
+});
+
+test('a model is recognized by its arrays, one that lacks an array too', () => {
+  for (const preset of ['diy', 'coherent'] as const) {
+    const weights = initialWeights(preset, 1);
+    assert.equal(recognizePreset(weights), preset);
+    weights.delete('out_W');
+    assert.equal(recognizePreset(weights), preset);
+    assert.throws(
+      () => checkWeights(preset, weights, 'w.npz'),
+      /found no array out_W, needed out_W, float32/,
+    );
+  }
+  assert.throws(
+    () => checkWeights('coherent', initialWeights('diy', 1), 'w.npz'),
+    /found an array fc2_W, needed only the arrays of the coherent model/,
+  );
+});
+
+test('the blocks behind the merging see the channels of all three detectors', () => {
+  const shapes = weightShapes('coherent');
+  assert.deepEqual(shapes.get('conv1_W'), [32, 32, 64]);
+  assert.deepEqual(shapes.get('conv2_W'), [16, 192, 128]);
+  assert.deepEqual(shapes.get('fc1_W'), [256, 64]);
 });
