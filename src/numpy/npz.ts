@@ -1,11 +1,12 @@
 /** NumPy's .npz files: zip archives of .npy files. */
 import { buffer } from 'node:stream/consumers';
+import { constants, inflateRawSync } from 'node:zlib';
 import { ZipFile } from 'yazl';
 import { InputError } from '../errors.ts';
-import { encodeNpy, type NpyArray, parseNpy } from './npy.ts';
+import { encodeNpy, type NpyArray, type NpyHeader, parseNpy, parseNpyHeader } from './npy.ts';
 import { printable } from './quote.ts';
-import { unpackZipMember } from './unzip.ts';
-import { listZip } from './zip.ts';
+import { locateZipData, unpackZipMember } from './unzip.ts';
+import { type ByteSource, listZip } from './zip.ts';
 
 const MEMBER_LIMIT = 10_000;
 
@@ -42,6 +43,42 @@ export async function readNpz(
     arrays.set(member.name.slice(0, -'.npy'.length), parseNpy(content, name));
   }
   return arrays;
+}
+
+/**
+ * The headers of an .npz file's arrays, in the order of its directory, by ranges: of each member the first few kilobytes are
+ * read. Undefined for one that can't be read so; readNpz says what is wrong with it.
+ */
+export async function* readNpzHeaders(
+  source: ByteSource,
+  object: string,
+): AsyncGenerator<NpyHeader | undefined> {
+  for (const { offset, length, deflated } of await listZip(source, object, MEMBER_LIMIT)) {
+    const bytes = await source.read(offset, Math.min(length, HEAD_READ));
+    yield tryHeader(bytes, deflated, object);
+  }
+}
+
+/** Of a member, from its local header on: NumPy's own are 128 bytes long, with a few dozen in front of them. */
+const HEAD_READ = 1 << 13;
+
+function tryHeader(bytes: Uint8Array, deflated: boolean, object: string): NpyHeader | undefined {
+  try {
+    const data = bytes.subarray(locateZipData(bytes, object));
+    return parseNpyHeader(deflated ? inflateStart(data) : data, object);
+  } catch (error) {
+    if (error instanceof InputError || isInflateFault(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What the start of a deflated member unpacks to: 8 MiB at most, since deflate makes a thousand bytes of one. */
+function inflateStart(data: Uint8Array): Uint8Array {
+  return inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH });
+}
+
+function isInflateFault(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
 /**

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { SettingError } from '../errors.ts';
 import type { NpyArray } from '../numpy/npy.ts';
-import { readNpz } from '../numpy/npz.ts';
+import { readNpz, readNpzHeaders } from '../numpy/npz.ts';
 import { catalogFile } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeExample } from '../records/example.ts';
@@ -30,9 +30,8 @@ export interface Inspection {
 export async function inspectFile(store: ObjectStore, key: string): Promise<Inspection> {
   if (key.endsWith('.tfrecord')) return inspectRecords(store, key);
   if (key.endsWith('metadata.json')) return inspectMetadata(store, key);
-  if (key.endsWith('.npz')) {
-    const arrays = await readNpz(await store.read(key), `${store.location}${key}`);
-    if (![...arrays.values()].some(isStrain)) return describeArrays(arrays);
+  if (key.endsWith('.npz') && !(await holdsStrain(store, key))) {
+    return describeArrays(await readNpz(await store.read(key), `${store.location}${key}`));
   }
   if (isRawFile(key)) return inspectSamples(store, key);
   throw new SettingError(`${key}: needed a .npy, .npz, .tar or .tfrecord file, or a metadata.json`);
@@ -43,8 +42,19 @@ export function isRawFile(key: string): boolean {
   return /\.(npy|npz|tar)$/.test(key);
 }
 
-function isStrain({ shape }: NpyArray): boolean {
-  return shape.slice(-2).join() === [DETECTORS.length, SAMPLE_LENGTH].join();
+/** By the headers alone: raw samples may be more than fits into memory. */
+async function holdsStrain(store: ObjectStore, key: string): Promise<boolean> {
+  const info = await store.head(key);
+  // What isn't there is for the read to say, which names a bucket that isn't there either.
+  if (info === undefined) return false;
+  const source = {
+    size: info.size,
+    read: (offset: number, length: number) => store.read(key, { offset, length }),
+  };
+  for await (const header of readNpzHeaders(source, `${store.location}${key}`)) {
+    if (header?.shape.slice(-2).join() === [DETECTORS.length, SAMPLE_LENGTH].join()) return true;
+  }
+  return false;
 }
 
 function describeArrays(arrays: Map<string, NpyArray>): Inspection {

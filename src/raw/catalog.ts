@@ -190,7 +190,11 @@ export async function catalogFile(
   key: string,
 ): Promise<{ refs: SampleRef[]; faults: InputError[] }> {
   const info = await store.head(key);
-  if (info === undefined) throw new NotFoundError(`${store.location}${key}`);
+  if (info === undefined) {
+    // Of a bucket that isn't there, only a read is told.
+    await store.read(key, { offset: 0, length: 1 });
+    throw new NotFoundError(`${store.location}${key}`);
+  }
   if (rawKind(key) === undefined) {
     throw new InputError({ object: key, found: 'another kind of file', needed: '.npy, .npz or .tar' });
   }
