@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { nodeBackend } from '../tensorflow/bind.ts';
 import type { TF } from '../tensorflow/load.ts';
@@ -12,16 +12,51 @@ import type { TF } from '../tensorflow/load.ts';
  */
 
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
-type Save = (tensors: Tensor[]) => void;
+/** What tf.customGrad's functions keep tensors for their gradient by. */
+export type Save = (tensors: Tensor[]) => void;
 
 /** Added to the variance before its root is taken. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
-export interface NormalizedBatch {
-  output: Tensor4D;
+/** Of each channel. */
+export interface Statistics {
   mean: Tensor1D;
   /** Of the population: divided by n, not n - 1. */
   variance: Tensor1D;
+}
+
+/** Interleaved sets that a channel's numbers are summed in: a float32 sum of a million numbers alone errs by 3e-5. */
+const SETS = 16;
+
+/** Over all axes but the last. */
+export function batchStatistics(tf: TF, x: Tensor): Statistics {
+  const channels = x.shape.at(-1)!;
+  const sets = (x.size / channels) % (2 * SETS) === 0 ? SETS : 1;
+  const columns = sets * channels;
+  const rows = x.size / columns;
+  return tf.tidy(() => {
+    const [, means, variances] = nodeBackend(tf).executeMultipleOutputs(
+      'FusedBatchNormV3',
+      batchNormAttributes(tf, { training: true }),
+      [
+        x.reshape([1, rows, 1, columns]),
+        tf.ones([columns]),
+        tf.zeros([columns]),
+        tf.tensor1d([]),
+        tf.tensor1d([]),
+      ],
+      6,
+    ) as [Tensor, Tensor, Tensor];
+    const ofSets = means.reshape<Tensor2D>([sets, channels]);
+    const mean = ofSets.mean<Tensor1D>(0);
+    // The op divides by rows - 1.
+    const within = variances.mul((rows - 1) / rows).reshape<Tensor2D>([sets, channels]);
+    return { mean, variance: within.add(ofSets.sub(mean).square()).mean<Tensor1D>(0) };
+  });
+}
+
+export interface NormalizedBatch extends Statistics {
+  output: Tensor4D;
 }
 
 /**
@@ -63,7 +98,7 @@ function batchNormGradients(
   // As if the statistics didn't depend on x ...
   const [fixed, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
     'FusedBatchNormGradV3',
-    batchNormAttributes(tf),
+    batchNormAttributes(tf, { training: false }),
     [dy, x, gamma, mean, variance, tf.tensor1d([])],
     5,
   ) as [Tensor4D, Tensor1D, Tensor1D, Tensor, Tensor];
@@ -82,14 +117,14 @@ function batchNormGradients(
   return [fixed.sub(through), dGamma, dBeta];
 }
 
-function batchNormAttributes(tf: TF): OpAttribute[] {
+export function batchNormAttributes(tf: TF, { training }: { training: boolean }): OpAttribute[] {
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_TYPE, TF_FLOAT } = nodeBackend(tf).binding;
   return [
     { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
     { name: 'U', type: TF_ATTR_TYPE, value: TF_FLOAT },
     { name: 'epsilon', type: TF_ATTR_FLOAT, value: BATCH_NORM_EPSILON },
     { name: 'data_format', type: TF_ATTR_STRING, value: 'NHWC' },
-    { name: 'is_training', type: TF_ATTR_BOOL, value: false },
+    { name: 'is_training', type: TF_ATTR_BOOL, value: training },
   ];
 }
 
@@ -112,7 +147,7 @@ export function silu<T extends Tensor>(tf: TF, x: T): T {
 }
 
 /** g * sigmoid(x) in one pass, by the kernel of softplus' gradient. */
-function timesSigmoid(tf: TF, g: Tensor, x: Tensor): Tensor {
+export function timesSigmoid(tf: TF, g: Tensor, x: Tensor): Tensor {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
   return backend.executeSingleOutput(
@@ -153,4 +188,31 @@ function drawSeeded(tf: TF, op: string, shape: number[], seed: Tensor1D, ...more
       [tf.tensor1d(shape, 'int32'), seed, ...more],
     ),
   );
+}
+
+/** Rows of a matrix by their indices, which tfjs' own gather would look at. */
+export function gatherRows(tf: TF, x: Tensor2D, rows: Int32Array): Tensor2D {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
+  return backend.executeSingleOutput(
+    'GatherV2',
+    [
+      { name: 'batch_dims', type: TF_ATTR_INT, value: 0 },
+      { name: 'Tparams', type: TF_ATTR_TYPE, value: TF_FLOAT },
+      { name: 'Tindices', type: TF_ATTR_TYPE, value: TF_INT32 },
+      { name: 'Taxis', type: TF_ATTR_TYPE, value: TF_INT32 },
+    ],
+    [x, tf.tensor1d(rows, 'int32'), tf.scalar(0, 'int32')],
+  ) as Tensor2D;
+}
+
+/** `a` where the condition is true, else `b`; each may be broadcast, which tfjs' own `where` makes copies for. */
+export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T): T {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  return backend.executeSingleOutput(
+    'SelectV2',
+    [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }],
+    [condition, a, b],
+  ) as T;
 }

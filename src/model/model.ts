@@ -1,15 +1,9 @@
-import type {
-  Scalar,
-  Tensor,
-  Tensor1D,
-  Tensor2D,
-  Tensor3D,
-  Tensor4D,
-  Variable,
-} from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
-import { BATCH_NORM_EPSILON, normalizeBatch, seededUniform, silu } from './kernels.ts';
+import { type Convolved, createDirectConvolution, createFourierConvolution } from './convolution.ts';
+import { BATCH_NORM_EPSILON, normalizeBatch, type Statistics, seededUniform, silu } from './kernels.ts';
+import { poolBatch, poolBy } from './pooling.ts';
 import { ARCHITECTURES, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
@@ -20,7 +14,11 @@ export interface ModelOptions {
   preset: Preset;
   /** Share of the dense layers' outputs that training sets to 0; from 0 up to, but without, 1. */
   dropout: number;
+  /** How convolutions are computed (convolution.ts); default: direct. */
+  convolution?: keyof typeof CONVOLUTIONS;
 }
+
+const CONVOLUTIONS = { direct: createDirectConvolution, fourier: createFourierConvolution };
 
 export interface Model {
   /** Every array by its name in weights.npz; those of the moving statistics aren't trainable. */
@@ -42,7 +40,9 @@ export interface Model {
 /** How the layers that act otherwise in training do their work. */
 interface Mode {
   /** Batch norm `name` of h + bias, over all axes but the last. */
-  normalize(h: Tensor4D, name: string, bias: Tensor1D): Tensor4D;
+  normalize(h: Tensor2D, name: string, bias: Tensor1D): Tensor2D;
+  /** The same of a convolution's output, then SiLU and max-pool: [windows, C]. */
+  pool(convolved: Convolved, name: string, bias: Tensor1D): Tensor2D;
   drop(h: Tensor2D, layer: number): Tensor2D;
 }
 
@@ -50,7 +50,8 @@ interface Mode {
  * The model of a preset: convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
  * layers, one probability. DIYModel has 676,258 trainable numbers.
  */
-export function createModel(tf: TF, initial: Weights, { preset, dropout }: ModelOptions): Model {
+export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
+  const convolution = CONVOLUTIONS[options.convolution ?? 'direct'](tf);
   const { shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
@@ -62,61 +63,68 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout }: Model
 
   function forward(signals: Tensor3D, mode: Mode): Tensor1D {
     const maps = DETECTORS.map((_, detector) => {
-      const strain = signals
-        .slice([0, detector, 0], [-1, 1, -1])
-        .reshape<Tensor4D>([-1, 1, SAMPLE_LENGTH, 1]);
-      return shared.reduce((h, _, i) => convolve(h, i, mode), strain);
+      const strain = signals.slice([0, detector, 0], [-1, 1, -1]).reshape<Tensor2D>([-1, SAMPLE_LENGTH]);
+      const first = finishBlock(convolution.ofStrain(strain, get('conv0_W')), 0, mode);
+      return shared.slice(1).reduce((map, _, i) => computeBlock(map, i + 1, mode), first);
     });
     let h = merged.length === 0 ? tf.concat(maps.map(pool), 1) : pool(merge(maps, mode));
-    for (const [layer, { name, units }] of dense.entries()) {
-      const products = tf.matMul<Tensor4D>(h, get(`${name}_W`)).reshape<Tensor4D>([-1, 1, 1, units]);
-      const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
-      h = mode.drop(silu(tf, normalized).reshape([-1, units]), layer);
+    for (const [layer, { name }] of dense.entries()) {
+      const products = tf.matMul<Tensor2D>(h, get(`${name}_W`));
+      h = mode.drop(silu(tf, mode.normalize(products, `${name}_bn`, get(`${name}_b`))), layer);
     }
     return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
   }
 
   /** The detectors' channels side by side, through the blocks behind. */
-  function merge(maps: Tensor4D[], mode: Mode): Tensor4D {
-    return merged.reduce((h, _, i) => convolve(h, shared.length + i, mode), tf.concat(maps, 3));
+  function merge(maps: Tensor3D[], mode: Mode): Tensor3D {
+    return merged.reduce((map, _, i) => computeBlock(map, shared.length + i, mode), tf.concat(maps, 2));
   }
 
-  /** [B, 1, T, in] -> [B, 1, T / 4, out] */
-  function convolve(h: Tensor4D, i: number, mode: Mode): Tensor4D {
-    const weights = get<Tensor3D>(`conv${i}_W`);
-    const kernel = weights.reshape<Tensor4D>([1, ...weights.shape]);
-    const convolved = tf.conv2d(h, kernel, 1, 'same');
-    const activated = silu(tf, mode.normalize(convolved, `bn${i}`, get(`conv${i}_b`)));
-    return tf.maxPool(activated, [1, 4], [1, 4], 'same');
+  function computeBlock(map: Tensor3D, i: number, mode: Mode): Tensor3D {
+    return finishBlock(convolution.ofMap(map, get(`conv${i}_W`)), i, mode);
   }
 
-  /** GeM: [B, 1, T, C] -> [B, C], the mean over time of the p-th powers, and its p-th root. */
-  function pool(h: Tensor4D): Tensor2D {
+  function finishBlock(convolved: Convolved, i: number, mode: Mode): Tensor3D {
+    return convolved.arrange(mode.pool(convolved, `bn${i}`, get(`conv${i}_b`)));
+  }
+
+  /** GeM: a map to [B, C], the mean over time of the p-th powers, and its p-th root. */
+  function pool(map: Tensor3D): Tensor2D {
     const p = get<Tensor1D>('gem_p').clipByValue(1, 10);
-    return h.clipByValue(1e-6, 1e10).pow(p).mean<Tensor2D>([1, 2]).pow(tf.div(1, p));
+    const powers = map.clipByValue(1e-6, 1e10).pow(p);
+    return powers.mean<Tensor2D>(convolution.timeAxis).pow(tf.div(1, p));
   }
 
   const evaluation: Mode = {
-    normalize: (h, name, bias) =>
-      tf.batchNorm4d(
-        h,
-        // (h + bias) - mean, without a pass over h for the bias.
-        get<Tensor1D>(`${name}_mean`).sub(bias),
-        get(`${name}_var`),
-        get(`${name}_beta`),
-        get(`${name}_gamma`),
-        BATCH_NORM_EPSILON,
-      ),
+    normalize: (h, name, bias) => {
+      const { mean, variance } = movingStatistics(name, bias);
+      const { gamma, beta } = affine(name);
+      return tf.batchNorm2d(h, mean, variance, beta, gamma, BATCH_NORM_EPSILON);
+    },
+    pool: (convolved, name, bias) => {
+      const { gamma, beta } = affine(name);
+      return poolBy(tf, convolved, movingStatistics(name, bias), gamma, beta);
+    },
     drop: (h) => h,
   };
 
   function training(seed: Tensor1D): Mode {
+    const moveBoth = (name: string, bias: Tensor1D, { mean, variance }: Statistics): void => {
+      move(`${name}_mean`, mean.add(bias));
+      move(`${name}_var`, variance);
+    };
     return {
       // A bias before a batch norm cancels against the mean: it moves the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
-        const { output, mean, variance } = normalizeBatch(tf, h, get(`${name}_gamma`), get(`${name}_beta`));
-        move(`${name}_mean`, mean.add(bias));
-        move(`${name}_var`, variance);
+        const { gamma, beta } = affine(name);
+        const { output, ...statistics } = normalizeBatch(tf, h.reshape([-1, 1, 1, gamma.size]), gamma, beta);
+        moveBoth(name, bias, statistics);
+        return output.reshape(h.shape);
+      },
+      pool: (convolved, name, bias) => {
+        const { gamma, beta } = affine(name);
+        const { output, ...statistics } = poolBatch(tf, convolved, gamma, beta);
+        moveBoth(name, bias, statistics);
         return output;
       },
       drop: (h, layer) => {
@@ -128,6 +136,15 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout }: Model
         return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));
       },
     };
+  }
+
+  function affine(name: string): { gamma: Tensor1D; beta: Tensor1D } {
+    return { gamma: get(`${name}_gamma`), beta: get(`${name}_beta`) };
+  }
+
+  /** Those of h where they are kept of h + bias: no pass over h for the bias. */
+  function movingStatistics(name: string, bias: Tensor1D): Statistics {
+    return { mean: get<Tensor1D>(`${name}_mean`).sub(bias), variance: get(`${name}_var`) };
   }
 
   function move(name: string, batch: Tensor): void {

@@ -7,7 +7,7 @@ type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][num
 type DataId = Tensor['dataId'];
 
 /** Largest constant that is taken into a graph [values]: more is data that should have been fed. */
-const CONSTANT_LIMIT = 4096;
+const CONSTANT_LIMIT = 16384;
 
 export interface Trace {
   /** Says that a tensor is this output of the graph. Throws when its values are known there already. */

@@ -41,7 +41,7 @@ def predict():
 test('the Python reference loads our weights.npz and predicts our probabilities', async (t) => {
   const folder = scratch(t);
   const weights = usedWeights(1);
-  const model = createModel(tf, weights, { preset: 'diy', dropout: 0.5 });
+  const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0.5 });
   const ours = model.predict(signals).dataSync();
   writeFileSync(join(folder, 'signals'), signals.dataSync());
   writeFileSync(join(folder, 'weights.npz'), await writeNpz(model.getWeights()));
@@ -79,6 +79,7 @@ print(predict().tolist())`,
   const file = join(folder, 'weights.npz');
   const model = createModel(tf, checkWeights('diy', await readNpz(readFileSync(file), file), file), {
     preset: 'diy',
+    convolution: 'fourier',
     dropout: 0,
   });
   assert.ok(largestDifference(model.predict(signals).dataSync(), theirs) <= 1e-5);
@@ -87,7 +88,7 @@ print(predict().tolist())`,
 
 test('weights come back from the model as they went in', () => {
   const weights = usedWeights(2);
-  const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
+  const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0 });
   assert.deepEqual(model.getWeights(), weights);
   const others = usedWeights(3);
   model.setWeights(others);
@@ -101,7 +102,7 @@ test('a bias in front of a batch norm changes nothing in training but the moving
   const predict = (bias: number) => {
     const weights = initialWeights('diy', 4);
     weights.get('conv1_b')!.data.fill(bias);
-    const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
+    const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0 });
     const probabilities = [...model.predictForTraining(signals, seedOf(0, 0)).dataSync()];
     const means = model.getWeights().get('bn1_mean')!.data;
     model.dispose();
@@ -118,7 +119,7 @@ test('GeM’s p is clipped to [1, 10]', () => {
   const predict = (p: number) => {
     const weights = initialWeights('diy', 5);
     weights.get('gem_p')!.data.fill(p);
-    const model = createModel(tf, weights, { preset: 'diy', dropout: 0 });
+    const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0 });
     const probabilities = [...model.predict(signals).dataSync()];
     model.dispose();
     return probabilities;
@@ -129,7 +130,11 @@ test('GeM’s p is clipped to [1, 10]', () => {
 });
 
 test('equal seeds drop equal outputs, other seeds others, and prediction drops none', () => {
-  const model = createModel(tf, initialWeights('diy', 6), { preset: 'diy', dropout: 0.5 });
+  const model = createModel(tf, initialWeights('diy', 6), {
+    preset: 'diy',
+    convolution: 'fourier',
+    dropout: 0.5,
+  });
   const train = (a: number, b: number) => [...model.predictForTraining(signals, seedOf(a, b)).dataSync()];
   const first = train(1, 1);
   assert.deepEqual(train(1, 1), first);
@@ -141,7 +146,11 @@ test('equal seeds drop equal outputs, other seeds others, and prediction drops n
 
 test('neither creating, using nor disposing of a model leaves a tensor behind', () => {
   const before = tf.memory().numTensors;
-  const model = createModel(tf, initialWeights('diy', 7), { preset: 'diy', dropout: 0.5 });
+  const model = createModel(tf, initialWeights('diy', 7), {
+    preset: 'diy',
+    convolution: 'fourier',
+    dropout: 0.5,
+  });
   const held = tf.memory().numTensors;
   tf.tidy(() => [model.predict(signals), model.predictForTraining(signals, seedOf(0, 0))].length);
   model.setWeights(model.getWeights());

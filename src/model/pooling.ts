@@ -1,0 +1,158 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
+import { nodeBackend } from '../tensorflow/bind.ts';
+import type { TF } from '../tensorflow/load.ts';
+import { type Convolved, POOLING } from './convolution.ts';
+import {
+  BATCH_NORM_EPSILON,
+  batchNormAttributes,
+  batchStatistics,
+  type Save,
+  type Statistics,
+  select,
+  timesSigmoid,
+} from './kernels.ts';
+
+/*
+ * Batch norm, SiLU and max-pool in one. SiLU falls up to -1.28 and rises from there, and batch norm is linear:
+ * the largest output of a window is that of its largest or of its smallest input, whatever gamma's sign. Only those two are normalized and
+ * activated, half as many numbers as there are, and the gradient reaches one input of each window alone, but for what
+ * goes through the statistics.
+ */
+
+/** The windows' largest SiLU(batch norm) [windows, C] by given statistics. */
+export function poolBy(
+  tf: TF,
+  convolved: Convolved,
+  statistics: Statistics,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+): Tensor2D {
+  return pool(tf, convolved, statistics, gamma, beta).y;
+}
+
+export interface PooledBatch extends Statistics {
+  /** [windows, C] */
+  output: Tensor2D;
+}
+
+/** The same by the batch's own statistics, which it also gives; differentiable by the windows, gamma and beta. */
+export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: Tensor1D): PooledBatch {
+  return tf.tidy(() => {
+    const statistics = batchStatistics(tf, convolved.windows);
+    const { mean, variance } = statistics;
+    const normalizeAndPool = tf.customGrad((...inputs) => {
+      const [windows, gamma, beta, save] = inputs as unknown as [Tensor3D, Tensor1D, Tensor1D, Save];
+      const { y, selected, u } = pool(tf, { ...convolved, windows }, statistics, gamma, beta);
+      save([windows, gamma, mean, variance, selected, u, y]);
+      return {
+        value: y,
+        gradFunc: (dy: Tensor, saved: Tensor[]) => {
+          const [windows, gamma, mean, variance, selected, u, y] = saved as [
+            Tensor3D,
+            Tensor1D,
+            Tensor1D,
+            Tensor1D,
+            Tensor2D,
+            Tensor2D,
+            Tensor2D,
+          ];
+          // y' = s + u s (1 - s) = s (1 + u - y), where s = sigmoid(u) and y = u s.
+          const du = timesSigmoid(tf, dy, u).mul(u.sub(y).add(1));
+          // As if the statistics didn't depend on the input ...
+          const [fixed, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
+            'FusedBatchNormGradV3',
+            batchNormAttributes(tf, { training: false }),
+            [asImage(du), asImage(selected), gamma, mean, variance, tf.tensor1d([])],
+            5,
+          ) as [Tensor4D, Tensor1D, Tensor1D, Tensor, Tensor];
+          // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized input * dGamma).
+          const n = windows.size / gamma.size;
+          const scale = gamma.div(variance.add(BATCH_NORM_EPSILON).sqrt()).div(-n);
+          const through = (x: Tensor) =>
+            tf.batchNorm4d(
+              asImage(x),
+              mean,
+              variance,
+              dBeta.mul(scale) as Tensor1D,
+              dGamma.mul(scale) as Tensor1D,
+              BATCH_NORM_EPSILON,
+            );
+          return [
+            scatter(
+              tf,
+              { windows, axis: convolved.axis },
+              selected,
+              fixed.reshape(selected.shape),
+              through(selected).reshape(selected.shape),
+              through(windows),
+            ),
+            dGamma,
+            dBeta,
+          ];
+        },
+      };
+    });
+    return { output: normalizeAndPool(convolved.windows, gamma, beta) as Tensor2D, mean, variance };
+  });
+}
+
+interface Pooled {
+  y: Tensor2D;
+  /** The input whose output is the window's largest, and that input normalized. */
+  selected: Tensor2D;
+  u: Tensor2D;
+}
+
+function pool(
+  tf: TF,
+  { windows, axis }: Convolved,
+  { mean, variance }: Statistics,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+): Pooled {
+  const [high, low] = [windows.max<Tensor2D>(axis), windows.min<Tensor2D>(axis)];
+  const [ofHigh, ofLow] = [high, low].map((x) => {
+    const u = tf
+      .batchNorm4d(asImage(x), mean, variance, beta, gamma, BATCH_NORM_EPSILON)
+      .reshape<Tensor2D>(x.shape);
+    return { u, y: timesSigmoid(tf, u, u) };
+  }) as [{ u: Tensor2D; y: Tensor2D }, { u: Tensor2D; y: Tensor2D }];
+  const higher = ofHigh.y.greaterEqual(ofLow.y);
+  return {
+    y: tf.maximum(ofHigh.y, ofLow.y),
+    selected: select(tf, higher, high, low),
+    u: select(tf, higher, ofHigh.u, ofLow.u),
+  };
+}
+
+/**
+ * The gradient of the windows: `everywhere`, but `atPeak` plus its share of `peak` where the selected input is, which
+ * all inputs equal to it share.
+ */
+function scatter(
+  tf: TF,
+  { windows, axis }: Pick<Convolved, 'windows' | 'axis'>,
+  selected: Tensor2D,
+  peak: Tensor2D,
+  atPeak: Tensor2D,
+  everywhere: Tensor,
+): Tensor {
+  // Of two axes where one would do, TensorFlow's kernels take a quarter longer.
+  const [each, one] =
+    axis === 0
+      ? [
+          [POOLING, -1],
+          [1, -1],
+        ]
+      : [windows.shape, [-1, 1, windows.shape[2]]];
+  const here = tf.equal(windows.reshape(each), selected.reshape(one));
+  const equals = here.cast('float32').sum(axis).reshape<Tensor2D>(selected.shape);
+  return select(tf, here, peak.div(equals).add(atPeak).reshape(one), everywhere.reshape(each)).reshape(
+    windows.shape,
+  );
+}
+
+/** As the four axes that TensorFlow's batch norm wants, channels last. */
+function asImage(x: Tensor): Tensor4D {
+  return x.reshape([1, -1, 1, x.shape.at(-1)!]);
+}

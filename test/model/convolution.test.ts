@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
+import {
+  type Convolution,
+  type Convolved,
+  createDirectConvolution,
+  createFourierConvolution,
+  POOLING,
+} from '../../src/model/convolution.ts';
+import { planConvolution } from '../../src/model/fourier.ts';
+import { largestDifference, tf } from './tensorflow.ts';
+
+const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
+
+/** A map of the mean of each window: with it, all that a convolution gives is looked at. */
+function averageWindows({ windows, axis, arrange }: Convolved): Tensor3D {
+  const weights = tf.tensor([1, 2, 3, 4].map((weight) => weight / 10));
+  const ofWindow = axis === 0 ? weights.reshape([POOLING, 1, 1]) : weights.reshape([1, POOLING, 1]);
+  return arrange(windows.mul(ofWindow).sum<Tensor2D>(axis).reshape([-1, windows.shape[2]]));
+}
+
+/** The same in tfjs' own terms, of a map [B, T, C]. */
+function averagePlainly(map: Tensor3D, kernel: Tensor3D): Tensor3D {
+  const [batch, times, channels] = map.shape;
+  const [length, , filters] = kernel.shape;
+  const convolved = tf.conv2d(
+    map.reshape<Tensor4D>([batch, 1, times, channels]),
+    kernel.reshape<Tensor4D>([1, length, channels, filters]),
+    1,
+    'same',
+  );
+  return tf
+    .mul(
+      convolved.reshape([batch, times / POOLING, POOLING, filters]),
+      tf.tensor([0.1, 0.2, 0.3, 0.4]).reshape([1, 1, 4, 1]),
+    )
+    .sum(2);
+}
+
+/** Output and gradients, as numbers. */
+function differentiate(work: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): Float32Array[] {
+  return tf.tidy(() => {
+    const output = work(...inputs);
+    const direction = random(output.shape, 9);
+    const gradients = tf.grads((...inputs: Tensor[]) =>
+      work(...inputs)
+        .mul(direction)
+        .sum(),
+    )(inputs);
+    return [output, ...gradients].map((tensor) => Float32Array.from(tensor.dataSync()));
+  });
+}
+
+function largestFault(actual: Float32Array[], expected: Float32Array[]): number {
+  const faults = expected.map((array, i) => {
+    const largest = array.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return largestDifference(actual[i]!, array) / largest;
+  });
+  return Math.max(...faults);
+}
+
+/** The layers of both presets, and one as small as it gets. */
+const LAYERS = [
+  { times: 1024, length: 32, channels: 5, filters: 6 },
+  { times: 256, length: 16, channels: 7, filters: 4 },
+  { times: 64, length: 8, channels: 4, filters: 9 },
+  { times: 32, length: 33, channels: 1, filters: 1 },
+  { times: 32, length: 1, channels: 2, filters: 3 },
+];
+
+for (const [name, create] of [
+  ['direct', createDirectConvolution],
+  ['by products of points', createFourierConvolution],
+] as const) {
+  const convolution: Convolution = create(tf);
+  /** A map as the convolution wants it and gives it, from and to [B, T, C]. */
+  const turn = (map: Tensor3D) => (convolution.timeAxis === 1 ? map : map.transpose<Tensor3D>([1, 0, 2]));
+
+  for (const { times, length, channels, filters } of LAYERS) {
+    test(`a convolution ${name} of ${times} times by a kernel of ${length} is conv2d, its gradients too`, () => {
+      const inputs = [random([3, times, channels], 1), random([length, channels, filters], 2)];
+      const ours = differentiate(
+        (map, kernel) => turn(averageWindows(convolution.ofMap(turn(map as Tensor3D), kernel as Tensor3D))),
+        inputs,
+      );
+      const plain = (shift: number) =>
+        differentiate(
+          (map, kernel) => averagePlainly(map as Tensor3D, (kernel as Tensor3D).mul(1 + shift)),
+          inputs,
+        );
+      assert.ok(largestFault(ours, plain(0)) <= 2e-6, `${largestFault(ours, plain(0))}`);
+      assert.ok(largestFault(ours, plain(1e-4)) > 2e-5);
+    });
+  }
+
+  test(`a convolution ${name} of strain is conv2d, the kernel's gradient too`, () => {
+    const strain = random([3, 4096], 3) as Tensor2D;
+    const kernel = random([64, 1, 5], 4);
+    const ours = differentiate(
+      (kernel) => turn(averageWindows(convolution.ofStrain(strain, kernel as Tensor3D))),
+      [kernel],
+    );
+    const plain = (shift: number) =>
+      differentiate(
+        (kernel) => averagePlainly(strain.expandDims(2), (kernel as Tensor3D).mul(1 + shift)),
+        [kernel],
+      );
+    assert.ok(largestFault(ours, plain(0)) <= 2e-6, `${largestFault(ours, plain(0))}`);
+    assert.ok(largestFault(ours, plain(1e-4)) > 2e-5);
+  });
+}
+
+test('a convolution that blocks do not fit is refused', () => {
+  assert.throws(() => planConvolution(1000, 8, POOLING), /1000 times/);
+  assert.throws(() => planConvolution(1024, 34, POOLING), /a kernel of 34/);
+  assert.throws(() => planConvolution(1024, 8, 3), /windows of 3/);
+});
