@@ -1,6 +1,6 @@
 /** What talks to S3 and SQS without any function, on whichever emulator CHIRPLINE_TEST_EMULATOR names. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -22,7 +22,7 @@ import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { makeBucket } from '../storage/bucket.ts';
-import { chirplineWell } from '../support/command.ts';
+import { chirplineIn, chirplineWell } from '../support/command.ts';
 import { type Dataset, writeDataset } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 
@@ -70,6 +70,36 @@ test('records made from a bucket into a bucket are byte for byte those of folder
   assert.deepEqual([...made.keys()], [...wanted.keys()]);
   for (const [key, bytes] of wanted) assert.ok(made.get(key) === bytes, key);
   assert.equal(made.size, 6);
+});
+
+test('a training on a bucket fetches its shards, and leaves a model there and nothing here', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'chirpline-staging-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const train = (records: string, models: string) =>
+    chirplineIn(
+      { env: { ...process.env, TMPDIR: place } },
+      ...['train', records, models, '--epochs', '1', '--batch-size', '32', '--device', 'cpu'],
+    );
+  const { status, stderr } = train('s3://data/records', 's3://data/models');
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /fetching 3 shards \(7 MB\) from s3:\/\/data\/records\/ while training starts/);
+  const made = await readAll(openStore('s3://data/models'));
+  const kept = [...made.keys()].map((key) => key.replace(/diy_\d{8}_\d{4}/, 'RUN'));
+  assert.ok(kept.includes('saved/RUN_weights.npz') && kept.includes('saved/report.html'), kept.join());
+  assert.deepEqual(
+    kept.filter((key) => key.startsWith('checkpoints/')),
+    [],
+  );
+  assert.deepEqual(readdirSync(place), []);
+
+  const store = openStore('s3://data/records');
+  const shard = await store.read('train-00002-of-00003.tfrecord');
+  shard[1000]! ^= 1;
+  await store.write('train-00002-of-00003.tfrecord', shard);
+  const damaged = train('s3://data/records', 's3://data/other');
+  assert.equal(damaged.status, 1, damaged.stderr);
+  assert.match(damaged.stderr, /train-00002-of-00003\.tfrecord: found bytes of SHA-256/);
+  assert.deepEqual(readdirSync(place), []);
 });
 
 test('an object of a bucket that is overwritten after the plan is rejected, and no other', async () => {
