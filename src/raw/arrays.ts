@@ -70,9 +70,10 @@ const OWN_OUTPUT = /(^|\/)(_work\/.*|([^/]*_)?avg_psd\.npz|[^/]*_weights\.npz)$/
  * average PSDs, weights and what lies in `_work/`.
  */
 export function rawKind(key: string): 'npy' | 'npz' | 'tar' | 'packed' | undefined {
-  if (/(^|\/)\.[^/]*$/.test(key) || OWN_OUTPUT.test(key)) return undefined;
-  if (/\.(tgz|tar\.gz|npy\.gz)$/.test(key)) return 'packed';
-  return /\.(npy|npz|tar)$/.exec(key)?.[1] as 'npy' | 'npz' | 'tar' | undefined;
+  const extension = /\.(npy|npz|tar|tgz|tar\.gz|npy\.gz)$/.exec(key)?.[1];
+  if (extension === undefined || key[key.lastIndexOf('/') + 1] === '.') return undefined;
+  if ((extension === 'npz' || key.includes('_work/')) && OWN_OUTPUT.test(key)) return undefined;
+  return extension === 'npy' || extension === 'npz' || extension === 'tar' ? extension : 'packed';
 }
 
 interface Place {

@@ -23,6 +23,30 @@ const LABELS_LIMIT = 1 << 28;
  */
 export function parseLabels(bytes: Uint8Array, object: string): { labels: Label[]; faults: RawFault[] } {
   const text = decodeText(bytes, object, LABELS_LIMIT);
+  const labels = parsePlain(text);
+  if (labels !== undefined) return { labels, faults: [] };
+  return parseAny(text, object);
+}
+
+/**
+ * The labels of a file as formatLabels and Kaggle write it, without a fault; undefined of any other, for which a CSV parser is
+ * needed. Ten times as fast as that, which for 560,000 rows is seconds.
+ */
+function parsePlain(text: string): Label[] | undefined {
+  const lines = text.split('\n');
+  if (lines.shift() !== 'id,target' || lines.pop() !== '') return undefined;
+  const labels: Label[] = [];
+  const ids = new Set<string>();
+  for (const line of lines) {
+    const id = line.slice(0, -2);
+    if (!/,[01]$/.test(line) || !isSampleId(id)) return undefined;
+    ids.add(id);
+    labels.push({ id, target: line.endsWith('1') ? 1 : 0 });
+  }
+  return ids.size === labels.length ? labels : undefined;
+}
+
+function parseAny(text: string, object: string): { labels: Label[]; faults: RawFault[] } {
   const [header, ...rows] = parseCsv(text, object);
   const idColumn = header?.indexOf('id') ?? -1;
   const targetColumn = header?.indexOf('target') ?? -1;
@@ -66,11 +90,6 @@ export function formatLabels(labels: Iterable<Label>): string {
 const OPTIONS = { skip_empty_lines: true, relax_column_count: true, max_record_size: 1 << 16 } as const;
 
 function parseCsv(text: string, object: string): string[][] {
-  // Without quotes, CSV is split at its commas, 30 times as fast. What else may be wrong with it the library says.
-  const lines = /["\r]/.test(text) ? undefined : text.split('\n');
-  if (lines?.every(({ length }) => length < OPTIONS.max_record_size)) {
-    return lines.filter((line) => line !== '').map((line) => line.split(','));
-  }
   try {
     return parse(text, OPTIONS);
   } catch (error) {

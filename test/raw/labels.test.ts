@@ -23,6 +23,19 @@ describe('a labels file', () => {
     }
   });
 
+  test('of the two columns alone, as Kaggle has it, is checked like any other', () => {
+    const reasons = (text: string) => parse(text).faults.map(({ id, reason }) => `${id}: ${reason}`);
+    assert.deepEqual(reasons('id,target\nx,1\ny,0\nx,0\n'), [
+      'x: 2 labels have this id (line 2)',
+      'x: 2 labels have this id (line 4)',
+    ]);
+    for (const row of ['x,2', 'x,', 'x', '../x,1', ',1', 'x,1,1', 'x,01', ' x,1']) {
+      const { labels, faults } = parse(`id,target\n00000e74ad,1\n${row}\n00001f4945,0\n`);
+      assert.deepEqual(labels, LABELS, row);
+      assert.equal(faults.length, 1, row);
+    }
+  });
+
   test('with bad rows keeps the good ones and says of each bad one what is wrong on which line', () => {
     const { labels, faults } = parse(
       'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.0,\nu\n00001f4945,0,\nt,1,,\n',
