@@ -1,7 +1,7 @@
 /** What a training run hands over to be written down and drawn. */
-import type { Epoch } from '../training/fit.ts';
+import type { Epoch } from '../training/fit-state.ts';
 
-export type { Epoch } from '../training/fit.ts';
+export type { Epoch } from '../training/fit-state.ts';
 
 import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/metrics.ts';
 

@@ -10,7 +10,7 @@ import type { Metadata } from '../records/metadata.ts';
 import { SOFTWARE } from '../software.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { Evaluation } from '../training/evaluate.ts';
-import type { History } from '../training/fit.ts';
+import type { History } from '../training/fit-state.ts';
 import { prCurve, rocCurve } from '../training/metrics.ts';
 import { companionNames, encodeWeights } from './model-file.ts';
 import { parseRejected } from './rejected.ts';

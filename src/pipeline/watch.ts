@@ -5,7 +5,7 @@ import { createEventLog, type EventLog } from '../tensorboard/event-log.ts';
 import { logEpoch } from '../tensorboard/training.ts';
 import type { Engine } from '../training/engine.ts';
 import type { Evaluation } from '../training/evaluate.ts';
-import type { Epoch, FitObserver } from '../training/fit.ts';
+import type { Epoch, FitObserver } from '../training/fit-state.ts';
 import type { TrainingInput } from '../training/input.ts';
 import { saveHistory } from './artifacts.ts';
 import { type Checkpoints, trySaving } from './checkpoints.ts';

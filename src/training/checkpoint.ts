@@ -4,7 +4,7 @@ import type { Preset } from '../model/presets.ts';
 import { checkWeights, isTrainable, type Weights } from '../model/weights.ts';
 import type { NpyArray } from '../numpy/npy.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
-import type { FitState, Snapshot } from './fit.ts';
+import type { FitState, Snapshot } from './fit-state.ts';
 
 export interface Checkpoint {
   snapshot: Snapshot;

@@ -59,7 +59,7 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
     inputs: readonly Tensor[],
     work: Parameters<typeof recordProgram>[3],
   ): Program {
-    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work);
+    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, settings.precision);
     programs.set(size, program);
     return program;
   }
