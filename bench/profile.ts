@@ -1,0 +1,194 @@
+/**
+ * Where the microseconds of a sample go, from the raw .npy file in the page cache to the float16 record on disk: every stage
+ * alone on one core, in turns, beside the least that it could take.
+ *
+ *   npm run bench -- profile [--json]
+ *
+ * The floor of reading and writing is one copy of the bytes and as many of the shortest system calls; that of arithmetic its
+ * count of vector operations at three a cycle; CRC and SHA-256 are other people's libraries and are their own floor.
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32c } from '@node-rs/crc32';
+import { encodeNpy } from '../src/numpy/npy.ts';
+import { createSampleReader } from '../src/raw/samples.ts';
+import { createShardBuilder } from '../src/records/shard.ts';
+import { createPreprocessor } from '../src/signal/preprocess.ts';
+import { createPsdEstimator } from '../src/signal/psd.ts';
+import { createSimulator } from '../src/simulate/simulator.ts';
+import { createFileStore } from '../src/storage/file.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../src/strain.ts';
+import { createKernelStages, VECTOR_OPERATIONS } from './kernel_stages.ts';
+
+const SAMPLES = 256;
+const RUNS = 9;
+const RECORD = SAMPLE_SIZE * 2;
+/** A cycle's vector additions and multiplications on processors of today, and what this one's are called a nanosecond. */
+const OPERATIONS_A_CYCLE = 3;
+const GIGAHERTZ = Number(process.env.GIGAHERTZ ?? 3.5);
+
+interface Stage {
+  name: string;
+  /** Does it for SAMPLES samples. */
+  run(): unknown;
+  /** The least it could take [us a sample], by what `floor` was measured to take, and how that is counted. */
+  floor?: ((floor: { copy: number; call: number }) => [microseconds: number, what: string]) | undefined;
+}
+
+/** More than the caches hold. */
+const source = Buffer.alloc(64 << 20, 1);
+const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
+try {
+  const result = await measure(listStages());
+  if (process.argv.includes('--json')) console.log(JSON.stringify(result, undefined, 2));
+  else print(result);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function listStages(): Stage[] {
+  const store = createFileStore(folder);
+  const simulator = createSimulator({ seed: 1, snrMedian: 15 });
+  const strain = new Float64Array(SAMPLE_SIZE);
+  const refs = Array.from({ length: SAMPLES }, (_, index) => {
+    simulator.sample(index, strain);
+    const key = `${index}.npy`;
+    writeFileSync(join(folder, key), encodeNpy({ dtype: '<f8', shape: [3, SAMPLE_LENGTH], data: strain }));
+    return { id: String(index).padStart(10, '0'), key, kind: 'npy' as const };
+  });
+  const psd = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH).fill(1e-44);
+  const { inputs, processBlock } = createPreprocessor(psd);
+  const estimator = createPsdEstimator();
+  for (const input of [...inputs, ...estimator.inputs]) input.set(strain);
+  const blocks = (work: () => unknown) => () => {
+    for (let i = 0; i < SAMPLES; i += inputs.length) work();
+  };
+  const kernels = createKernelStages(strain);
+  const memory = Buffer.alloc(SAMPLES * (RECORD + 100));
+  const fill = () => {
+    const builder = createShardBuilder('float16', SAMPLES, memory);
+    for (const { id } of refs) builder.add(id, 0, signal);
+    return builder;
+  };
+  const signal = new Uint8Array(RECORD).fill(60);
+  const shard = Buffer.from(fill().finish());
+  const records = Array.from({ length: SAMPLES }, (_, i) => shard.subarray(i * RECORD, (i + 1) * RECORD));
+  const arithmetic =
+    (operations: number): Stage['floor'] =>
+    () => [
+      operations / (OPERATIONS_A_CYCLE * GIGAHERTZ * 1000),
+      `${(operations / 1000).toFixed(0)}k vector operations`,
+    ];
+  const write = (sync: boolean) => () => {
+    const file = openSync(join(folder, 'shard'), 'w');
+    for (let i = 0; i < shard.length; ) i += writeSync(file, shard, i);
+    if (sync) fsyncSync(file);
+    closeSync(file);
+  };
+  return [
+    {
+      name: 'read the file',
+      run: async () => {
+        const reader = createSampleReader(store, refs);
+        while ((await reader.read(inputs)).length > 0);
+      },
+      floor: ({ copy, call }) => [copy * 98_432 + 4 * call, '98 KB, open, fstat, read, close'],
+    },
+    { name: 'band-pass', run: blocks(kernels.bandpass), floor: arithmetic(VECTOR_OPERATIONS.bandpass) },
+    {
+      name: 'FFT, whitening, inverse FFT, windows',
+      run: blocks(kernels.spectrum),
+      floor: arithmetic(VECTOR_OPERATIONS.spectrum),
+    },
+    { name: 'deviation', run: blocks(kernels.moments), floor: arithmetic(VECTOR_OPERATIONS.moments) },
+    {
+      name: 'normalize to float16',
+      run: blocks(kernels.float16),
+      floor: arithmetic(VECTOR_OPERATIONS.float16),
+    },
+    { name: '= all of these but reading', run: blocks(() => processBlock(inputs, 'float16')) },
+    {
+      name: 'frame the record, with its CRC',
+      run: fill,
+      floor: ({ copy }) => [copy * RECORD, 'a copy and the CRC'],
+    },
+    { name: '  of that the CRC', run: () => records.map((record) => crc32c(record)) },
+    { name: 'SHA-256 of the shard', run: () => createHash('sha256').update(shard).digest() },
+    { name: 'write the shard', run: write(false), floor: ({ copy }) => [copy * RECORD, '25 KB'] },
+    { name: 'write it and wait for the disk', run: write(true) },
+    { name: 'PSD of a sample, in memory', run: blocks(() => estimator.addBlock(estimator.inputs)) },
+  ];
+}
+
+interface Measured {
+  name: string;
+  microseconds: number;
+  floor?: number;
+  what?: string;
+}
+
+async function measure(stages: Stage[]): Promise<Measured[]> {
+  const times = stages.map((): number[] => []);
+  const floors: { copy: number; call: number }[] = [];
+  for (let run = 0; run <= RUNS; run++) {
+    floors.push(measureFloor());
+    for (const [index, stage] of stages.entries()) {
+      const start = performance.now();
+      await stage.run();
+      // The first time compiles.
+      if (run > 0) times[index]!.push(((performance.now() - start) * 1000) / SAMPLES);
+    }
+  }
+  const floor = {
+    copy: median(floors.map(({ copy }) => copy)),
+    call: median(floors.map(({ call }) => call)),
+  };
+  return stages.map(({ name, floor: least }, index) => {
+    const [value, what] = least?.(floor) ?? [];
+    const microseconds = median(times[index]!);
+    return {
+      name,
+      microseconds,
+      ...(value !== undefined && { floor: value }),
+      ...(what !== undefined && { what }),
+    };
+  });
+}
+
+/** Microseconds that a byte's copy takes, from memory to the caches, and a system call. */
+function measureFloor(): { copy: number; call: number } {
+  const from = source;
+  const to = Buffer.alloc(98_432);
+  let start = performance.now();
+  for (let i = 0; i + to.length <= from.length; i += to.length) from.copy(to, 0, i, i + to.length);
+  const copy = ((performance.now() - start) * 1000) / from.length;
+  const file = openSync(folder, 'r');
+  start = performance.now();
+  for (let i = 0; i < 1000; i++) fstatSync(file);
+  const call = performance.now() - start;
+  closeSync(file);
+  return { copy, call };
+}
+
+function print(stages: Measured[]): void {
+  console.log(`us a sample, one core, medians of ${RUNS} runs of ${SAMPLES} samples in turns\n`);
+  for (const { name, microseconds, floor, what } of stages) {
+    const least = floor === undefined ? '' : `  at least ${floor.toFixed(1).padStart(5)}  ${what}`;
+    console.log(`${name.padEnd(38)}${microseconds.toFixed(1).padStart(7)}${least}`);
+  }
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
