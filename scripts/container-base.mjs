@@ -3,7 +3,7 @@
  * mmdebstrap and pip. For machines that reach no registry of images: container:build takes it by --base.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,24 +20,17 @@ checkNode();
 installPackages();
 build();
 const { downloadNode, NODE_WHEEL } = await import('../dist/kaggle/node.js');
+const { unpack } = await import('../dist/tensorflow/unpack.js');
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-base-'));
 try {
+  await unpack(await downloadNode(folder, console.log), folder, (name) => name === NODE_WHEEL.program);
   run(
     'mmdebstrap',
-    '--quiet',
-    '--variant=minbase',
-    '--include=ca-certificates',
-    'bookworm',
-    place('root.tar'),
-    values.mirror,
+    ...['--quiet', '--variant=minbase', '--include=ca-certificates'],
+    `--customize-hook=copy-in ${place(NODE_WHEEL.program)} /usr/local/bin`,
+    ...['bookworm', place('root.tar'), values.mirror],
   );
-  const wheel = await downloadNode(folder, console.log);
-  run('python3', '-m', 'zipfile', '-e', wheel, place('wheel'));
-  writeFileSync(
-    place('Dockerfile'),
-    `FROM scratch\nADD root.tar /\nCOPY --chmod=755 wheel/${NODE_WHEEL.program} /usr/local/bin/node\n`,
-  );
-  run('podman', 'build', '--quiet', '--tag', values.tag, folder);
+  run('podman', 'import', '--quiet', place('root.tar'), values.tag);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -60,8 +60,7 @@ before(async () => {
   batch = new BatchClient({});
   await batch.send(new CreateJobQueueCommand({ jobQueueName: QUEUE, priority: 1 }));
   // As infra/training.yml has it.
-  const command = ['chirpline', 'train', 'Ref::records', 'Ref::models'];
-  await define('training', command);
+  await define('training', ['chirpline', 'train', 'Ref::records', 'Ref::models']);
 });
 after(async () => {
   // What went wrong before is told, not that there is nothing to end.
@@ -76,6 +75,13 @@ async function define(name: string, command: string[], environment: KeyValuePair
       jobDefinitionName: name,
       type: 'container',
       containerProperties: { image: 'of-the-agent', command, environment },
+      retryStrategy: {
+        attempts: 2,
+        evaluateOnExit: [
+          { onStatusReason: 'Host EC2*', action: 'RETRY' },
+          { onReason: '*', action: 'EXIT' },
+        ],
+      },
     }),
   );
 }
@@ -103,10 +109,17 @@ async function waitForEnd(id: string, seconds = 120): Promise<JobDetail> {
   throw new Error(`waited ${seconds} s for job ${id}: ${readLog(id)}`);
 }
 
-/** What the first attempt of a job has printed. */
-function readLog(id: string): string {
-  const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-1.log`);
+/** What an attempt of a job has printed. */
+function readLog(id: string, attempt = 1): string {
+  const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-${attempt}.log`);
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+async function waitForLog(id: string, attempt: number, line: RegExp, seconds = 60): Promise<void> {
+  for (let tries = 0; !line.test(readLog(id, attempt)); tries += 1) {
+    assert.ok(tries < seconds * 10, `waited ${seconds} s for ${line}: ${readLog(id, attempt)}`);
+    await sleep(100);
+  }
 }
 
 async function listModels(): Promise<string[]> {
@@ -115,35 +128,7 @@ async function listModels(): Promise<string[]> {
   return keys;
 }
 
-async function readConfigs(): Promise<Record<string, unknown>[]> {
-  const keys = (await listModels()).filter((key) => key.endsWith('_config.json'));
-  return Promise.all(
-    keys.map(async (key) => JSON.parse(new TextDecoder().decode(await openModels().read(key)))),
-  );
-}
-
-test('a job trains on records of a bucket and leaves its artifacts there', async () => {
-  const id = await submit(['--epochs', '1', '--batch-size', '16']);
-  const { status, container } = await waitForEnd(id);
-  assert.equal(status, 'SUCCEEDED', readLog(id));
-  assert.equal(container?.exitCode, 0);
-  assert.match(readLog(id), /TensorFlow 2\.\d+\.\d+ on CPU/);
-  const kinds = (await listModels()).map((key) => key.replace(/_\d{8}_\d{4}/, ''));
-  for (const kind of [
-    'saved/diy_config.json',
-    'saved/diy_metrics.json',
-    'saved/diy_weights.npz',
-    'saved/plots/diy_dashboard.png',
-    'saved/report.html',
-  ]) {
-    assert.ok(kinds.includes(kind), `${kind} is not among ${kinds}`);
-  }
-  assert.ok(!kinds.some((kind) => kind.startsWith('checkpoints/')), `${kinds}`);
-  const [config] = await readConfigs();
-  assert.deepEqual([config?.epochs, config?.batch_size], [1, 16]);
-});
-
-test('an array job takes its settings from the environment, each of its jobs a fold', async () => {
+test('an array job takes all from the environment; each of its jobs trains a fold and leaves its artifacts', async () => {
   const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '16', FOLDS: '2', SEED: '7' };
   await define(
     'by-environment',
@@ -159,12 +144,30 @@ test('an array job takes its settings from the environment, each of its jobs a f
     }),
   );
   const { status } = await waitForEnd(jobId);
-  assert.equal(status, 'SUCCEEDED', readLog(`${jobId}:0`) + readLog(`${jobId}:1`));
-  const folds = (await readConfigs()).filter(({ seed }) => seed === 7);
-  assert.deepEqual(folds.map(({ fold, folds }) => [fold, folds]).sort(), [
-    [0, 2],
-    [1, 2],
-  ]);
+  const logs = [0, 1].map((index) => readLog(`${jobId}:${index}`));
+  assert.equal(status, 'SUCCEEDED', logs.join('\n'));
+  for (const log of logs) assert.match(log, /TensorFlow 2\.\d+\.\d+ on CPU/);
+
+  const keys = await listModels();
+  const configs = keys.filter((key) => key.endsWith('_config.json'));
+  const folds: unknown[] = [];
+  for (const key of configs) {
+    const {
+      fold,
+      folds: of,
+      seed,
+      epochs,
+    } = JSON.parse(new TextDecoder().decode(await openModels().read(key)));
+    folds.push({ fold, of, seed, epochs });
+    const run = key.replace(/^saved\/(.*)_config\.json$/, '$1');
+    for (const name of [`${run}_weights.npz`, `${run}_metrics.json`, `plots/${run}_dashboard.png`]) {
+      assert.ok(keys.includes(`saved/${name}`), `${name} is not among ${keys}`);
+    }
+  }
+  const wanted = [0, 1].map((fold) => ({ fold, of: 2, seed: 7, epochs: 1 }));
+  assert.deepEqual(folds, wanted);
+  assert.ok(keys.includes('saved/report.html'));
+  assert.ok(!keys.some((key) => key.startsWith('checkpoints/')), `${keys}`);
 });
 
 test('a setting that cannot be ends the job with code 2 and the name of the variable', async () => {
@@ -181,7 +184,7 @@ test('a setting that cannot be ends the job with code 2 and the name of the vari
   assert.match(readLog(jobId), /EPOCHS is "0": needed: a whole number/);
 });
 
-test('a job that is terminated writes its checkpoint and its container ends', async () => {
+test('a job whose host is reclaimed goes on in its next attempt; terminated, it ends with its container', async () => {
   const id = await submit([
     '--epochs',
     '1000',
@@ -192,17 +195,25 @@ test('a job that is terminated writes its checkpoint and its container ends', as
     '--seed',
     '3',
   ]);
-  for (let tries = 0; !/^epoch 1\/1000 .* val/m.test(readLog(id)); tries += 1) {
-    assert.ok(tries < 600, `no epoch in a minute: ${readLog(id)}`);
-    await sleep(100);
-  }
-  const name = `chirpline-${id}-1`;
+  await waitForLog(id, 1, /^epoch 1\/1000 .* val/m);
+  await fetch(`${cloud?.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`, {
+    method: 'POST',
+    body: JSON.stringify({ jobId: id }),
+  });
+  await waitForLog(id, 2, /^going on with \S+ from its checkpoint in epoch \d+ after step \d+$/m);
+  const { attempts = [] } = await describe(id);
+  assert.deepEqual(
+    attempts.map(({ container }) => container?.exitCode),
+    [75],
+  );
+
+  const name = `chirpline-${id}-2`;
   const pid = podman('inspect', '--format', '{{.State.Pid}}', name).stdout.trim();
   assert.match(pid, /^[1-9]\d*$/);
   assert.ok(existsSync(`/proc/${pid}`));
   await batch.send(new TerminateJobCommand({ jobId: id, reason: 'enough' }));
   const { status, statusReason, container } = await waitForEnd(id, 30);
-  assert.deepEqual([status, statusReason, container?.exitCode], ['FAILED', 'enough', 75], readLog(id));
+  assert.deepEqual([status, statusReason, container?.exitCode], ['FAILED', 'enough', 75], readLog(id, 2));
   assert.ok((await listModels()).some((key) => /^checkpoints\/.*\.npz$/.test(key)));
   assert.ok(!existsSync(`/proc/${pid}`));
   assert.equal(podman('ps', '--all', '--quiet', '--filter', `name=${name}`).stdout, '');
