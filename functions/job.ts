@@ -18,6 +18,8 @@ export interface JobDetail {
   startedAt?: number;
   stoppedAt?: number;
   parameters?: Record<string, string>;
+  /** `size` of an array job, `index` of a job in one. */
+  arrayProperties?: { size?: number; index?: number };
   container?: {
     exitCode?: number;
     logStreamName?: string;
@@ -40,14 +42,26 @@ export function createJob(open: OpenDataset, answerRun: AnswerRun) {
     const status = readStatus(detail, dataset);
     const noted = await noteJobStatus(open(dataset).models, status);
     log({ ...status, answer: noted ? 'noted' : 'a later state is known' });
+    // Of an array the run waits for the whole, not for one of its jobs, which have the token too.
+    if (detail.arrayProperties?.index !== undefined) return;
     const token = detail.container?.environment?.find(({ name }) => name === TASK_TOKEN)?.value;
     if (token !== undefined && isFinal(status.state)) await answerRun(token, status);
   };
 }
 
 function readStatus(detail: JobDetail, dataset: string): JobStatus {
-  const { jobId, jobName, status, statusReason, attempts, createdAt, startedAt, stoppedAt, container } =
-    detail;
+  const {
+    jobId,
+    jobName,
+    status,
+    statusReason,
+    attempts,
+    createdAt,
+    startedAt,
+    stoppedAt,
+    container,
+    arrayProperties,
+  } = detail;
   return {
     job: jobId,
     name: jobName,
@@ -60,6 +74,8 @@ function readStatus(detail: JobDetail, dataset: string): JobStatus {
     ...(startedAt !== undefined && { started: startedAt }),
     ...(stoppedAt !== undefined && { stopped: stoppedAt }),
     ...(container?.logStreamName !== undefined && { logStream: container.logStreamName }),
+    ...(arrayProperties?.size !== undefined && { folds: arrayProperties.size }),
+    ...(arrayProperties?.index !== undefined && { fold: arrayProperties.index }),
   };
 }
 

@@ -1,12 +1,14 @@
 /** Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. */
 import { BatchClient } from '@aws-sdk/client-batch';
+import { parseJobOptions } from '../src/cli/job-options.ts';
 import { type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
+import { SettingError } from '../src/errors.ts';
 import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
 import { log } from './log.ts';
 
 export interface TrainInput {
   dataset: string;
-  /** Options of `chirpline train`; those of the stage by default. */
+  /** Options of `chirpline submit`; those of the stage by default. */
   options?: string[];
   taskToken?: string;
 }
@@ -18,14 +20,26 @@ export function createTrain(open: OpenDataset, client: BatchClient) {
       queue: requireVariable('JOB_QUEUE'),
       definition: requireVariable('JOB_DEFINITION'),
     };
+    const training = await parseJobOptions(readWords(options));
     const job = await submitTraining(client, place, open(dataset).records, {
+      ...training,
       dataset,
-      options: options ?? requireVariable('TRAIN_OPTIONS').split(/\s+/),
       ...(taskToken !== undefined && { taskToken }),
     });
     log({ dataset, job: job.id });
     return job;
   };
+}
+
+/** Those of the event, or else the stage's, which are split at blanks. Throws SettingError when the event's are none. */
+function readWords(options: unknown): string[] {
+  if (options === undefined) {
+    return requireVariable('TRAIN_OPTIONS')
+      .split(/\s+/)
+      .filter((word) => word !== '');
+  }
+  if (Array.isArray(options) && options.every((word) => typeof word === 'string')) return options;
+  throw new SettingError(`options are ${JSON.stringify(options)}: needed a list such as ["--epochs", "10"]`);
 }
 
 export const handler = createTrain(openDataset, new BatchClient({}));

@@ -74,7 +74,7 @@ export function createCloud({
       const agent = await startService({
         name: 'agent',
         folder,
-        command: [process.execPath, '--import', 'tsx', join(ROOT, 'infra/local/agent-main.ts')],
+        command: [process.execPath, '--import', TYPESCRIPT, join(ROOT, 'infra/local/agent-main.ts')],
         env: {
           ...env,
           AGENT_PORT: String(agentPort),
@@ -137,12 +137,19 @@ const QUIET = { SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' };
 const TEMPLATE = 'cloudformation-template-update-stack.json';
 const DEPLOY_LIMIT = 300_000;
 
-/** A command `chirpline` for jobs that run as processes, as the container has one; returns its folder. */
+/**
+ * A command `chirpline` for jobs that run as processes: what the container's is bundled from, so that both take settings
+ * from the environment and a fold from the job's place in an array. Returns its folder.
+ */
 function writeCommand(folder: string): string {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
   const file = join(bin, 'chirpline');
-  writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, 'dist/cli/main.js')}" "$@"\n`);
+  const words = [process.execPath, '--import', TYPESCRIPT, join(ROOT, 'containers/training/entry.ts')];
+  writeFileSync(file, `#!/bin/sh\nexec ${words.map((word) => `"${word}"`).join(' ')} "$@"\n`);
   chmodSync(file, 0o755);
   return bin;
 }
+
+/** Whatever folder the job runs in. */
+const TYPESCRIPT = import.meta.resolve('tsx');

@@ -59,6 +59,8 @@ export function createScheduler(
   }
 
   async function finish(job: Job, attempt: Attempt, exitCode: number): Promise<void> {
+    // Before anything is changed: whoever asks meanwhile sees an attempt that runs, and not half of one that has ended.
+    await reports.output(job, attempt);
     delete job.running;
     const { detail } = job;
     const stoppedAt = Date.now();
@@ -66,23 +68,28 @@ export function createScheduler(
     const container = { exitCode, logStreamName: attempt.logStream };
     detail.attempts.push({ container, startedAt: attempt.startedAt, stoppedAt, statusReason });
     detail.container = { ...detail.container, exitCode };
-    await reports.output(job, attempt);
     if (job.terminated !== undefined) change(job, 'FAILED', { stoppedAt, statusReason: job.terminated });
     else if (exitCode === 0) change(job, 'SUCCEEDED', { stoppedAt, statusReason });
-    else if (mayRetry(job, exitCode, statusReason)) change(job, 'RUNNABLE', { statusReason });
+    // Who has used up an attempt's time gets no other.
+    else if (attempt.ended !== TIMED_OUT && mayRetry(job, exitCode, statusReason))
+      change(job, 'RUNNABLE', { statusReason });
     else change(job, 'FAILED', { stoppedAt, statusReason });
   }
 
   /** An array job is what its children make of it. */
   function updateParent(job: Job): void {
     const children = job.children!.flatMap((id) => store.jobs.get(id) ?? []);
+    const statusSummary: Record<string, number> = {};
+    for (const { detail } of children) statusSummary[detail.status] = (statusSummary[detail.status] ?? 0) + 1;
+    job.detail.arrayProperties = { size: children.length, statusSummary };
     if (!children.every(isOver)) return;
-    const failed = children.filter(({ detail }) => detail.status === 'FAILED').length;
-    const statusSummary = { SUCCEEDED: children.length - failed, FAILED: failed };
-    const fields = { stoppedAt: Date.now(), arrayProperties: { size: children.length, statusSummary } };
-    if (failed === 0) change(job, 'SUCCEEDED', fields);
-    else
-      change(job, 'FAILED', { ...fields, statusReason: `${failed} of ${children.length} children failed` });
+    const { FAILED: failed = 0 } = statusSummary;
+    const stoppedAt = Date.now();
+    if (failed === 0) change(job, 'SUCCEEDED', { stoppedAt });
+    else {
+      const statusReason = job.terminated ?? `${failed} of ${children.length} children failed`;
+      change(job, 'FAILED', { stoppedAt, statusReason });
+    }
   }
 
   async function look(): Promise<void> {

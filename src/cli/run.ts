@@ -3,7 +3,8 @@ import { DEFAULTS } from '../training/settings.ts';
 import { datasetName, joinLocation, jsonOption, preprocessOptions, trainOptions } from './options.ts';
 import { describeRecords, type PreprocessFlags, preprocessSettings } from './preprocess.ts';
 import { attend, printResult } from './terminal.ts';
-import { describeTraining, readSettings, type TrainFlags } from './train.ts';
+import { describeTraining } from './train.ts';
+import { readSettings, type TrainFlags } from './train-flags.ts';
 
 export function runCommand(): Command {
   const command = new Command('run')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import type { StageStatus } from '../cloud/status.ts';
+import type { JobView, StageStatus } from '../cloud/status.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { formatTime, printResult } from './terminal.ts';
@@ -69,29 +69,47 @@ export function describeStatus(
     }
     if (reason !== undefined) lines.push(`    ${reason}`);
   }
-  for (const {
-    id,
-    name,
-    dataset,
-    state,
-    created,
-    started,
-    stopped,
-    reason,
-    exitCode,
-    attempts,
-    lastLines,
-  } of jobs) {
-    const tries = attempts > 1 ? `  ${attempts} attempts` : '';
-    const code = exitCode === undefined || exitCode === 0 ? '' : `  exit code ${exitCode}`;
-    lines.push(`job ${id}  ${name}  ${dataset}  ${state}${span(started ?? created, stopped)}${tries}${code}`);
-    if (reason !== undefined && state !== 'SUCCEEDED') lines.push(`    ${reason}`);
-    else if (state === 'RUNNABLE') lines.push('    waits for a host');
-    for (const line of lastLines) lines.push(`    | ${line}`);
+  for (const job of jobs) {
+    const { id, name, dataset, state, folds, parts = [] } = job;
+    const counts = folds === undefined ? '' : `  ${describeFolds(folds)}`;
+    lines.push(`job ${id}  ${name}  ${dataset}  ${state}${describeCourse(job, span)}${counts}`);
+    lines.push(...describeTrouble(job, '    '));
+    for (const part of parts.filter(isTold)) {
+      lines.push(`    fold ${part.fold}  ${part.state}${describeCourse(part, span)}`);
+      lines.push(...describeTrouble(part, '        '));
+    }
   }
   for (const { queue, messages } of deadLetters) {
     if (messages > 0)
       lines.push(`${messages} dead letters of the ${queue} queue: chirpline redrive sends them again`);
   }
   return lines.join('\n');
+}
+
+type Span = (from: Date, to?: Date) => string;
+
+function describeCourse({ created, started, stopped, attempts, exitCode }: JobView, span: Span): string {
+  const tries = attempts > 1 ? `  ${attempts} attempts` : '';
+  const code = exitCode === undefined || exitCode === 0 ? '' : `  exit code ${exitCode}`;
+  return `${span(started ?? created, stopped)}${tries}${code}`;
+}
+
+function describeTrouble({ state, reason, lastLines }: JobView, indent: string): string[] {
+  const lines = lastLines.map((line) => `${indent}| ${line}`);
+  if (reason !== undefined && state !== 'SUCCEEDED') lines.unshift(`${indent}${reason}`);
+  else if (state === 'RUNNABLE') lines.unshift(`${indent}waits for a host`);
+  return lines;
+}
+
+/** `5 folds: 2 SUCCEEDED, 3 RUNNABLE` */
+function describeFolds({ total, states }: NonNullable<JobView['folds']>): string {
+  const counts = Object.entries(states).filter(([, count]) => count > 0);
+  return [`${total} folds`, counts.map(([state, count]) => `${count} ${state}`).join(', ')]
+    .filter((part) => part !== '')
+    .join(': ');
+}
+
+/** Of the jobs in an array those are shown that are at work or in trouble; the others are counted. */
+function isTold({ state, reason }: JobView): boolean {
+  return ['STARTING', 'RUNNING', 'FAILED'].includes(state) || (state === 'RUNNABLE' && reason !== undefined);
 }

@@ -1,18 +1,8 @@
 import { Command } from 'commander';
-import { parseConfig } from '../artifacts/config.ts';
 import type { SavedRun } from '../pipeline/artifacts.ts';
-import type { TrainOptions } from '../pipeline/train.ts';
-import { openStore } from '../storage/open.ts';
-import type { GivenSettings } from '../training/settings.ts';
-import { givenSettings, joinLocation, jsonOption, splitLocation, trainOptions } from './options.ts';
+import { joinLocation, jsonOption, trainOptions } from './options.ts';
 import { attend, printResult } from './terminal.ts';
-
-/** How a training is run; the settings are flags too, see givenSettings. */
-export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
-  config?: string;
-  fresh?: true;
-  json?: boolean;
-}
+import { readSettings, type TrainFlags } from './train-flags.ts';
 
 export function trainCommand(): Command {
   const command = new Command('train')
@@ -31,15 +21,6 @@ export function trainCommand(): Command {
     const saved = await attend((terminal, stop) => trainModel(records, out, settings, flags, terminal, stop));
     printResult(flags.json, saved, describeTraining(saved, out));
   });
-}
-
-/** Those of the config file, and over them those of the flags. */
-export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
-  const given = givenSettings({ ...flags });
-  if (flags.config === undefined) return given;
-  const { folder, key } = splitLocation(flags.config);
-  const text = new TextDecoder().decode(await openStore(folder).read(key));
-  return { ...parseConfig(text, flags.config), ...given };
 }
 
 export function describeTraining({ run, metrics, files }: SavedRun, out: string): string {

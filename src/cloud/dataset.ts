@@ -1,4 +1,7 @@
-/** Datasets in the bucket: raw/<dataset>/ is uploaded, records/<dataset>/ and models/<dataset>/ are made of it. */
+/**
+ * Datasets in the bucket: raw/<dataset>/ is uploaded, records/<dataset>/ and models/<dataset>/ are made of it, and
+ * checkpoints/<dataset>/ is there while jobs train.
+ */
 import { SettingError } from '../errors.ts';
 
 /** What a dataset may be called: it becomes part of keys, job names, execution names and command lines. */
@@ -18,11 +21,12 @@ export interface DatasetLocations {
   raw: string;
   records: string;
   models: string;
+  checkpoints: string;
 }
 
 /** Where a dataset's parts are, as openStore takes it. Throws SettingError when no dataset can have the name. */
 export function locateDataset(bucket: string, dataset: string): DatasetLocations {
   checkDatasetName(dataset);
   const at = (part: string) => `s3://${bucket}/${part}/${dataset}`;
-  return { raw: at('raw'), records: at('records'), models: at('models') };
+  return { raw: at('raw'), records: at('records'), models: at('models'), checkpoints: at('checkpoints') };
 }

@@ -1,6 +1,6 @@
 /**
- * models/<dataset>/jobs/<job>.json: the latest state of a training job, for whoever looks into the bucket. Events of
- * Batch may come twice and in any order, so an older state never replaces a later one.
+ * models/<dataset>/jobs/<job>.json: the latest state of a training job, for whoever looks into the bucket; of a job in
+ * an array <job>:<fold>.json. Events of Batch may come twice and in any order, so an older state never replaces a later one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PreconditionError } from '../errors.ts';
@@ -33,6 +33,10 @@ export interface JobStatus {
   started?: number;
   stopped?: number;
   logStream?: string;
+  /** Of an array job: how many jobs it has, one a fold. */
+  folds?: number;
+  /** Of a job in an array. */
+  fold?: number;
 }
 
 export const jobStatusKey = (job: string): string => `jobs/${job}.json`;

@@ -26,6 +26,10 @@ export interface Job {
   logStream?: string;
   /** Whether a run waits for it. */
   ofRun: boolean;
+  /** Of an array job, which trains a fold in each of its jobs: how many are in which state. */
+  folds?: { total: number; states: Record<string, number> };
+  /** Of a job in an array. */
+  fold?: number;
 }
 
 /** Jobs that the status shows are not older than this [ms]. */
@@ -47,6 +51,15 @@ export async function listJobs(client: BatchClient, jobQueue: string, limit: num
   return jobs.map(readJob).sort((a, b) => b.created.getTime() - a.created.getTime());
 }
 
+/** The jobs of an array, the first hundred of them. */
+export async function listFolds(client: BatchClient, { id, folds }: Job): Promise<Job[]> {
+  if (folds === undefined) return [];
+  const count = Math.min(folds.total, DESCRIBE_LIMIT);
+  const ids = Array.from({ length: count }, (_, index) => `${id}:${index}`);
+  const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: ids }));
+  return jobs.map(readJob).sort((a, b) => (a.fold ?? 0) - (b.fold ?? 0));
+}
+
 export async function findJob(client: BatchClient, id: string): Promise<Job | undefined> {
   const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: [id] }));
   return jobs[0] && readJob(jobs[0]);
@@ -54,7 +67,7 @@ export async function findJob(client: BatchClient, id: string): Promise<Job | un
 
 function readJob(detail: JobDetail): Job {
   const { jobId, jobName, status, statusReason, parameters, container, attempts, createdAt } = detail;
-  const { startedAt, stoppedAt } = detail;
+  const { startedAt, stoppedAt, arrayProperties: { index, size, statusSummary = {} } = {} } = detail;
   return {
     id: jobId ?? '',
     name: jobName ?? '',
@@ -68,6 +81,8 @@ function readJob(detail: JobDetail): Job {
     ...(startedAt !== undefined && { started: new Date(startedAt) }),
     ...(stoppedAt !== undefined && { stopped: new Date(stoppedAt) }),
     ...(container?.logStreamName !== undefined && { logStream: container.logStreamName }),
+    ...(size !== undefined && { folds: { total: size, states: statusSummary } }),
+    ...(index !== undefined && { fold: index }),
   };
 }
 
@@ -75,7 +90,7 @@ export function isActive({ state }: Job): boolean {
   return state !== 'SUCCEEDED' && state !== 'FAILED';
 }
 
-/** Ends a job wherever it is in its life. */
+/** Ends a job wherever it is in its life; of an array, all of its jobs. */
 export async function stopJob(client: BatchClient, { id }: Job): Promise<void> {
   await client.send(new TerminateJobCommand({ jobId: id, reason: 'chirpline cancel' }));
 }

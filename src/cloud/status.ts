@@ -6,13 +6,20 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { openStore } from '../storage/open.ts';
 import { isDatasetName, locateDataset } from './dataset.ts';
 import { countMessages } from './dead-letters.ts';
-import { isActive, type Job, listJobs, readLastLines } from './jobs.ts';
+import { isActive, type Job, listFolds, listJobs, readLastLines } from './jobs.ts';
 import { listRuns, type Run, type RunProgress, readProgress } from './runs.ts';
 import type { Stage } from './stage.ts';
 
+export interface JobView extends Job {
+  /** What it has printed last, while it is on or when it has failed. */
+  lastLines: string[];
+  /** Of an array job. */
+  parts?: JobView[];
+}
+
 export interface StageStatus {
   runs: (Run & { progress?: RunProgress })[];
-  jobs: (Job & { lastLines: string[] })[];
+  jobs: JobView[];
   deadLetters: { queue: string; messages: number }[];
 }
 
@@ -30,6 +37,17 @@ export function createStatusReader(stage: Stage): StatusReader {
   const batch = new BatchClient({});
   const logs = new CloudWatchLogsClient({});
   const queues = new SQSClient({ useQueueUrlAsEndpoint: false });
+
+  async function addLines(job: Job): Promise<JobView> {
+    const told = isActive(job) || job.state === 'FAILED';
+    const [lastLines, folds] = await Promise.all([
+      told ? readLastLines(logs, stage.trainingLogs, job, LINES) : [],
+      listFolds(batch, job),
+    ]);
+    if (job.folds === undefined) return { ...job, lastLines };
+    return { ...job, lastLines, parts: await Promise.all(folds.map(addLines)) };
+  }
+
   return {
     async read(dataset) {
       const wanted = (entry: { dataset: string }) => dataset === undefined || entry.dataset === dataset;
@@ -45,15 +63,7 @@ export function createStatusReader(stage: Stage): StatusReader {
       ]);
       return {
         runs: await Promise.all(allRuns.filter(wanted).map((run) => addProgress(stage, run))),
-        jobs: await Promise.all(
-          allJobs.filter(wanted).map(async (job) => ({
-            ...job,
-            lastLines:
-              isActive(job) || job.state === 'FAILED'
-                ? await readLastLines(logs, stage.trainingLogs, job, LINES)
-                : [],
-          })),
-        ),
+        jobs: await Promise.all(allJobs.filter(wanted).map(addLines)),
         deadLetters,
       };
     },

@@ -1,4 +1,5 @@
 /** Training jobs in AWS Batch: how they are submitted, and how their states read. */
+import { randomUUID } from 'node:crypto';
 import { type BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { ConflictError } from '../errors.ts';
 import { METADATA_KEY } from '../pipeline/work.ts';
@@ -12,10 +13,19 @@ export interface TrainingPlace {
   definition: string;
 }
 
-export interface TrainingRequest {
-  dataset: string;
+export interface TrainingOptions {
   /** Of `chirpline train`, such as ['--epochs', '3']. */
   options: string[];
+  /** Each of so many folds is trained by a job of its own, all of them in one array. `options` name the number too. */
+  folds?: number;
+  /** Location of the checkpoints, where it isn't the dataset's own place for them. */
+  checkpoints?: string;
+  /** Begins anew though there is a checkpoint of an earlier job. */
+  fresh?: boolean;
+}
+
+export interface TrainingRequest extends TrainingOptions {
+  dataset: string;
   /** Of the run that waits for the job. */
   taskToken?: string;
 }
@@ -33,7 +43,7 @@ export async function submitTraining(
   client: BatchClient,
   place: TrainingPlace,
   records: ObjectStore,
-  { dataset, options, taskToken }: TrainingRequest,
+  { dataset, options, folds, checkpoints, fresh, taskToken }: TrainingRequest,
 ): Promise<SubmittedJob> {
   const locations = locateDataset(place.bucket, dataset);
   if ((await records.head(METADATA_KEY)) === undefined) {
@@ -48,11 +58,21 @@ export async function submitTraining(
       jobQueue: place.queue,
       jobDefinition: place.definition,
       parameters: { dataset, records: locations.records, models: locations.models },
+      ...(folds !== undefined && { arrayProperties: { size: folds } }),
       containerOverrides: {
-        command: ['chirpline', 'train', locations.records, locations.models, ...options],
+        command: [
+          ...['chirpline', 'train', locations.records, locations.models],
+          ...['--checkpoints', chooseCheckpoints(checkpoints ?? locations.checkpoints, fresh)],
+          ...options,
+        ],
         ...(taskToken !== undefined && { environment: [{ name: TASK_TOKEN, value: taskToken }] }),
       },
     }),
   );
   return { id: jobId ?? '', name: jobName ?? '' };
+}
+
+/** A job that begins anew has a place of its own: the flag itself would make each of its attempts begin anew. */
+function chooseCheckpoints(location: string, fresh = false): string {
+  return fresh ? `${location.replace(/\/+$/, '')}/${randomUUID()}` : location;
 }

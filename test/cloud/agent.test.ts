@@ -70,7 +70,9 @@ beforeEach(async () => {
       retryStrategy: {
         attempts: 3,
         evaluateOnExit: [
+          // As infra/training.yml has it.
           { onStatusReason: 'Host EC2*', action: 'RETRY' },
+          { onExitCode: '75', action: 'RETRY' },
           { onReason: '*', action: 'EXIT' },
         ],
       },
@@ -138,6 +140,11 @@ async function waitFor(id: string, ...wanted: string[]): Promise<JobDetail> {
   throw new Error(`job ${id} is ${(await describe(id)).status}, not ${wanted}`);
 }
 
+async function reclaim(jobId: string): Promise<void> {
+  const url = `http://127.0.0.1:${agent.port}/v1/reclaimhost`;
+  await fetch(url, { method: 'POST', body: JSON.stringify({ jobId }) });
+}
+
 const ended = (id: string) => waitFor(id, 'SUCCEEDED', 'FAILED');
 
 test('a job runs the command of its definition with its parameters, and every state is told in order', async () => {
@@ -177,10 +184,7 @@ test('a job whose host is reclaimed gets SIGTERM and is tried again', async () =
   );
   await waitFor(id, 'RUNNING');
   await sleep(200);
-  await fetch(`http://127.0.0.1:${agent.port}/v1/reclaimhost`, {
-    method: 'POST',
-    body: JSON.stringify({ jobId: id }),
-  });
+  await reclaim(id);
   const job = await ended(id);
   assert.equal(job.status, 'SUCCEEDED');
   assert.equal(job.attempts?.length, 2);
@@ -189,25 +193,29 @@ test('a job whose host is reclaimed gets SIGTERM and is tried again', async () =
 });
 
 test('a job that is reclaimed again and again fails after its attempts', async () => {
-  const id = await submit('sleep 30');
+  const id = await submit('echo at work; exec sleep 30');
   for (let attempt = 1; attempt <= 3; attempt += 1) {
-    for (let tries = 0; tries < 100; tries += 1) {
-      const job = await describe(id);
-      if (job.status === 'RUNNING' && job.attempts?.length === attempt - 1) break;
-      await sleep(50);
-    }
-    await fetch(`http://127.0.0.1:${agent.port}/v1/reclaimhost`, {
-      method: 'POST',
-      body: JSON.stringify({ jobId: id }),
-    });
+    for (let tries = 0; tries < 200 && lines.length < attempt; tries += 1) await sleep(50);
+    await reclaim(id);
   }
   const job = await ended(id);
   assert.deepEqual([job.status, job.attempts?.length, job.container?.exitCode], ['FAILED', 3, 143]);
 });
 
-test('a job that takes too long is ended, and says why', async () => {
-  const job = await ended(await submit('sleep 30', { timeout: { attemptDurationSeconds: 1 } }));
+test('a job that takes too long is ended for good, whatever its code, and says why', async () => {
+  const script = "trap 'exit 75' TERM; while :; do sleep 0.05; done";
+  const job = await ended(await submit(script, { timeout: { attemptDurationSeconds: 1 } }));
   assert.deepEqual([job.status, job.statusReason], ['FAILED', 'Job attempt duration exceeded timeout']);
+  assert.deepEqual([job.container?.exitCode, job.attempts?.length], [75, 1]);
+});
+
+test('a job that ends with its checkpoint before its host goes is tried again', async () => {
+  const mark = join(folder, 'mark');
+  const job = await ended(await submit(`if [ -e ${mark} ]; then exit 0; fi; touch ${mark}; exit 75`));
+  assert.deepEqual(
+    [job.status, job.attempts?.map(({ container }) => container?.exitCode)],
+    ['SUCCEEDED', [75, 0]],
+  );
 });
 
 test('terminating really stops a job, what it has started, and one that does not heed SIGTERM', async () => {
@@ -254,6 +262,25 @@ test('an array job is what its children make of it', async () => {
     jobSummaryList?.map(({ jobId }) => jobId),
     [`${mixed}:1`],
   );
+});
+
+test('an array job says how many of its jobs are in which state, and ends with all of them', async () => {
+  const id = await submit('sleep 30', { arrayProperties: { size: 3 } });
+  await waitFor(`${id}:0`, 'RUNNING');
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { RUNNING } = (await describe(id)).arrayProperties?.statusSummary ?? {};
+    if (RUNNING === 1) break;
+    await sleep(50);
+  }
+  const parent = await describe(id);
+  assert.deepEqual(
+    [parent.status, parent.arrayProperties?.statusSummary],
+    ['PENDING', { RUNNING: 1, RUNNABLE: 2 }],
+  );
+  await batch.send(new TerminateJobCommand({ jobId: id, reason: 'enough' }));
+  const job = await ended(id);
+  assert.deepEqual([job.status, job.statusReason], ['FAILED', 'enough']);
+  assert.deepEqual(job.arrayProperties?.statusSummary, { FAILED: 3 });
 });
 
 test('a job outlives its agent, and the next one learns how it ended', async () => {

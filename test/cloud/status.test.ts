@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeStatus } from '../../src/cli/status.ts';
 import { explainCloudError } from '../../src/cloud/errors.ts';
-import type { StageStatus } from '../../src/cloud/status.ts';
+import type { JobView, StageStatus } from '../../src/cloud/status.ts';
 import { MachineError } from '../../src/errors.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);
@@ -43,20 +43,67 @@ test('a run shows its state and how far it has come, a failed one why', () => {
   ]);
 });
 
+const JOB = {
+  id: 'j',
+  name: 'train-g2net',
+  dataset: 'g2net',
+  state: 'RUNNABLE',
+  attempts: 0,
+  created: at(0),
+  ofRun: false,
+  lastLines: [],
+};
+
+test('an array job shows how its folds stand, and those that are at work or in trouble one by one', () => {
+  const part = (fold: number, fields: Partial<JobView>) => ({ ...JOB, id: `j:${fold}`, fold, ...fields });
+  const text = describeStatus(
+    {
+      ...NOTHING,
+      jobs: [
+        {
+          ...JOB,
+          state: 'PENDING',
+          folds: { total: 5, states: { SUCCEEDED: 1, RUNNING: 1, FAILED: 1, RUNNABLE: 2, STARTING: 0 } },
+          parts: [
+            part(0, { state: 'SUCCEEDED', exitCode: 0, attempts: 1 }),
+            part(1, {
+              state: 'FAILED',
+              exitCode: 2,
+              attempts: 1,
+              stopped: at(9),
+              reason: 'exited',
+              lastLines: ['no'],
+            }),
+            part(2, {
+              state: 'RUNNING',
+              started: at(60),
+              attempts: 2,
+              lastLines: ['epoch 3/5', 'epoch 4/5'],
+            }),
+            part(3, {}),
+            part(4, {}),
+          ],
+        },
+      ],
+    },
+    'dev',
+    125_000,
+  );
+  assert.deepEqual(text.split('\n'), [
+    'job j  train-g2net  g2net  PENDING  2:05  5 folds: 1 SUCCEEDED, 1 RUNNING, 1 FAILED, 2 RUNNABLE',
+    '    fold 1  FAILED  9 s  exit code 2',
+    '        exited',
+    '        | no',
+    '    fold 2  RUNNING  1:05  2 attempts',
+    '        | epoch 3/5',
+    '        | epoch 4/5',
+  ]);
+});
+
 test("a job that never starts is shown as waiting, with AWS's reason when it gives one", () => {
-  const job = {
-    id: 'j',
-    name: 'train-g2net',
-    dataset: 'g2net',
-    state: 'RUNNABLE',
-    attempts: 0,
-    created: at(0),
-    ofRun: false,
-    lastLines: [],
-  };
   const show = (reason?: string) =>
     describeStatus(
-      { ...NOTHING, jobs: [{ ...job, ...(reason !== undefined && { reason }) }] },
+      { ...NOTHING, jobs: [{ ...JOB, ...(reason !== undefined && { reason }) }] },
       'dev',
       7_200_000,
     );

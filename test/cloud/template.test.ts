@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { locateDataset } from '../../src/cloud/dataset.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ZIP_LIMIT = 3_000_000;
@@ -116,6 +117,26 @@ for (const stage of ['local', 'dev', 'prod']) {
       });
       const policy = JSON.stringify(template.Resources.BucketPolicy);
       assert.match(policy, /"Effect":"Deny".*aws:SecureTransport/);
+    });
+
+    test('removes checkpoints that nobody goes on from, where jobs keep theirs, and what was never completed', () => {
+      const { Rules } = template.Resources.Bucket!.Properties.LifecycleConfiguration as unknown as {
+        Rules: { Prefix?: string; ExpirationInDays?: number; AbortIncompleteMultipartUpload?: object }[];
+      };
+      const expiring = Rules.filter(({ ExpirationInDays }) => ExpirationInDays !== undefined);
+      const { checkpoints } = locateDataset('bucket', 'tiny');
+      assert.deepEqual(
+        expiring.map(({ Prefix }) => checkpoints.startsWith(`s3://bucket/${Prefix}`)),
+        [true],
+      );
+      assert.ok(Rules.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined));
+      // A job that waits for a host is ended before its checkpoints are.
+      const { JobStateTimeLimitActions: limits } = template.Resources.TrainingQueue!
+        .Properties as unknown as {
+        JobStateTimeLimitActions: { MaxTimeSeconds: number }[];
+      };
+      const waiting = Math.max(...limits.map(({ MaxTimeSeconds }) => MaxTimeSeconds));
+      assert.ok(waiting < expiring[0]!.ExpirationInDays! * 86_400);
     });
 
     test('lets only raw/ send events, so that outputs trigger nothing', () => {

@@ -5,6 +5,8 @@ import type { JobStatus } from '../../src/cloud/job-status.ts';
 import { readJson } from '../../src/pipeline/work.ts';
 import { memoryDatasets } from './stores.ts';
 
+const TOKEN = [{ name: 'TASK_TOKEN', value: 'token' }];
+
 function event(fields: Partial<JobDetail>): JobEvent {
   const detail: JobDetail = {
     jobId: 'job-1',
@@ -13,7 +15,7 @@ function event(fields: Partial<JobDetail>): JobEvent {
     parameters: { dataset: 'tiny' },
     attempts: [],
     createdAt: 1000,
-    container: { environment: [{ name: 'TASK_TOKEN', value: 'token' }], logStreamName: 'stream' },
+    container: { environment: TOKEN, logStreamName: 'stream' },
     ...fields,
   };
   return { detail };
@@ -23,7 +25,7 @@ function prepare() {
   const open = memoryDatasets();
   const answers: [string, JobStatus][] = [];
   const job = createJob(open, async (token, status) => void answers.push([token, status]));
-  const read = () => readJson<JobStatus>(open('tiny').models, 'jobs/job-1.json');
+  const read = (id = 'job-1') => readJson<JobStatus>(open('tiny').models, `jobs/${id}.json`);
   return { job, answers, read };
 }
 
@@ -73,4 +75,18 @@ test('a job without a token tells nobody, and one of somebody else is left alone
   await job(event({ jobId: 'job-2', status: 'SUCCEEDED', parameters: {} }));
   await job(event({ jobId: 'job-2', status: 'SUCCEEDED', parameters: { dataset: '../up' } }));
   assert.equal(answers.length, 0);
+});
+
+test('of an array the run is told of the whole, and each job has a status of its own', async () => {
+  const { job, answers, read } = prepare();
+  const open = (index: number) => ({ jobId: `job-1:${index}`, arrayProperties: { index } });
+  await job(event({ ...open(0), status: 'SUCCEEDED', container: { exitCode: 0, environment: TOKEN } }));
+  await job(event({ ...open(1), status: 'FAILED', container: { exitCode: 3, environment: TOKEN } }));
+  assert.equal(answers.length, 0);
+  assert.deepEqual([(await read('job-1:1')).fold, (await read('job-1:1')).exitCode], [1, 3]);
+  await job(event({ status: 'FAILED', arrayProperties: { size: 2 } }));
+  assert.deepEqual(
+    answers.map(([token, { state, folds }]) => [token, state, folds]),
+    [['token', 'FAILED', 2]],
+  );
 });

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { BatchClient, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import { Command } from 'commander';
+import { createTrain, type TrainInput } from '../../functions/train.ts';
+import { parseJobOptions, readJobOptions } from '../../src/cli/job-options.ts';
+import { trainOptions } from '../../src/cli/options.ts';
+import { ConflictError, InputError, SettingError } from '../../src/errors.ts';
+import { METADATA_KEY } from '../../src/pipeline/work.ts';
+import { setEnvironment } from '../support/emulator.ts';
+import { memoryDatasets } from './stores.ts';
+
+const restore = setEnvironment({
+  BUCKET: 'bucket',
+  JOB_QUEUE: 'queue',
+  JOB_DEFINITION: 'definition',
+  TRAIN_OPTIONS: ' --epochs 7  --batch-size 16 ',
+});
+after(restore);
+
+/** The function over a dataset `tiny` that has records, and what it sends to Batch. */
+async function prepare() {
+  const sent: SubmitJobCommandInput[] = [];
+  const client = new BatchClient({ region: 'us-east-1' });
+  client.middlewareStack.add(
+    () =>
+      async ({ input }) => {
+        sent.push(input as SubmitJobCommandInput);
+        return { response: undefined, output: { jobId: 'job-1', jobName: 'name', $metadata: {} } };
+      },
+    { step: 'initialize' },
+  );
+  const open = memoryDatasets();
+  await open('tiny').records.write(METADATA_KEY, new Uint8Array(1));
+  const train = createTrain(open, client);
+  const submit = async (input: TrainInput) => {
+    await train(input);
+    const { arrayProperties, containerOverrides, ...rest } = sent.at(-1)!;
+    const { command = [], environment } = containerOverrides ?? {};
+    return { command, environment, size: arrayProperties?.size, ...rest };
+  };
+  return { train, submit, sent };
+}
+
+const PLACES = ['chirpline', 'train', 's3://bucket/records/tiny', 's3://bucket/models/tiny'];
+const CHECKPOINTS = ['--checkpoints', 's3://bucket/checkpoints/tiny'];
+
+test('a job trains the dataset with the options of the event, or else those of the stage', async () => {
+  const { submit } = await prepare();
+  const given = await submit({ dataset: 'tiny', options: ['--learning-rate', '1e-3', '--preset=coherent'] });
+  assert.deepEqual(given.command, [
+    ...PLACES,
+    ...CHECKPOINTS,
+    ...['--preset', 'coherent', '--learning-rate', '0.001'],
+  ]);
+  assert.deepEqual([given.jobQueue, given.jobDefinition, given.size], ['queue', 'definition', undefined]);
+  assert.equal(given.environment, undefined);
+  const stage = await submit({ dataset: 'tiny' });
+  assert.deepEqual(stage.command.slice(6), ['--epochs', '7', '--batch-size', '16']);
+});
+
+test('folds become an array with a job for each, one of them a single job', async () => {
+  const { submit } = await prepare();
+  const all = await submit({ dataset: 'tiny', options: ['--folds', '5'], taskToken: 'token' });
+  assert.deepEqual([all.size, all.command.slice(6)], [5, ['--folds', '5']]);
+  assert.deepEqual(all.environment, [{ name: 'TASK_TOKEN', value: 'token' }]);
+  const one = await submit({ dataset: 'tiny', options: ['--folds', '5', '--fold', '3'] });
+  assert.deepEqual([one.size, one.command.slice(6)], [undefined, ['--folds', '5', '--fold', '3']]);
+  assert.equal((await submit({ dataset: 'tiny', options: ['--folds', '1'] })).size, undefined);
+});
+
+test('a job that begins anew has a place of its own for its checkpoints, which all its attempts know', async () => {
+  const { submit } = await prepare();
+  const place = async (...options: string[]) => {
+    const { command } = await submit({ dataset: 'tiny', options });
+    assert.deepEqual(command.slice(6), []);
+    return command[5]!;
+  };
+  const fresh = await place('--fresh');
+  assert.match(fresh, /^s3:\/\/bucket\/checkpoints\/tiny\/[0-9a-f-]{36}$/);
+  assert.notEqual(await place('--fresh'), fresh);
+  assert.equal(
+    await place('--checkpoints', 's3://bucket/checkpoints/other'),
+    's3://bucket/checkpoints/other',
+  );
+});
+
+test('options that the training would not take are refused before a job is submitted', async () => {
+  const { train, sent } = await prepare();
+  const refused = (options: unknown, message: RegExp) =>
+    assert.rejects(train({ dataset: 'tiny', options: options as string[] }), (error: unknown) => {
+      assert.ok(error instanceof SettingError);
+      assert.match(error.message, message);
+      return true;
+    });
+  await refused(['--epochs', 'many'], /--epochs.*many.*a whole number/);
+  await refused(['--colour', 'red'], /--colour/);
+  await refused(['somewhere'], /too many arguments/);
+  await refused('--epochs 3', /needed a list/);
+  await refused(['--epochs', 3], /needed a list/);
+  await refused(['--config', '/proc/self/environ'], /needed a file in a bucket/);
+  await assert.rejects(train({ dataset: 'nothing', options: [] }), ConflictError);
+  await assert.rejects(train({ dataset: '../up', options: [] }), SettingError);
+  assert.equal(sent.length, 0);
+});
+
+test('a config file goes along as what it says, and leaves its fold behind where all are wanted', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chirpline-config-'));
+  try {
+    const file = join(folder, 'config.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ epochs: 3, learning_rate: 0.01, folds: 4, fold: 2, sign_flip: true }),
+    );
+    const read = (...words: string[]) => {
+      const command = new Command();
+      for (const option of trainOptions()) command.addOption(option);
+      return readJobOptions(command.parse(['--config', file, ...words], { from: 'user' }));
+    };
+    assert.deepEqual(await read('--epochs', '5', '--note', '-x', '--device', 'gpu'), {
+      options: [
+        ...['--epochs', '5', '--learning-rate', '0.01', '--folds', '4', '--fold', '2', '--sign-flip', 'true'],
+        ...['--device', 'gpu', '--note', '-x'],
+      ],
+    });
+    const { options, folds } = await read('--folds', '5');
+    assert.equal(folds, 5);
+    assert.deepEqual(options, [...'--epochs 3 --learning-rate 0.01 --folds 5 --sign-flip true'.split(' ')]);
+    writeFileSync(file, '{"epochs": "many"}');
+    await assert.rejects(read(), InputError);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('what is read of the options is taken again as it is', async () => {
+  const words = ['--preset', 'coherent', '--noise', '0.5', '--detector-swap', 'off', '--on-corrupt', 'skip'];
+  const { options } = await parseJobOptions(words);
+  assert.deepEqual((await parseJobOptions(options)).options, options);
+  assert.deepEqual([...options].sort(), words.map((word) => (word === 'off' ? 'false' : word)).sort());
+});
