@@ -57,8 +57,8 @@ function checkValue(option: Option, name: string, text: string): string {
 }
 
 /**
- * Where BUCKET holds the records and models of DATASET; undefined where neither is set. Throws SettingError when one
- * is set alone, or is no dataset's name.
+ * Where BUCKET holds the records, models and checkpoints of DATASET; undefined where neither is set. Throws
+ * SettingError when one is set alone, or is no dataset's name.
  */
 export function readLocations({ BUCKET, DATASET }: NodeJS.ProcessEnv): DatasetLocations | undefined {
   if (!BUCKET && !DATASET) return undefined;

@@ -23,13 +23,17 @@ export async function runProgram(words: readonly string[], env: NodeJS.ProcessEn
     await program.parseAsync(words, { from: 'user' });
     return;
   }
+  const defaults: string[] = [];
   const locations = readLocations(env);
   const [records, out] = train.registeredArguments;
   if (locations && records && out) {
     makeOptional(records, locations.records);
     makeOptional(out, locations.models);
+    defaults.push(`--checkpoints=${locations.checkpoints}`);
   }
-  await program.parseAsync([command, ...readSettings(train.options, env, given), ...given], { from: 'user' });
+  // Of an option that comes twice the last is taken.
+  const all = [command, ...defaults, ...readSettings(train.options, env, given), ...given];
+  await program.parseAsync(all, { from: 'user' });
 }
 
 function makeOptional(argument: Argument, value: string): void {

@@ -62,10 +62,13 @@ test('a job of an array trains the fold of its place, where there are folds', ()
   ]);
 });
 
-test('BUCKET and DATASET name the places of records and models, both or neither', () => {
+test('BUCKET and DATASET name the places of a dataset, both or neither', () => {
   assert.equal(readLocations({}), undefined);
-  const { records, models } = readLocations({ BUCKET: 'b', DATASET: 'g2net' })!;
-  assert.deepEqual([records, models], ['s3://b/records/g2net', 's3://b/models/g2net']);
+  const { records, models, checkpoints } = readLocations({ BUCKET: 'b', DATASET: 'g2net' })!;
+  assert.deepEqual(
+    [records, models, checkpoints],
+    ['s3://b/records/g2net', 's3://b/models/g2net', 's3://b/checkpoints/g2net'],
+  );
   assert.throws(() => readLocations({ BUCKET: 'b' }), /without DATASET/);
   assert.throws(() => readLocations({ DATASET: 'g2net' }), /without BUCKET/);
   assert.throws(() => readLocations({ BUCKET: 'b', DATASET: '../x' }), SettingError);
