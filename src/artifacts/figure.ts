@@ -29,7 +29,11 @@ use([
 ]);
 // ECharts measures text on a canvas of its own. That of Skia does what it asks for, though it isn't an element.
 type BrowserCanvas = ReturnType<NonNullable<Parameters<typeof setPlatformAPI>[0]['createCanvas']>>;
-setPlatformAPI({ createCanvas: () => createCanvas(1, 1) as unknown as BrowserCanvas });
+setPlatformAPI({
+  createCanvas: () => createCanvas(1, 1) as unknown as BrowserCanvas,
+  // A heatmap is painted until 15 ms are over, and the rest in a later frame, which here never comes.
+  getTime: () => 0,
+});
 
 /** Where a chart lies in its figure [px]. */
 export interface Box {

@@ -10,6 +10,7 @@ import { renderPlots } from '../../src/artifacts/plots.ts';
 import { histogram } from '../../src/artifacts/prediction-charts.ts';
 import { LIGHT } from '../../src/artifacts/theme.ts';
 import { thin } from '../../src/artifacts/threshold-curves.ts';
+import { assertSameBytes } from '../support/bytes.ts';
 import { type MadeUp, madeUpEvaluation, madeUpResults } from './made-up.ts';
 import { countColor, countDifferent, decodePng } from './pixels.ts';
 
@@ -155,6 +156,17 @@ for (const [name, made, text] of EDGES) {
     assert.ok(!texts.some((drawn) => /NaN|Infinity|undefined|null/.test(drawn)));
   });
 }
+
+test('a slow machine paints the whole figure, too', (t) => {
+  const results = madeUpResults({ epochs: 2, records: 50 });
+  const wanted = renderPlots(RUN, results);
+  let time = 0;
+  t.mock.method(Date, 'now', () => {
+    time += 1000;
+    return time;
+  });
+  for (const [name, png] of renderPlots(RUN, results)) assertSameBytes(png, wanted.get(name)!);
+});
 
 test('losses that are no numbers leave a gap', () => {
   const results = madeUpResults({ epochs: 4, records: 50 });
