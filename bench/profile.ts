@@ -75,9 +75,9 @@ function listStages(): Stage[] {
     for (let i = 0; i < SAMPLES; i += inputs.length) work();
   };
   const kernels = createKernelStages(strain);
-  const memory = Buffer.alloc(SAMPLES * (RECORD + 100));
+  const builder = createShardBuilder('float16', SAMPLES);
   const fill = () => {
-    const builder = createShardBuilder('float16', SAMPLES, memory);
+    builder.finish();
     for (const { id } of refs) builder.add(id, 0, signal);
     return builder;
   };

@@ -17,7 +17,7 @@ import { readMembers } from './members.ts';
 import { LABELS_KEY, type Plan, type Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
-import { makeShard, writeOnce } from './shard.ts';
+import { collect, makeShard, writeOnce } from './shard.ts';
 import type { Stop } from './stop.ts';
 import { MEMBERS_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
 
@@ -108,8 +108,10 @@ async function addShard(
     .filter(({ ref }) => owners.get(ref.id) !== name)
     .map(({ ref }) => ({ id: ref.id, file: ref.key, reason: `its id is in ${owners.get(ref.id)} already` }));
   const { settings } = await readJson<Plan>(records, PLAN_KEY);
-  const { result, bytes } = await makeShard(raw, name, own, settings.dtype, preprocessor, stop);
-  if (result.records > 0) await writeOnce(records, result, bytes);
+  const made = makeShard(raw, name, own, settings.dtype, preprocessor, stop);
+  const bytes = await collect(made.pieces);
+  const result = made.result();
+  if (result.records > 0) await writeOnce(records, made, bytes);
   const rejected = [...faults, ...twins, ...result.rejected];
   await noteRejected(records, own, rejected);
   await noteShard(records, result);

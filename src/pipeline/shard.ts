@@ -24,9 +24,6 @@ export interface ShardResult {
   rejected: Rejection[];
 }
 
-/** The memory of shards that are written, for later ones: the system takes some 30 us a record to give new memory. */
-const spare: Uint8Array[] = [];
-
 /**
  * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before.
  * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
@@ -45,74 +42,102 @@ export async function preprocessChunk(
   const samples = await readShardChunk(records, shardPlanKey(index));
   const name = shardName(index, plan.shards);
   const { dtype } = plan.settings;
-  const { result, bytes } = await makeShard(raw, name, samples, dtype, preprocessor, stop, spare.pop());
-  await writeOnce(records, result, bytes);
-  spare.push(new Uint8Array(bytes.buffer));
+  const shard = makeShard(raw, name, samples, dtype, preprocessor, stop);
+  // A bucket takes a piece as a request of its own.
+  await writeOnce(records, shard, records.takesPieces ? shard.pieces : await collect(shard.pieces));
+  const result = shard.result();
   await writeJson(records, shardResultKey(index), result);
   return result;
 }
 
-/** Samples between two looks at what else there is to do: 1.6 MB of records, which the processor's caches hold. */
-const PORTION = 64;
+/** Samples of a piece of a shard: 1.6 MB of records, which are hashed and written while the processor's caches hold them. */
+const PIECE = 64;
 
-/**
- * Makes a shard of these samples, in their order, in `memory` where that is large enough. Throws StoppedError when
- * `stop` says so meanwhile.
- */
-export async function makeShard(
+export interface Shard {
+  name: string;
+  /** The bytes, in pieces that lie in the same memory one after another. */
+  pieces: AsyncGenerator<Uint8Array>;
+  /** Once all pieces have been taken. */
+  result(): ShardResult;
+}
+
+/** A shard of these samples, in their order. Its pieces throw StoppedError when `stop` says so meanwhile. */
+export function makeShard(
   raw: ObjectStore,
   name: string,
   samples: LabelledRef[],
   dtype: RecordDType,
   preprocessor: Preprocessor,
   stop?: Stop,
-  memory?: Uint8Array,
-): Promise<{ result: ShardResult; bytes: Uint8Array }> {
-  const builder = createShardBuilder(dtype, samples.length, memory);
-  const rejected: Rejection[] = [];
-  const refs = samples.map(({ ref }) => ref);
-  const reader = createSampleReader(raw, refs);
+): Shard {
+  const { inputs, processBlock } = preprocessor;
+  const builder = createShardBuilder(dtype, PIECE + inputs.length);
   const hash = createHash('sha256');
-  for (let position = 0, pause = PORTION; ; ) {
-    const reasons = await reader.read(preprocessor.inputs);
-    if (reasons.length === 0) break;
-    stopIfAborted(stop, name, position, samples.length);
-    const good = reasons.filter((reason) => reason === undefined).length;
-    const results = preprocessor.processBlock(preprocessor.inputs.slice(0, good), dtype).values();
-    for (const reason of reasons) {
-      const { ref, label } = samples[position++]!;
-      const result = reason ?? results.next().value!;
-      if (typeof result !== 'string') builder.add(ref.id, label, result);
-      else rejected.push({ id: ref.id, file: ref.key, reason: result });
-    }
-    if (position < pause) continue;
-    pause = position + PORTION;
-    hash.update(builder.takeNew());
-    // Lets the writing of the shard before go on.
-    await setImmediate();
+  const rejected: Rejection[] = [];
+  let bytes = 0;
+  let sha256 = '';
+
+  function finishPiece(): Uint8Array {
+    const piece = builder.finish();
+    hash.update(piece);
+    bytes += piece.length;
+    return piece;
   }
-  hash.update(builder.takeNew());
-  const bytes = builder.finish();
-  const result: ShardResult = {
+
+  async function* make(): AsyncGenerator<Uint8Array> {
+    const reader = createSampleReader(
+      raw,
+      samples.map(({ ref }) => ref),
+    );
+    for (let position = 0, held = 0; ; ) {
+      const reasons = await reader.read(inputs);
+      if (reasons.length === 0) break;
+      stopIfAborted(stop, name, position, samples.length);
+      const good = reasons.filter((reason) => reason === undefined).length;
+      const results = processBlock(inputs.slice(0, good), dtype).values();
+      held += good;
+      for (const reason of reasons) {
+        const { ref, label } = samples[position++]!;
+        const result = reason ?? results.next().value!;
+        if (typeof result !== 'string') builder.add(ref.id, label, result);
+        else rejected.push({ id: ref.id, file: ref.key, reason: result });
+      }
+      if (held < PIECE) continue;
+      held = 0;
+      yield finishPiece();
+      // Lets the writing of another shard go on.
+      await setImmediate();
+    }
+    const last = finishPiece();
+    sha256 = hash.digest('hex');
+    yield last;
+  }
+
+  return {
     name,
-    records: builder.count,
-    bytes: bytes.length,
-    sha256: hash.digest('hex'),
-    rejected,
+    pieces: make(),
+    result: () => ({ name, records: builder.count, bytes, sha256, rejected }),
   };
-  return { result, bytes };
 }
 
-/** Writes the shard unless it is there; one that is there must be the very same. */
+/** The bytes of a shard in one. */
+export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const copies: Uint8Array[] = [];
+  for await (const piece of pieces) copies.push(new Uint8Array(piece));
+  return Buffer.concat(copies);
+}
+
+/** Writes the shard's bytes unless they are there; what is there must be the very same. */
 export async function writeOnce(
   records: ObjectStore,
-  { name, sha256 }: ShardResult,
-  bytes: Uint8Array,
+  { name, result }: Shard,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   try {
     await records.write(name, bytes, { ifAbsent: true });
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
+    const { sha256 } = result();
     const there = createHash('sha256')
       .update(await records.read(name))
       .digest('hex');

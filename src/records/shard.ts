@@ -24,9 +24,10 @@ export interface ShardBuilder {
    * afterwards.
    */
   add(id: string | undefined, label: 0 | 1, signal: Float32Array | Uint8Array): void;
-  /** The bytes that the shard has got since the last call: to hash them while the processor's caches hold them. */
-  takeNew(): Uint8Array;
-  /** The shard's bytes: a TFRecord file. The builder is spent then. */
+  /**
+   * The bytes of a TFRecord file of the records since the last call: of a whole shard, or of the next piece of one. They lie in
+   * memory that the next record overwrites.
+   */
   finish(): Uint8Array;
   /** Records so far. */
   readonly count: number;
@@ -39,19 +40,13 @@ interface Template {
   labelAt: number;
 }
 
-/**
- * Collects up to `capacity` records, framed straight into one buffer: `memory`, or a new one where that is too small.
- */
-export function createShardBuilder(
-  dtype: RecordDType,
-  capacity: number,
-  memory: Uint8Array = new Uint8Array(0),
-): ShardBuilder {
+/** Frames records straight into one buffer, which holds up to `capacity` of them between two calls of `finish`. */
+export function createShardBuilder(dtype: RecordDType, capacity: number): ShardBuilder {
   const signalBytes = SIGNAL_BYTES[dtype];
   const templates = new Map<number, Template>();
-  let out = memory;
+  let out: Uint8Array = new Uint8Array(0);
   let position = 0;
-  let taken = 0;
+  let held = 0;
   let count = 0;
 
   function findTemplate(idLength: number): Template {
@@ -65,7 +60,7 @@ export function createShardBuilder(
 
   /** Room for all that may come, taking every id to be as long as this one; more is made when a longer one comes. */
   function makeRoom(frameLength: number): void {
-    const roomy = Buffer.allocUnsafeSlow(position + (capacity - count) * frameLength);
+    const roomy = Buffer.allocUnsafeSlow(position + (capacity - held) * frameLength);
     roomy.set(out.subarray(0, position));
     out = new Uint8Array(roomy.buffer);
   }
@@ -76,7 +71,7 @@ export function createShardBuilder(
       if (signal.length !== (encoded ? signalBytes : SAMPLE_SIZE)) {
         throw new RangeError(`a signal of ${signal.length} ${encoded ? 'bytes' : 'values'}`);
       }
-      if (count === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
+      if (held === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
       const idLength = id === undefined ? NO_ID : Buffer.byteLength(id);
       const { head, idAt, labelAt } = findTemplate(idLength);
       const length = head.length + signalBytes;
@@ -90,17 +85,13 @@ export function createShardBuilder(
       if (encoded) out.set(signal, start + head.length);
       else encodeSignal(signal, dtype, out, start + head.length);
       position = sealFrame(out, position, length);
+      held += 1;
       count += 1;
-    },
-    takeNew() {
-      const bytes = out.subarray(taken, position);
-      taken = position;
-      return bytes;
     },
     finish() {
       const bytes = out.subarray(0, position);
-      out = new Uint8Array(0);
-      capacity = count;
+      position = 0;
+      held = 0;
       return bytes;
     },
     get count() {

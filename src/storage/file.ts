@@ -85,6 +85,8 @@ export function createFileStore(folder: string): ObjectStore {
       }
     },
 
+    takesPieces: true,
+
     async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, options: WriteOptions = {}) {
       const path = locate(key);
       if (!swept.has(dirname(path))) {

@@ -58,6 +58,8 @@ export interface ObjectStore {
   ): Uint8Array;
   /** The object's bytes as they arrive, for what is too large to hold. Throws as `read` does. */
   stream(key: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /** True where an object that comes in pieces is written as they come, at no other cost than in one. */
+  readonly takesPieces?: boolean;
   /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */
   write(
     key: string,

@@ -78,27 +78,34 @@ test('the same samples make the same bytes, and other samples others', () => {
   assert.ok(!bytes.equals(buildShard(SAMPLES.toReversed(), 'float16')));
 });
 
-test('a builder takes signals of the right size, as many as it was made for, and none when it is finished', () => {
+test('a builder takes signals of the right size, and as many at a time as it was made for', () => {
   const { signal } = SAMPLES[0]!;
-  const builder = createShardBuilder('float16', 2);
+  const builder = createShardBuilder('float16', 1);
   assert.throws(() => builder.add('a', 0, signal.subarray(1)), RangeError);
   builder.add('a', 0, signal);
-  const bytes = builder.finish();
   assert.throws(() => builder.add('b', 0, signal), RangeError);
-  assert.equal([...readShard(bytes, 's', 1)].length, 1);
+  assert.equal([...readShard(builder.finish(), 's', 1)].length, 1);
+  builder.add('b', 0, signal);
+  assert.equal(builder.count, 2);
   assert.throws(() => createShardBuilder('float16', 0).add('a', 0, signal), RangeError);
   assert.equal(createShardBuilder('float16', 3).finish().length, 0);
 });
 
-test('what a builder hands out on the way is the shard, piece by piece', () => {
-  const builder = createShardBuilder('float16', SAMPLES.length);
-  const pieces = SAMPLES.map(({ id, label, signal }) => {
-    builder.add(id, label, signal);
-    return Buffer.from(builder.takeNew());
-  });
-  assert.equal(builder.takeNew().length, 0);
-  assert.ok(pieces.every(({ length }) => length > 0));
-  assert.ok(Buffer.concat(pieces).equals(builder.finish()));
+test('the pieces of a shard are the shard', () => {
+  const whole = createShardBuilder('float16', SAMPLES.length);
+  for (const { id, label, signal } of SAMPLES) whole.add(id, label, signal);
+  const expected = Buffer.from(whole.finish());
+  for (const size of [1, 2, SAMPLES.length]) {
+    const builder = createShardBuilder('float16', size);
+    const pieces: Buffer[] = [];
+    for (const [index, { id, label, signal }] of SAMPLES.entries()) {
+      builder.add(id, label, signal);
+      if ((index + 1) % size === 0) pieces.push(Buffer.from(builder.finish()));
+    }
+    pieces.push(Buffer.from(builder.finish()));
+    assert.ok(Buffer.concat(pieces).equals(expected));
+    assert.ok(!Buffer.concat(pieces.toReversed()).equals(expected) || size === SAMPLES.length);
+  }
 });
 
 test('a shard without records, or with another number than expected, is an error', () => {
