@@ -47,7 +47,7 @@ export function createDirectConvolution(tf: TF): Convolution {
   return {
     timeAxis: 1,
     ofMap,
-    ofStrain: (strain, kernel) => ofMap(strain.expandDims(2), kernel),
+    ofStrain: (strain, kernel) => ofMap(strain.reshape([...strain.shape, 1]), kernel),
   };
 }
 

@@ -55,6 +55,23 @@ export function batchStatistics(tf: TF, x: Tensor): Statistics {
   });
 }
 
+/** gamma * (x - mean) / sqrt(variance + epsilon) + beta in one pass. */
+export function normalizeBy<T extends Tensor>(
+  tf: TF,
+  x: T,
+  { mean, variance }: Statistics,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+): T {
+  const [output] = nodeBackend(tf).executeMultipleOutputs(
+    'FusedBatchNormV3',
+    batchNormAttributes(tf, { training: false }),
+    [x.reshape([1, -1, 1, x.shape.at(-1)!]), gamma, beta, mean, variance],
+    6,
+  );
+  return output!.reshape<T>(x.shape);
+}
+
 export interface NormalizedBatch extends Statistics {
   output: Tensor4D;
 }

@@ -6,6 +6,7 @@ import {
   BATCH_NORM_EPSILON,
   batchNormAttributes,
   batchStatistics,
+  normalizeBy,
   type Save,
   type Statistics,
   select,
@@ -68,22 +69,15 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
           // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized input * dGamma).
           const n = windows.size / gamma.size;
           const scale = gamma.div(variance.add(BATCH_NORM_EPSILON).sqrt()).div(-n);
-          const through = (x: Tensor) =>
-            tf.batchNorm4d(
-              asImage(x),
-              mean,
-              variance,
-              dBeta.mul(scale) as Tensor1D,
-              dGamma.mul(scale) as Tensor1D,
-              BATCH_NORM_EPSILON,
-            );
+          const [slope, shift] = [dGamma.mul<Tensor1D>(scale), dBeta.mul<Tensor1D>(scale)];
+          const through = <T extends Tensor>(x: T) => normalizeBy(tf, x, { mean, variance }, slope, shift);
           return [
             scatter(
               tf,
               { windows, axis: convolved.axis },
               selected,
               fixed.reshape(selected.shape),
-              through(selected).reshape(selected.shape),
+              through(selected),
               through(windows),
             ),
             dGamma,
@@ -106,15 +100,13 @@ interface Pooled {
 function pool(
   tf: TF,
   { windows, axis }: Convolved,
-  { mean, variance }: Statistics,
+  statistics: Statistics,
   gamma: Tensor1D,
   beta: Tensor1D,
 ): Pooled {
   const [high, low] = [windows.max<Tensor2D>(axis), windows.min<Tensor2D>(axis)];
   const [ofHigh, ofLow] = [high, low].map((x) => {
-    const u = tf
-      .batchNorm4d(asImage(x), mean, variance, beta, gamma, BATCH_NORM_EPSILON)
-      .reshape<Tensor2D>(x.shape);
+    const u = normalizeBy(tf, x, statistics, gamma, beta);
     return { u, y: timesSigmoid(tf, u, u) };
   }) as [{ u: Tensor2D; y: Tensor2D }, { u: Tensor2D; y: Tensor2D }];
   const higher = ofHigh.y.greaterEqual(ofLow.y);
@@ -135,7 +127,7 @@ function scatter(
   selected: Tensor2D,
   peak: Tensor2D,
   atPeak: Tensor2D,
-  everywhere: Tensor,
+  everywhere: Tensor3D,
 ): Tensor {
   // Of two axes where one would do, TensorFlow's kernels take a quarter longer.
   const [each, one] =

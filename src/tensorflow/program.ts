@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from './bind.ts';
 import { createGraph, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
+import type { Precision } from './precision.ts';
 import { openSession } from './session.ts';
 import { createTrace } from './trace.ts';
 
@@ -26,6 +27,8 @@ export interface Program {
  * Records `work` on the given inputs, while it is run once by tfjs. Of the tensors in it, `inputs` will be fed, the
  * `state` are variables of the program (where work assigns to one, the program does), and all others are constants.
  *
+ * In mixed precision the program computes in bfloat16 what precision.ts lists, and holds its variables in float32.
+ *
  * The state itself is left as it was. Shapes are fixed: another batch size needs a program of its own.
  */
 export function recordProgram(
@@ -33,9 +36,10 @@ export function recordProgram(
   state: readonly Variable[],
   inputs: readonly Tensor[],
   work: () => Result,
+  precision: Precision = 'float32',
 ): Program {
   const graph = createGraph();
-  const trace = createTrace(tf, graph);
+  const trace = createTrace(tf, graph, precision);
   const placeholders = inputs.map((tensor, i) => {
     const placeholder = addPlaceholder(graph, tensor, `input_${i}`);
     trace.know(tensor, placeholder.name);

@@ -2,12 +2,22 @@ import type { Tensor, TensorInfo } from '@tensorflow/tfjs-node-gpu';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { nodeBackend, type TF } from './bind.ts';
 import { type Attribute, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
+import { LOW_OPS, type Precision } from './precision.ts';
 
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
 type DataId = Tensor['dataId'];
 
 /** Largest constant that is taken into a graph [values]: more is data that should have been fed. */
 const CONSTANT_LIMIT = 16384;
+
+/** Where the values of a tensor are in the graph. */
+interface Known {
+  /** Type that the graph computed them in. */
+  type: DataTypeName;
+  shape: readonly number[];
+  /** The output that they are in, by its type. */
+  outputs: Map<DataTypeName, string>;
+}
 
 export interface Trace {
   /** Says that a tensor is this output of the graph. Throws when its values are known there already. */
@@ -24,25 +34,36 @@ export interface Trace {
  * Tensors are told apart by their data, which is all that ops see of them: tfjs reshapes without an op, so that a tensor
  * whose shape differs from its data's gets a Reshape node. Whatever JavaScript does with values is lost on the graph,
  * therefore values can't be read while it is recorded; random numbers must be TensorFlow's.
+ *
+ * In mixed precision the graph computes some of the ops in bfloat16 (precision.ts), which tfjs doesn't know: it goes on
+ * in float32.
  */
-export function createTrace(tf: TF, graph: Graph): Trace {
+export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float32'): Trace {
   const backend = nodeBackend(tf);
-  const known = new Map<DataId, { output: string; shape: readonly number[] }>();
+  const known = new Map<DataId, Known>();
 
-  function know({ dataId, shape }: TensorInfo, output: string): void {
-    if (known.has(dataId)) throw new Error(`${output} shares its data with ${known.get(dataId)!.output}`);
-    known.set(dataId, { output, shape });
+  function know(tensor: TensorInfo, output: string, type = dataType(tensor)): void {
+    const { dataId, shape } = tensor;
+    const other = known.get(dataId);
+    if (other) throw new Error(`${output} shares its data with ${other.outputs.get(other.type)}`);
+    known.set(dataId, { type, shape, outputs: new Map([[type, output]]) });
   }
 
-  function outputOf(tensor: TensorInfo): string {
+  function outputOf(tensor: TensorInfo, type = dataType(tensor)): string {
     if (!known.has(tensor.dataId)) know(tensor, addConstant(tensor));
-    const { output, shape } = known.get(tensor.dataId)!;
+    const { shape, outputs, ...computed } = known.get(tensor.dataId)!;
+    const output = outputs.get(type) ?? addCast(outputs.get(computed.type)!, computed.type, type);
+    outputs.set(type, output);
     if (shape.join() === tensor.shape.join()) return output;
     const target = graph.constant('int32', [tensor.shape.length], Int32Array.from(tensor.shape));
     return graph.add('Reshape', [output, target], {
-      T: { type: DATA_TYPES[dataType(tensor)] },
+      T: { type: DATA_TYPES[type] },
       Tshape: { type: DATA_TYPES.int32 },
     });
+  }
+
+  function addCast(output: string, from: DataTypeName, to: DataTypeName): string {
+    return graph.add('Cast', [output], { SrcT: { type: DATA_TYPES[from] }, DstT: { type: DATA_TYPES[to] } });
   }
 
   function addConstant(tensor: TensorInfo): string {
@@ -64,9 +85,37 @@ export function createTrace(tf: TF, graph: Graph): Trace {
 
   const { readSync: readValues, executeSingleOutput, executeMultipleOutputs } = backend;
 
-  function addNode(op: string, attributes: OpAttribute[], inputs: string[], outputs: Tensor[]): void {
-    const node = graph.add(op, inputs, translate(backend, attributes));
-    for (const [i, tensor] of outputs.entries()) know(tensor, i === 0 ? node : `${node}:${i}`);
+  /** The op's bfloat16 form where it is to be computed so. */
+  function lowOpFor(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]) {
+    const low = precision === 'mixed' ? LOW_OPS.get(op) : undefined;
+    const type = attributes.find(({ name }) => name === 'T')?.value;
+    if (low === undefined || type !== backend.binding.TF_FLOAT) return undefined;
+    const taken = low.inputs?.map((i) => inputs[i]!) ?? inputs;
+    const isLow = ({ dataId }: TensorInfo) => known.get(dataId)?.type === 'bfloat16';
+    return low.always || taken.some(isLow) ? { ...low, taken } : undefined;
+  }
+
+  /** Has the op executed, and adds it to the graph. */
+  function record<T extends Tensor | Tensor[]>(
+    op: string,
+    attributes: OpAttribute[],
+    inputs: TensorInfo[],
+    execute: () => T,
+  ): T {
+    const low = lowOpFor(op, attributes, inputs);
+    const sources = inputs.map((input) =>
+      low?.taken.includes(input) ? outputOf(input, 'bfloat16') : outputOf(input),
+    );
+    const result = execute();
+    const types = low && { T: { type: DATA_TYPES.bfloat16 } };
+    const node = graph.add(op, sources, { ...translate(backend, attributes), ...types });
+    for (const [i, tensor] of [result].flat().entries()) {
+      if (i > 0 || low === undefined || tensor.dtype !== 'float32')
+        know(tensor, i === 0 ? node : `${node}:${i}`);
+      else if (low.output === 'bfloat16') know(tensor, node, 'bfloat16');
+      else know(tensor, addCast(node, 'bfloat16', 'float32'));
+    }
+    return result;
   }
 
   return {
@@ -76,16 +125,14 @@ export function createTrace(tf: TF, graph: Graph): Trace {
       // Set on the object, over the methods of its class.
       const methods: Partial<NodeJSKernelBackend> = {
         executeSingleOutput(op, attributes, inputs) {
-          const sources = inputs.map(outputOf);
-          const output = executeSingleOutput.call(backend, op, attributes, inputs);
-          addNode(op, attributes, sources, [output]);
-          return output;
+          return record(op, attributes, inputs, () =>
+            executeSingleOutput.call(backend, op, attributes, inputs),
+          );
         },
         executeMultipleOutputs(op, attributes, inputs, count) {
-          const sources = inputs.map(outputOf);
-          const outputs = executeMultipleOutputs.call(backend, op, attributes, inputs, count);
-          addNode(op, attributes, sources, outputs);
-          return outputs;
+          return record(op, attributes, inputs, () =>
+            executeMultipleOutputs.call(backend, op, attributes, inputs, count),
+          );
         },
         readSync() {
           throw new Error('a value was read while a graph was recorded');

@@ -1,3 +1,4 @@
+import { SettingError } from '../errors.ts';
 import type { Weights } from '../model/weights.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { createEagerEngine } from './eager-engine.ts';
@@ -12,6 +13,11 @@ const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
  */
 export type EngineKind = keyof typeof ENGINES;
 
+/** Throws SettingError for mixed precision op by op: tfjs has no bfloat16. */
 export function createEngine(tf: TF, kind: EngineKind, initial: Weights, settings: EngineSettings): Engine {
+  if (kind === 'eager' && settings.precision === 'mixed')
+    throw new SettingError(
+      'precision mixed with the engine eager: only the engine graph computes in bfloat16',
+    );
   return ENGINES[kind](tf, initial, settings);
 }

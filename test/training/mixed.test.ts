@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SettingError } from '../../src/errors.ts';
+import { initialWeights } from '../../src/model/weights.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { createBatch } from '../../src/training/batch.ts';
+import { createEngine } from '../../src/training/engines.ts';
+import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
+import { largestDifference, tf } from '../model/tensorflow.ts';
+import { makeSignal } from './toy.ts';
+
+const start = (given: GivenSettings, kind: 'graph' | 'eager' = 'graph') => {
+  const settings = completeSettings({ dropout_rate: 0, ...given }, 'cpu');
+  return createEngine(tf, kind, initialWeights(settings.preset, 3), settings);
+};
+
+const SIZE = 8;
+const signals = new Float32Array(SIZE * SAMPLE_SIZE);
+const labels = Float32Array.from({ length: SIZE }, (_, i) => i % 2);
+for (const [i, label] of labels.entries())
+  signals.set(makeSignal(label === 1 ? 1 : 0, 1, i), i * SAMPLE_SIZE);
+const batch = createBatch(tf, signals, labels);
+
+/** Losses of some steps, gradients of the first (ten times the first moments), and predictions after the last. */
+function run(given: GivenSettings) {
+  const engine = start(given);
+  const losses = [engine.train(batch, 1e-3, [1, 0])];
+  const gradients = engine.getOptimizer().moments.filter((_, i) => i % 2 === 0);
+  for (let i = 1; i < 4; i++) losses.push(engine.train(batch, 1e-3, [1, i]));
+  const probabilities = engine.predict(batch);
+  engine.dispose();
+  return { losses, gradients, probabilities };
+}
+
+/** Cosine of the angle between two gradients. */
+function cosine(a: Float32Array, b: Float32Array): number {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (const [i, value] of a.entries()) {
+    ab += value * b[i]!;
+    aa += value ** 2;
+    bb += b[i]! ** 2;
+  }
+  return ab / Math.sqrt(aa * bb);
+}
+
+for (const preset of ['diy', 'coherent'] as const) {
+  test(`mixed precision trains ${preset} the way of float32, and not by its numbers`, () => {
+    const [mixed, float32] = [run({ preset, precision: 'mixed' }), run({ preset })];
+    const difference = largestDifference(mixed.losses, float32.losses);
+    assert.ok(difference < 0.03 && difference > 1e-6, `${mixed.losses} for ${float32.losses}`);
+    const whole = (run: typeof mixed) =>
+      Float32Array.from(run.gradients.flatMap((gradient) => [...gradient]));
+    assert.ok(cosine(whole(mixed), whole(float32)) > 0.99, `${cosine(whole(mixed), whole(float32))}`);
+    assert.ok(Math.abs(cosine(whole(mixed), whole(float32).reverse())) < 0.5);
+    assert.ok(largestDifference(mixed.probabilities, float32.probabilities) < 0.1);
+  });
+}
+
+test('mixed precision op by op is refused', () => {
+  assert.throws(() => start({ precision: 'mixed' }, 'eager'), SettingError);
+});
