@@ -153,7 +153,7 @@ test('an array job takes all from the environment; each of its jobs trains a fol
 
   const keys = await listKeys(openModels());
   const configs = keys.filter((key) => key.endsWith('_config.json'));
-  const folds: unknown[] = [];
+  const folds: Record<string, number>[] = [];
   for (const key of configs) {
     const {
       fold,
@@ -168,6 +168,7 @@ test('an array job takes all from the environment; each of its jobs trains a fol
     }
   }
   const wanted = [0, 1].map((fold) => ({ fold, of: 2, seed: 7, epochs: 1 }));
+  folds.sort((a, b) => a.fold! - b.fold!);
   assert.deepEqual(folds, wanted);
   assert.ok(keys.includes('saved/report.html'));
   assert.deepEqual(await listKeys(openCheckpoints()), []);
