@@ -75,7 +75,8 @@ function buildKernels() {
 export function build() {
   buildKernels();
   const sources = listSources('src');
-  once('build', [...sources, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle-cli.mjs'];
+  once('build', [...sources, ...settings], 'dist', () => {
     console.error('building ...');
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     const { status } = run(process.execPath, [
@@ -83,7 +84,9 @@ export function build() {
       '-p',
       'tsconfig.build.json',
     ]);
-    if (status !== 0) giveUp('the build failed: see above.');
+    if (status !== 0 || run(process.execPath, ['scripts/bundle-cli.mjs']).status !== 0) {
+      giveUp('the build failed: see above.');
+    }
   });
 }
 
