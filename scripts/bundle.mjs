@@ -1,6 +1,6 @@
 /**
- * `node scripts/bundle.mjs [FOLDER]`: bundles the training program (containers/training/entry.ts), for the container
- * and for Kaggle, into containers/training/dist/ or FOLDER:
+ * `node scripts/bundle.mjs`: bundles the training program (containers/training/entry.ts), for the container and for
+ * Kaggle, into containers/training/dist/:
  *
  *     code/           our own code; main.mjs is the start
  *     packages/       the npm packages that it uses
@@ -10,13 +10,13 @@
  * Addons, fonts and the sources of the addon are copied where it is used: src/kaggle/program.ts.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const TARGET = resolve(process.argv[2] ?? join(ROOT, 'containers/training/dist'));
+const TARGET = join(ROOT, 'containers/training/dist');
 const TFJS = '@tensorflow/tfjs-node-gpu';
 /** Packages that have a binary, or a worker thread in a file of its own. */
 const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
@@ -40,7 +40,8 @@ const options = {
   target: 'node20',
   write: false,
   metafile: true,
-  legalComments: 'none',
+  // Licences ask to be told wherever copies go.
+  legalComments: 'eof',
   logLevel: 'warning',
 };
 

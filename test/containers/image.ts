@@ -17,9 +17,12 @@ export function buildTrainingImage(): void {
   const made = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted;
   if (made && podman('image', 'exists', IMAGE).status === 0) return;
   if (podman('image', 'exists', BASE).status !== 0) script('scripts/container-base.mjs', '--tag', BASE);
+  const old = podman('image', 'inspect', '--format', '{{.Id}}', IMAGE).stdout.trim();
   const options = ['--tag', IMAGE, '--base', BASE, '--tensorflow', 'cpu'];
   // Without a network of its own, which asks for more of the machine; without layers, which nobody uses again.
   script('scripts/container.mjs', ...options, '--', '--network=host', '--layers=false');
+  // Over a gigabyte that nothing names any more.
+  if (old !== '') podman('rmi', old);
   writeFileSync(STAMP, wanted);
 }
 
