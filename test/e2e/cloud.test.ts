@@ -1,12 +1,12 @@
 /** The deployed stage, whole, on the emulator: what AWS would do with the same template. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BatchClient } from '@aws-sdk/client-batch';
+import { BatchClient, DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Cloud, createCloud, ROOT } from '../../infra/local/cloud.ts';
@@ -336,28 +336,89 @@ const submit = (dataset: string, ...options: string[]) =>
     { dataset, options },
   );
 
-test('a training job whose host is reclaimed is tried again and leaves its artifacts, its status and its last lines', async () => {
-  const { id } = await submit('late', '--epochs', '1', '--batch-size', '32');
-  await waitForJob(id, ({ state }) => state === 'RUNNING');
-  await sleep(500);
-  const url = `${cloud.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`;
-  await fetch(url, { method: 'POST', body: JSON.stringify({ jobId: id }) });
-  const job = await waitForJob(id, (found) => !isActive(found));
-  assert.deepEqual([job.state, job.attempts, job.exitCode], ['SUCCEEDED', 2, 0]);
-  const { models } = open('late');
+/** What an attempt of a job has printed. */
+function readLog(id: string, attempt: number): string {
+  const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-${attempt}.log`);
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+async function waitForLine(id: string, attempt: number, line: RegExp): Promise<void> {
+  const printed = () => readLog(id, attempt);
+  await waitFor(`${line} in the log of ${id}`, async () => line.test(printed()) || undefined);
+}
+
+async function listKeys(store: ObjectStore): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { key } of models.list('saved/')) keys.push(key);
-  for (const name of ['weights.npz', 'config.json', 'metrics.json']) {
-    assert.ok(
-      keys.some((key) => key.endsWith(name)),
-      name,
-    );
+  for await (const { key } of store.list('')) keys.push(key);
+  return keys;
+}
+
+function submitByCommand(...options: string[]): string {
+  const answer = chirplineWell('submit', '--stage', 'local', '--dataset', 'twice', '--json', ...options);
+  return JSON.parse(answer).id;
+}
+
+test('each fold is trained by a job of its own, and one whose host is reclaimed goes on from its checkpoint', async () => {
+  const config = join(folder, 'config.yaml');
+  writeFileSync(config, 'epochs: 6\nbatch_size: 10\nseed: 9\n');
+  const id = submitByCommand('--config', config, '--folds', '2');
+  const [first, second] = [`${id}:0`, `${id}:1`];
+  await waitForLine(first, 1, /^epoch 1\/6 .* val/m);
+  const { jobs } = await createStatusReader(stage).read('twice');
+  const shown = jobs.find((job) => job.id === id);
+  assert.deepEqual(shown?.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
+  assert.match(shown.parts?.[0]?.lastLines.join('\n') ?? '', /epoch \d+\/6/);
+
+  const url = `${cloud.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`;
+  await fetch(url, { method: 'POST', body: JSON.stringify({ jobId: first }) });
+  await waitForLine(
+    first,
+    2,
+    /^going on with diy_\d{8}_\d{4}\S* from its checkpoint in epoch \d+ after step/m,
+  );
+  const checkpoints = openStore(locateDataset(stage.bucket, 'twice').checkpoints);
+  assert.match((await listKeys(checkpoints)).join('\n'), /^[0-9a-f]{12}\/\d{6}-\d{8}\.npz$/m);
+
+  const job = await waitForJob(id, (found) => !isActive(found));
+  assert.deepEqual([job.state, job.folds?.states], ['SUCCEEDED', { SUCCEEDED: 2 }]);
+  const { attempts = [] } = (await batch.send(new DescribeJobsCommand({ jobs: [first] }))).jobs![0]!;
+  assert.deepEqual(
+    attempts.map(({ container }) => container?.exitCode),
+    [75, 0],
+  );
+  const { models } = open('twice');
+  const keys = await listKeys(models);
+  const configs = await Promise.all(
+    keys
+      .filter((key) => key.endsWith('_config.json'))
+      .map((key) => readJson<Record<string, number>>(models, key)),
+  );
+  assert.deepEqual(configs.map(({ fold, folds, epochs, seed }) => [fold, folds, epochs, seed]).sort(), [
+    [0, 2, 6, 9],
+    [1, 2, 6, 9],
+  ]);
+  for (const name of ['weights.npz', 'metrics.json']) {
+    assert.equal(keys.filter((key) => key.startsWith('saved/') && key.endsWith(name)).length, 2, name);
   }
-  const status = await waitFor('the status object', async () => {
-    const read = await readJson<JobStatus>(models, `jobs/${id}.json`);
-    return read.state === 'SUCCEEDED' ? read : undefined;
-  });
-  assert.deepEqual([status.dataset, status.attempts, status.exitCode], ['late', 2, 0]);
+  assert.deepEqual(await listKeys(checkpoints), []);
+  for (const [of, tries] of [
+    [first, 2],
+    [second, 1],
+  ] as const) {
+    const status = await waitFor(`the status object of ${of}`, async () => {
+      const read = await readJson<JobStatus>(models, `jobs/${of}.json`);
+      return read.state === 'SUCCEEDED' ? read : undefined;
+    });
+    assert.deepEqual([status.dataset, status.attempts, status.exitCode], ['twice', tries, 0]);
+  }
+});
+
+test('an array of folds is cancelled as a whole', async () => {
+  const id = submitByCommand('--epochs', '1000', '--folds', '3');
+  await waitForJob(`${id}:0`, ({ state }) => state === 'RUNNING');
+  assert.match(chirplineWell('cancel', id, '--stage', 'local'), new RegExp(`stopped job ${id}`));
+  const job = await waitForJob(id, (found) => !isActive(found));
+  assert.deepEqual([job.state, job.reason, job.folds?.states], ['FAILED', 'chirpline cancel', { FAILED: 3 }]);
 });
 
 test('a training job that fails shows its exit code and what it printed, and is not tried again', async () => {
