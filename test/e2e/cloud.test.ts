@@ -364,10 +364,12 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
   const id = submitByCommand('--config', config, '--folds', '2');
   const [first, second] = [`${id}:0`, `${id}:1`];
   await waitForLine(first, 1, /^epoch 1\/6 .* val/m);
-  const { jobs } = await createStatusReader(stage).read('twice');
-  const shown = jobs.find((job) => job.id === id);
-  assert.deepEqual(shown?.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
-  assert.match(shown.parts?.[0]?.lastLines.join('\n') ?? '', /epoch \d+\/6/);
+  const reader = createStatusReader(stage);
+  const shown = await waitFor('the lines of the first fold', async () => {
+    const job = (await reader.read('twice')).jobs.find((found) => found.id === id);
+    return job?.parts?.[0]?.lastLines.some((line) => /epoch \d+\/6/.test(line)) ? job : undefined;
+  });
+  assert.deepEqual(shown.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
 
   const url = `${cloud.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`;
   await fetch(url, { method: 'POST', body: JSON.stringify({ jobId: first }) });
