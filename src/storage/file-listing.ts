@@ -54,7 +54,7 @@ function* listFolder(
       yield* listFolder(join(path, name), keyStart + name, '', [...above, identity]);
       continue;
     }
-    const file = describeFile(join(path, name), keyStart + name);
+    const file = describeFile(`${path}/${name}`, keyStart + name);
     if (file !== undefined) yield file;
     // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
     else if (name.includes('\ufffd')) {

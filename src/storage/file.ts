@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { InputError, NotFoundError, PreconditionError } from '../errors.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, fileEtag, listFiles, OWN_PREFIX } from './file-listing.ts';
@@ -23,11 +23,13 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
  */
 export function createFileStore(folder: string): ObjectStore {
   const root = resolve(folder);
+  const location = root.endsWith('/') ? root : `${root}/`;
   const swept = new Set<string>();
 
   function locate(key: string): string {
     checkKey(key);
-    const path = join(root, key);
+    // A good key needs none of join's repairs, which would take as long as opening the file.
+    const path = location + key;
     if (`/${key}`.includes(`/${OWN_PREFIX}`)) {
       throw new InputError({
         object: path,
@@ -53,7 +55,7 @@ export function createFileStore(folder: string): ObjectStore {
   }
 
   return {
-    location: root.endsWith('/') ? root : `${root}/`,
+    location,
 
     path: locate,
 
