@@ -29,7 +29,7 @@ const G2NET: Workload = {
   psdSamples: 10_000,
   dtype: 'float16',
   concurrency: 200,
-  rate: 14_000,
+  rate: 16_000,
   epochs: 50,
   trainingRate: { low: 500, high: 3000 },
 };
