@@ -1,12 +1,16 @@
 """A Keras training step of DIYModel as tf.function, or compiled by XLA: for each line on stdin a step and its seconds.
 
-keras_step.py BATCH_SIZE [xla]
+keras_step.py BATCH_SIZE [xla] [mixed] [gpu]
 """
 import os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+if "gpu" not in sys.argv:
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import numpy as np, tensorflow as tf, keras
 from keras import layers
+
+if "mixed" in sys.argv:
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
 
 
 class GeM(layers.Layer):
@@ -24,7 +28,7 @@ def block(filters, kernel):
             layers.MaxPooling1D(4, 4, padding="same")]
 
 
-shared = [layer for sizes in ((32, 64), (64, 32), (128, 16), (256, 8)) for layer in block(*sizes)] + [GeM()]
+shared = [layer for sizes in ((32, 64), (64, 32), (128, 16), (256, 8)) for layer in block(*sizes)] + [GeM(dtype="float32")]
 signals = layers.Input((3, 4096))
 features = []
 for detector in range(3):
@@ -37,7 +41,7 @@ for units in (256, 64):
     h = layers.Dense(units, kernel_initializer="he_normal")(h)
     h = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(h)
     h = layers.Dropout(0.5)(layers.Activation("silu")(h))
-model = keras.Model(signals, layers.Dense(1, activation="sigmoid")(h))
+model = keras.Model(signals, layers.Dense(1, activation="sigmoid", dtype="float32")(h))
 trainable = model.trainable_variables
 assert sum(int(np.prod(v.shape)) for v in trainable) == 676258
 optimizer = keras.optimizers.AdamW(1e-4, weight_decay=1e-4)

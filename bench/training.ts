@@ -1,27 +1,38 @@
 /**
- * A training step of DIYModel on both engines, beside a Keras step of the same model as tf.function and compiled by XLA
- * (jit_compile), and the memory of many steps.
+ * A training step of DIYModel beside the same model's in Keras and, where it is installed, PyTorch; and the memory of
+ * many steps.
  *
- *   npm run bench -- training [--json]
+ *   npm run bench -- training [--device cpu|gpu] [--python PATH] [--json]
  *
- * All run on the CPU with TensorFlow's default number of threads, and take turns, so that a change of the machine's
- * speed meets all. All count from arrays in memory to the loss as a number; the first steps, which record, compile and
- * allocate, don't count.
+ * --python names a Python that has the peers; default: the test environment's, which has TensorFlow for CPUs.
+ *
+ * All run with their default number of threads, and take turns, so that a change of the machine's speed meets all. All
+ * count from arrays in memory to the loss as a number; the first steps, which record, compile and allocate, don't count.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { initialWeights } from '../src/model/weights.ts';
 import { createRandomStream } from '../src/random.ts';
 import { SAMPLE_SIZE } from '../src/strain.ts';
+import { loadTensorFlow } from '../src/tensorflow/load.ts';
 import { createBatch } from '../src/training/batch.ts';
 import { createEngine, type EngineKind } from '../src/training/engines.ts';
-import { completeSettings } from '../src/training/settings.ts';
-import { tf } from '../test/model/tensorflow.ts';
+import { completeSettings, type GivenSettings } from '../src/training/settings.ts';
 import { PYTHON } from '../test/support/python.ts';
+import { PATH_WITH_TENSORFLOW } from '../test/tensorflow/process.ts';
 
-const BATCH_SIZES = [32, 64];
+const { values: options } = parseArgs({
+  options: {
+    device: { type: 'string', default: 'cpu' },
+    python: { type: 'string', default: PYTHON },
+    json: { type: 'boolean', default: false },
+  },
+});
+const device = options.device === 'gpu' ? 'gpu' : 'cpu';
+const BATCH_SIZES = { cpu: [64, 128], gpu: [64, 256, 1024] }[device];
 const WARM_UP = 2;
 const STEPS = 7;
 const MEMORY_BATCH_SIZE = 4;
@@ -35,22 +46,33 @@ interface Contestant {
   stop(): void;
 }
 
+interface Result {
+  batch_size: number;
+  /** Median of each one's step. */
+  seconds: [string, number][];
+  /** What the others are compared with. */
+  reference: string;
+}
+
+if (device === 'cpu') process.env.PATH = PATH_WITH_TENSORFLOW;
+const tf = await loadTensorFlow({ device, log: (line) => console.error(line) });
 // First, while nothing large has been in memory.
 const memory = measureMemory();
-const results = [];
+const results: Result[] = [];
 for (const size of BATCH_SIZES) results.push(await compare(size));
 
-if (process.argv.includes('--json')) {
-  console.log(JSON.stringify({ threads: availableParallelism(), steps: results, memory }, undefined, 2));
+if (options.json) {
+  const threads = availableParallelism();
+  console.log(JSON.stringify({ device, threads, steps: results, memory }, undefined, 2));
 } else {
-  for (const { batch_size, seconds } of results) {
-    const keras = Math.min(...seconds.slice(2).map(([, median]) => median));
+  for (const { batch_size, seconds, reference } of results) {
+    const [, unit] = seconds.find(([name]) => name === reference)!;
     console.log(
-      `training step, batch ${batch_size}, ${availableParallelism()} threads, median of ${STEPS} steps`,
+      `training step on the ${device}, batch ${batch_size}, ${availableParallelism()} threads, median of ${STEPS} steps`,
     );
     for (const [name, median] of seconds) {
       console.log(
-        `  ${name.padEnd(18)} ${median.toFixed(2)} s   ${(median / keras).toFixed(2)} x the faster Keras`,
+        `  ${name.padEnd(25)} ${median.toFixed(3)} s   ${(batch_size / median).toFixed(0).padStart(6)} samples/s   ${(median / unit).toFixed(2)} x ${reference}`,
       );
     }
   }
@@ -71,14 +93,21 @@ function measureMemory() {
   return { batch_size: MEMORY_BATCH_SIZE, steps: MEMORY_STEPS, settled_mb: settled, at_end_mb: resident() };
 }
 
-/** Median seconds of each contestant's step. */
-async function compare(size: number): Promise<{ batch_size: number; seconds: [string, number][] }> {
-  const contestants = [
+/** Everyone at the smallest batch; beyond, whose memory may not be enough for all, those that are compared. */
+async function compare(size: number): Promise<Result> {
+  const all = size === BATCH_SIZES[0];
+  const compared = [
     startEngine('graph', size),
-    startEngine('eager', size),
-    startKeras('Keras tf.function', size),
-    startKeras('Keras jit_compile', size, 'xla'),
+    startEngine('graph', size, { precision: 'mixed' }),
+    startPeer('Keras jit_compile', 'keras_step.py', size, 'xla'),
   ];
+  const others = [
+    ...(device === 'cpu' && all ? [startEngine('eager', size)] : []),
+    ...(all ? [startPeer('Keras tf.function', 'keras_step.py', size)] : []),
+    ...(all ? [startPeer('Keras jit_compile, mixed', 'keras_step.py', size, 'xla', 'mixed')] : []),
+    ...(hasTorch() && (all || device === 'gpu') ? startTorch(size) : []),
+  ];
+  const contestants = [...compared, ...others];
   const seconds = contestants.map(({ name }): [string, number[]] => [name, []]);
   for (let i = 0; i < WARM_UP + STEPS; i++) {
     for (const [c, { step }] of contestants.entries()) {
@@ -87,13 +116,21 @@ async function compare(size: number): Promise<{ batch_size: number; seconds: [st
     }
   }
   for (const { stop } of contestants) stop();
-  return { batch_size: size, seconds: seconds.map(([name, all]) => [name, median(all)]) };
+  return {
+    batch_size: size,
+    seconds: seconds.map(([name, all]) => [name, median(all)]),
+    reference: compared[2]!.name,
+  };
 }
 
 /** A step on one batch of noise, again and again. */
-function startEngine(kind: EngineKind, size: number): Contestant & { step(): number } {
+function startEngine(
+  kind: EngineKind,
+  size: number,
+  given: GivenSettings = {},
+): Contestant & { step(): number } {
   const random = createRandomStream(1, 0, 0);
-  const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings({}, 'cpu'));
+  const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings(given, device));
   const batch = createBatch(
     tf,
     Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),
@@ -101,7 +138,7 @@ function startEngine(kind: EngineKind, size: number): Contestant & { step(): num
   );
   let count = 0;
   return {
-    name: `chirpline ${kind}`,
+    name: `chirpline ${kind}${given.precision === 'mixed' ? ', mixed' : ''}`,
     step: () => {
       const start = performance.now();
       const loss = engine.train(batch, 1e-4, [1, count++]);
@@ -112,11 +149,23 @@ function startEngine(kind: EngineKind, size: number): Contestant & { step(): num
   };
 }
 
-/** A Python process that makes a Keras step when asked and tells its seconds. */
-function startKeras(name: string, size: number, ...options: string[]): Contestant {
-  const script = fileURLToPath(new URL('keras_step.py', import.meta.url));
-  const child = spawn(PYTHON, [script, String(size), ...options], { stdio: 'pipe' });
-  // TensorFlow's own chatter; wanted only when something is wrong.
+function hasTorch(): boolean {
+  return spawnSync(options.python, ['-c', 'import torch']).status === 0;
+}
+
+function startTorch(size: number): Contestant[] {
+  return [
+    startPeer('PyTorch eager', 'torch_step.py', size),
+    startPeer('PyTorch compile', 'torch_step.py', size, 'compile'),
+    startPeer('PyTorch compile, mixed', 'torch_step.py', size, 'compile', 'mixed'),
+  ];
+}
+
+/** A Python process that makes a step when asked and tells its seconds. */
+function startPeer(name: string, script: string, size: number, ...words: string[]): Contestant {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(options.python, [path, String(size), ...words, device], { stdio: 'pipe' });
+  // The libraries' own chatter; wanted only when something is wrong.
   let chatter = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     chatter += text;
@@ -127,7 +176,7 @@ function startKeras(name: string, size: number, ...options: string[]): Contestan
     step: async () => {
       child.stdin.write('\n');
       const { value, done } = await lines.next();
-      if (done) throw new Error(`the Keras step ended: ${chatter}`);
+      if (done) throw new Error(`${name} ended: ${chatter}`);
       return Number(value);
     },
     stop: () => child.stdin.end(),

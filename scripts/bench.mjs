@@ -1,5 +1,9 @@
-/** `npm run bench [-- NAME...] [--json]`: benchmarks beside their peers; all of them when none is named. */
+/**
+ * `npm run bench [-- NAME...] [--json] [--device cpu|gpu] [--python PATH]`: benchmarks beside their peers; all of them when
+ * none is named. Device and Python are those of the training step.
+ */
 import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
 import { build, checkNode, installPackages, installPython, listSources, ROOT } from './setup.mjs';
 
 checkNode();
@@ -7,8 +11,13 @@ installPackages();
 installPython();
 build();
 
-const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-const named = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const { values, positionals: named } = parseArgs({
+  options: { json: { type: 'boolean' }, device: { type: 'string' }, python: { type: 'string' } },
+  allowPositionals: true,
+});
+const options = Object.entries(values).map(([name, value]) =>
+  value === true ? `--${name}` : `--${name}=${value}`,
+);
 const all = listSources('bench').sort();
 const files = named.length === 0 ? all : named.map((name) => `bench/${name}.ts`);
 for (const file of files) {
