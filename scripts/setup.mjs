@@ -74,19 +74,14 @@ function buildKernels() {
 
 export function build() {
   buildKernels();
-  const sources = listSources('src');
-  const settings = ['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle-cli.mjs'];
-  once('build', [...sources, ...settings], 'dist', () => {
+  const sources = [...listSources('src'), ...listSources('containers/training')];
+  const bundlers = ['scripts/bundle-cli.mjs', 'scripts/bundle.mjs'];
+  once('build', [...sources, ...bundlers, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {
     console.error('building ...');
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-    const { status } = run(process.execPath, [
-      'node_modules/typescript/bin/tsc',
-      '-p',
-      'tsconfig.build.json',
-    ]);
-    if (status !== 0 || run(process.execPath, ['scripts/bundle-cli.mjs']).status !== 0) {
-      giveUp('the build failed: see above.');
-    }
+    const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'];
+    for (const step of [compiler, ...bundlers.map((script) => [script])])
+      if (run(process.execPath, step).status !== 0) giveUp('the build failed: see above.');
   });
 }
 
