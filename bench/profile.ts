@@ -29,7 +29,7 @@ import { createPsdEstimator } from '../src/signal/psd.ts';
 import { createSimulator } from '../src/simulate/simulator.ts';
 import { createFileStore } from '../src/storage/file.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../src/strain.ts';
-import { createKernelStages, VECTOR_OPERATIONS } from './kernel_stages.ts';
+import { createKernelStages, VECTOR_OPERATIONS } from './support/kernel-stages.ts';
 
 const SAMPLES = 256;
 const RUNS = 9;

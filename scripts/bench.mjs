@@ -18,7 +18,9 @@ const { values, positionals: named } = parseArgs({
 const options = Object.entries(values).map(([name, value]) =>
   value === true ? `--${name}` : `--${name}=${value}`,
 );
-const all = listSources('bench').sort();
+const all = listSources('bench')
+  .filter((file) => !file.startsWith('bench/support/'))
+  .sort();
 const files = named.length === 0 ? all : named.map((name) => `bench/${name}.ts`);
 for (const file of files) {
   if (!all.includes(file)) {

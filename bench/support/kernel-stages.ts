@@ -1,7 +1,7 @@
-/** The kernels one by one, with the memory that ../src/signal/webassembly.ts gives them, for bench/profile.ts. */
-import { tabulateTwiddles } from '../src/signal/divisions.ts';
-import { compileKernels, createLayout, type WebAssemblyApi } from '../src/signal/kernels.ts';
-import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../src/strain.ts';
+/** The kernels one by one, with the memory that ../../src/signal/webassembly.ts gives them, for ../profile.ts. */
+import { tabulateTwiddles } from '../../src/signal/divisions.ts';
+import { compileKernels, createLayout, type WebAssemblyApi } from '../../src/signal/kernels.ts';
+import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../../src/strain.ts';
 
 const POINT = 16;
 const PADDING = 27;
