@@ -27,6 +27,8 @@ const { values: flags } = parseArgs({
     samples: { type: 'string', default: '32768' },
     picture: { type: 'string' },
   },
+  // Options of other benchmarks come along.
+  strict: false,
 });
 const SAMPLES = Number(flags.samples);
 const SIZES = [1024, 4096, 16384].filter((size) => size <= SAMPLES);
@@ -50,7 +52,7 @@ try {
   const result = { samples: SAMPLES, workers: WORKERS, runs: RUNS, per_second: rates, growth };
   if (flags.json) console.log(JSON.stringify(result, undefined, 2));
   else print(rates, growth);
-  if (flags.picture !== undefined) writeFileSync(flags.picture, drawGrowth(growth, rates));
+  if (typeof flags.picture === 'string') writeFileSync(flags.picture, drawGrowth(growth, rates));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { chooseEngine } from '../src/signal/engines.ts';
 import { createJavaScriptEngine } from '../src/signal/javascript.ts';
 import { createPreprocessor } from '../src/signal/preprocess.ts';
@@ -140,11 +139,10 @@ async function measure(folder: string) {
   return { samples: SAMPLES, runs: RUNS, microseconds, largestDifference: difference };
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const folder = await mkdtemp(join(tmpdir(), 'chirpline-bench-'));
 try {
   const result = await measure(folder);
-  if (values.json) console.log(JSON.stringify(result));
+  if (process.argv.includes('--json')) console.log(JSON.stringify(result));
   else {
     const { microseconds, largestDifference } = result;
     const scipy = (name: string) => microseconds[name.includes('PSD') ? 'psd' : 'scipy']!;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME...] [--json] [--device cpu|gpu] [--python PATH]`: benchmarks beside their peers; all of them when
- * none is named. Device and Python are those of the training step.
+ * `npm run bench [-- NAME...] [--json]`: benchmarks beside their peers; all of them when none is named. `--device cpu|gpu` and
+ * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,13 @@ installPython();
 build();
 
 const { values, positionals: named } = parseArgs({
-  options: { json: { type: 'boolean' }, device: { type: 'string' }, python: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    device: { type: 'string' },
+    python: { type: 'string' },
+    samples: { type: 'string' },
+    picture: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const options = Object.entries(values).map(([name, value]) =>
