@@ -31,7 +31,7 @@ export function trainingFigures(history: History): Html[] {
     ),
     figure(
       (theme) => rateChart(theme, history),
-      'Lowered when validation loss stops falling.',
+      'Halved when validation loss stops falling, or along a cosine to 0: the settings say which. In the middle of each epoch.',
       `Learning rate of each epoch, from ${shortNumber(history.epochs[0]?.learning_rate ?? 0)} to ${shortNumber(last.learning_rate)}.`,
     ),
   ];

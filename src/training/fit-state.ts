@@ -14,7 +14,7 @@ export interface Epoch {
   val_accuracy: number;
   /** Null when the validation records hold one class only. */
   val_auc: number | null;
-  /** Of the epoch's first step. */
+  /** Of the step in the epoch's middle. */
   learning_rate: number;
   seconds: number;
   /** Share of those seconds that training waited for records. */

@@ -152,7 +152,12 @@ function endEpoch(
     val_loss: loss,
     val_accuracy: accuracy,
     val_auc: auc,
-    learning_rate: rateOfStep(settings, schedule, (epoch - 1) * steps, settings.epochs * steps),
+    learning_rate: rateOfStep(
+      settings,
+      schedule,
+      (epoch - 1) * steps + (steps >> 1),
+      settings.epochs * steps,
+    ),
     seconds: state.seconds,
     input_wait: state.waited / state.seconds,
     best: next.improved,
