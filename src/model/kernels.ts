@@ -1,17 +1,12 @@
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-node-gpu';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { nodeBackend } from '../tensorflow/bind.ts';
 import type { TF } from '../tensorflow/load.ts';
 
-/*
- * Functions of the model whose own gradients tfjs would make of some twenty elementwise ops.
- *
- * What an eager step costs is passes over memory (an activation of the first block is 34 MB a detector at batch 64),
- * so their gradients are written out here in as few ops as there are, some of them TensorFlow kernels that tfjs has no
- * function for.
- */
+/* Functions of TensorFlow that tfjs has none for, and some that do in one pass over memory what tfjs does in several. */
 
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
+
 /** What tf.customGrad's functions keep tensors for their gradient by. */
 export type Save = (tensors: Tensor[]) => void;
 
@@ -66,75 +61,35 @@ export function normalizeBy<T extends Tensor>(
   const [output] = nodeBackend(tf).executeMultipleOutputs(
     'FusedBatchNormV3',
     batchNormAttributes(tf, { training: false }),
-    [x.reshape([1, -1, 1, x.shape.at(-1)!]), gamma, beta, mean, variance],
+    [asImage(x), gamma, beta, mean, variance],
     6,
   );
   return output!.reshape<T>(x.shape);
 }
 
-export interface NormalizedBatch extends Statistics {
-  output: Tensor4D;
-}
-
-/**
- * Batch norm over all axes but the last by the batch's own statistics; differentiable by x, gamma and beta.
- *
- * Each number is rounded as in the plain formula gamma * (x - mean) / sqrt(variance + epsilon) + beta, because the last
- * bit decides near ties in the max-pool that follows, and a tie decided otherwise moves the first kernels' gradients by
- * 1e-3. (FusedBatchNormV3 would take a third of the time, but its one float32 accumulator on the CPU errs by 4e-6.)
- */
-export function normalizeBatch(tf: TF, x: Tensor4D, gamma: Tensor1D, beta: Tensor1D): NormalizedBatch {
-  return tf.tidy(() => {
-    const mean = x.mean<Tensor1D>([0, 1, 2]);
-    const centred = x.sub<Tensor4D>(mean);
-    const variance = centred.square().mean<Tensor1D>([0, 1, 2]);
-    const deviation = variance.add<Tensor1D>(BATCH_NORM_EPSILON).sqrt();
-    const normalize = tf.customGrad((...inputs) => {
-      const [x, gamma, beta, save] = inputs as unknown as [Tensor4D, Tensor1D, Tensor1D, Save];
-      save([x, gamma, mean, variance, deviation]);
-      return {
-        value: tf.mul(gamma, centred).div(deviation).add(beta),
-        gradFunc: (dy: Tensor, saved: Tensor[]) =>
-          batchNormGradients(tf, dy, ...(saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D, Tensor1D])),
-      };
-    });
-    return { output: normalize(x, gamma, beta) as Tensor4D, mean, variance };
-  });
-}
-
-/** Gradients of x, gamma and beta. */
-function batchNormGradients(
+/** Gradients of normalizeBy's x, gamma and beta, as if the statistics didn't depend on x. */
+export function normalizeByGradients<T extends Tensor>(
   tf: TF,
-  dy: Tensor,
-  x: Tensor4D,
+  dy: T,
+  x: T,
+  { mean, variance }: Statistics,
   gamma: Tensor1D,
-  mean: Tensor1D,
-  variance: Tensor1D,
-  deviation: Tensor1D,
-): Tensor[] {
-  // As if the statistics didn't depend on x ...
-  const [fixed, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
+): [T, Tensor1D, Tensor1D] {
+  const [dx, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
     'FusedBatchNormGradV3',
     batchNormAttributes(tf, { training: false }),
-    [dy, x, gamma, mean, variance, tf.tensor1d([])],
+    [asImage(dy), asImage(x), gamma, mean, variance, tf.tensor1d([])],
     5,
-  ) as [Tensor4D, Tensor1D, Tensor1D, Tensor, Tensor];
-  // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized x * dGamma).
-  // The deviation is the forward pass's own: a square root with one use alone would be turned into a reciprocal one when
-  // TensorFlow optimizes the recorded graph, and x / deviation would be rounded otherwise.
-  const scale = gamma.div(deviation).div<Tensor1D>(x.size / x.shape[3]);
-  const through = tf.batchNorm4d(
-    x,
-    mean,
-    variance,
-    dBeta.mul(scale) as Tensor1D,
-    dGamma.mul(scale) as Tensor1D,
-    BATCH_NORM_EPSILON,
-  );
-  return [fixed.sub(through), dGamma, dBeta];
+  ) as [Tensor, Tensor1D, Tensor1D, Tensor, Tensor];
+  return [dx.reshape(x.shape), dGamma, dBeta];
 }
 
-export function batchNormAttributes(tf: TF, { training }: { training: boolean }): OpAttribute[] {
+/** With the four axes that TensorFlow's batch norm wants, channels last. */
+function asImage(x: Tensor): Tensor {
+  return x.reshape([1, -1, 1, x.shape.at(-1)!]);
+}
+
+function batchNormAttributes(tf: TF, { training }: { training: boolean }): OpAttribute[] {
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_TYPE, TF_FLOAT } = nodeBackend(tf).binding;
   return [
     { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
@@ -145,33 +100,15 @@ export function batchNormAttributes(tf: TF, { training }: { training: boolean })
   ];
 }
 
-/** x * sigmoid(x). */
-export function silu<T extends Tensor>(tf: TF, x: T): T {
-  const activate = tf.customGrad((...inputs) => {
-    const [x, save] = inputs as unknown as [Tensor, Save];
-    const y = timesSigmoid(tf, x, x);
-    save([x, y]);
-    return {
-      value: y,
-      // y' = s + x s (1 - s) = s (1 + x - y), where s = sigmoid(x) and y = x s.
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [x, y] = saved as [Tensor, Tensor];
-        return tf.tidy(() => timesSigmoid(tf, dy, x).mul(x.sub(y).add(1)));
-      },
-    };
-  });
-  return activate(x) as T;
-}
-
 /** g * sigmoid(x) in one pass, by the kernel of softplus' gradient. */
-export function timesSigmoid(tf: TF, g: Tensor, x: Tensor): Tensor {
+export function timesSigmoid<T extends Tensor>(tf: TF, g: T, x: T): T {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
   return backend.executeSingleOutput(
     'SoftplusGrad',
     [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }],
     [g, x],
-  );
+  ) as T;
 }
 
 /** Uniform numbers from 0 up to 1 that depend on the seed, int32 [2], alone. */

@@ -2,7 +2,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@te
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { type Convolved, createDirectConvolution, createFourierConvolution } from './convolution.ts';
-import { BATCH_NORM_EPSILON, normalizeBatch, type Statistics, seededUniform, silu } from './kernels.ts';
+import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './kernels.ts';
 import { poolBatch, poolBy } from './pooling.ts';
 import { ARCHITECTURES, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
@@ -70,7 +70,8 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     let h = merged.length === 0 ? tf.concat(maps.map(pool), 1) : pool(merge(maps, mode));
     for (const [layer, { name }] of dense.entries()) {
       const products = tf.matMul<Tensor2D>(h, get(`${name}_W`));
-      h = mode.drop(silu(tf, mode.normalize(products, `${name}_bn`, get(`${name}_b`))), layer);
+      const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
+      h = mode.drop(normalized.mul(normalized.sigmoid()), layer);
     }
     return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
   }
@@ -96,11 +97,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
   }
 
   const evaluation: Mode = {
-    normalize: (h, name, bias) => {
-      const { mean, variance } = movingStatistics(name, bias);
-      const { gamma, beta } = affine(name);
-      return tf.batchNorm2d(h, mean, variance, beta, gamma, BATCH_NORM_EPSILON);
-    },
+    normalize: (h, name, bias) => normalize(h, name, movingStatistics(name, bias)),
     pool: (convolved, name, bias) => {
       const { gamma, beta } = affine(name);
       return poolBy(tf, convolved, movingStatistics(name, bias), gamma, beta);
@@ -116,10 +113,9 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return {
       // A bias before a batch norm cancels against the mean: it moves the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
-        const { gamma, beta } = affine(name);
-        const { output, ...statistics } = normalizeBatch(tf, h.reshape([-1, 1, 1, gamma.size]), gamma, beta);
-        moveBoth(name, bias, statistics);
-        return output.reshape(h.shape);
+        const { mean, variance } = tf.moments(h, 0) as Statistics;
+        moveBoth(name, bias, { mean, variance });
+        return normalize(h, name, { mean, variance });
       },
       pool: (convolved, name, bias) => {
         const { gamma, beta } = affine(name);
@@ -136,6 +132,11 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
         return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));
       },
     };
+  }
+
+  function normalize(h: Tensor2D, name: string, { mean, variance }: Statistics): Tensor2D {
+    const { gamma, beta } = affine(name);
+    return h.sub(mean).mul(gamma).div(variance.add(BATCH_NORM_EPSILON).sqrt()).add(beta);
   }
 
   function affine(name: string): { gamma: Tensor1D; beta: Tensor1D } {

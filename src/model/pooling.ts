@@ -1,12 +1,11 @@
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
-import { nodeBackend } from '../tensorflow/bind.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/load.ts';
 import { type Convolved, POOLING } from './convolution.ts';
 import {
   BATCH_NORM_EPSILON,
-  batchNormAttributes,
   batchStatistics,
   normalizeBy,
+  normalizeByGradients,
   type Save,
   type Statistics,
   select,
@@ -58,14 +57,9 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
             Tensor2D,
           ];
           // y' = s + u s (1 - s) = s (1 + u - y), where s = sigmoid(u) and y = u s.
-          const du = timesSigmoid(tf, dy, u).mul(u.sub(y).add(1));
+          const du = timesSigmoid(tf, dy as Tensor2D, u).mul<Tensor2D>(u.sub(y).add(1));
           // As if the statistics didn't depend on the input ...
-          const [fixed, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
-            'FusedBatchNormGradV3',
-            batchNormAttributes(tf, { training: false }),
-            [asImage(du), asImage(selected), gamma, mean, variance, tf.tensor1d([])],
-            5,
-          ) as [Tensor4D, Tensor1D, Tensor1D, Tensor, Tensor];
+          const [fixed, dGamma, dBeta] = normalizeByGradients(tf, du, selected, { mean, variance }, gamma);
           // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized input * dGamma).
           const n = windows.size / gamma.size;
           const scale = gamma.div(variance.add(BATCH_NORM_EPSILON).sqrt()).div(-n);
@@ -76,7 +70,7 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
               tf,
               { windows, axis: convolved.axis },
               selected,
-              fixed.reshape(selected.shape),
+              fixed,
               through(selected),
               through(windows),
             ),
@@ -142,9 +136,4 @@ function scatter(
   return select(tf, here, peak.div(equals).add(atPeak).reshape(one), everywhere.reshape(each)).reshape(
     windows.shape,
   );
-}
-
-/** As the four axes that TensorFlow's batch norm wants, channels last. */
-function asImage(x: Tensor): Tensor4D {
-  return x.reshape([1, -1, 1, x.shape.at(-1)!]);
 }
