@@ -122,22 +122,27 @@ function print(rates: Record<string, number>, growth: Growth[]): void {
 function drawGrowth(growth: Growth[], rates: Record<string, number>): Uint8Array {
   const colors = { scipy: LIGHT.orange, numpy: LIGHT.purple } as const;
   const peers = Object.entries(PEER_NAMES).map(([peer, name]) => ({
-    name: `${name}, ${WORKERS} processes, without start-up`,
+    name: `${name} alone`,
     color: colors[peer as Peer],
     dashed: true,
     points: [
       [0, 0],
-      [SIZES.at(-1)!, SIZES.at(-1)! / rates[`${name}, the loop alone`]!],
+      [SAMPLES, SAMPLES / rates[`${name}, the loop alone`]!],
     ] as const,
   }));
   const line = {
-    name: `chirpline, ${WORKERS} workers, whole command`,
+    name: 'chirpline, whole command',
     color: LIGHT.blue,
     dots: true,
-    points: growth.map(({ samples, seconds }) => [samples, seconds] as const),
+    points: [
+      ...growth
+        .filter(({ samples }) => samples < SAMPLES)
+        .map(({ samples, seconds }) => [samples, seconds] as const),
+      [SAMPLES, SAMPLES / rates['chirpline --psd']!] as const,
+    ],
   };
   const chart = lineChart(LIGHT, {
-    title: 'Raw .npy files to float16 shards',
+    title: `Raw .npy files to float16 shards, ${WORKERS} processes or threads`,
     x: { name: 'samples', min: 0, wholeNumbers: true },
     y: { name: 'time [s]', min: 0 },
     lines: [line, ...peers],
