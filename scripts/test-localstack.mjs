@@ -1,4 +1,4 @@
-/** `npm run test:localstack`: the tests of what talks to S3, on LocalStack in place of the default emulator. */
+/** `npm run test:localstack`: the tests of what talks to an emulator, on LocalStack in place of the default one. */
 import { spawnSync } from 'node:child_process';
 import { build, checkNode, installLocalstack, installPackages, installPython, ROOT } from './setup.mjs';
 
@@ -12,6 +12,7 @@ const files = [
   'test/storage/s3.test.ts',
   'test/cloud/upload.test.ts',
   'test/e2e/buckets.test.ts',
+  'test/e2e/cloud.test.ts',
 ];
 const { status } = spawnSync(
   process.execPath,

@@ -69,8 +69,6 @@ export function createCloud({
         folder,
         env: { ...env, ...service.env },
       });
-      // Its functions need containers, so that nothing would ever send a job.
-      if (program === 'localstack') return emulator;
       const agent = await startService({
         name: 'agent',
         folder,
@@ -88,11 +86,6 @@ export function createCloud({
       return emulator || agent;
     },
     async deploy(variables = {}) {
-      if ((await findEmulator(port)) === 'localstack') {
-        throw new MachineError(
-          'LocalStack runs here without containers, which its functions need. End it (local:down), start ministack (local:up) and deploy again',
-        );
-      }
       const packageFolder = join(folder, 'package');
       for (const command of ['package', 'deploy']) {
         runServerless([command, '--stage', 'local', '--package', packageFolder], { ...env, ...variables });

@@ -23,6 +23,8 @@ export interface EmulatorPlace {
 }
 
 const INSTALLED = fileURLToPath(new URL('../../.chirpline/', import.meta.url));
+/** Where LocalStack finds our plugin for it. */
+const PLUGIN = fileURLToPath(new URL('localstack/', import.meta.url));
 
 /** How to start the emulator on a port of 127.0.0.1, and where it says that it is ready. */
 export function describeEmulator(
@@ -54,6 +56,12 @@ export function describeEmulator(
       DISABLE_EVENTS: '1',
       SKIP_SSL_CERT_DOWNLOAD: '1',
       DNS_ADDRESS: '0',
+      // Functions as processes, by our plugin.
+      LAMBDA_RUNTIME_EXECUTOR: 'process',
+      LAMBDA_NODE: process.execPath,
+      PYTHONPATH: PLUGIN,
+      PYTHONDONTWRITEBYTECODE: '1',
+      TMPDIR: folder,
     },
     health: `${endpoint}/_localstack/health`,
   };

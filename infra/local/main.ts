@@ -52,11 +52,7 @@ async function main(args: string[]): Promise<void> {
     const fresh = await cloud.up();
     const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_BATCH } = cloud.env;
     const state = fresh ? `up after ${seconds()}` : 'up already';
-    const jobs =
-      emulator === 'ministack'
-        ? `jobs ${AWS_ENDPOINT_URL_BATCH}`
-        : 'for s3:// locations only: functions and jobs need containers, so nothing can be deployed';
-    console.log(`${state}: ${emulator} ${AWS_ENDPOINT_URL}, ${jobs}`);
+    console.log(`${state}: ${emulator} ${AWS_ENDPOINT_URL}, jobs ${AWS_ENDPOINT_URL_BATCH}`);
   } else if (command === 'deploy') {
     await cloud.deploy();
     console.log(`stage local deployed in ${seconds()}: chirpline upload FOLDER --stage local`);

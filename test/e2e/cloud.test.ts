@@ -10,6 +10,7 @@ import { BatchClient, DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Cloud, createCloud, ROOT } from '../../infra/local/cloud.ts';
+import { readEmulatorName } from '../../infra/local/emulators.ts';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
@@ -30,7 +31,14 @@ import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { findPort, setEnvironment } from '../support/emulator.ts';
 
 const SAMPLES = 600;
-const DEPLOY_LIMIT = 30_000;
+const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
+/**
+ * What AWS does and LocalStack doesn't: a map ends as failed when too many of its items fail. And it is slower by far [ms].
+ */
+const { toleratesFailures, deployLimit, uploadLimit } = {
+  ministack: { toleratesFailures: true, deployLimit: 30_000, uploadLimit: 1_000 },
+  localstack: { toleratesFailures: false, deployLimit: 60_000, uploadLimit: 5_000 },
+}[EMULATOR];
 
 let folder: string;
 let cloud: Cloud;
@@ -45,14 +53,21 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
   raw = createFileStore(join(folder, 'raw'));
   const [port, agentPort] = [await findPort(), await findPort()];
-  cloud = createCloud({ folder: join(folder, 'cloud'), port, agentPort, runner: 'process', persist: false });
+  const settings = {
+    folder: join(folder, 'cloud'),
+    port,
+    agentPort,
+    runner: 'process',
+    persist: false,
+  } as const;
+  cloud = createCloud({ ...settings, emulator: EMULATOR });
   restore = setEnvironment(cloud.env);
   await cloud.up();
   const started = performance.now();
   await cloud.deploy();
   const deployed = performance.now() - started;
   console.log(`deployed in ${(deployed / 1000).toFixed(1)} s`);
-  assert.ok(deployed < DEPLOY_LIMIT);
+  assert.ok(deployed < deployLimit);
   stage = await openStage('local');
   sfn = new SFNClient({});
   sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
@@ -179,7 +194,7 @@ test('an object that comes after the run is in the records within a second, and 
   await add(40, 41);
   const times = [await add(41, 42), await add(42, 43), await add(43, 44)];
   console.log(`upload of a sample -> shard and metadata: ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-  assert.ok(Math.min(...times) < 1000);
+  assert.ok(Math.min(...times) < uploadLimit);
   const before = await records.head('metadata.json');
   await send(
     'objects',
@@ -217,7 +232,7 @@ test('a stack of 256 samples becomes a shard within a second', async () => {
     `upload of 256 samples (25 MB, the upload included) -> shard and metadata: ${ms.toFixed(0)} ms`,
   );
   // Twice the aim, since other tests' processes share the cores.
-  assert.ok(ms < 2000);
+  assert.ok(ms < 2 * uploadLimit);
 });
 
 test('a poison message ends among the dead letters, its neighbours are dealt with, and redrive sends it again', async () => {
@@ -266,8 +281,10 @@ test('below the tolerated share of failed chunks the others are made, and redriv
   await records.remove('train-00001-of-00003.tfrecord');
   const name = await restartRun(sfn, stage.stateMachine, run);
   assert.ok(name);
-  assert.equal(await restartRun(sfn, stage.stateMachine, run), undefined);
-  const [again] = await waitForRuns('spoilt', 2);
+  // AWS answers the same for a run that is on, others refuse the name: either way there is no third run.
+  await restartRun(sfn, stage.stateMachine, run);
+  const [again, , ...more] = await waitForRuns('spoilt', 2);
+  assert.equal(more.length, 0);
   assert.equal(again?.state, 'SUCCEEDED', again?.reason);
   assert.deepEqual(await records.head('train-00000-of-00003.tfrecord'), kept);
   assert.equal((await readMetadata(records)).n_samples, SAMPLES);
@@ -279,7 +296,10 @@ test('beyond the tolerated share the run stops there', async () => {
   await uploadFolder(raw, to);
   const [run] = await waitForRuns('spoilt-more', 1);
   assert.equal(run?.state, 'FAILED');
-  assert.match(run.reason ?? '', /ExceedToleratedFailureThreshold/);
+  assert.match(
+    run.reason ?? '',
+    toleratesFailures ? /ExceedToleratedFailureThreshold/ : /2 of 3 shards of .* are missing \(0, 2\)/,
+  );
 });
 
 test('a function that is killed in the middle is called again, and nothing shows of it', async () => {
