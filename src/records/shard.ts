@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import { SAMPLE_SIZE } from '../strain.ts';
 import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYTES } from './dtype.ts';
 import { decodeExample, encodeExample } from './example.ts';
-import { FRAME_FOOTER, FRAME_HEADER, readRecords, sealFrame } from './tfrecord.ts';
+import { FRAME_FOOTER, FRAME_HEADER, frameHeader, readRecords, sealFrame } from './tfrecord.ts';
 
 /** Of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
 export function shardName(index: number, total: number): string {
@@ -33,7 +33,7 @@ export interface ShardBuilder {
   readonly count: number;
 }
 
-/** Bytes of a record's Example up to its signal, which is the last thing in it, and where its other values stand. */
+/** Bytes of a record's frame up to its signal, which is the last thing in it, and where its other values stand. */
 interface Template {
   head: Uint8Array;
   idAt: number;
@@ -74,17 +74,16 @@ export function createShardBuilder(dtype: RecordDType, capacity: number): ShardB
       if (held === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
       const idLength = id === undefined ? NO_ID : Buffer.byteLength(id);
       const { head, idAt, labelAt } = findTemplate(idLength);
-      const length = head.length + signalBytes;
-      if (out.length - position < FRAME_HEADER + length + FRAME_FOOTER) {
-        makeRoom(FRAME_HEADER + length + FRAME_FOOTER);
+      const signalAt = head.length;
+      if (out.length - position < signalAt + signalBytes + FRAME_FOOTER) {
+        makeRoom(signalAt + signalBytes + FRAME_FOOTER);
       }
-      const start = position + FRAME_HEADER;
-      out.set(head, start);
-      if (id !== undefined) encoder.encodeInto(id, out.subarray(start + idAt, start + idAt + idLength));
-      out[start + labelAt] = label;
-      if (encoded) out.set(signal, start + head.length);
-      else encodeSignal(signal, dtype, out, start + head.length);
-      position = sealFrame(out, position, length);
+      out.set(head, position);
+      if (id !== undefined) encoder.encodeInto(id, out.subarray(position + idAt, position + idAt + idLength));
+      out[position + labelAt] = label;
+      if (encoded) out.set(signal, position + signalAt);
+      else encodeSignal(signal, dtype, out, position + signalAt);
+      position = sealFrame(out, position, signalAt - FRAME_HEADER + signalBytes);
       held += 1;
       count += 1;
     },
@@ -112,11 +111,10 @@ function makeTemplate(idLength: number, signalBytes: number): Template {
   const encode = (letter: string, label: 0 | 1) =>
     encodeExample({ id: idLength === NO_ID ? undefined : letter.repeat(idLength), label, signal });
   const first = encode('a', 0);
-  const headLength = first.length - signalBytes;
   return {
-    head: first.slice(0, headLength),
-    idAt: firstDifference(first, encode('b', 0)),
-    labelAt: firstDifference(first, encode('a', 1)),
+    head: Buffer.concat([frameHeader(first.length), first.subarray(0, first.length - signalBytes)]),
+    idAt: FRAME_HEADER + firstDifference(first, encode('b', 0)),
+    labelAt: FRAME_HEADER + firstDifference(first, encode('a', 1)),
   };
 }
 

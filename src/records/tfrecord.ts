@@ -19,19 +19,30 @@ export interface TFRecord {
   data: Uint8Array;
 }
 
-/** Completes the frame that starts at `start` of `out` and whose data stands there already; returns its end. */
-export function sealFrame(out: Uint8Array, start: number, length: number): number {
-  const view = new DataView(out.buffer, out.byteOffset + start, FRAME_HEADER + length + FRAME_FOOTER);
+/** What stands in front of so many bytes of data. */
+export function frameHeader(length: number): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER);
+  const view = new DataView(header.buffer);
   view.setBigUint64(0, BigInt(length), true);
-  view.setUint32(8, maskedCrc(out.subarray(start, start + 8)), true);
-  const data = out.subarray(start + FRAME_HEADER, start + FRAME_HEADER + length);
-  view.setUint32(FRAME_HEADER + length, maskedCrc(data), true);
-  return start + view.byteLength;
+  view.setUint32(8, maskedCrc(header.subarray(0, 8)), true);
+  return header;
+}
+
+/**
+ * Completes the frame that starts at `start` of `out`, where its header and so many bytes of data stand already; returns its
+ * end.
+ */
+export function sealFrame(out: Uint8Array, start: number, length: number): number {
+  const end = start + FRAME_HEADER + length;
+  const crc = maskedCrc(out.subarray(start + FRAME_HEADER, end));
+  for (let i = 0; i < FRAME_FOOTER; i++) out[end + i] = crc >>> (8 * i);
+  return end + FRAME_FOOTER;
 }
 
 /** One record with its frame around it. */
 export function frameRecord(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(FRAME_HEADER + data.length + FRAME_FOOTER);
+  out.set(frameHeader(data.length));
   out.set(data, FRAME_HEADER);
   sealFrame(out, 0, data.length);
   return out;
