@@ -1,10 +1,11 @@
 /** The checkpoints of one training on a store. */
 import { createHash } from 'node:crypto';
-import { ChirplineError, InputError } from '../errors.ts';
+import { ChirplineError, InputError, NotFoundError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint.ts';
 import type { RecordSet } from '../training/records.ts';
 import type { Settings } from '../training/settings.ts';
+import type { FitBounds } from '../training/stored-state.ts';
 
 /** Older ones are removed. One is not enough: the last may turn out to be damaged. */
 const KEPT = 2;
@@ -28,7 +29,7 @@ export interface Checkpoints {
 export function openCheckpoints(
   store: ObjectStore,
   folder: string,
-  preset: Settings['preset'],
+  bounds: FitBounds,
   say: (line: string) => void,
 ): Checkpoints {
   const nameOf = ({ snapshot: { state } }: Checkpoint) =>
@@ -46,8 +47,10 @@ export function openCheckpoints(
       for (const key of (await list()).reverse()) {
         const object = store.location + key;
         try {
-          return await decodeCheckpoint(await store.read(key), preset, object);
+          return await decodeCheckpoint(await store.read(key), bounds, object);
         } catch (error) {
+          // Another process that trains the same may have put a newer one in its place.
+          if (error instanceof NotFoundError) continue;
           if (!(error instanceof InputError)) throw error;
           say(`checkpoint passed over: ${error.message}`);
         }

@@ -69,7 +69,7 @@ export async function trainModel(
   const fingerprint = fingerprintOf(settings, set);
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
-  const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings.preset, say);
+  const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
   return withShardFiles(set, observer, signal, (files) =>
     train({
       tf,

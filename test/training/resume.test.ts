@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { InputError, StoppedError } from '../../src/errors.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
 import { fingerprintOf, openCheckpoints, trySaving } from '../../src/pipeline/checkpoints.ts';
 import { createRandomStream } from '../../src/random.ts';
@@ -10,10 +11,11 @@ import { createBatch } from '../../src/training/batch.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
 import { createEngine } from '../../src/training/engines.ts';
 import { fit } from '../../src/training/fit.ts';
-import type { History, Snapshot } from '../../src/training/fit-state.ts';
+import type { Epoch, History, Snapshot } from '../../src/training/fit-state.ts';
 import { openTrainingInput } from '../../src/training/input.ts';
 import { openRecords } from '../../src/training/records.ts';
 import { completeSettings } from '../../src/training/settings.ts';
+import type { StoredState } from '../../src/training/stored-state.ts';
 import { tf } from '../model/tensorflow.ts';
 import { makeSignal, makeToyRecords, toyFiles } from './toy.ts';
 
@@ -30,6 +32,7 @@ const SETTINGS = completeSettings(
   },
   'cpu',
 );
+const RUN = 'diy_20260102_0304';
 const set = await openRecords(await makeToyRecords({ count: 33, shardSize: 5 }));
 const input = openTrainingInput(tf, set, toyFiles(set.store), SETTINGS);
 const engine = createEngine(tf, 'graph', initialWeights('diy', 3), SETTINGS);
@@ -51,7 +54,7 @@ async function fitWithStops(stops: readonly number[]) {
     };
     engine.setWeights(fresh.weights);
     engine.setOptimizer(fresh.optimizer);
-    const from = file && (await decodeCheckpoint(file, 'diy', 'c.npz'));
+    const from = file && (await decodeCheckpoint(file, SETTINGS, 'c.npz'));
     stop();
     try {
       const history = await fit(
@@ -64,7 +67,7 @@ async function fitWithStops(stops: readonly number[]) {
             stop();
           },
           save: async (snapshot: Snapshot) => {
-            file = await encodeCheckpoint({ run: 'run', snapshot });
+            file = await encodeCheckpoint({ run: RUN, snapshot });
           },
         },
         { signal: controller.signal, snapshot: from?.snapshot },
@@ -118,15 +121,30 @@ const snapshot: Snapshot = {
     history: { epochs: [], best_epoch: 1 },
   },
 };
-const checkpointAt = (epoch: number, step: number): Checkpoint => ({
-  run: 'run',
-  snapshot: { ...snapshot, state: { ...snapshot.state, epoch, step } },
+const epochOf = (epoch: number): Epoch => ({
+  epoch,
+  loss: 0.6,
+  val_loss: 0.5,
+  val_accuracy: 0.8,
+  val_auc: null,
+  learning_rate: 1e-3,
+  seconds: 1,
+  input_wait: 0,
+  best: true,
 });
+const checkpointAt = (epoch: number, step: number): Checkpoint => {
+  const epochs = Array.from({ length: epoch - 1 }, (_, i) => epochOf(i + 1));
+  const history = { epochs, best_epoch: epoch - 1 };
+  return {
+    run: RUN,
+    snapshot: { ...snapshot, state: { ...snapshot.state, epoch, step, samples: 4 * step, history } },
+  };
+};
 
 function openTestCheckpoints() {
   const store = createMemoryStore();
   const said: string[] = [];
-  const checkpoints = openCheckpoints(store, 'c/', 'diy', (line) => said.push(line));
+  const checkpoints = openCheckpoints(store, 'c/', SETTINGS, (line) => said.push(line));
   const keys = async () => {
     const found: string[] = [];
     for await (const { key } of store.list('')) found.push(key);
@@ -142,12 +160,12 @@ test('the last two checkpoints stay, the newest one is gone on from, and none is
     [1, 0],
     [1, 7],
     [2, 0],
-    [10, 0],
+    [5, 0],
   ] as const)
     await checkpoints.save(checkpointAt(epoch, step));
-  assert.deepEqual(await keys(), ['c/000002-00000000.npz', 'c/000010-00000000.npz']);
+  assert.deepEqual(await keys(), ['c/000002-00000000.npz', 'c/000005-00000000.npz']);
   const loaded = await checkpoints.load();
-  assert.deepEqual(loaded, checkpointAt(10, 0));
+  assert.deepEqual(loaded, checkpointAt(5, 0));
   await checkpoints.clear();
   assert.deepEqual(await keys(), []);
 });
@@ -180,17 +198,85 @@ test('a checkpoint of another version or another model is refused', async () => 
   arrays.set('state', { dtype: '|u1', shape: [text.length], data: text });
   const refused = (bytes: Uint8Array, preset: 'diy' | 'coherent', message: RegExp) =>
     assert.rejects(
-      decodeCheckpoint(bytes, preset, 'c.npz'),
+      decodeCheckpoint(bytes, { ...SETTINGS, preset }, 'c.npz'),
       (error) => error instanceof InputError && message.test(error.message),
     );
   await refused(await writeNpz(arrays), 'diy', /found version 9, needed version 1/);
   await refused(
     await encodeCheckpoint(checkpointAt(1, 0)),
     'coherent',
-    /needed (only the arrays of|float32)/,
+    /found "diy_20260102_0304" as run, needed the name of a run of coherent/,
   );
   arrays.delete('state');
   await refused(await writeNpz(arrays), 'diy', /no array state/);
+});
+
+/** The checkpoint's arrays, of which `change` changes some, or what the state says. */
+async function forge(
+  change: (arrays: Map<string, NpyArray>, stored: StoredState) => void,
+): Promise<Uint8Array> {
+  const arrays = await readNpz(await encodeCheckpoint(checkpointAt(3, 2)), 'c.npz');
+  const state = arrays.get('state')?.data as Uint8Array;
+  const stored = JSON.parse(new TextDecoder().decode(state)) as StoredState;
+  change(arrays, stored);
+  const text = new TextEncoder().encode(JSON.stringify(stored));
+  arrays.set('state', { dtype: '|u1', shape: [text.length], data: text });
+  return writeNpz(arrays);
+}
+
+test('a checkpoint that says what no fit can have come to is refused, and its run’s name leads nowhere', async () => {
+  assert.deepEqual(await decodeCheckpoint(await forge(() => {}), SETTINGS, 'c.npz'), checkpointAt(3, 2));
+  const cases: [RegExp, (stored: StoredState, arrays: Map<string, NpyArray>) => void][] = [
+    [/"\.\.\/\.\.\/evil" as run/, (stored) => Object.assign(stored, { run: '../../evil' })],
+    [/7 as run/, (stored) => Object.assign(stored, { run: 7 })],
+    [/"1" as updates/, (stored) => Object.assign(stored, { updates: '1' })],
+    [/null as state, needed an object/, (stored) => Object.assign(stored, { state: null })],
+    [/4 as epoch, needed 3, at most 6/, ({ state }) => Object.assign(state, { epoch: 4 })],
+    [/-1 as epoch/, ({ state }) => Object.assign(state, { epoch: -1 })],
+    [/8 as samples/, ({ state }) => Object.assign(state, { step: 1e12 })],
+    [/8 as samples/, ({ state }) => Object.assign(state, { step: 0 })],
+    [/null as lossSum/, ({ state }) => Object.assign(state, { lossSum: Number.NaN })],
+    [/nothing as learningRate/, ({ state }) => Object.assign(state, { schedule: {} })],
+    [/0 as stop/, ({ state }) => Object.assign(state.schedule, { stop: 0 })],
+    [/null as history/, ({ state }) => Object.assign(state, { history: null })],
+    [/3 as best_epoch/, ({ state }) => Object.assign(state.history, { best_epoch: 3 })],
+    [/2 as epoch, needed 1/, ({ state }) => state.history.epochs.reverse()],
+    [/moment\/1: found NaN/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(Number.NaN)],
+    [/moment\/1: found -1/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(-1)],
+  ];
+  for (const [message, change] of cases) {
+    const bytes = await forge((arrays, stored) => change(stored, arrays));
+    await assert.rejects(decodeCheckpoint(bytes, SETTINGS, 'c.npz'), (error) => {
+      assert.ok(error instanceof InputError && message.test(error.message), `${error} isn't ${message}`);
+      return true;
+    });
+  }
+  const arrays = await readNpz(await encodeCheckpoint(checkpointAt(1, 0)), 'c.npz');
+  for (const text of ['{"version":1,', 'null', '[]']) {
+    const data = new TextEncoder().encode(text);
+    arrays.set('state', { dtype: '|u1', shape: [data.length], data });
+    await assert.rejects(decodeCheckpoint(await writeNpz(arrays), SETTINGS, 'c.npz'), InputError);
+  }
+});
+
+test('a checkpoint that another process takes away while they are listed is no trouble', async () => {
+  const { store, said, checkpoints } = openTestCheckpoints();
+  await checkpoints.save(checkpointAt(1, 0));
+  await checkpoints.save(checkpointAt(2, 0));
+  const racing = openCheckpoints(
+    {
+      ...store,
+      read: async (key) => {
+        if (key.includes('000002-')) await store.remove(key);
+        return store.read(key);
+      },
+    },
+    'c/',
+    SETTINGS,
+    (line) => said.push(line),
+  );
+  assert.deepEqual(await racing.load(), checkpointAt(1, 0));
+  assert.deepEqual(said, []);
 });
 
 test('a checkpoint that can’t be written is said, and the one before stays', async () => {
@@ -200,7 +286,7 @@ test('a checkpoint that can’t be written is said, and the one before stays', a
     ...store,
     write: () => Promise.reject(new InputError({ object: 'c', found: 'a full disk', needed: 'room' })),
   };
-  const failing = openCheckpoints(full, 'c/', 'diy', () => {});
+  const failing = openCheckpoints(full, 'c/', SETTINGS, () => {});
   await trySaving(failing, checkpointAt(1, 5), (line) => said.push(line));
   assert.match(said.join(), /^no checkpoint was written, the one before stays: c: found a full disk/);
   assert.deepEqual(await checkpoints.load(), checkpointAt(1, 0));
