@@ -103,10 +103,12 @@ test('a training that is stopped says so by its exit code, and the same command 
   const again = join(scratch(t), 'models');
   const child = startChirpline('train', records, again, ...TRAINING, '--checkpoint-minutes', '0.01');
   let said = '';
+  // A second signal would end it at once.
+  let stopped = false;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said += text;
     // The first epoch has ended: it is the second one that is stopped.
-    if (/epoch 1\/2 {2}loss/.test(said)) child.kill('SIGTERM');
+    if (!stopped && /epoch 1\/2 {2}loss/.test(said)) stopped = child.kill('SIGTERM');
   });
   const [code] = await once(child, 'exit');
   assert.equal(code, 75, said);
