@@ -6,8 +6,8 @@
  *
  * Ours is timed as a whole command, with start-up, plan, shards and fsync, once with the PSD estimated and once with a given
  * one; theirs as whole commands too, and as the bare loop, without imports, process creation, tables and PSD. They write no
- * records. All run in turn, so that a change of the machine's speed meets all. Then time and memory for 1,024, 4,096 and
- * 16,384 samples.
+ * records. All run in turn, so that a change of the machine's speed meets all; CPU time, of all threads and processes, says
+ * what a machine with other work would hide. Then both for 1,024, 4,096 and 16,384 samples, and the memory of one worker.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,8 +35,9 @@ const SIZES = [1024, 4096, 16384].filter((size) => size <= SAMPLES);
 const WORKERS = 2;
 const RUNS = 3;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const PRELOAD = fileURLToPath(new URL('peak_memory.cjs', import.meta.url));
+const PRELOAD = fileURLToPath(new URL('support/usage.cjs', import.meta.url));
 const PEERS = fileURLToPath(new URL('python_folder.py', import.meta.url));
+const OURS = 'chirpline';
 const PEER_NAMES = { scipy: 'SciPy loop', numpy: 'fast NumPy' } as const;
 type Peer = keyof typeof PEER_NAMES;
 
@@ -47,127 +48,140 @@ try {
   chirpline('simulate', raw, '--samples', String(SAMPLES), '--seed', '1');
   chirpline('preprocess', raw, join(folder, 'first'));
   const psd = join(folder, 'first', 'avg_psd.npz');
-  const rates = compare(psd);
+  const times = compare(psd);
   const growth = SIZES.map((samples) => measureGrowth(samples, psd));
-  const result = { samples: SAMPLES, workers: WORKERS, runs: RUNS, per_second: rates, growth };
+  const result = { samples: SAMPLES, workers: WORKERS, runs: RUNS, seconds: times, growth };
   if (flags.json) console.log(JSON.stringify(result, undefined, 2));
-  else print(rates, growth);
-  if (typeof flags.picture === 'string') writeFileSync(flags.picture, drawGrowth(growth, rates));
+  else print(times, growth);
+  if (typeof flags.picture === 'string') writeFileSync(flags.picture, drawGrowth(growth, times));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Median samples a second. */
-function compare(psd: string): Record<string, number> {
-  const seconds: Record<string, number[]> = {};
-  const note = (name: string, value: number) => {
-    seconds[name] ??= [];
-    seconds[name].push(value);
+interface Taken {
+  /** Seconds by the clock. */
+  wall: number;
+  /** Seconds of all threads and processes. */
+  cpu: number;
+}
+
+/** Medians. */
+function compare(psd: string): Record<string, Taken> {
+  const all: Record<string, Taken[]> = {};
+  const note = (name: string, taken: Taken) => {
+    all[name] ??= [];
+    all[name].push(taken);
   };
   for (let round = 0; round < RUNS; round += 1) {
-    note('chirpline, PSD estimated', preprocess(raw));
-    note('chirpline --psd', preprocess(raw, '--psd', psd));
+    note(`${OURS}, PSD estimated`, preprocess(raw));
+    note(`${OURS}, PSD given`, preprocess(raw, '--psd', psd));
     for (const [peer, name] of Object.entries(PEER_NAMES)) {
       note(`${name}, PSD estimated`, runPeer(peer as Peer, 'estimate').whole);
       const { whole, loop } = runPeer(peer as Peer, psd);
       note(`${name}, PSD given`, whole);
-      note(`${name}, the loop alone`, loop);
+      note(`${name}, the loop alone`, { wall: loop, cpu: Number.NaN });
     }
   }
-  return Object.fromEntries(
-    Object.entries(seconds).map(([name, values]) => [name, SAMPLES / median(values)]),
-  );
+  return Object.fromEntries(Object.entries(all).map(([name, taken]) => [name, medianOf(taken)]));
 }
 
-interface Growth {
+interface Growth extends Taken {
   samples: number;
-  seconds: number;
-  /** Largest resident size of one worker's process with all its threads. */
+  /** Largest resident size of a process with one worker, all its threads. */
   megabytes: number;
 }
 
-/** One worker, so that the memory is a worker's. */
 function measureGrowth(samples: number, psd: string): Growth {
   const part = join(folder, `raw-${samples}`);
   chirpline('simulate', part, '--samples', String(samples), '--seed', '2');
-  const seconds = median(Array.from({ length: RUNS }, () => preprocess(part, '--psd', psd)));
-  const file = join(folder, 'peak');
-  execFileSync(
-    process.execPath,
-    ['--require', PRELOAD, MAIN, 'preprocess', part, records, '--psd', psd, '--workers', '1'],
-    { stdio: 'ignore', env: { ...process.env, PEAK_MEMORY_FILE: file } },
-  );
+  const taken = medianOf(Array.from({ length: RUNS }, () => preprocess(part, '--psd', psd)));
+  const { megabytes } = chirpline('preprocess', part, records, '--psd', psd, '--workers', '1');
   for (const path of [part, records]) rmSync(path, { recursive: true });
-  return { samples, seconds, megabytes: Number(readFileSync(file, 'utf8')) / 1024 };
+  return { samples, ...taken, megabytes };
 }
 
-function print(rates: Record<string, number>, growth: Growth[]): void {
+function print(times: Record<string, Taken>, growth: Growth[]): void {
   console.log(
     `raw .npy files to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, medians of ${RUNS} runs in turns`,
   );
-  const ours = { whole: rates['chirpline, PSD estimated']!, given: rates['chirpline --psd']! };
-  for (const [name, rate] of Object.entries(rates)) {
-    const mine = name.endsWith('estimated') ? ours.whole : ours.given;
-    const times = name.startsWith('chirpline') ? '' : `chirpline is ${(mine / rate).toFixed(2)} x this`;
-    console.log(`  ${name.padEnd(28)}${rate.toFixed(0).padStart(7)}/s  ${times}`);
-  }
-  console.log(`\n${'samples'.padStart(9)}${'seconds'.padStart(9)}${'MB (one worker)'.padStart(17)}`);
-  for (const { samples, seconds, megabytes } of growth) {
+  console.log(`${''.padEnd(30)}samples/s  of ours   CPU us/sample  of ours`);
+  for (const [name, { wall, cpu }] of Object.entries(times)) {
+    const mine = times[`${OURS}, PSD ${name.endsWith('estimated') ? 'estimated' : 'given'}`]!;
     console.log(
-      String(samples).padStart(9) + seconds.toFixed(2).padStart(9) + megabytes.toFixed(0).padStart(17),
+      `  ${name.padEnd(28)}` +
+        (SAMPLES / wall).toFixed(0).padStart(9) +
+        `${(wall / mine.wall).toFixed(2)}x`.padStart(9) +
+        (Number.isNaN(cpu)
+          ? ''
+          : ((cpu / SAMPLES) * 1e6).toFixed(0).padStart(16) + `${(cpu / mine.cpu).toFixed(2)}x`.padStart(9)),
+    );
+  }
+  console.log(
+    `\n${'samples'.padStart(9)}${'seconds'.padStart(9)}${'CPU'.padStart(7)}${'MB (one worker)'.padStart(17)}`,
+  );
+  for (const { samples, wall, cpu, megabytes } of growth) {
+    console.log(
+      String(samples).padStart(9) +
+        wall.toFixed(2).padStart(9) +
+        cpu.toFixed(2).padStart(7) +
+        megabytes.toFixed(0).padStart(17),
     );
   }
 }
 
-function drawGrowth(growth: Growth[], rates: Record<string, number>): Uint8Array {
+/** CPU time: the clock's depends on who else uses the machine. */
+function drawGrowth(growth: Growth[], times: Record<string, Taken>): Uint8Array {
   const colors = { scipy: LIGHT.orange, numpy: LIGHT.purple } as const;
   const peers = Object.entries(PEER_NAMES).map(([peer, name]) => ({
-    name: `${name} alone`,
+    name,
     color: colors[peer as Peer],
     dashed: true,
-    points: [
-      [0, 0],
-      [SAMPLES, SAMPLES / rates[`${name}, the loop alone`]!],
-    ] as const,
+    points: [[0, 0], [SAMPLES, times[`${name}, PSD given`]!.cpu] as const] as const,
   }));
-  const line = {
-    name: 'chirpline, whole command',
+  const ours = {
+    name: OURS,
     color: LIGHT.blue,
     dots: true,
     points: [
-      ...growth
-        .filter(({ samples }) => samples < SAMPLES)
-        .map(({ samples, seconds }) => [samples, seconds] as const),
-      [SAMPLES, SAMPLES / rates['chirpline --psd']!] as const,
+      ...growth.filter(({ samples }) => samples < SAMPLES).map(({ samples, cpu }) => [samples, cpu] as const),
+      [SAMPLES, times[`${OURS}, PSD given`]!.cpu] as const,
     ],
   };
   const chart = lineChart(LIGHT, {
-    title: `Raw .npy files to float16 shards, ${WORKERS} processes or threads`,
+    title: 'Raw .npy files to float16 shards, whole commands, PSD given',
     x: { name: 'samples', min: 0, wholeNumbers: true },
-    y: { name: 'time [s]', min: 0 },
-    lines: [line, ...peers],
+    y: { name: 'CPU time [s]', min: 0 },
+    lines: [ours, ...peers],
   });
   return drawPng(framed(LIGHT, chart, 760, 400));
 }
 
-function chirpline(...args: string[]): void {
-  execFileSync(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Runs a command and says what it took. */
+function chirpline(...args: string[]): Taken & { megabytes: number } {
+  const file = join(folder, 'usage');
+  const wall = time(() =>
+    execFileSync(process.execPath, ['--require', PRELOAD, MAIN, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, USAGE_FILE: file },
+    }),
+  );
+  return { wall, ...JSON.parse(readFileSync(file, 'utf8')) };
 }
 
-/** Seconds of one `chirpline preprocess`. */
-function preprocess(from: string, ...more: string[]): number {
-  const taken = time(() => chirpline('preprocess', from, records, '--workers', String(WORKERS), ...more));
+function preprocess(from: string, ...more: string[]): Taken {
+  const taken = chirpline('preprocess', from, records, '--workers', String(WORKERS), ...more);
   rmSync(records, { recursive: true });
   return taken;
 }
 
-/** Seconds of one Python program, and of the loop in it. */
-function runPeer(peer: Peer, psd: string): { whole: number; loop: number } {
+/** What a Python program took, and the seconds of the loop in it. */
+function runPeer(peer: Peer, psd: string): { whole: Taken; loop: number } {
   let printed = '';
-  const whole = time(() => {
+  const wall = time(() => {
     printed = execFileSync(PYTHON, [PEERS, peer, raw, psd, String(WORKERS)], { encoding: 'utf8' });
   });
-  return { whole, loop: Number(printed.trim()) };
+  const [loop, cpu] = printed.trim().split(' ').map(Number) as [number, number];
+  return { whole: { wall, cpu }, loop };
 }
 
 /** Seconds that the work takes. */
@@ -177,7 +191,7 @@ function time(work: () => void): number {
   return (performance.now() - start) / 1000;
 }
 
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
+function medianOf(taken: Taken[]): Taken {
+  const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+  return { wall: median(taken.map(({ wall }) => wall)), cpu: median(taken.map(({ cpu }) => cpu)) };
 }

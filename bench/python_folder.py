@@ -7,7 +7,7 @@ multiplication of the spectrum and a correction of the ends (both in reference_p
 windows and normalizes every sample of RAW/training_labels.csv, and keeps nothing: no serialization, no writing. PSD is an
 avg_psd.npz, or `estimate` to average it over the noise samples first, at most 10,000, as chirpline does.
 
-Prints the seconds of the loop alone: without imports, process creation, tables and the PSD.
+Prints the seconds of the loop alone, without imports, process creation, tables and the PSD, and the CPU seconds of all.
 """
 import os
 import sys
@@ -16,6 +16,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "fixtures"))
 
+import resource
 import time
 from multiprocessing import Pool
 
@@ -56,4 +57,8 @@ if __name__ == "__main__":
             psd = smooth_floor(sum(sums) / sum(counts))
         else:
             psd = np.load(psd_file)["avg_psd"]
-        print(max(pool.map(preprocess_part, [(index, psd) for index in range(processes)], chunksize=1)))
+        loop = max(pool.map(preprocess_part, [(index, psd) for index in range(processes)], chunksize=1))
+        pool.close()
+        pool.join()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(loop, sum(usage.ru_utime + usage.ru_stime for usage in used))

@@ -1,0 +1,11 @@
+/** Preloaded by ../preprocess.ts: writes what the process took, all its threads together, to a file when it ends. */
+const { writeFileSync } = require('node:fs');
+const { isMainThread } = require('node:worker_threads');
+
+if (isMainThread) {
+  process.on('exit', () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    const usage = { cpu: (userCPUTime + systemCPUTime) / 1e6, megabytes: maxRSS / 1024 };
+    writeFileSync(process.env.USAGE_FILE, JSON.stringify(usage));
+  });
+}
