@@ -12,6 +12,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import type { Evaluation } from '../training/evaluate.ts';
 import type { History } from '../training/fit-state.ts';
 import { prCurve, rocCurve } from '../training/metrics.ts';
+import type { RecordSet } from '../training/records.ts';
 import { companionNames, encodeWeights } from './model-file.ts';
 import { parseRejected } from './rejected.ts';
 import { PSD_KEY, REJECTED_KEY } from './work.ts';
@@ -20,8 +21,8 @@ export interface FinishedRun {
   /** As claimRun gave it. */
   run: string;
   config: RunConfig;
-  /** Of the records; undefined for a lone train.tfrecord. */
-  metadata: Metadata | undefined;
+  /** The records, without what was left out. */
+  set: RecordSet;
   weights: Weights;
   history: History;
   /** Of the weights on the validation records. */
@@ -79,7 +80,7 @@ export async function saveRun(
   const files = new Map<string, Uint8Array>([
     [names.weights, await encodeWeights(weights)],
     [names.history, encode(serializeHistory(history))],
-    ...(await preprocessingFiles(records, run, finished.metadata)),
+    ...(await preprocessingFiles(records, run, finished.set.metadata)),
     ...[...renderPlots(run, results)].map(([name, png]): [string, Uint8Array] => [`plots/${name}`, png]),
     [names.report, encode(report)],
     [names.metrics, encode(serializeMetrics(metrics))],
@@ -106,6 +107,15 @@ export async function claimRun(models: ObjectStore, config: RunConfig): Promise<
   }
 }
 
+/**
+ * The name of a run that goes on from a checkpoint: its own where its config.json stands, or else, as with checkpoints
+ * that another place's models share, a new one.
+ */
+export async function reclaimRun(models: ObjectStore, run: string, config: RunConfig): Promise<string> {
+  const there = await models.head(FOLDER + artifactNames(run).config);
+  return there === undefined ? claimRun(models, config) : run;
+}
+
 /** Writes history.json, as far as it goes. */
 export async function saveHistory(models: ObjectStore, run: string, history: History): Promise<void> {
   await models.write(FOLDER + artifactNames(run).history, encode(serializeHistory(history)));
@@ -130,7 +140,7 @@ async function preprocessingFiles(
   ];
 }
 
-function describeData({ metadata, training, evaluation, config }: FinishedRun) {
+function describeData({ set: { metadata, dtype }, training, evaluation, config }: FinishedRun) {
   const validation = evaluation.labels.length;
   const written = metadata?.n_samples ?? training + validation;
   const rejected = metadata?.n_failed ?? 0;
@@ -141,7 +151,7 @@ function describeData({ metadata, training, evaluation, config }: FinishedRun) {
     rejected,
     training,
     validation,
-    dtype: metadata?.dtype ?? 'float32',
+    dtype,
   };
 }
 

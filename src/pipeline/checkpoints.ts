@@ -72,16 +72,18 @@ export function openCheckpoints(
   };
 }
 
-/** Saves, or says why it couldn't: a full disk is no reason to end a training. */
+/** Saves, or says why it couldn't, and tells which: a full disk is no reason to end a training. */
 export async function trySaving(
   checkpoints: Checkpoints,
   checkpoint: Checkpoint,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await checkpoints.save(checkpoint);
+    return true;
   } catch (error) {
     if (!(error instanceof ChirplineError)) throw error;
     say(`no checkpoint was written, the one before stays: ${error.message}`);
+    return false;
   }
 }

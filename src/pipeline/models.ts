@@ -1,13 +1,11 @@
 /** Trained models as they lie on stores, and what their input has to be. */
 import { ConflictError, InputError, NotFoundError, SettingError } from '../errors.ts';
-import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { Psd } from '../strain.ts';
 import { type Preprocessing, readPreprocessing } from './companions.ts';
 import { companionNames, readModel, runOfWeights, type TrainedModel } from './model-file.ts';
 import { readPsd } from './psd.ts';
-import { readMetadataIfPresent } from './work.ts';
 
 /** A file as the location of its folder and its name in there. */
 export interface FilePlace {
@@ -54,15 +52,14 @@ function checkSameInput(a: PlacedModel, b: PlacedModel): void {
   }
 }
 
-/** Throws ConflictError when the data was, or would be, preprocessed by another recipe than the models' training data. */
-export async function checkRecipe(models: readonly PlacedModel[], data: ObjectStore): Promise<void> {
+/** Throws ConflictError when the recipe of the data at `location` is another one than that of the models' training data. */
+export function checkRecipe(models: readonly PlacedModel[], location: string, hash: string): void {
   const known = models.find(({ preprocessing }) => preprocessing !== undefined);
   if (known === undefined) return;
   const trained = known.preprocessing!.recipeHash;
-  const own = (await readMetadataIfPresent(data))?.recipe_hash ?? recipeHash();
-  if (own === trained) return;
+  if (hash === trained) return;
   throw new ConflictError(
-    `${nameOf(known)} was trained on samples of recipe ${short(trained)}, ${data.location} is of recipe ${short(own)}.`,
+    `${nameOf(known)} was trained on samples of recipe ${short(trained)}, ${location} is of recipe ${short(hash)}.`,
   );
 }
 

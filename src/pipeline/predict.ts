@@ -6,6 +6,7 @@ import { catalogDataset } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeSignal } from '../records/dtype.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
+import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type Psd, SAMPLE_SIZE } from '../strain.ts';
@@ -14,7 +15,7 @@ import type { Engine } from '../training/engine.ts';
 import { createEngine } from '../training/engines.ts';
 import { averagePredictors } from '../training/ensemble.ts';
 import { predictSignals } from '../training/predict.ts';
-import { openRecords, readRecordRange } from '../training/records.ts';
+import { openRecords, type RecordSet, readRecordRange } from '../training/records.ts';
 import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
 import type { Observer } from './progress.ts';
@@ -50,10 +51,11 @@ export async function predictDataset(
 ): Promise<Predictions> {
   const models = await openModels(weights);
   const data = openStore(dataLocation);
-  await checkRecipe(models, data);
+  const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
+  checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
   const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
-  const source = (await holdsRecords(data))
-    ? await openRecordSource(data, predictions)
+  const source = records
+    ? openRecordSource(records, predictions)
     : await openRawSource(data, await findPsd(models, settings.psd), predictions);
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
@@ -97,8 +99,7 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
   return (await data.head(METADATA_KEY)) !== undefined || (await data.head('train.tfrecord')) !== undefined;
 }
 
-async function openRecordSource(data: ObjectStore, { ids }: Predictions): Promise<Source> {
-  const set = await openRecords(data);
+function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
     for await (const record of readRecordRange(set, 0, set.count)) {

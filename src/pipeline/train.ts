@@ -1,8 +1,7 @@
 /** Training as a step: records in, a model and its artifacts out. */
 import { describeLocation, type RunConfig } from '../artifacts/config.ts';
 import { PausedError, StoppedError } from '../errors.ts';
-import { initialWeights, type Weights } from '../model/weights.ts';
-import type { Metadata } from '../records/metadata.ts';
+import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -13,16 +12,15 @@ import { evaluate } from '../training/evaluate.ts';
 import { DivergedError, fit } from '../training/fit.ts';
 import type { History } from '../training/fit-state.ts';
 import { openTrainingInput } from '../training/input.ts';
-import { openRecords, type RecordSet } from '../training/records.ts';
+import { countRecords, type FoundRecords, findRecords, type RecordSet } from '../training/records.ts';
 import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
 import type { ShardFiles } from '../training/shard-files.ts';
 import { surveyRecords } from '../training/survey.ts';
-import { claimRun, REPORT_KEY, type SavedRun, saveRun } from './artifacts.ts';
+import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './artifacts.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
 import type { Observer } from './progress.ts';
 import { withShardFiles } from './staging.ts';
-import { watchFit } from './watch.ts';
-import { readMetadataIfPresent } from './work.ts';
+import { type FitWatch, watchFit } from './watch.ts';
 
 /** How a training is run; what it comes to is decided by its settings. */
 export interface TrainOptions {
@@ -56,11 +54,10 @@ export async function trainModel(
 ): Promise<SavedRun> {
   const records = openStore(recordsLocation);
   const models = openStore(modelsLocation);
-  const opened = await openRecords(records);
+  const found = await findRecords(records);
   await probeWriting(models, REPORT_KEY);
-  const metadata = await readMetadataIfPresent(records);
   const say = (line: string) => observer.say?.(line);
-  const set = options.onCorrupt === 'skip' ? await leaveOutDamaged(opened, say) : opened;
+  const set = await (options.onCorrupt === 'skip' ? leaveOutDamaged(found, say) : countRecords(found));
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
   const settings = completeSettings(given, device);
@@ -69,6 +66,8 @@ export async function trainModel(
   const fingerprint = fingerprintOf(settings, set);
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
+  // That of the models was probed.
+  if (options.checkpoints !== undefined) await probeWriting(store, fingerprint);
   const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
   return withShardFiles(set, observer, signal, (files) =>
     train({
@@ -77,7 +76,6 @@ export async function trainModel(
       files,
       records,
       models,
-      metadata,
       settings,
       options,
       checkpoints,
@@ -91,11 +89,12 @@ export async function trainModel(
 /** Damaged records that are told of one by one. */
 const TOLD = 10;
 
-async function leaveOutDamaged(opened: RecordSet, say: (line: string) => void): Promise<RecordSet> {
-  const { set, damages } = await surveyRecords(opened);
+async function leaveOutDamaged(found: FoundRecords, say: (line: string) => void): Promise<RecordSet> {
+  const { set, damages } = await surveyRecords(found);
   for (const { message } of damages.slice(0, TOLD)) say(`left out: ${message}`);
   if (damages.length > TOLD) say(`left out: ${damages.length - TOLD} more`);
-  if (damages.length > 0) say(`${opened.count - set.count} of ${opened.count} records are left out`);
+  if (damages.length > 0)
+    say(`${set.count} ${found.count === undefined ? '' : `of ${found.count} `}records are left`);
   return set;
 }
 
@@ -105,7 +104,6 @@ interface Training {
   files: ShardFiles;
   records: ObjectStore;
   models: ObjectStore;
-  metadata: Metadata | undefined;
   settings: Settings;
   options: TrainOptions;
   checkpoints: Checkpoints;
@@ -115,8 +113,7 @@ interface Training {
 }
 
 async function train(training: Training): Promise<SavedRun> {
-  const { tf, set, files, records, models, metadata, settings, options, checkpoints, observer, signal } =
-    training;
+  const { tf, set, files, records, models, settings, options, checkpoints, observer, signal } = training;
   const { version, device } = describeTensorFlow(tf);
   const say = (line: string) => observer.say?.(line);
   const input = openTrainingInput(tf, set, files, settings);
@@ -124,69 +121,67 @@ async function train(training: Training): Promise<SavedRun> {
     `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}`,
   );
   const config = describeRun(training);
-  const from = options.fresh ? undefined : await checkpoints.load();
-  const run = from?.run ?? (await claimRun(models, config));
-  if (from !== undefined) {
-    const { epoch, step } = from.snapshot.state;
-    say(`going on with ${run} from its checkpoint in epoch ${epoch} after step ${step}`);
-  }
-  const engine = createEngine(tf, options.engine, initialWeights(settings.preset, settings.seed), settings);
-  const finish = async (history: History): Promise<SavedRun> => {
-    const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
-    const weights: Weights = engine.getWeights();
-    const training = input.trainingCount;
-    const { note } = options;
-    return saveRun(records, models, {
-      run,
-      config,
-      metadata,
-      weights,
-      history,
-      evaluation,
-      training,
-      tensorflow: version,
-      device,
-      note,
-    });
-  };
+  const { epochs, preset, seed } = settings;
+  const engine = createEngine(tf, options.engine, initialWeights(preset, seed), settings);
   try {
+    const from = options.fresh ? undefined : await checkpoints.load();
+    const run = await (from === undefined ? claimRun(models, config) : reclaimRun(models, from.run, config));
+    const snapshot = from?.snapshot;
+    if (snapshot !== undefined)
+      say(
+        `going on with ${run} from its checkpoint in epoch ${snapshot.state.epoch} after step ${snapshot.state.step}`,
+      );
+    const finish = async (history: History): Promise<SavedRun> => {
+      const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+      return saveRun(records, models, {
+        run,
+        config,
+        set,
+        weights: engine.getWeights(),
+        history,
+        evaluation,
+        training: input.trainingCount,
+        tensorflow: version,
+        device,
+        note: options.note,
+      });
+    };
     const { checkpointMinutes } = options;
-    const { epochs } = settings;
-    const firstEpoch = from?.snapshot.state.epoch ?? 1;
-    const watch = {
+    const watch = watchFit({
       run,
       models,
       checkpoints,
       checkpointMinutes,
       epochs,
-      firstEpoch,
+      snapshot,
       engine,
       input,
       observer,
-    };
-    const going = { signal, snapshot: from?.snapshot };
-    const history = await fit(engine, input, settings, watchFit(watch), going);
-    const saved = await finish(history);
-    await checkpoints.clear();
-    return saved;
-  } catch (error) {
-    if (error instanceof StoppedError) {
-      throw new PausedError(`${error.message}; the same command goes on from its checkpoint`, {
-        cause: error,
-      });
+    });
+    try {
+      const saved = await finish(await fit(engine, input, settings, watch, { signal, snapshot }));
+      await checkpoints.clear();
+      return saved;
+    } catch (error) {
+      if (error instanceof StoppedError) throw pause(error, watch);
+      if (error instanceof DivergedError && error.history.epochs.length > 0) {
+        const { files } = await finish(error.history);
+        say(`the best epoch's weights are saved: ${files.find((name) => name.endsWith('.npz'))}`);
+      }
+      throw error;
     }
-    if (error instanceof DivergedError && error.history.epochs.length > 0) {
-      const { files } = await finish(error.history);
-      say(`the best epoch's weights are saved: ${files.find((name) => name.endsWith('.npz'))}`);
-    }
-    throw error;
   } finally {
     engine.dispose();
     input.dispose();
   }
 }
 
-function describeRun({ settings, metadata, recordsLocation }: Training): RunConfig {
+function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
+  const from = isSaved() ? 'its checkpoint' : 'the checkpoint before, or begins anew where there is none';
+  return new PausedError(`${cause.message}; the same command goes on from ${from}`, { cause });
+}
+
+function describeRun({ settings, set: { metadata }, recordsLocation }: Training): RunConfig {
   return {
     ...settings,
     n_samples: SAMPLE_LENGTH,

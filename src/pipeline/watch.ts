@@ -1,11 +1,12 @@
 /** What is shown and kept of a fit while it runs. */
+import { ChirplineError } from '../errors.ts';
 import { isTrainable } from '../model/weights.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { createEventLog, type EventLog } from '../tensorboard/event-log.ts';
 import { logEpoch } from '../tensorboard/training.ts';
 import type { Engine } from '../training/engine.ts';
 import type { Evaluation } from '../training/evaluate.ts';
-import type { Epoch, FitObserver } from '../training/fit-state.ts';
+import type { Epoch, FitObserver, Snapshot } from '../training/fit-state.ts';
 import type { TrainingInput } from '../training/input.ts';
 import { saveHistory } from './artifacts.ts';
 import { type Checkpoints, trySaving } from './checkpoints.ts';
@@ -18,22 +19,28 @@ export interface Watch {
   /** Between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   epochs: number;
-  /** The epoch that the fit begins in: 1, or that of its checkpoint. */
-  firstEpoch: number;
+  /** What the fit goes on from. */
+  snapshot: Snapshot | undefined;
   engine: Engine;
   input: TrainingInput;
   observer: Observer;
 }
 
+export interface FitWatch extends FitObserver {
+  /** Whether the last checkpoint that was to be written is there. */
+  isSaved(): boolean;
+}
+
 /**
  * A bar of steps for each epoch and a line at its end; history.json and TensorBoard's event files, which grow by the
- * epoch; checkpoints.
+ * epoch; checkpoints. What can't be written is said, and the training goes on.
  */
-export function watchFit(watch: Watch): FitObserver {
-  const { run, models, checkpoints, checkpointMinutes, epochs, firstEpoch, engine, input, observer } = watch;
+export function watchFit(watch: Watch): FitWatch {
+  const { run, models, checkpoints, checkpointMinutes, epochs, snapshot, engine, input, observer } = watch;
   const say = (line: string) => observer.say?.(line);
-  const events = createEventLog({ clock: () => Date.now() / 1000, pid: process.pid, firstStep: firstEpoch });
-  let saved = Date.now();
+  const firstStep = snapshot?.state.epoch ?? 1;
+  const events = createEventLog({ clock: () => Date.now() / 1000, pid: process.pid, firstStep });
+  let last = { time: Date.now(), saved: snapshot !== undefined };
   return {
     step: ({ epoch, step, steps, loss }) =>
       observer.progress?.({
@@ -45,18 +52,29 @@ export function watchFit(watch: Watch): FitObserver {
       }),
     epoch: async (epoch, history, evaluation) => {
       say(describeEpoch(epoch, epochs));
-      await saveHistory(models, run, history);
       logFigures(events, epoch, evaluation, engine, input.trainingCount);
       const file = events.take();
-      if (file !== undefined)
-        await models.write(`tensorboard/${run}/${file.name}`, file.bytes, { ifAbsent: true });
+      const written = [
+        () => saveHistory(models, run, history),
+        async () =>
+          file && (await models.write(`tensorboard/${run}/${file.name}`, file.bytes, { ifAbsent: true })),
+      ];
+      for (const write of written) {
+        try {
+          await write();
+        } catch (error) {
+          if (!(error instanceof ChirplineError)) throw error;
+          say(`epoch ${epoch.epoch} isn't shown by all files: ${error.message}`);
+        }
+      }
     },
-    due: () => Date.now() - saved >= checkpointMinutes * 60_000,
+    due: () => Date.now() - last.time >= checkpointMinutes * 60_000,
     save: async (snapshot) => {
-      await trySaving(checkpoints, { run, snapshot }, say);
-      saved = Date.now();
+      const saved = await trySaving(checkpoints, { run, snapshot }, say);
+      last = { time: Date.now(), saved };
     },
     say,
+    isSaved: () => last.saved,
   };
 }
 

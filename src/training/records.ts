@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { InputError, NotFoundError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { decodeExample } from '../records/example.ts';
-import { parseMetadata } from '../records/metadata.ts';
+import { type Metadata, parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -16,7 +17,13 @@ export interface RecordSet {
   count: number;
   /** Of the signals. */
   dtype: RecordDType;
+  /** What describes the shards; a lone train.tfrecord has none. */
+  metadata?: Metadata;
 }
+
+/** A dataset before any record is read: of a lone train.tfrecord nobody knows yet what it holds. */
+export type FoundRecords = Pick<RecordSet, 'store' | 'shards' | 'metadata'> &
+  Partial<Pick<RecordSet, 'count' | 'dtype'>>;
 
 export interface Shard {
   name: string;
@@ -58,17 +65,26 @@ const CONCURRENCY = 32;
  * Opens the records of a store: the shards that metadata.json names, or else a lone `train.tfrecord`, which is read once
  * to count its records.
  *
- * Throws NotFoundError when there is neither or a shard is missing, and InputError when metadata.json or the file is
- * broken, a shard has another size than metadata.json says, or no record is there.
+ * Throws what findRecords and countRecords throw.
  */
 export async function openRecords(store: ObjectStore): Promise<RecordSet> {
+  return countRecords(await findRecords(store));
+}
+
+/**
+ * Looks for shards that metadata.json names, or else a lone `train.tfrecord`.
+ *
+ * Throws NotFoundError when there is neither or a shard is missing, and InputError when metadata.json is broken or a
+ * shard has another size than it says.
+ */
+export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA), store.head(SINGLE_FILE)]);
   if (described !== undefined) {
     const text = new TextDecoder().decode(await store.read(METADATA));
     // Beside a lone file lies the reference's metadata.json, which names no shards.
-    if (single === undefined || /"shards"\s*:/.test(text)) return openDescribed(store, text);
+    if (single === undefined || /"shards"\s*:/.test(text)) return findDescribed(store, text);
   }
-  if (single !== undefined) return openSingle(store, single.size);
+  if (single !== undefined) return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }] };
   // Other than a look for an object, a read tells when it is the bucket that isn't there.
   await store.read(METADATA).catch((error: unknown) => {
     if (!(error instanceof NotFoundError)) throw error;
@@ -76,7 +92,7 @@ export async function openRecords(store: ObjectStore): Promise<RecordSet> {
   throw new NotFoundError(`${store.location}${METADATA} or ${SINGLE_FILE}`);
 }
 
-async function openDescribed(store: ObjectStore, text: string): Promise<RecordSet> {
+async function findDescribed(store: ObjectStore, text: string): Promise<RecordSet> {
   const metadata = parseMetadata(text, store.location + METADATA);
   const limit = pLimit(CONCURRENCY);
   await Promise.all(
@@ -94,24 +110,40 @@ async function openDescribed(store: ObjectStore, text: string): Promise<RecordSe
   const shards = metadata.shards.map(({ name, n_records, bytes, sha256 }) => {
     return { name, bytes, sha256, runs: [{ offset: 0, records: n_records }] };
   });
-  return checkCount({ store, shards, count: metadata.n_samples, dtype: metadata.dtype });
+  return { store, shards, count: metadata.n_samples, dtype: metadata.dtype, metadata };
 }
 
-async function openSingle(store: ObjectStore, bytes: number): Promise<RecordSet> {
+/**
+ * The records that were found, those of a lone file read once to be counted. Throws InputError when one of these is
+ * damaged, or when there are none.
+ */
+export async function countRecords(found: FoundRecords): Promise<RecordSet> {
+  const { count, dtype } = found;
+  const set =
+    count !== undefined && dtype !== undefined ? { ...found, count, dtype } : await countSingle(found.store);
+  if (set.count > 0) return set;
+  throw new InputError({ object: set.store.location, found: 'no records', needed: 'at least one record' });
+}
+
+async function countSingle(store: ObjectStore): Promise<RecordSet> {
   const object = store.location + SINGLE_FILE;
+  const hash = createHash('sha256');
+  let bytes = 0;
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of store.stream(SINGLE_FILE)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      yield chunk;
+    }
+  }
   let count = 0;
   let dtype: RecordDType = 'float32';
-  for await (const { data, offset } of streamRecords(store.stream(SINGLE_FILE), object)) {
+  for await (const { data, offset } of streamRecords(read(), object)) {
     if (count === 0) dtype = checkSignal(decodeExample(data, object, offset).signal, object, offset);
     count++;
   }
-  const shards = [{ name: SINGLE_FILE, bytes, runs: [{ offset: 0, records: count }] }];
-  return checkCount({ store, shards, count, dtype });
-}
-
-function checkCount(set: RecordSet): RecordSet {
-  if (set.count > 0) return set;
-  throw new InputError({ object: set.store.location, found: 'no records', needed: 'at least one record' });
+  const runs = [{ offset: 0, records: count }];
+  return { store, shards: [{ name: SINGLE_FILE, bytes, runs, sha256: hash.digest('hex') }], count, dtype };
 }
 
 /**

@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { decodeExample } from '../records/example.ts';
 import { checkSignal } from '../records/shard.ts';
 import { FRAME_FOOTER, FRAME_HEADER, readFrameLength, streamRecords } from '../records/tfrecord.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { checkRecord } from './examine.ts';
-import type { RecordSet, Run, Shard } from './records.ts';
+import type { FoundRecords, RecordSet, Run, Shard } from './records.ts';
 
 export interface Survey {
   /** The set without its damaged records. */
@@ -15,27 +17,46 @@ export interface Survey {
 
 /**
  * Reads all records, one by one, and leaves out those that examineRecords would refuse. Where the length of a record is
- * damaged, nobody knows where the next one begins, so that the rest of its shard is left out.
+ * damaged, nobody knows where the next one begins, so that the rest of its shard is left out. Of what nobody has said which
+ * type the signals are, the first one decides.
  *
  * Throws InputError when no record is left.
  */
-export async function surveyRecords(set: RecordSet): Promise<Survey> {
+export async function surveyRecords(found: FoundRecords): Promise<Survey> {
+  const { store } = found;
   const damages: InputError[] = [];
   const shards: Shard[] = [];
-  for (const shard of set.shards) shards.push({ ...shard, runs: await surveyShard(set, shard, damages) });
+  let { dtype } = found;
+  for (const shard of found.shards) {
+    const known = damages.length;
+    const surveyed = await surveyShard(store, shard, dtype, damages);
+    dtype = surveyed.dtype;
+    // What is read of a damaged shard are its bytes as they are.
+    const sound = damages.length === known;
+    const sha256 = (sound ? shard.sha256 : undefined) ?? (await hashObject(store, shard.name));
+    shards.push({ ...shard, runs: surveyed.runs, sha256 });
+  }
   const count = shards.reduce((sum, { runs }) => runs.reduce((n, { records }) => n + records, sum), 0);
-  if (count === 0)
-    throw damages[0] ?? new InputError({ object: set.store.location, found: 'no records', needed: 'some' });
-  return { set: { ...set, shards, count }, damages };
+  if (count === 0 || dtype === undefined)
+    throw damages[0] ?? new InputError({ object: store.location, found: 'no records', needed: 'some' });
+  return { set: { ...found, shards, count, dtype }, damages };
+}
+
+async function hashObject(store: ObjectStore, key: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of store.stream(key)) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 async function surveyShard(
-  { store, dtype }: RecordSet,
+  store: ObjectStore,
   { name }: Shard,
+  needed: RecordDType | undefined,
   damages: InputError[],
-): Promise<Run[]> {
+): Promise<{ runs: Run[]; dtype: RecordDType | undefined }> {
   const object = store.location + name;
   const runs: Run[] = [];
+  let dtype = needed;
   for (let start: number | undefined = 0; start !== undefined; ) {
     const first: number = start;
     /** Where the next record begins. */
@@ -45,11 +66,14 @@ async function surveyShard(
     try {
       for await (const { data, offset } of streamRecords(store.stream(name, range), object, first)) {
         next = offset + FRAME_HEADER + data.length + FRAME_FOOTER;
-        const damage = findDamage(data, dtype, object, offset);
-        if (damage !== undefined) {
-          damages.push(damage);
+        const examined = examine(data, dtype, object, offset);
+        if (examined instanceof InputError) {
+          damages.push(examined);
           run = undefined;
-        } else if (run === undefined) {
+          continue;
+        }
+        dtype = examined;
+        if (run === undefined) {
           run = { offset, records: 1 };
           runs.push(run);
         } else run.records++;
@@ -61,21 +85,21 @@ async function surveyShard(
       start = length === undefined ? undefined : next + FRAME_HEADER + length + FRAME_FOOTER;
     }
   }
-  return runs;
+  return { runs, dtype };
 }
 
-/** What is wrong with a record whose frame is sound. */
-function findDamage(
+/** The type of a record whose frame is sound, or what is wrong with it. */
+function examine(
   data: Uint8Array,
-  needed: RecordDType,
+  needed: RecordDType | undefined,
   object: string,
   offset: number,
-): InputError | undefined {
+): RecordDType | InputError {
   try {
     const { signal, label } = decodeExample(data, object, offset);
     const dtype = checkSignal(signal, object, offset);
-    checkRecord({ signal, label, id: '', dtype, object, offset }, needed);
-    return undefined;
+    checkRecord({ signal, label, id: '', dtype, object, offset }, needed ?? dtype);
+    return dtype;
   } catch (error) {
     return expectDamage(error);
   }
