@@ -70,7 +70,8 @@ function parseObject(text: string, object: string): Record<string, unknown> {
   let value: unknown;
   try {
     // JSON is YAML too. Aliases could refer to themselves, and settings need none.
-    value = parse(text, { maxAliasCount: 0 });
+    // Warnings would be printed by Node; what they are about is refused below.
+    value = parse(text, { maxAliasCount: 0, logLevel: 'error' });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : '';
     throw new InputError(

@@ -4,8 +4,8 @@ import { MachineError } from '../errors.ts';
 const LEAST = 2;
 
 /**
- * Runs a step on a batch of `size` samples. Throws MachineError, with a batch size that needs half the memory, when
- * TensorFlow runs out of it: on a GPU it says so, on a CPU the system may end the process without a word.
+ * Runs a step on a batch of `size` samples. Throws MachineError, where there is one with a batch size that needs half the
+ * memory, when TensorFlow runs out of it: on a GPU it says so, on a CPU the system may end the process without a word.
  */
 export function withMemoryFor<T>(size: number, step: () => T): T {
   try {
@@ -18,8 +18,10 @@ export function withMemoryFor<T>(size: number, step: () => T): T {
       throw error;
     const half = Math.max(LEAST, size >> 1);
     const [reason] = error.message.split('\n');
+    const advice =
+      half < size ? `--batch-size ${half} needs about half of it` : 'A machine with more of it is needed';
     throw new MachineError(
-      `TensorFlow ran out of memory in a batch of ${size} samples (${reason}). --batch-size ${half} needs about half of it`,
+      `TensorFlow ran out of memory in a batch of ${size} samples (${reason}). ${advice}`,
       { cause: error },
     );
   }

@@ -2,6 +2,7 @@ import { DETECTORS, SAMPLE_SIZE } from '../strain.ts';
 import type { TF } from '../tensorflow/load.ts';
 import { createBatch, disposeBatch } from './batch.ts';
 import type { Predictor } from './ensemble.ts';
+import { withMemoryFor } from './memory.ts';
 
 /**
  * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
@@ -18,7 +19,7 @@ export async function* predictSignals(
   function predict(): Float32Array {
     const batch = createBatch(tf, signals.subarray(0, size * SAMPLE_SIZE));
     try {
-      return predictor.predict(batch);
+      return withMemoryFor(size, () => predictor.predict(batch));
     } finally {
       disposeBatch(batch);
     }

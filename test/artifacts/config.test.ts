@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { describeLocation, parseConfig, serializeConfig } from '../../src/artifacts/config.ts';
 import { InputError } from '../../src/errors.ts';
 import { madeUpConfig } from './made-up.ts';
@@ -55,6 +56,17 @@ test('a broken file of settings is answered with what was found and needed', () 
       text.slice(0, 100),
     );
   }
+});
+
+test('what is odd about a file of settings is an error or nothing, and no warning of Node', async () => {
+  const warnings: string[] = [];
+  const listen = ({ message }: Error) => warnings.push(message);
+  process.on('warning', listen);
+  for (const text of ['? {a: 1}\n: 2\n', 'epochs: !!js/function "x"'])
+    assert.throws(() => parseConfig(text, 'c.yaml'), InputError);
+  await setImmediate();
+  process.off('warning', listen);
+  assert.deepEqual(warnings, []);
 });
 
 test('a location is published without the path that tells whose machine it was', () => {

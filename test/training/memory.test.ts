@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MachineError } from '../../src/errors.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { withMemoryFor } from '../../src/training/memory.ts';
+import { predictSignals } from '../../src/training/predict.ts';
+import { tf } from '../model/tensorflow.ts';
 
 const fail = (message: string) => () => {
   throw new Error(message);
@@ -17,6 +20,19 @@ test('a step that TensorFlow has no memory for is answered with a batch size tha
         `TensorFlow ran out of memory in a batch of 64 samples (${reason}). --batch-size 32 needs about half of it`,
   );
   assert.throws(() => withMemoryFor(3, fail('CUDA_ERROR_OUT_OF_MEMORY: out of memory')), /--batch-size 2 /);
+  for (const size of [1, 2])
+    assert.throws(
+      () => withMemoryFor(size, fail(reason)),
+      /in a batch of [12] samples .*A machine with more of it is needed$/,
+    );
+});
+
+test('a prediction that memory doesn’t suffice for is answered alike', async () => {
+  async function* samples() {
+    for (let i = 0; i < 4; i++) yield new Float32Array(SAMPLE_SIZE);
+  }
+  const predicted = predictSignals(tf, { predict: fail('OOM when allocating tensor') }, samples(), 4);
+  await assert.rejects(predicted.next(), /in a batch of 4 samples .*--batch-size 2 needs/);
 });
 
 test('any other error stays what it is', () => {
