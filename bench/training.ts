@@ -29,9 +29,13 @@ const { values: options } = parseArgs({
     device: { type: 'string', default: 'cpu' },
     python: { type: 'string', default: PYTHON },
     json: { type: 'boolean', default: false },
+    // Of other benchmarks.
+    samples: { type: 'string' },
+    picture: { type: 'string' },
   },
 });
-const device = options.device === 'gpu' ? 'gpu' : 'cpu';
+if (options.device !== 'cpu' && options.device !== 'gpu') throw new Error(`no device ${options.device}`);
+const { device } = options;
 const BATCH_SIZES = { cpu: [64, 128], gpu: [64, 256, 1024] }[device];
 const WARM_UP = 2;
 const STEPS = 7;
