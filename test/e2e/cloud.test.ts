@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchClient, DescribeJobsCommand } from '@aws-sdk/client-batch';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Cloud, createCloud, ROOT } from '../../infra/local/cloud.ts';
@@ -120,6 +121,16 @@ async function readAll(store: ObjectStore): Promise<Map<string, string>> {
   return all;
 }
 
+/** The most that one of the function's environments has logged [MB]. */
+async function readPeakMemory(name: string): Promise<number> {
+  const logs = new CloudWatchLogsClient({});
+  const logGroupName = `/aws/lambda/chirpline-local-${name}`;
+  const { events = [] } = await logs.send(new FilterLogEventsCommand({ logGroupName }));
+  const peaks = events.flatMap(({ message = '' }) => /"peakMemoryMB":(\d+)/.exec(message)?.[1] ?? []);
+  logs.destroy();
+  return Math.max(...peaks.map(Number));
+}
+
 /** Samples of a dataset of its own name: the first so many, with their labels. */
 async function uploadSome(dataset: string, count: number): Promise<void> {
   const rows = await labelRows();
@@ -158,6 +169,9 @@ test('uploaded samples become records that are byte for byte those of the local 
   console.log(
     `state machine ${seconds.toFixed(1)} s, local runner ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );
+  const peak = await readPeakMemory('shard');
+  console.log(`memory of a function that makes shards: ${peak} MB`);
+  assert.ok(peak > 50 && peak < 512);
   const [made, wanted] = [await readAll(records), await readAll(createFileStore(local))];
   assert.deepEqual([...made.keys()], [...wanted.keys()]);
   for (const [key, bytes] of wanted) assert.ok(made.get(key) === bytes, key);
@@ -384,15 +398,15 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
   const id = submitByCommand('--config', config, '--folds', '2');
   const [first, second] = [`${id}:0`, `${id}:1`];
   await waitForLine(first, 1, /^epoch 1\/6 .* val/m);
-  const reader = createStatusReader(stage);
-  const shown = await waitFor('the lines of the first fold', async () => {
-    const job = (await reader.read('twice')).jobs.find((found) => found.id === id);
-    return job?.parts?.[0]?.lastLines.some((line) => /epoch \d+\/6/.test(line)) ? job : undefined;
-  });
-  assert.deepEqual(shown.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
-
   const url = `${cloud.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`;
   await fetch(url, { method: 'POST', body: JSON.stringify({ jobId: first }) });
+  const reader = createStatusReader(stage);
+  const shown = await waitFor('the second attempt in the status', async () => {
+    const job = (await reader.read('twice')).jobs.find((found) => found.id === id);
+    const part = job?.parts?.[0];
+    return part?.attempts === 1 && part.state === 'RUNNING' && part.lastLines.length > 0 ? job : undefined;
+  });
+  assert.deepEqual(shown.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
   await waitForLine(
     first,
     2,
