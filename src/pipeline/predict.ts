@@ -1,7 +1,7 @@
 /** Probabilities for samples that a trained model hasn't seen: raw ones, or records. */
 import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
-import { InputError, StoppedError } from '../errors.ts';
+import { InputError, SettingError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeSignal } from '../records/dtype.ts';
@@ -39,8 +39,8 @@ export interface Predictions {
 /**
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
  *
- * Throws what openModels throws, and ConflictError when the data was, or would be, preprocessed otherwise than the
- * models' training data.
+ * Throws what openModels throws, SettingError when a PSD is given for records, and ConflictError when the data was, or
+ * would be, preprocessed otherwise than the models' training data.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -52,6 +52,8 @@ export async function predictDataset(
   const models = await openModels(weights);
   const data = openStore(dataLocation);
   const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
+  if (records !== undefined && settings.psd !== undefined)
+    throw new SettingError(`${data.location} holds records, which are whitened already: leave the PSD away`);
   checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
   const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
   const source = records

@@ -122,3 +122,13 @@ test('models that need their samples preprocessed otherwise are not averaged', a
   );
   assert.match(await refusal([first, first], SettingError), /first_weights\.npz is given twice/);
 });
+
+test('a PSD that would be of no use is refused: records are whitened already', async () => {
+  const model = await writeModel('psd', 'diy', TOY);
+  const psd = { folder, key: 'none.npz' };
+  await assert.rejects(
+    predictDataset([model], records, { ...SETTINGS, psd }),
+    (error) =>
+      error instanceof SettingError && /holds records, which are whitened already/.test(error.message),
+  );
+});
