@@ -33,11 +33,18 @@ export function dataFacts({ data, config }: ReportData): Fact[] {
     ],
     ['training', `${formatCount(data.training)} records`],
     ['validation', `${formatCount(data.validation)} records`],
+    ...leftOut(data),
     ['stored as', data.dtype],
     ['records', config.records],
     ['recipe hash', config.recipe_hash],
     ['PSD SHA-256', config.psd_sha256],
   ];
+}
+
+/** Damaged records that training left out (`--on-corrupt skip`). */
+function leftOut({ written, training, validation }: ReportData['data']): Fact[] {
+  const count = written - training - validation;
+  return count === 0 ? [] : [['left out', `${formatCount(count)} damaged`]];
 }
 
 /** How the model was trained. */

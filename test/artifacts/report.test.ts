@@ -39,6 +39,13 @@ test('the report names settings, data, versions, device and every number', () =>
   assert.ok(!/<img src=x|<script/.test(page));
 });
 
+test('records that training left out are counted', () => {
+  const data = madeUpReport();
+  assert.ok(!renderReport(data).includes('left out'));
+  const fewer = { ...data.data, training: data.data.training - 2 };
+  assert.match(renderReport({ ...data, data: fewer }), /<dt>left out<\/dt><dd>2 damaged<\/dd>/);
+});
+
 test('a report without a note or rejected samples says so', () => {
   const { note, ...data } = madeUpReport(madeUpResults({ epochs: 1, records: 20, signals: 0 }));
   const counts = { ...data.data, input: data.data.written, rejected: 0 };
