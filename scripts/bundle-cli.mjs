@@ -47,7 +47,7 @@ await build({
   mainFields: ['module', 'main'],
   external: SEPARATE,
   sourcemap: true,
-  legalComments: 'none',
+  legalComments: 'linked',
   logLevel: 'warning',
   // Some packages are CommonJS and ask for Node's own modules by `require`.
   banner: {
