@@ -30,5 +30,12 @@ if (chosen.length === 0) {
 }
 const files = chosen.length > 0 ? chosen : listSources('test', '.test.ts').sort();
 if (files.length === 0) throw new Error('no test files found');
-// One file at a time: several of them measure memory or start TensorFlow on every core.
-run('--import', 'tsx', '--test', '--test-concurrency=1', ...files);
+// Rooms whose tests take one core and measure nothing run two files at a time; of the others several measure memory or
+// start TensorFlow on every core.
+const LIGHT = ['functions', 'numpy', 'raw', 'records', 'signal', 'simulate', 'storage'];
+const isLight = (file) => LIGHT.some((room) => file.startsWith(`test/${room}/`));
+for (const [group, concurrency] of [
+  [files.filter(isLight), 2],
+  [files.filter((file) => !isLight(file)), 1],
+])
+  if (group.length > 0) run('--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, ...group);
