@@ -1,5 +1,5 @@
 import { BATCH_NORM_EPSILON } from '../model/kernels.ts';
-import { ARCHITECTURES, type Preset } from '../model/presets.ts';
+import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
 import { DETECTORS } from '../strain.ts';
 
@@ -30,13 +30,6 @@ export interface Layer {
   /** [out] */
   bias: Float32Array;
 }
-
-/** Points of time that become one behind a convolution. */
-export const POOLING = 4;
-
-/** What the generalized mean clips its input to, and p. */
-export const POOLED_RANGE: readonly [number, number] = [1e-6, 1e10];
-const POWER_RANGE: readonly [number, number] = [1, 10];
 
 /** Names of the network's input, float32 [batch, 3, 4096], and of its output, float32 [batch]. */
 export const INPUT = 'signal';

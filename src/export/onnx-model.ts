@@ -1,14 +1,6 @@
+import { POOLED_RANGE, POOLING } from '../model/presets.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import {
-  channelsOf,
-  INPUT,
-  type Layer,
-  type Network,
-  OUTPUT,
-  POOLED_RANGE,
-  POOLING,
-  pooledWidth,
-} from './network.ts';
+import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
 import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { POOLED_RANGE, POOLING } from '../model/presets.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import {
   constantOf,
@@ -7,16 +8,7 @@ import {
   type Graph,
   shapeOf,
 } from '../tensorflow/graph.ts';
-import {
-  channelsOf,
-  INPUT,
-  type Layer,
-  type Network,
-  OUTPUT,
-  POOLED_RANGE,
-  POOLING,
-  pooledWidth,
-} from './network.ts';
+import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
 
 /** The signature that serving programs call unless told otherwise. */
 const SIGNATURE = 'serving_default';

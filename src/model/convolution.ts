@@ -1,10 +1,8 @@
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/load.ts';
 import { type FourierPlan, HOP, type Matrix, planConvolution } from './fourier.ts';
-import { gatherRows, type Save } from './kernels.ts';
-
-/** Points of time that the max-pool behind a convolution makes one of. */
-export const POOLING = 4;
+import { gather, type Save } from './kernels.ts';
+import { POOLING } from './presets.ts';
 
 /** A convolution's output, in the windows that will be pooled. */
 export interface Convolved {
@@ -92,7 +90,11 @@ function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan)
   const convolve = tf.customGrad((...inputs) => {
     const [map, kernel, save] = inputs as unknown as [Tensor3D, Tensor3D, Save];
     const rows = map.reshape<Tensor2D>([-1, batch * channels]);
-    const frames = gatherRows(tf, tf.concat([rows, tf.zeros([1, batch * channels])], 0), plan.frames);
+    const frames = gather(
+      tf,
+      tf.concat([rows, tf.zeros([1, batch * channels])], 0),
+      tf.tensor1d(plan.frames, 'int32'),
+    );
     const x = multiply(tf, plan.ofInput, frames).reshape<Tensor3D>([plan.points, -1, channels]);
     const w = multiply(tf, plan.ofKernel, kernel).reshape<Tensor3D>([plan.points, channels, filters]);
     save([x, w]);
@@ -103,7 +105,7 @@ function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan)
         const products = multiply(tf, plan.toOutput, dy, true).reshape<Tensor3D>([plan.points, -1, filters]);
         const blocks = multiply(tf, plan.toInput, tf.matMul(products, w, false, true));
         const [first, second] = plan.places.map((places) =>
-          gatherRows(tf, blocks.reshape([-1, batch * channels]), places),
+          gather(tf, blocks.reshape<Tensor2D>([-1, batch * channels]), tf.tensor1d(places, 'int32')),
         ) as [Tensor2D, Tensor2D];
         return [
           first.add(second).reshape(map.shape),
@@ -169,7 +171,7 @@ function convolveStrain(tf: TF, strain: Tensor2D, kernel: Tensor3D): Tensor4D {
           true,
         );
         return [
-          gatherRows(tf, sums.reshape([-1, filters]), diagonals)
+          gather(tf, sums.reshape<Tensor2D>([-1, filters]), tf.tensor1d(diagonals, 'int32'))
             .reshape([STRIDE, length, filters])
             .sum(0)
             .reshape(kernel.shape),

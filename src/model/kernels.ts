@@ -144,20 +144,23 @@ function drawSeeded(tf: TF, op: string, shape: number[], seed: Tensor1D, ...more
   );
 }
 
-/** Rows of a matrix by their indices, which tfjs' own gather would look at. */
-export function gatherRows(tf: TF, x: Tensor2D, rows: Int32Array): Tensor2D {
+/**
+ * Slices of x along an axis by their indices (int32), which tfjs' own gather would look at: while a graph is recorded they
+ * aren't known. The first `batchDims` axes of both go together.
+ */
+export function gather<T extends Tensor>(tf: TF, x: T, indices: Tensor, axis = 0, batchDims = 0): T {
   const backend = nodeBackend(tf);
   const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
   return backend.executeSingleOutput(
     'GatherV2',
     [
-      { name: 'batch_dims', type: TF_ATTR_INT, value: 0 },
+      { name: 'batch_dims', type: TF_ATTR_INT, value: batchDims },
       { name: 'Tparams', type: TF_ATTR_TYPE, value: TF_FLOAT },
       { name: 'Tindices', type: TF_ATTR_TYPE, value: TF_INT32 },
       { name: 'Taxis', type: TF_ATTR_TYPE, value: TF_INT32 },
     ],
-    [x, tf.tensor1d(rows, 'int32'), tf.scalar(0, 'int32')],
-  ) as Tensor2D;
+    [x, indices, tf.scalar(axis, 'int32')],
+  ) as T;
 }
 
 /** `a` where the condition is true, else `b`; each may be broadcast, which tfjs' own `where` makes copies for. */

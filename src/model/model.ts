@@ -4,7 +4,7 @@ import type { TF } from '../tensorflow/load.ts';
 import { type Convolved, createDirectConvolution, createFourierConvolution } from './convolution.ts';
 import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './kernels.ts';
 import { poolBatch, poolBy } from './pooling.ts';
-import { ARCHITECTURES, type Preset } from './presets.ts';
+import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
 /** What is left of a moving statistic after an update. */
@@ -91,8 +91,8 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 
   /** GeM: a map to [B, C], the mean over time of the p-th powers, and its p-th root. */
   function pool(map: Tensor3D): Tensor2D {
-    const p = get<Tensor1D>('gem_p').clipByValue(1, 10);
-    const powers = map.clipByValue(1e-6, 1e10).pow(p);
+    const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE);
+    const powers = map.clipByValue(...POOLED_RANGE).pow(p);
     return powers.mean<Tensor2D>(convolution.timeAxis).pow(tf.div(1, p));
   }
 

@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/load.ts';
-import { type Convolved, POOLING } from './convolution.ts';
+import type { Convolved } from './convolution.ts';
 import {
   BATCH_NORM_EPSILON,
   batchStatistics,
@@ -11,6 +11,7 @@ import {
   select,
   timesSigmoid,
 } from './kernels.ts';
+import { POOLING } from './presets.ts';
 
 /*
  * Batch norm, SiLU and max-pool in one. SiLU falls up to -1.28 and rises from there, and batch norm is linear:

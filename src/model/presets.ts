@@ -24,6 +24,13 @@ export interface Architecture {
   dense: readonly Dense[];
 }
 
+/** Points of time that the max-pool of a block makes one of. */
+export const POOLING = 4;
+
+/** What the generalized mean over time clips its input to, and its p. */
+export const POOLED_RANGE = [1e-6, 1e10] as const;
+export const POWER_RANGE = [1, 10] as const;
+
 /** `diy` is the reference's DIYModel; `coherent` lets the detectors meet while time is still resolved. */
 export const PRESETS = ['diy', 'coherent'] as const;
 export type Preset = (typeof PRESETS)[number];

@@ -1,8 +1,7 @@
 /** Samples changed at random into others that nature might as well have given. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { seededGamma, seededNormal, seededUniform } from '../model/kernels.ts';
+import { gather, seededGamma, seededNormal, seededUniform } from '../model/kernels.ts';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
-import { nodeBackend } from '../tensorflow/bind.ts';
 import type { TF } from '../tensorflow/load.ts';
 import type { Settings } from './settings.ts';
 
@@ -61,19 +60,7 @@ function swapFirstTwo(tf: TF, signals: Tensor3D): Tensor3D {
  * Each sample [3, 4096] turned round in time by its own shift, int32 [B, 1]: a preprocessed sample is 0 at both ends.
  */
 function shiftInTime(tf: TF, signals: Tensor3D, shifts: Tensor): Tensor3D {
-  const backend = nodeBackend(tf);
-  const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
   const times = tf.tensor2d([Array.from({ length: SAMPLE_LENGTH }, (_, t) => t)], undefined, 'int32');
   const sources = times.sub(shifts).mod<Tensor2D>(tf.scalar(SAMPLE_LENGTH, 'int32'));
-  // tfjs' own gather looks at the indices, which aren't known while a graph is recorded.
-  return backend.executeSingleOutput(
-    'GatherV2',
-    [
-      { name: 'batch_dims', type: TF_ATTR_INT, value: 1 },
-      { name: 'Tparams', type: TF_ATTR_TYPE, value: TF_FLOAT },
-      { name: 'Tindices', type: TF_ATTR_TYPE, value: TF_INT32 },
-      { name: 'Taxis', type: TF_ATTR_TYPE, value: TF_INT32 },
-    ],
-    [signals, sources, tf.scalar(2, 'int32')],
-  ) as Tensor3D;
+  return gather(tf, signals, sources, 2, 1);
 }

@@ -6,9 +6,9 @@ import {
   type Convolved,
   createDirectConvolution,
   createFourierConvolution,
-  POOLING,
 } from '../../src/model/convolution.ts';
 import { planConvolution } from '../../src/model/fourier.ts';
+import { POOLING } from '../../src/model/presets.ts';
 import { largestDifference, tf } from './tensorflow.ts';
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { POOLING } from '../../src/model/convolution.ts';
 import { poolBatch, poolBy } from '../../src/model/pooling.ts';
+import { POOLING } from '../../src/model/presets.ts';
 import { largestDifference, tf } from './tensorflow.ts';
 
 const WINDOWS = 40;
