@@ -4,6 +4,7 @@ import { compileKernels, createLayout, type WebAssemblyApi } from '../../src/sig
 import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../../src/strain.ts';
 
 const POINT = 16;
+const STEP = 2 * POINT;
 const PADDING = 27;
 const LANES = 4;
 
@@ -23,7 +24,7 @@ export const VECTOR_OPERATIONS = {
 export function createKernelStages(strain: Strain) {
   const layout = createLayout();
   const samples = Array.from({ length: LANES }, () => layout.take(strain.byteLength));
-  const pairs = layout.take((SAMPLE_LENGTH + 2 * PADDING + 2) * POINT) + POINT;
+  const steps = layout.take((SAMPLE_LENGTH + 2 * PADDING + 2) * STEP) + STEP;
   const points = layout.take((SAMPLE_LENGTH + PADDING + 1) * POINT);
   const coefficients = layout.take(64);
   const twiddles = tabulateTwiddles();
@@ -51,10 +52,11 @@ export function createKernelStages(strain: Strain) {
   };
   return {
     bandpass: everyDetector((row) => {
-      for (const first of [0, 2]) {
-        kernels.gather(samples[first]! + row, samples[first + 1]! + row, pairs, SAMPLE_LENGTH, PADDING);
-        kernels.bandpass(pairs, SAMPLE_LENGTH, PADDING, coefficients, points + 4 * first);
+      for (const pair of [0, 1]) {
+        const [one, other] = [samples[2 * pair]! + row, samples[2 * pair + 1]! + row];
+        kernels.gather(one, other, steps + pair * POINT, STEP, SAMPLE_LENGTH, PADDING);
       }
+      kernels.bandpass(steps, SAMPLE_LENGTH, PADDING, coefficients, points);
     }),
     spectrum: everyDetector(() =>
       kernels.filterSpectrum(points, SAMPLE_LENGTH, taper, window, table, factors, sum),

@@ -2,8 +2,15 @@ import { KERNELS } from './kernels.generated.ts';
 
 /** The functions of kernels/, where each says what it does. All parameters but one are addresses or counts. */
 export interface Kernels {
-  gather(first: number, second: number, pairs: number, length: number, padding: number): void;
-  bandpass(pairs: number, length: number, padding: number, coefficients: number, out: number): void;
+  gather(
+    first: number,
+    second: number,
+    points: number,
+    stride: number,
+    length: number,
+    padding: number,
+  ): void;
+  bandpass(steps: number, length: number, padding: number, coefficients: number, out: number): void;
   filterSpectrum(
     points: number,
     length: number,

@@ -20,6 +20,8 @@ import { tukey } from './windows.ts';
 
 /** Bytes of a point: a float32 in each of four lanes, or a float64 in each of two. */
 const POINT = 16;
+/** Bytes of what the band-pass works on at a time: a float64 of each of four samples. */
+const STEP = 2 * POINT;
 const ROW_BYTES = SAMPLE_LENGTH * Float64Array.BYTES_PER_ELEMENT;
 const SAMPLE_BYTES = SAMPLE_SIZE * Float64Array.BYTES_PER_ELEMENT;
 const LANES = [0, 1, 2, 3] as const;
@@ -66,8 +68,8 @@ function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd):
   const strain = takeInputs(layout);
   const outputStride = SAMPLE_SIZE * Float32Array.BYTES_PER_ELEMENT;
   const output = layout.take(LANES.length * outputStride);
-  // A point more at either end, which the band-pass wants for itself.
-  const pairs = layout.take((SAMPLE_LENGTH + 2 * padding + 2) * POINT) + POINT;
+  // A step more at either end, which the band-pass wants for itself.
+  const steps = layout.take((SAMPLE_LENGTH + 2 * padding + 2) * STEP) + STEP;
   const points = layout.take((SAMPLE_LENGTH + padding + 1) * POINT);
   const coefficients = layout.take(8 * 8);
   const taper = layout.take(SAMPLE_LENGTH * 4);
@@ -110,13 +112,14 @@ function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd):
       const rowOutput = SAMPLE_LENGTH * (dtype === 'float16' ? 2 : 4);
       for (const detector of DETECTORS.keys()) {
         const row = detector * ROW_BYTES;
-        for (const first of PAIRS) {
-          if (first >= block.length) continue;
-          // The last one of an odd number takes both lanes.
-          const second = Math.min(first + 1, block.length - 1);
-          kernels.gather(strain[first]! + row, strain[second]! + row, pairs, SAMPLE_LENGTH, padding);
-          kernels.bandpass(pairs, SAMPLE_LENGTH, padding, coefficients, points + first * 4);
+        for (const [pair, first] of PAIRS.entries()) {
+          // The last one of a block that isn't full takes the lanes that are left.
+          const [one, other] = [first, first + 1].map(
+            (lane) => strain[Math.min(lane, block.length - 1)]! + row,
+          ) as [number, number];
+          kernels.gather(one, other, steps + pair * POINT, STEP, SAMPLE_LENGTH, padding);
         }
+        kernels.bandpass(steps, SAMPLE_LENGTH, padding, coefficients, points);
         kernels.filterSpectrum(points, SAMPLE_LENGTH, taper, window, twiddles, factors[detector]!, sum);
         kernels.computeMoments(points, SAMPLE_LENGTH, sum, minimumDeviation, moments);
         store(points, SAMPLE_LENGTH, moments, output + detector * rowOutput, outputStride);
@@ -169,7 +172,7 @@ function createPsdEstimator(instantiate: Instantiate, tables: Tables): BlockPsdE
     for (const detector of DETECTORS.keys()) {
       const row = detector * ROW_BYTES;
       const last = first + pair.length - 1;
-      kernels.gather(strain[first]! + row, strain[last]! + row, points, SAMPLE_LENGTH, 0);
+      kernels.gather(strain[first]! + row, strain[last]! + row, points, POINT, SAMPLE_LENGTH, 0);
       kernels.computePower(points, SAMPLE_LENGTH, taper, twiddles, power[detector]!, total);
       for (const lane of pair.keys()) {
         if (Number.isFinite(totals[lane])) continue;

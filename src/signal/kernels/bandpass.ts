@@ -1,119 +1,158 @@
 import { add, all, mul, POINT, sub } from './lanes';
 
+/** Bytes of one step in time of a block: two points, float64, which are four samples. */
+const STEP: usize = 2 * POINT;
+const HALF: usize = POINT / 2;
+
 /**
  * Puts one detector of two samples side by side, float64, with an odd extension (the sample turned by 180 degrees about
  * its first and its last point) at both ends.
  *
  * @param first, second `length` numbers each; length is even.
- * @param pairs receives padding + length + padding points.
+ * @param points receives padding + length + padding points, `stride` bytes apart.
  */
-export function gather(first: usize, second: usize, pairs: usize, length: i32, padding: i32): void {
-  const start = pairs + <usize>padding * POINT;
-  const end = start + <usize>(length - 1) * POINT;
-  for (let to = start; to < end; to += 2 * POINT) {
+export function gather(
+  first: usize,
+  second: usize,
+  points: usize,
+  stride: usize,
+  length: i32,
+  padding: i32,
+): void {
+  const start = points + <usize>padding * stride;
+  const end = start + <usize>(length - 1) * stride;
+  for (let to = start; to < end; to += 2 * stride) {
     const a = v128.load(first);
     const b = v128.load(second);
     v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
-    v128.store(to, v128.shuffle<f64>(a, b, 1, 3), POINT);
+    v128.store(to + stride, v128.shuffle<f64>(a, b, 1, 3));
     first += POINT;
     second += POINT;
   }
   const doubleFirst = add<f64>(v128.load(start), v128.load(start));
   const doubleLast = add<f64>(v128.load(end), v128.load(end));
   for (let i: usize = 1; i <= <usize>padding; i++) {
-    v128.store(start - i * POINT, sub<f64>(doubleFirst, v128.load(start + i * POINT)));
-    v128.store(end + i * POINT, sub<f64>(doubleLast, v128.load(end - i * POINT)));
+    v128.store(start - i * stride, sub<f64>(doubleFirst, v128.load(start + i * stride)));
+    v128.store(end + i * stride, sub<f64>(doubleLast, v128.load(end - i * stride)));
   }
 }
 
 /**
- * The four sections of the band-pass over what gather made, forward in place and then backward, without the gain: writes
- * `length` results, float32, two numbers each, a point apart from `out` on, and spends `padding + 1` places more behind
- * them.
+ * The four sections of the band-pass over a block of four samples, which gather made of two and two, forward in place and
+ * then backward, without the gain: writes `length` points, float32, from `out` on, and spends `padding + 1` points more
+ * behind them.
  *
- * Takes a point more in front of `pairs` and one behind the last: they repeat their neighbours, which changes nothing,
+ * Takes a step more in front of `steps` and one behind the last: they repeat their neighbours, which changes nothing,
  * since a filter begins as if its first input had always been there; it makes the counts even. (`padding` is odd.)
  *
  * @param coefficients a1 and a2 of each section in turn.
  */
-export function bandpass(pairs: usize, length: i32, padding: i32, coefficients: usize, out: usize): void {
-  const before = pairs - POINT;
-  const last = pairs + <usize>(length + 2 * padding - 1) * POINT;
-  v128.store(before, v128.load(pairs));
-  runSections<f64>(before, POINT, length + 2 * padding + 2, coefficients, 0);
-  v128.store(last, v128.load(last), POINT);
-  const edge = padding + 1;
+export function bandpass(steps: usize, length: i32, padding: i32, coefficients: usize, out: usize): void {
+  const before = steps - STEP;
+  const last = steps + <usize>(length + 2 * padding - 1) * STEP;
+  copyStep(steps, before);
+  const all = length + 2 * padding + 2;
+  runSections<f64>(before, STEP, all, coefficients, true, 0);
+  runSections<f64>(before, STEP, all, coefficients + PAIR, false, 0);
+  copyStep(last, last + STEP);
+  const count = length + padding + 1;
+  runSections<f64>(last + STEP, 0 - STEP, count, coefficients, true, 0);
   runSections<f32>(
-    last + POINT,
-    0 - POINT,
-    length + edge,
-    coefficients,
-    out + <usize>(length + edge - 1) * POINT,
+    last + STEP,
+    0 - STEP,
+    count,
+    coefficients + PAIR,
+    false,
+    out + <usize>(count - 1) * POINT,
   );
 }
 
+function copyStep(from: usize, to: usize): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, POINT), POINT);
+}
+
+/** Bytes of the coefficients of two sections. */
+const PAIR: usize = 32;
+
 /**
- * One pass; see runSections in ../bandpass.ts, whose arithmetic this is. `step` may be a negative number of bytes. The
- * results, of type Result, go where the input is (f64) or to `out` and on in the same steps (f32).
+ * One pass of two sections, A and B; see runSections in ../bandpass.ts, whose arithmetic this is. `step` may be a negative
+ * number of bytes. The results, of type Result, go where the input is (f64) or to `out`, a point for each step, in the same
+ * direction (f32).
+ *
+ * A section waits for its own last output. So both points of a step, which know nothing of each other, are filtered side
+ * by side; and two sections, since the values of more don't fit into the 16 registers that WebAssembly's engines use.
+ *
+ * @param settled whether the first input has always been there; it was 0 otherwise.
  */
-function runSections<Result>(at: usize, step: usize, count: i32, coefficients: usize, out: usize): void {
+function runSections<Result>(
+  at: usize,
+  step: usize,
+  count: i32,
+  coefficients: usize,
+  settled: bool,
+  out: usize,
+): void {
   const a1 = all<f64>(coefficients);
   const a2 = all<f64>(coefficients + 8);
   const b1 = all<f64>(coefficients + 16);
   const b2 = all<f64>(coefficients + 24);
-  const c1 = all<f64>(coefficients + 32);
-  const c2 = all<f64>(coefficients + 40);
-  const d1 = all<f64>(coefficients + 48);
-  const d2 = all<f64>(coefficients + 56);
   const zero = f64x2.splat(0);
-  // The input x and the outputs of the sections A, B, C, D: one step ago and (doubled letters) two steps ago.
-  let x = v128.load(at);
+  const point: usize = step > 0x7fffffff ? 0 - POINT : POINT;
+  // Of either point the input x and the outputs of both sections: one step ago and (doubled letters) two steps ago.
+  let x = settled ? v128.load(at) : zero;
   let xx = x;
   let a = zero;
   let aa = zero;
   let b = zero;
   let bb = zero;
+  let y = settled ? v128.load(at, POINT) : zero;
+  let yy = y;
   let c = zero;
   let cc = zero;
   let d = zero;
   let dd = zero;
-  // Two steps a round: older values are overwritten by newer ones, nothing is moved.
+  // Two steps a round: older values are overwritten by newer ones, nothing is moved. One point is dealt with to its end
+  // before the other is begun: engines keep the order of loads and stores, and so have fewer values to hold.
   for (let rounds = count >> 1; rounds > 0; rounds--) {
-    const first = v128.load(at);
-    const fromX = sub<f64>(first, xx);
-    xx = first;
-    const fromA = sub<f64>(sub<f64>(fromX, mul<f64>(a2, aa)), mul<f64>(a1, a));
-    const toB = sub<f64>(fromA, aa);
-    aa = fromA;
-    const fromB = sub<f64>(sub<f64>(toB, mul<f64>(b2, bb)), mul<f64>(b1, b));
-    const toC = sub<f64>(fromB, bb);
-    bb = fromB;
-    const fromC = sub<f64>(sub<f64>(toC, mul<f64>(c2, cc)), mul<f64>(c1, c));
-    const toD = sub<f64>(fromC, cc);
-    cc = fromC;
-    dd = sub<f64>(sub<f64>(toD, mul<f64>(d2, dd)), mul<f64>(d1, d));
-    if (sizeof<Result>() === 4) {
-      v128.store64_lane(out, f32x4.demote_f64x2_zero(dd), 0);
-      out += step;
-    } else v128.store(at, dd);
+    const x0 = v128.load(at);
+    const a0 = section(sub<f64>(x0, xx), a1, a, a2, aa);
+    bb = section(sub<f64>(a0, aa), b1, b, b2, bb);
+    xx = x0;
+    aa = a0;
+    put<Result>(bb, at, out);
+    const y0 = v128.load(at, POINT);
+    const c0 = section(sub<f64>(y0, yy), a1, c, a2, cc);
+    dd = section(sub<f64>(c0, cc), b1, d, b2, dd);
+    yy = y0;
+    cc = c0;
+    put<Result>(dd, at + POINT, out + HALF);
     at += step;
-    const second = v128.load(at);
-    const nextX = sub<f64>(second, x);
-    x = second;
-    const nextA = sub<f64>(sub<f64>(nextX, mul<f64>(a2, a)), mul<f64>(a1, aa));
-    const intoB = sub<f64>(nextA, a);
-    a = nextA;
-    const nextB = sub<f64>(sub<f64>(intoB, mul<f64>(b2, b)), mul<f64>(b1, bb));
-    const intoC = sub<f64>(nextB, b);
-    b = nextB;
-    const nextC = sub<f64>(sub<f64>(intoC, mul<f64>(c2, c)), mul<f64>(c1, cc));
-    const intoD = sub<f64>(nextC, c);
-    c = nextC;
-    d = sub<f64>(sub<f64>(intoD, mul<f64>(d2, d)), mul<f64>(d1, dd));
-    if (sizeof<Result>() === 4) {
-      v128.store64_lane(out, f32x4.demote_f64x2_zero(d), 0);
-      out += step;
-    } else v128.store(at, d);
+    out += point;
+    const x1 = v128.load(at);
+    const a3 = section(sub<f64>(x1, x), a1, aa, a2, a);
+    b = section(sub<f64>(a3, a), b1, bb, b2, b);
+    x = x1;
+    a = a3;
+    put<Result>(b, at, out);
+    const y1 = v128.load(at, POINT);
+    const c3 = section(sub<f64>(y1, y), a1, cc, a2, c);
+    d = section(sub<f64>(c3, c), b1, dd, b2, d);
+    y = y1;
+    c = c3;
+    put<Result>(d, at + POINT, out + HALF);
     at += step;
+    out += point;
   }
+}
+
+/** A section's next output, from the difference of its inputs and its last output and the one before. */
+function section(difference: v128, a1: v128, last: v128, a2: v128, secondLast: v128): v128 {
+  return sub<f64>(sub<f64>(difference, mul<f64>(a2, secondLast)), mul<f64>(a1, last));
+}
+
+/** Writes two float64 lanes as they are to `at`, or as two float32 ones to `out`. */
+function put<Result>(lanes: v128, at: usize, out: usize): void {
+  if (sizeof<Result>() === 4) v128.store64_lane(out, f32x4.demote_f64x2_zero(lanes), 0);
+  else v128.store(at, lanes);
 }
