@@ -4,16 +4,19 @@
  * What is finished is skipped, so that the same call goes on after a kill at any moment.
  */
 
+import { availableParallelism } from 'node:os';
 import { TooManyRejectedError } from '../errors.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
+import { createListers, type ListPart } from '../storage/parts.ts';
 import { checkPresence, checkRejected, finalizeRun, removeSpent, writeRejectedSoFar } from './finalize.ts';
+import { unpackListing } from './listing.ts';
 import { withLock } from './lock.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from './plan.ts';
-import { type Run, withWorkers } from './pool.ts';
+import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
-import type { Task, TaskResult } from './task.ts';
+import type { RunTask, Task, TaskResult } from './task.ts';
 import { indexOfKey, PSD_KEY, PSD_PARTIAL_PREFIX, readMetadataIfPresent } from './work.ts';
 
 export interface PreprocessSettings {
@@ -39,10 +42,13 @@ export async function preprocessDataset(
   signal?: AbortSignal,
 ): Promise<Metadata> {
   const stores: Stores = { raw: await openStore(raw), records: await openStore(records) };
-  const { workers } = settings;
-  const work = async (runTask: Run<Task, TaskResult>): Promise<Metadata> => {
+  const { workers = availableParallelism() } = settings;
+  const work = async (runTask: RunTask): Promise<Metadata> => {
     const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
-    const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer);
+    // The threads come to help when they have started; a small folder is listed by then.
+    const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
+    const listers = [...createListers(stores.raw), ...Array<ListPart>(workers).fill(help)];
+    const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer, listers);
     const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {
       await checkPresence(stores.records, finished);
@@ -63,7 +69,9 @@ export async function preprocessDataset(
     return finalizeRun(stores, plan, settings.maxRejected);
   };
   // The threads start while the plan is made.
-  return withLock(stores.records, () => withWorkers('task', { workers, tasksAtOnce: 2, signal }, work));
+  return withLock(stores.records, () =>
+    withWorkers('task', { workers, tasksAtOnce: 2, signal }, (run) => work(run as RunTask)),
+  );
 }
 
 type RunStep = (step: Task['step'], index: number) => Promise<TaskResult>;

@@ -11,6 +11,7 @@ import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { forEachAhead } from '../storage/ahead.ts';
+import { createListers, type ListPart } from '../storage/parts.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { encodeChunk, type LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
@@ -81,11 +82,14 @@ interface PlanLists {
  * Lists the raw objects, matches them with the labels and writes the plan, unless it is there already.
  *
  * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run.
+ *
+ * @param listers who list the raw objects; by default this thread.
  */
 export async function planDataset(
   stores: Stores,
   settings: PlanSettings,
   observer: Observer = {},
+  listers: readonly ListPart[] = createListers(stores.raw),
 ): Promise<Plan> {
   const labelBytes = await readLabels(stores.raw);
   const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
@@ -99,6 +103,7 @@ export async function planDataset(
   } = await catalogDataset(stores.raw, {
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
+    listers,
     onProgress: report,
   });
 

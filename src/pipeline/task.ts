@@ -2,6 +2,7 @@
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { openStore } from '../storage/open.ts';
 import type { Psd } from '../strain.ts';
+import { type Listing, packListing } from './listing.ts';
 import type { Plan, Stores } from './plan.ts';
 import { readPsd, sumPsdChunk } from './psd.ts';
 import { preprocessChunk } from './shard.ts';
@@ -16,10 +17,23 @@ export interface Task {
   records: string;
 }
 
+/** A part of the raw objects that is to be listed, see listInParts. */
+export interface ListTask {
+  step: 'list';
+  prefix: string;
+  raw: string;
+}
+
 export interface TaskResult {
   /** Samples that came out well. */
   done: number;
   rejected: number;
+}
+
+/** How a task's answer follows from its step. */
+export interface RunTask {
+  (task: Task): Promise<TaskResult>;
+  (task: ListTask): Promise<Listing>;
 }
 
 /**
@@ -50,7 +64,8 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the stores, the plan and the tables between tasks. */
-export default async function runTask(task: Task): Promise<TaskResult> {
+export default async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
+  if (task.step === 'list') return packListing(openStore(task.raw).list(task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
   if (run === undefined) {

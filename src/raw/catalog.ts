@@ -1,6 +1,7 @@
 /** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
 import { InputError, NotFoundError } from '../errors.ts';
 import { mapAhead } from '../storage/ahead.ts';
+import { createListers, type ListPart, listInParts } from '../storage/parts.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';
@@ -118,8 +119,10 @@ export interface Catalog {
 
 export interface DatasetOptions {
   labels?: readonly Label[];
-  /** Objects whose key it refuses are not looked at. Default: none refused. */
+  /** Objects whose key it refuses are not looked at, nor a folder's whose own (`a/b/`) it refuses. Default: none refused. */
   accept?: (key: string) => boolean;
+  /** Who lists the store's parts. Default: this thread. */
+  listers?: readonly ListPart[];
   /** Gets the number of samples found so far, every now and then. */
   onProgress?: (samples: number) => void;
 }
@@ -132,7 +135,7 @@ export interface DatasetOptions {
  */
 export async function catalogDataset(
   store: ObjectStore,
-  { labels, accept = () => true, onProgress }: DatasetOptions = {},
+  { labels, accept = () => true, listers = createListers(store), onProgress }: DatasetOptions = {},
 ): Promise<Catalog> {
   const labelIds = labels?.map(({ id }) => id) ?? [];
   const objects: ObjectInfo[] = [];
@@ -141,25 +144,27 @@ export async function catalogDataset(
   async function* listRaw(): AsyncGenerator<ObjectInfo[] | { info: ObjectInfo; open: boolean }> {
     const companions = new Set<string>();
     let plain: ObjectInfo[] = [];
-    for await (const info of store.list('')) {
-      if (!accept(info.key)) continue;
-      if (info.key.endsWith('.ids.txt')) {
-        // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
-        companions.add(info.key);
+    for await (const part of listInParts(store, listers, accept)) {
+      for (const info of part) {
+        if (!accept(info.key)) continue;
+        if (info.key.endsWith('.ids.txt')) {
+          // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
+          companions.add(info.key);
+          objects.push(info);
+        }
+        const kind = rawKind(info.key);
+        if (kind === undefined) continue;
         objects.push(info);
+        // Only then could a file of the size of one sample be a stack that has ids.
+        const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
+        const small = kind === 'npy' && info.size <= SAMPLE_FILE_SIZE && !open;
+        if (small) plain.push(info);
+        if (plain.length > 0 && (!small || plain.length === PLAIN_AT_ONCE)) {
+          yield plain;
+          plain = [];
+        }
+        if (!small) yield { info, open };
       }
-      const kind = rawKind(info.key);
-      if (kind === undefined) continue;
-      objects.push(info);
-      // Only then could a file of the size of one sample be a stack that has ids.
-      const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
-      const small = kind === 'npy' && info.size <= SAMPLE_FILE_SIZE && !open;
-      if (small) plain.push(info);
-      if (plain.length > 0 && (!small || plain.length === PLAIN_AT_ONCE)) {
-        yield plain;
-        plain = [];
-      }
-      if (!small) yield { info, open };
     }
     if (plain.length > 0) yield plain;
   }

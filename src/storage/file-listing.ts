@@ -34,8 +34,22 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
  * cannot be read as an object is no object: sockets, pipes, devices, links to nothing.
  */
 export function* listFiles(root: string, prefix: string): Generator<ObjectInfo> {
+  yield* listFolder(...splitPrefix(root, prefix), []);
+}
+
+/** The same, without going into folders: each is a start of keys, whatever is in it. */
+export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo | string> {
+  const [path, keyStart, nameStart] = splitPrefix(root, prefix);
+  for (const name of sortedNames(path, nameStart)) {
+    if (name.endsWith('/')) yield keyStart + name;
+    else yield* describeEntry(path, name, keyStart);
+  }
+}
+
+/** The folder that the prefix leads to, the start of its files' keys, and the start of their names. */
+function splitPrefix(root: string, prefix: string): [path: string, keyStart: string, nameStart: string] {
   const cut = prefix.lastIndexOf('/') + 1;
-  yield* listFolder(join(root, prefix.slice(0, cut)), prefix.slice(0, cut), prefix.slice(cut), []);
+  return [join(root, prefix.slice(0, cut)), prefix.slice(0, cut), prefix.slice(cut)];
 }
 
 function* listFolder(
@@ -50,20 +64,21 @@ function* listFolder(
     throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
   }
   for (const name of sortedNames(path, nameStart)) {
-    if (name.endsWith('/')) {
-      yield* listFolder(join(path, name), keyStart + name, '', [...above, identity]);
-      continue;
-    }
-    const file = describeFile(`${path}/${name}`, keyStart + name);
-    if (file !== undefined) yield file;
-    // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
-    else if (name.includes('\ufffd')) {
-      throw new InputError({
-        object: join(path, name),
-        found: 'a file name that is not UTF-8',
-        needed: 'UTF-8',
-      });
-    }
+    if (name.endsWith('/')) yield* listFolder(join(path, name), keyStart + name, '', [...above, identity]);
+    else yield* describeEntry(path, name, keyStart);
+  }
+}
+
+function* describeEntry(path: string, name: string, keyStart: string): Generator<ObjectInfo> {
+  const file = describeFile(`${path}/${name}`, keyStart + name);
+  if (file !== undefined) yield file;
+  // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
+  else if (name.includes('\ufffd')) {
+    throw new InputError({
+      object: join(path, name),
+      found: 'a file name that is not UTF-8',
+      needed: 'UTF-8',
+    });
   }
 }
 

@@ -1,17 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  linkSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, linkSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MachineError, PreconditionError } from '../errors.ts';
+import { createAppender, writeWhole } from './file-appending.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 import type { ObjectInfo, WriteOptions } from './store.ts';
@@ -35,7 +27,7 @@ export async function writeFile(
   const handle = await writing(path, () => openWithParents(temporary));
   try {
     try {
-      await fill(handle, bytes, path);
+      await fill(handle, temporary, bytes, path);
     } finally {
       await writing(path, () => handle.close());
     }
@@ -91,19 +83,23 @@ async function openWithParents(path: string): Promise<FileHandle> {
 
 async function fill(
   handle: FileHandle,
+  temporary: string,
   bytes: Uint8Array | AsyncIterable<Uint8Array>,
   path: string,
 ): Promise<void> {
   // Only this store's own calls are explained: what the source of the chunks throws is not about this path.
-  // Synchronous, as file.ts reads: the thread pool would take 512 KiB at a time and a turn of the event loop for each.
-  const append = (chunk: Uint8Array) => writing(path, async () => writeWhole(handle.fd, chunk));
-  if (bytes instanceof Uint8Array) await append(bytes);
-  else for await (const chunk of bytes) await append(chunk);
-  await writing(path, () => handle.sync());
-}
-
-function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  const explained = (call: () => Promise<void>) => writing(path, call);
+  if (bytes instanceof Uint8Array) await explained(async () => writeWhole(handle.fd, bytes, 0));
+  else {
+    const appender = createAppender(handle.fd, temporary);
+    try {
+      for await (const chunk of bytes) await explained(() => appender.append(chunk));
+      await explained(() => appender.finish());
+    } finally {
+      appender.close();
+    }
+  }
+  await explained(() => handle.sync());
 }
 
 /** Without it a power failure could undo the name after the caller was told that the object is there. */

@@ -3,7 +3,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError, NotFoundError, PreconditionError } from '../errors.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
-import { describeFile, fileEtag, listFiles, OWN_PREFIX } from './file-listing.ts';
+import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
 import { checkKey, checkPrefix, checkRange, checkReadLength, clipRange } from './key.ts';
 import type { ByteRange, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
@@ -66,6 +66,11 @@ export function createFileStore(folder: string): ObjectStore {
     async *list(prefix: string) {
       checkPrefix(prefix);
       yield* listFiles(root, prefix);
+    },
+
+    async *listLevel(prefix: string) {
+      checkPrefix(prefix);
+      yield* listFileLevel(root, prefix);
     },
 
     async read(key, range, options) {

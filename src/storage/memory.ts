@@ -28,6 +28,15 @@ export function createMemoryStore(): ObjectStore {
     return { key, size: object.bytes.length, etag: object.etag };
   }
 
+  async function* list(prefix: string): AsyncGenerator<ObjectInfo> {
+    checkPrefix(prefix);
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
+    for (const key of keys) {
+      const object = objects.get(key);
+      if (object !== undefined) yield describe(key, object);
+    }
+  }
+
   return {
     location,
 
@@ -37,12 +46,17 @@ export function createMemoryStore(): ObjectStore {
       return object && describe(key, object);
     },
 
-    async *list(prefix: string) {
-      checkPrefix(prefix);
-      const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
-      for (const key of keys) {
-        const object = objects.get(key);
-        if (object !== undefined) yield describe(key, object);
+    list,
+
+    async *listLevel(prefix: string) {
+      let start: string | undefined;
+      for await (const info of list(prefix)) {
+        const slash = info.key.indexOf('/', prefix.length);
+        if (slash < 0) yield info;
+        else if (start === undefined || !info.key.startsWith(start)) {
+          start = info.key.slice(0, slash + 1);
+          yield start;
+        }
       }
     },
 

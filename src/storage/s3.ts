@@ -1,8 +1,13 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PutObjectCommandInput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type {
+  ListObjectsV2CommandOutput,
+  PutObjectCommandInput,
+  S3Client,
+  S3ClientConfig,
+} from '@aws-sdk/client-s3';
 import { NotFoundError, PreconditionError, SettingError } from '../errors.ts';
-import { checkKey, checkPrefix, checkRange, keyFault, READ_LIMIT } from './key.ts';
+import { checkKey, checkPrefix, checkRange, compareKeys, keyFault, READ_LIMIT } from './key.ts';
 import { openConnection, type S3Connection } from './s3-connection.ts';
 import { explainS3Error, isWriteConflict } from './s3-errors.ts';
 import { receiveObject } from './s3-reading.ts';
@@ -115,26 +120,41 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     return ETag;
   }
 
+  async function* listPages(prefix: string, delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
+    checkPrefix(prefix);
+    const { sdk, client } = await connect();
+    const input = { Bucket, Prefix: start + prefix, Delimiter: delimiter };
+    try {
+      yield* sdk.paginateListObjectsV2({ client }, input);
+    } catch (error) {
+      throw explainS3Error(error, 'list', location + prefix);
+    }
+  }
+
+  function* describePage({ Contents = [] }: ListObjectsV2CommandOutput): Generator<ObjectInfo> {
+    for (const { Key = '', Size, ETag } of Contents) {
+      // Consoles and sync tools make empty objects that stand for folders.
+      if (Key.endsWith('/')) continue;
+      const key = Key.slice(start.length);
+      checkKey(key);
+      yield describe(key, Size, ETag);
+    }
+  }
+
   return {
     location,
     head,
 
     async *list(prefix: string) {
-      checkPrefix(prefix);
-      const { sdk, client } = await connect();
-      const input = { Bucket, Prefix: start + prefix };
-      try {
-        for await (const page of sdk.paginateListObjectsV2({ client }, input)) {
-          for (const { Key = '', Size, ETag } of page.Contents ?? []) {
-            // Consoles and sync tools make empty objects that stand for folders.
-            if (Key.endsWith('/')) continue;
-            const key = Key.slice(start.length);
-            checkKey(key);
-            yield describe(key, Size, ETag);
-          }
-        }
-      } catch (error) {
-        throw explainS3Error(error, 'list', location + prefix);
+      for await (const page of listPages(prefix)) yield* describePage(page);
+    },
+
+    async *listLevel(prefix: string) {
+      for await (const page of listPages(prefix, '/')) {
+        const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(start.length));
+        // A page has the two in lists of their own.
+        const entries = [...describePage(page), ...starts];
+        yield* entries.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
       }
     },
 
@@ -178,6 +198,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
 function describe(key: string, size: number | undefined, etag: string | undefined): ObjectInfo {
   return { key, size: size ?? 0, etag: etag ?? '' };
+}
+
+function keyOf(entry: ObjectInfo | string): string {
+  return typeof entry === 'string' ? entry : entry.key;
 }
 
 /** The chunks' copies, since parts are sent while a producer may already use its buffer again. */

@@ -41,6 +41,11 @@ export interface ObjectStore {
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /**
+   * Of the same list the objects that have no `/` behind the prefix and, in place of all others, the start up to that `/`
+   * that they share, once each.
+   */
+  listLevel(prefix: string): AsyncIterable<ObjectInfo | string>;
+  /**
    * The object's bytes. The caller owns them. Throws NotFoundError, or PreconditionError by the options.
    *
    * @param options.memory where the bytes may be put, to save allocating new memory; a store needn't.

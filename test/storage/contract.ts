@@ -165,6 +165,27 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
+    says: 'lists a level, whose starts lead to all that lies deeper',
+    async check(store) {
+      const written = ['a/b/c', 'a/b/d', 'a/b.e', 'a.f', 'a/b0', 'g', 'a-/h', 'ä/i', '\uff5e', '\u{1f30a}/j'];
+      for (const key of written) await put(store, key);
+      const level = async (prefix: string) => {
+        const entries: string[] = [];
+        for await (const entry of store.listLevel(prefix)) {
+          if (typeof entry !== 'string') assert.deepEqual(entry, await store.head(entry.key));
+          entries.push(typeof entry === 'string' ? entry : entry.key);
+        }
+        return entries;
+      };
+      assert.deepEqual(await level(''), ['a-/', 'a.f', 'a/', 'g', 'ä/', '\uff5e', '\u{1f30a}/']);
+      assert.deepEqual(await level('a'), ['a-/', 'a.f', 'a/']);
+      assert.deepEqual(await level('a/'), ['a/b.e', 'a/b/', 'a/b0']);
+      assert.deepEqual(await level('a/b'), ['a/b.e', 'a/b/', 'a/b0']);
+      assert.deepEqual(await level('a/b/'), ['a/b/c', 'a/b/d']);
+      assert.deepEqual(await level('nothing/'), []);
+    },
+  },
+  {
     says: 'lists more objects than one answer holds',
     async check(store) {
       const written = Array.from({ length: 1_205 }, (_, i) => `n/${String(i).padStart(5, '0')}`);

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -15,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
 import { createFileStore } from '../../src/storage/file.ts';
@@ -68,6 +71,33 @@ test('a writer that is killed leaves nothing under the name, and what it leaves 
   utimesSync(path, old, old);
   await createFileStore(folder).write('second', bytes('2'));
   assert.deepEqual(readdirSync(folder), ['first', 'second']);
+});
+
+test('an object that comes in pieces of odd sizes is there whole, whatever the file system lets past its cache', async (t) => {
+  const memory = mkdtempSync('/dev/shm/chirpline-test-');
+  t.after(() => rmSync(memory, { recursive: true }));
+  const sizes = [0, 1, 4096, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5_000_123];
+  for (const folder of [scratch(t), memory]) {
+    const store = createFileStore(folder);
+    await Promise.all(
+      sizes.map(async (size) => {
+        const wanted = Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8) * 17 + size) & 255);
+        async function* pieces() {
+          const buffer = new Uint8Array(100_003);
+          for (let start = 0; start < size; start += buffer.length) {
+            const part = wanted.subarray(start, start + buffer.length);
+            buffer.set(part);
+            yield buffer.subarray(0, part.length);
+            await sleep(0);
+          }
+        }
+        const info = await store.write(`${size}`, pieces());
+        assert.equal(info.size, size);
+        assert.ok(Buffer.from(await store.read(`${size}`)).equals(wanted), `${size} bytes`);
+      }),
+    );
+    assert.equal(readdirSync(folder).length, sizes.length);
+  }
 });
 
 test('of several processes that write the same keys with ifAbsent each key has one winner', async (t) => {

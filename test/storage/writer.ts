@@ -11,7 +11,7 @@ const tasks: Record<string, () => Promise<void>> = {
   async endless() {
     async function* chunks() {
       for (;;) {
-        yield new Uint8Array(100_000);
+        yield new Uint8Array(3_000_000);
         await sleep(10);
         process.stdout.write('.');
       }
