@@ -25,6 +25,8 @@ export interface Workload {
 /** Bytes of a sample in a pack: header, file, padding. */
 const PACKED_SIZE = 512 + Math.ceil(SAMPLE_FILE_SIZE / 512) * 512;
 const LIST_PAGE = 1000;
+/** Those of Kaggle's layout that are listed at once: train/0/ to train/f/. */
+const FOLDERS = 16;
 
 export interface RequestCounts {
   /** Raw objects. */
@@ -35,7 +37,9 @@ export interface RequestCounts {
   /** Reads of a chunk's samples, and bytes of one of them. */
   chunkReads: number;
   readSize: number;
+  /** Requests that list, and how many of them come one after another. */
   pages: number;
+  pageRounds: number;
   gets: number;
   puts: number;
   uploadPuts: number;
@@ -50,7 +54,9 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   const perRead = packed ? Math.min(chunkSize, Math.floor(RANGE_LIMIT / PACKED_SIZE)) : 1;
   const chunkReads = Math.ceil(chunkSize / perRead);
   const environments = Math.min(concurrency, chunks) + Math.min(concurrency, psdChunks);
-  const pages = Math.ceil(objects / LIST_PAGE);
+  // What lies at the top and in train/; that is all of a packed dataset.
+  const rounds = packed ? Math.ceil(objects / LIST_PAGE) : 1 + Math.ceil(objects / FOLDERS / LIST_PAGE);
+  const pages = 1 + (packed ? rounds : 1 + FOLDERS * (rounds - 1));
   // Labels and state; a pack's list; samples; a chunk's plan and whether it was made before; of each environment the
   // plan and the PSD; partial sums; results and shards.
   const planGets = 6 + (packed ? chunks : 0);
@@ -67,6 +73,7 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
     chunkReads,
     readSize: packed ? perRead * PACKED_SIZE : SAMPLE_FILE_SIZE,
     pages,
+    pageRounds: 1 + rounds,
     gets,
     puts,
     uploadPuts: packed ? chunks * partsOf(chunkSize * PACKED_SIZE) : samples,

@@ -38,13 +38,13 @@ export function timeStages(
   day: Day,
 ): Record<Stage, StageTime> {
   const { samples, chunkSize, dtype } = workload;
-  const { chunks, psdChunks, psdSamples, chunkReads, readSize, pages } = counts;
+  const { chunks, psdChunks, psdSamples, chunkReads, readSize, pageRounds } = counts;
   const latency = CLOUD.latency[day];
   const sideBySide = (requests: number) => Math.ceil(requests / AT_ONCE) * latency;
 
   const planWall =
     CLOUD.coldStart[day] +
-    pages * CLOUD.listPage[day] +
+    pageRounds * CLOUD.listPage[day] +
     samples * CLOUD.planning[day] +
     sideBySide((packed ? chunks : 0) + chunks + psdChunks) +
     10 * latency;

@@ -3,24 +3,31 @@
  * 8 bytes each (4.5 MB for 560,000), the first 63 bits of the id's SHA-256 and the label as the last, in ascending
  * order. Two ids among a million share their 63 bits with a probability of 5e-8.
  */
+import { endianness } from 'node:os';
 import { InputError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { sha256 } from './digest.ts';
 import { MEMBERS_KEY } from './work.ts';
 
 const ENTRY_SIZE = 8;
+const LITTLE_ENDIAN = endianness() === 'LE';
 
 export interface Members {
   /** The label that the plan has for a sample; undefined when it doesn't hold the sample. */
   label(id: string): 0 | 1 | undefined;
 }
 
-export function encodeMembers(samples: Iterable<{ id: string; label: 0 | 1 }>): Uint8Array {
-  const entries = BigUint64Array.from(
-    Array.from(samples, ({ id, label }) => hashId(id) | BigInt(label)),
-  ).sort();
-  const bytes = Buffer.alloc(entries.length * ENTRY_SIZE);
-  for (const [index, entry] of entries.entries()) bytes.writeBigUInt64BE(entry, index * ENTRY_SIZE);
+export function encodeMembers(samples: readonly { id: string; label: 0 | 1 }[]): Uint8Array {
+  const bytes = Buffer.alloc(samples.length * ENTRY_SIZE);
+  for (const [index, { id, label }] of samples.entries()) {
+    const end = index * ENTRY_SIZE + ENTRY_SIZE - 1;
+    sha256(id).copy(bytes, index * ENTRY_SIZE, 0, ENTRY_SIZE);
+    bytes[end] = (bytes[end]! & ~1) | label;
+  }
+  // Sorted as numbers of this machine, stored with the first byte first.
+  if (LITTLE_ENDIAN) bytes.swap64();
+  new BigUint64Array(bytes.buffer, bytes.byteOffset, samples.length).sort();
+  if (LITTLE_ENDIAN) bytes.swap64();
   return bytes;
 }
 

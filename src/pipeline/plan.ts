@@ -181,6 +181,10 @@ async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
 
 /** Samples in the order of the labels; what lacks a partner is rejected. */
 function matchLabels(labels: Label[], refs: SampleRef[], rejected: Rejection[]): LabelledRef[] {
+  // As it is with Kaggle's files and with packs. No id is there twice then, since no label is.
+  if (refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id)) {
+    return refs.map((ref, index) => ({ ref, label: labels[index]!.target }));
+  }
   const byId = new Map<string, SampleRef | SampleRef[]>();
   for (const ref of refs) {
     const known = byId.get(ref.id);
@@ -209,12 +213,13 @@ function matchLabels(labels: Label[], refs: SampleRef[], rejected: Rejection[]):
 function chooseNoise(samples: LabelledRef[], { psdSamples, seed }: PlanSettings): SampleRef[] {
   const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
   if (noise.length <= psdSamples) return noise;
-  const ranked = noise
-    .map((ref, order) => ({ order, rank: sha256(`${seed}:${ref.id}`).toString('hex') }))
-    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-    .slice(0, psdSamples)
-    .sort((a, b) => a.order - b.order);
-  return ranked.map(({ order }) => noise[order]!);
+  const rank = ({ id }: SampleRef) => sha256(`${seed}:${id}`);
+  // Whole hashes are compared where their first 48 bits are the same.
+  const ranks = Float64Array.from(noise, (ref) => rank(ref).readUIntBE(0, 6));
+  const compare = (a: number, b: number) =>
+    ranks[a]! - ranks[b]! || Buffer.compare(rank(noise[a]!), rank(noise[b]!));
+  const order = Uint32Array.from(noise.keys()).sort(compare).subarray(0, psdSamples).sort();
+  return Array.from(order, (index) => noise[index]!);
 }
 
 function cut<T>(list: T[], size: number): T[][] {

@@ -34,7 +34,8 @@ export function parseLabels(bytes: Uint8Array, object: string): { labels: Label[
  */
 function parsePlain(text: string): Label[] | undefined {
   const lines = text.split('\n');
-  if (lines.shift() !== 'id,target' || lines.pop() !== '') return undefined;
+  if (lines.shift() !== 'id,target') return undefined;
+  if (lines.at(-1) === '') lines.pop();
   const labels: Label[] = [];
   const ids = new Set<string>();
   for (const line of lines) {

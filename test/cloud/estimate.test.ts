@@ -110,6 +110,10 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
       counts.puts += 1;
       return store.list(prefix);
     },
+    listLevel: (prefix) => {
+      counts.puts += 1;
+      return store.listLevel(prefix);
+    },
     write: (key, ...rest) => {
       counts.puts += 1;
       return store.write(key, ...rest);
@@ -186,7 +190,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
     /** Objects of which only the listing, and of packs the start, are there. */
     const hollow = (objects: { key: string; size: number }[]): ObjectStore => ({
       ...memory,
-      async *list() {
+      async *listLevel() {
         for (const object of objects) yield { ...object, etag: '' };
       },
       read: async (key, ...rest) => byKey.get(key)?.index ?? memory.read(key, ...rest),
