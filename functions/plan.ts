@@ -13,7 +13,7 @@ import {
   writeJson,
 } from '../src/pipeline/work.ts';
 import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
-import { log, peakMemory } from './log.ts';
+import { log, logError, peakMemory } from './log.ts';
 
 export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'> {
   maxRejected: number;
@@ -39,8 +39,11 @@ export function createPlan(
   return async ({ dataset, execution }: { dataset: string; execution: string }): Promise<PlanAnswer> => {
     const { maxRejected, train, ...settings } = readSettings();
     const stores = open(dataset);
-    await claimRecords(stores.records, execution, isRunning);
-    const left = await listLeft(stores, { ...settings, dataset }, maxRejected);
+    const planning = await claimRecords(stores.records, execution, isRunning);
+    const left = await listLeft(stores, { ...settings, dataset }, maxRejected).catch(async (error) => {
+      await planning.giveUp().catch((fault) => logError(fault, { dataset }));
+      throw error;
+    });
     await writeJson(stores.records, PSD_ITEMS_KEY, left.psdChunks);
     await writeJson(stores.records, SHARD_ITEMS_KEY, left.shards);
     log({

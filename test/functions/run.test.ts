@@ -4,7 +4,7 @@ import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { CLAIM_KEY } from '../../src/cloud/claim.ts';
+import { CLAIM_KEY, isPlanning } from '../../src/cloud/claim.ts';
 import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/errors.ts';
 import { readJson } from '../../src/pipeline/work.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
@@ -159,10 +159,35 @@ test('an object overwritten after the plan is rejected by name, and its neighbou
   assert.match(rejected, new RegExp(`^${id},${keyOf(id)},the object was changed after the plan$`, 'm'));
 });
 
-test('a dataset without labels is an answer and no bug', async () => {
-  const { raw, plan } = await prepare();
+test('a dataset without labels is an answer and no bug, and planning is over with it', async () => {
+  const { raw, records, plan } = await prepare();
   await raw.remove('training_labels.csv');
   await assert.rejects(plan({ dataset: 'tiny', execution: 'first' }), InputError);
+  assert.equal(await isPlanning(records), false);
+});
+
+test('from before the raw objects are listed until the plan is there, it can be told that they are', async () => {
+  const open = memoryDatasets();
+  const { raw, records } = open('tiny');
+  for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
+  let asked = 0;
+  const watched: ObjectStore = {
+    ...raw,
+    async *list(prefix) {
+      asked += 1;
+      assert.equal(await isPlanning(records), true);
+      yield* raw.list(prefix);
+      assert.equal(await isPlanning(records), true);
+    },
+  };
+  const plan = createPlan(
+    () => ({ ...open('tiny'), raw: watched }),
+    () => SETTINGS,
+    async () => true,
+  );
+  await plan({ dataset: 'tiny', execution: 'first' });
+  assert.equal(asked, 1);
+  assert.ok(await records.head('_work/plan.json'));
 });
 
 test('too many inputs without a partner end the run at its plan', async () => {
