@@ -1,4 +1,7 @@
-/** Labels were uploaded, which is the last thing of an upload: starts the run of their dataset. */
+/**
+ * Labels were uploaded, which is the last thing of an upload: starts the run of their dataset. Files of that name in folders
+ * below, which S3's filter lets pass, are somebody's copies.
+ */
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { SQSEvent, SQSHandler } from 'aws-lambda';
 import { executionName } from '../src/cloud/execution-name.ts';
@@ -8,10 +11,14 @@ import { requireVariable } from './environment.ts';
 /** Starts an execution with this name and input. Resolves to false when there is or was one of that name. */
 export type StartExecution = (name: string, input: { dataset: string }) => Promise<boolean>;
 
+/** Below raw/<dataset>/. The plan's own constant would bring all that makes plans into this function's bundle. */
+const LABELS_KEY = 'training_labels.csv';
+
 export function createStart(startExecution: StartExecution) {
   return (event: SQSEvent) =>
     forEachUpload(event, async (upload) => {
-      const { dataset, etag, version, sequencer } = upload;
+      const { dataset, key, etag, version, sequencer } = upload;
+      if (key !== LABELS_KEY) return { answer: 'passed over', reason: `not raw/${dataset}/${LABELS_KEY}` };
       // The same in every delivery of one event, another for every upload: one run for each.
       const name = executionName(dataset, `${etag} ${version} ${sequencer}`);
       const started = await startExecution(name, { dataset });

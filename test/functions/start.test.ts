@@ -37,6 +37,20 @@ test('an event delivered many times starts one run, another upload another one',
   assert.equal(new Set(names).size, 4);
 });
 
+test('a copy of the labels in a folder below starts nothing, and the log says so', async (t) => {
+  const { start, names } = recordStarts();
+  const printed = t.mock.method(console, 'log', () => {});
+  const key = 'raw/g2net/backup/training_labels.csv';
+  assert.deepEqual(await start(sqsEvent(s3Event({ key }, { key: KEY }))), { batchItemFailures: [] });
+  assert.equal(names.length, 1);
+  assert.deepEqual(JSON.parse(printed.mock.calls[0]!.arguments[0]), {
+    dataset: 'g2net',
+    key: 'backup/training_labels.csv',
+    answer: 'passed over',
+    reason: 'not raw/g2net/training_labels.csv',
+  });
+});
+
 test('a poison message fails alone', async () => {
   const { start, inputs } = recordStarts();
   const answer = await start(
