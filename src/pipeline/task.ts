@@ -52,7 +52,11 @@ export function createTaskRunner(
   const free: Preprocessor[] = [];
   return async ({ step, index }, stop) => {
     if (step === 'psd') return { done: (await sumPsdChunk(stores, index, stop)).count, rejected: 0 };
-    prepared ??= prepare();
+    prepared ??= prepare().catch((error) => {
+      // The next task may have more luck.
+      prepared = undefined;
+      throw error;
+    });
     const { plan, psd } = await prepared;
     const preprocessor = free.pop() ?? createPreprocessor(psd);
     const result = await preprocessChunk(stores, plan, preprocessor, index, stop);

@@ -125,6 +125,24 @@ test('a step done twice leaves the same bytes as one done once', async () => {
   assert.deepEqual(await contents(stores.records), once);
 });
 
+test('a read that fails once costs its task and no other', async () => {
+  const { stores } = await prepare();
+  const plan = await planDataset(stores, SETTINGS);
+  await createTaskRunner(stores)({ step: 'psd', index: 0 });
+  await reducePsd(stores, plan);
+  let failures = 1;
+  const shaky: ObjectStore = {
+    ...stores.records,
+    async read(key, ...rest) {
+      if (key === '_work/plan.json' && failures-- > 0) throw new Error('SlowDown');
+      return stores.records.read(key, ...rest);
+    },
+  };
+  const run = createTaskRunner({ ...stores, records: shaky });
+  await assert.rejects(run({ step: 'shard', index: 0 }), /SlowDown/);
+  assert.deepEqual(await run({ step: 'shard', index: 0 }), { done: 8, rejected: 0 });
+});
+
 test('a shard that is there with other bytes is a conflict, not a success', async () => {
   const { stores } = await prepare();
   const plan = await planDataset(stores, SETTINGS);
