@@ -1,5 +1,6 @@
 /** A raw object was uploaded: makes a shard of it if its dataset's run has ended, or says what it waits for. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { isPlanning } from '../src/cloud/claim.ts';
 import { type Adder, createAdder } from '../src/pipeline/added.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
@@ -18,7 +19,8 @@ export function createIngest(open: OpenDataset) {
       const started = performance.now();
       let adder = adders.get(dataset);
       if (adder === undefined) {
-        adder = createAdder(open(dataset));
+        const stores = open(dataset);
+        adder = createAdder(stores, () => isPlanning(stores.records));
         adders.set(dataset, adder);
       }
       const answer = await adder.add(key, stop);

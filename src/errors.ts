@@ -37,6 +37,9 @@ export class InputError extends ChirplineError {
   }
 }
 
+/** Thrown when the samples of a stack have no names: the file that names them may still come. */
+export class UnnamedError extends InputError {}
+
 /** Thrown when a command line or configuration value is out of its range or contradicts another. */
 export class SettingError extends ChirplineError {
   readonly exitCode = 2;

@@ -1,102 +1,60 @@
-/** The lists that a shard added to a finished run changes, by conditional writes that may be repeated. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { PreconditionError } from '../errors.ts';
+/**
+ * The lists that follow from what was added to a finished run. Each is changed by conditional writes, and the additions are
+ * read after the list: whoever comes last writes what is true, and doing it again changes nothing.
+ */
+import { companionKey } from '../raw/row-ids.ts';
 import { parseMetadata, serializeMetadata } from '../records/metadata.ts';
-import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import type { LabelledRef } from './chunks.ts';
+import { isAddedShardName } from '../records/shard.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { type Additions, readAdditions } from './additions.ts';
+import { changeText } from './change.ts';
 import { formatRejected, parseRejected, type Rejection } from './rejected.ts';
-import type { ShardResult } from './shard.ts';
-import { ADDED_KEY, METADATA_KEY, REJECTED_KEY } from './work.ts';
-
-/** Ids of the samples in each added shard. */
-type Claims = Record<string, string[]>;
-
-/** Takes the ids that no other added shard has; returns which shard each of them is in. */
-export async function claimIds(
-  records: ObjectStore,
-  name: string,
-  ids: string[],
-): Promise<Map<string, string>> {
-  const owners = new Map<string, string>();
-  await change(records, ADDED_KEY, (text) => {
-    const claims = JSON.parse(text ?? '{}') as Claims;
-    owners.clear();
-    for (const [shard, members] of Object.entries(claims)) for (const id of members) owners.set(id, shard);
-    const free = ids.filter((id) => !owners.has(id));
-    for (const id of free) owners.set(id, name);
-    if (free.length === 0) return undefined;
-    return JSON.stringify({ ...claims, [name]: [...(claims[name] ?? []), ...free] });
-  });
-  return owners;
-}
+import { METADATA_KEY, REJECTED_KEY } from './work.ts';
 
 export async function readRejected(records: ObjectStore): Promise<Rejection[]> {
   if ((await records.head(REJECTED_KEY)) === undefined) return [];
-  return parseRejected(decode(await records.read(REJECTED_KEY)));
+  return parseRejected(new TextDecoder().decode(await records.read(REJECTED_KEY)));
 }
 
-/** In rejected.csv, rows of samples that have a record now go; new ones come. */
-export function noteRejected(
-  records: ObjectStore,
-  samples: LabelledRef[],
-  rejected: Rejection[],
-): Promise<void> {
-  const ids = new Set(samples.map(({ ref }) => ref.id));
-  const keyOf = ({ id, file, reason }: Rejection) => JSON.stringify([id, file, reason]);
-  return change(records, REJECTED_KEY, (text) => {
-    const rows = text === undefined ? [] : parseRejected(text);
-    const kept = rows.filter(({ id }) => !ids.has(id));
-    const known = new Set(kept.map(keyOf));
-    const added = rejected.filter((row) => !known.has(keyOf(row)));
-    if (added.length === 0 && kept.length === rows.length) return undefined;
-    return formatRejected([...kept, ...added]);
+/** Makes rejected.csv and metadata.json tell what the additions do. */
+export async function listAdditions(records: ObjectStore): Promise<void> {
+  await changeText(records, REJECTED_KEY, async (text) => {
+    const rows = replaceRows(text === undefined ? [] : parseRejected(text), await readAdditions(records));
+    return text === undefined && rows.length === 0 ? undefined : formatRejected(rows);
   });
-}
-
-/** Puts the shard behind the others in metadata.json, and the number of rejected samples as it is now. */
-export async function noteShard(
-  records: ObjectStore,
-  { name, records: n_records, bytes, sha256 }: ShardResult,
-): Promise<void> {
-  const object = `${records.location}${METADATA_KEY}`;
-  await change(records, METADATA_KEY, async (text) => {
-    const metadata = parseMetadata(text ?? '', object);
-    const listed = metadata.shards.some((shard) => shard.name === name);
+  await changeText(records, METADATA_KEY, async (text) => {
+    const metadata = parseMetadata(text ?? '', `${records.location}${METADATA_KEY}`);
+    const { shards: added } = await readAdditions(records);
+    const shards = [
+      ...metadata.shards.filter(({ name }) => !isAddedShardName(name)),
+      ...added.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
+    ];
+    const n_samples = shards.reduce((sum, { n_records }) => sum + n_records, 0);
     const n_failed = (await readRejected(records)).length;
-    if ((listed || n_records === 0) && metadata.n_failed === n_failed) return undefined;
-    const shards =
-      listed || n_records === 0 ? metadata.shards : [...metadata.shards, { name, n_records, bytes, sha256 }];
-    const n_samples = shards.reduce((sum, shard) => sum + shard.n_records, 0);
     return serializeMetadata({ ...metadata, n_samples, n_failed, shards });
   });
 }
 
-const ATTEMPTS = 50;
-/** Longest wait before the next attempt [ms]; others are at it, so it is drawn at random. */
-const PAUSE = 400;
-
-/** Changes a text by conditional writes until nobody else came between; undefined leaves it as it is. */
-async function change(
-  store: ObjectStore,
-  key: string,
-  edit: (text: string | undefined) => string | undefined | Promise<string | undefined>,
-): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    const found: ObjectInfo | undefined = await store.head(key);
-    const text = found && decode(await store.read(key));
-    const changed = await edit(text);
-    if (changed === undefined) return;
-    const condition = found === undefined ? { ifAbsent: true } : { ifMatch: found.etag };
-    try {
-      await store.write(key, new TextEncoder().encode(changed), condition);
-      return;
-    } catch (error) {
-      if (!(error instanceof PreconditionError) || attempt === ATTEMPTS) throw error;
-      await sleep(Math.random() * PAUSE);
-    }
-  }
+/** The run's rows without those of samples that have a record now, or another reason, and of objects that came again. */
+function replaceRows(rows: Rejection[], { shards, objects }: Additions): Rejection[] {
+  const later = objects.flatMap(({ rejected }) => rejected);
+  const ids = new Set([...shards.flatMap((shard) => shard.ids), ...later.map(({ id }) => id)]);
+  ids.delete('');
+  const files = new Set(objects.flatMap(({ key }) => [key, companionKey(key)]));
+  const kept = rows.filter(
+    ({ id, file }) => !ids.has(id) && !placesOf(file).some((place) => files.has(place)),
+  );
+  return [...kept, ...later];
 }
 
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+/** Whether one of the rows is of an object, of what is in it, or of the file that names its samples. */
+export function hasRowOf(rows: Rejection[], key: string): boolean {
+  const companion = companionKey(key);
+  return rows.some(({ file }) => file === companion || placesOf(file).includes(key));
+}
+
+/** The objects that a row's file may be, or be in: of `archive.tar!member.npy` it and `archive.tar`. */
+function placesOf(file: string): string[] {
+  const parts = file.split('!');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('!'));
 }

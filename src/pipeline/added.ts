@@ -1,77 +1,118 @@
 /**
  * A raw object that comes after its dataset's run: its samples become a shard of their own, which is added to
  * metadata.json. Whoever does it, however often and beside whom, it is there once: the shard is written create-only,
- * and the lists are changed by conditional writes.
+ * and taken in by one conditional write.
+ *
+ * No object is lost between a run and this. An event comes after its object, and a run has these moments, in this order:
+ * its call notes that it plans, lists the raw objects, writes plan.json, its note may go; avg_psd.npz; metadata.json. It
+ * is asked first whether a call plans, then whether plan.json is there.
+ * - Neither: whatever call will make the plan begins after the question, and lists what was there before. (The other
+ *   way round, a whole planning could pass between the two.) The message is done, as are the 560,000 that come before
+ *   the labels. A call that fails takes its note back, and the next one lists anew.
+ * - A call plans, and no plan yet: the object may be in its list or not. The message comes again.
+ * - plan.json: the members, written before it, tell whether the run has the sample. If not, the object came after the
+ *   listing, and its message comes again until metadata.json is there; then it is added.
+ * The run's records never change after that, so that it doesn't matter when an event of theirs comes.
  */
-import { createHash } from 'node:crypto';
-import type { InputError } from '../errors.ts';
+import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
 import { catalogObject } from '../raw/catalog.ts';
-import { type Label, parseLabels } from '../raw/labels.ts';
-import { baseName } from '../raw/row-ids.ts';
+import { parseLabels } from '../raw/labels.ts';
+import { baseName, companionKey } from '../raw/row-ids.ts';
 import { reasonOf } from '../raw/sample-ref.ts';
-import { addedShardName } from '../records/shard.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
-import { claimIds, noteRejected, noteShard, readRejected } from './added-lists.ts';
+import type { ObjectInfo } from '../storage/store.ts';
+import { hasRowOf, listAdditions, readRejected } from './added-lists.ts';
+import {
+  changeAdditions,
+  chooseSamples,
+  nameAddedShard,
+  readAdditions,
+  takeIn,
+  withoutLostShards,
+} from './additions.ts';
 import type { LabelledRef } from './chunks.ts';
+import { keepByEtag } from './keep.ts';
 import { readMembers } from './members.ts';
-import { LABELS_KEY, type Plan, type Stores } from './plan.ts';
+import { LABELS_KEY, type Plan, type Stores, TEST_PREFIX } from './plan.ts';
 import { readPsd } from './psd.ts';
 import type { Rejection } from './rejected.ts';
-import { collect, makeShard, writeOnce } from './shard.ts';
+import { collect, makeShard, type Shard, writeOnce } from './shard.ts';
 import type { Stop } from './stop.ts';
-import { MEMBERS_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
+import { ADDED_KEY, MEMBERS_KEY, METADATA_KEY, PLAN_KEY, PSD_KEY, REJECTED_KEY, readJson } from './work.ts';
 
 export type Addition =
-  /** In a shard now, or before. */
-  | { answer: 'added'; shard: string; records: number; rejected: number }
-  /** Its samples are those of the run, or nothing is there any more. */
-  | { answer: 'known' | 'gone' }
-  /** `again` says whether to ask once more: a dataset without a PSD takes the object up when its labels come. */
+  /** Of its samples so many have records in these shards, from now on or since an earlier time; the others are rejected. */
+  | { answer: 'added'; shards: string[]; records: number; rejected: number }
+  /** Its samples are those of the run; nothing is there any more; it is for `predict` and never in records. */
+  | { answer: 'known' | 'gone' | 'test' }
+  /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
   | { answer: 'waiting'; reason: string; again: boolean };
 
 export interface Adder {
-  /** Throws ConflictError when the object was added before with other bytes. */
+  /** Throws ConflictError when the object is overwritten meanwhile, or its shard's name is taken by other bytes. */
   add(key: string, stop?: Stop): Promise<Addition>;
 }
 
-/** Keeps the labels and the tables made from the PSD between objects, as long as they are the same. */
-export function createAdder(stores: Stores): Adder {
+/**
+ * Keeps the labels and the tables made from the PSD between objects, as long as they are the same.
+ *
+ * @param isPlanning whether a run may be listing the raw objects now.
+ */
+export function createAdder(stores: Stores, isPlanning: () => Promise<boolean>): Adder {
   const { raw, records } = stores;
   const labels = keepByEtag(async () => {
     const parsed = parseLabels(await raw.read(LABELS_KEY), `${raw.location}${LABELS_KEY}`);
-    return { ids: parsed.labels.map(({ id }) => id), targets: targetsById(parsed.labels) };
+    return {
+      ids: parsed.labels.map(({ id }) => id),
+      targets: new Map(parsed.labels.map(({ id, target }) => [id, target])),
+    };
   });
   const preprocessor = keepByEtag(async () => createPreprocessor((await readPsd(records, PSD_KEY)).psd));
-
   const members = keepByEtag(() => readMembers(records));
-  const rejectedIds = keepByEtag(async () => new Set((await readRejected(records)).map(({ id }) => id)));
+  const rejected = keepByEtag(async () => {
+    const rows = await readRejected(records);
+    return { rows, ids: new Set(rows.map(({ id }) => id)) };
+  });
+  const addedIds = keepByEtag(
+    async () => new Set((await readAdditions(records)).shards.flatMap(({ ids }) => ids)),
+  );
 
-  /** Whether the run took a sample; one that it rejected may come again. */
-  async function createFilter(): Promise<(id: string) => boolean> {
-    const [planned, rows] = await Promise.all([records.head(MEMBERS_KEY), records.head(REJECTED_KEY)]);
+  /** What the run holds. A sample that it rejected may come again, and be in an added shard then. */
+  async function lookAtRun(): Promise<{ has(id: string): boolean; rows: Rejection[] }> {
+    const [planned, listed] = await Promise.all([records.head(MEMBERS_KEY), records.head(REJECTED_KEY)]);
     const { label } = await members(planned?.etag ?? '');
-    const rejected = rows === undefined ? new Set() : await rejectedIds(rows.etag);
-    return (id) => label(id) !== undefined && !rejected.has(id);
+    const { rows, ids } = listed === undefined ? NONE : await rejected(listed.etag);
+    // After the rows: a row goes when its sample has been added.
+    const additions = await records.head(ADDED_KEY);
+    const later = additions === undefined ? NONE.ids : await addedIds(additions.etag);
+    return { has: (id) => label(id) !== undefined && !ids.has(id) && !later.has(id), rows };
   }
 
   return {
     async add(key, stop) {
-      const psd = await records.head(PSD_KEY);
-      if (psd === undefined) return waiting(`until ${LABELS_KEY} is uploaded`, false);
-      const isTaken = await createFilter();
+      if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
+      const again = await isPlanning();
+      if ((await records.head(PLAN_KEY)) === undefined) {
+        return waiting(again ? 'until the plan is made' : `until ${LABELS_KEY} is uploaded`, again);
+      }
+      const run = await lookAtRun();
       // Most events are of objects that the run has: their file's name alone tells.
-      if (key.endsWith('.npy') && isTaken(baseName(key))) return { answer: 'known' };
+      if (key.endsWith('.npy') && run.has(baseName(key))) return { answer: 'known' };
       const [info, labelsInfo] = await Promise.all([raw.head(key), raw.head(LABELS_KEY)]);
       if (info === undefined) return { answer: 'gone' };
       if (labelsInfo === undefined) return waiting(`for ${LABELS_KEY}`, true);
       const { ids, targets } = await labels(labelsInfo.etag);
 
       const faults: Rejection[] = [];
-      const onFault = (fault: InputError) =>
+      let unnamed = false;
+      const onFault = (fault: InputError) => {
+        unnamed ||= fault instanceof UnnamedError;
         faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
+      };
       const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-      const fresh = refs.filter(({ id }) => !isTaken(id));
-      if (fresh.length === 0 && faults.length === 0) return { answer: 'known' };
+      if (unnamed) return waiting(`for ${companionKey(key)}`, true);
+      const fresh = refs.filter(({ id }) => !run.has(id));
+      if (fresh.length === 0 && faults.length === 0 && !hasRowOf(run.rows, key)) return { answer: 'known' };
       if ((await records.head(METADATA_KEY)) === undefined) {
         return waiting('until the run that is on has ended', true);
       }
@@ -80,53 +121,57 @@ export function createAdder(stores: Stores): Adder {
         return waiting(`for labels of ${unlabelled.length} samples (${unlabelled[0]!.id})`, true);
       }
       const samples = fresh.map((ref) => ({ ref: { ...ref, etag: info.etag }, label: targets.get(ref.id)! }));
-      return addShard(stores, key, samples, faults, await preprocessor(psd.etag), stop);
+      const psd = await records.head(PSD_KEY);
+      return addObject(stores, info, samples, faults, await preprocessor(psd?.etag ?? ''), stop);
     },
   };
 }
+
+const NONE = { rows: [], ids: new Set<string>() };
 
 function waiting(reason: string, again: boolean): Addition {
   return { answer: 'waiting', reason, again };
 }
 
-async function addShard(
+async function addObject(
   { raw, records }: Stores,
-  key: string,
+  info: ObjectInfo,
   samples: LabelledRef[],
   faults: Rejection[],
   preprocessor: Preprocessor,
   stop: Stop | undefined,
 ): Promise<Addition> {
-  const name = addedShardName(createHash('sha256').update(key).digest('hex'));
-  const owners = await claimIds(
-    records,
-    name,
-    samples.map(({ ref }) => ref.id),
-  );
-  const own = samples.filter(({ ref }) => owners.get(ref.id) === name);
-  const twins = samples
-    .filter(({ ref }) => owners.get(ref.id) !== name)
-    .map(({ ref }) => ({ id: ref.id, file: ref.key, reason: `its id is in ${owners.get(ref.id)} already` }));
+  const { key, etag } = info;
   const { settings } = await readJson<Plan>(records, PLAN_KEY);
-  const made = makeShard(raw, name, own, settings.dtype, preprocessor, stop);
-  const bytes = await collect(made.pieces);
-  const result = made.result();
-  if (result.records > 0) await writeOnce(records, made, bytes);
-  const rejected = [...faults, ...twins, ...result.rejected];
-  await noteRejected(records, own, rejected);
-  await noteShard(records, result);
-  return { answer: 'added', shard: name, records: result.records, rejected: rejected.length };
-}
+  let made: { shard: Shard; bytes: Uint8Array } | undefined;
 
-function targetsById(labels: Label[]): Map<string, 0 | 1> {
-  return new Map(labels.map(({ id, target }) => [id, target]));
-}
-
-/** Makes a value once for each version of what it is made from. */
-function keepByEtag<T>(make: () => Promise<T>): (etag: string) => Promise<T> {
-  let kept: { etag: string; value: Promise<T> } | undefined;
-  return (etag) => {
-    if (kept?.etag !== etag) kept = { etag, value: make() };
-    return kept.value;
+  const { shards, objects } = await changeAdditions(records, async (found) => {
+    const additions = await withoutLostShards(found, key, records);
+    const { own, rejected } = chooseSamples(additions, key, samples);
+    const name = nameAddedShard(info, own);
+    if (made?.shard.name !== name) {
+      const shard = makeShard(raw, name, own, settings.dtype, preprocessor, stop);
+      made = { shard, bytes: await collect(shard.pieces) };
+    }
+    // Not later: who takes a newer version in changes the additions, and these are then written over by nobody.
+    if ((await raw.head(key))?.etag !== etag) {
+      throw new ConflictError(
+        `${raw.location}${key} was overwritten or removed while it was read. What is there then is taken when its event comes again.`,
+      );
+    }
+    const result = made.shard.result();
+    if (result.records > 0) await writeOnce(records, made.shard, made.bytes);
+    return takeIn(additions, info, own, {
+      ...result,
+      rejected: [...faults, ...rejected, ...result.rejected],
+    });
+  });
+  await listAdditions(records);
+  const own = shards.filter((shard) => shard.key === key);
+  return {
+    answer: 'added',
+    shards: own.map(({ name }) => name),
+    records: own.reduce((sum, shard) => sum + shard.records, 0),
+    rejected: objects.find((object) => object.key === key)?.rejected.length ?? 0,
   };
 }

@@ -33,7 +33,7 @@ import {
 
 export const LABELS_KEY = 'training_labels.csv';
 /** The competition's samples without labels lie beside those with; they are for `predict`. */
-const TEST_PREFIX = 'test/';
+export const TEST_PREFIX = 'test/';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
 export const PSD_CHUNK_SIZE = 512;

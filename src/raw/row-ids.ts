@@ -1,5 +1,5 @@
 /** Ids of the rows of stacked arrays, which have no file names to take them from. */
-import { InputError } from '../errors.ts';
+import { InputError, UnnamedError } from '../errors.ts';
 import { quote } from '../numpy/quote.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { isSampleId, SAMPLE_ID_RULE } from './sample-ref.ts';
@@ -17,7 +17,8 @@ export function baseName(name: string): string {
 
 /**
  * The ids of an object's `count` rows: from its companion file, else the labels' when there are as many of them,
- * else, for a single row, the object's name. Throws InputError when none of these fits.
+ * else, for a single row, the object's name. Throws UnnamedError when there is none of these, InputError when the
+ * companion file doesn't fit.
  */
 export async function nameRows(
   store: ObjectStore,
@@ -34,7 +35,7 @@ export async function nameRows(
   }
   if (labelIds?.length === count) return labelIds;
   if (count === 1 && isSampleId(baseName(key))) return [baseName(key)];
-  throw new InputError({
+  throw new UnnamedError({
     object: key,
     found: `${count} samples without ids`,
     needed: `${companion} with an id a line, or labels of just these samples in their order`,

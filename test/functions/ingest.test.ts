@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { before, test } from 'node:test';
+import { createChunk } from '../../functions/chunk.ts';
+import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
+import { createPlan, type RunSettings } from '../../functions/plan.ts';
+import { createReduce } from '../../functions/reduce.ts';
+import { claimRecords } from '../../src/cloud/claim.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
+import { nameAddedShard } from '../../src/pipeline/additions.ts';
 import { finalizeRun } from '../../src/pipeline/finalize.ts';
-import { planDataset } from '../../src/pipeline/plan.ts';
+import { type Plan, planDataset } from '../../src/pipeline/plan.ts';
 import { reducePsd } from '../../src/pipeline/psd.ts';
-import { parseRejected } from '../../src/pipeline/rejected.ts';
+import { parseRejected, type Rejection } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { readJson } from '../../src/pipeline/work.ts';
+import { readSamples } from '../../src/raw/samples.ts';
 import { type Metadata, parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
-import type { ObjectStore } from '../../src/storage/store.ts';
+import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
 import { s3Event, sqsEvent, withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
@@ -33,27 +43,35 @@ const keyOf = (index: number) => {
   return `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`;
 };
 
+const SETTINGS: RunSettings = {
+  dtype: 'float16',
+  shardSize: 8,
+  psdSamples: 9,
+  seed: 1,
+  maxRejected: 0.2,
+  train: false,
+};
+
 /** A dataset whose run has got as far as `until`, with labels for all samples, and the function over it. */
-async function prepare(until: 'nothing' | 'psd' | 'end') {
+async function prepare(until: 'nothing' | 'plan' | 'psd' | 'end', broken: number[] = []) {
   const open = memoryDatasets();
   const stores = open('tiny');
-  for (let index = 0; index < IN_RUN; index += 1)
-    await stores.raw.write(keyOf(index), await samples.read(keyOf(index)));
+  for (let index = 0; index < IN_RUN; index += 1) {
+    const bytes = await samples.read(keyOf(index));
+    await stores.raw.write(keyOf(index), broken.includes(index) ? bytes.subarray(0, 5000) : bytes);
+  }
   await writeLabels(stores.raw, rows(IN_RUN));
   if (until !== 'nothing') {
-    const plan = await planDataset(stores, {
-      dataset: 'tiny',
-      dtype: 'float16',
-      shardSize: 8,
-      psdSamples: 9,
-      seed: 1,
-    });
+    const { maxRejected: _, train: __, ...settings } = SETTINGS;
+    const plan = await planDataset(stores, { dataset: 'tiny', ...settings });
     const run = createTaskRunner(stores);
-    await run({ step: 'psd', index: 0 });
-    await reducePsd(stores, plan);
+    if (until !== 'plan') {
+      await run({ step: 'psd', index: 0 });
+      await reducePsd(stores, plan);
+    }
     if (until === 'end') {
       await run({ step: 'shard', index: 0 });
-      await finalizeRun(stores, plan, 0);
+      await finalizeRun(stores, plan, 0.2);
     }
   }
   await writeLabels(stores.raw, rows(14));
@@ -64,8 +82,24 @@ async function prepare(until: 'nothing' | 'psd' | 'end') {
     await stores.raw.write(keyOf(index), await samples.read(keyOf(index)));
     return send(keyOf(index));
   };
-  return { ...stores, send, upload };
+  return { ...stores, open, send, upload };
 }
+
+/** A stack of the dataset's samples; those of `broken` are NaN. */
+async function stackOf(indices: number[], broken: number[] = []): Promise<Uint8Array> {
+  const data = new Float64Array(indices.length * SAMPLE_SIZE);
+  const refs = indices.map((index) => ({ kind: 'npy' as const, id: dataset.ids[index]!, key: keyOf(index) }));
+  let row = 0;
+  for await (const { strain } of readSamples(samples, refs)) {
+    if (broken.includes(indices[row]!)) strain!.fill(Number.NaN);
+    data.set(strain!, row * SAMPLE_SIZE);
+    row += 1;
+  }
+  return encodeNpy({ dtype: '<f8', shape: [indices.length, 3, 4096], data });
+}
+
+const idList = (indices: number[]) =>
+  new TextEncoder().encode(indices.map((index) => `${dataset.ids[index]}\n`).join(''));
 
 const OK = { batchItemFailures: [] };
 const AGAIN = { batchItemFailures: [{ itemIdentifier: 'm0' }] };
@@ -74,12 +108,30 @@ async function readMetadata(records: ObjectStore): Promise<Metadata> {
   return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
 }
 
+/** The ids of all records, of which metadata.json tells the truth. */
 async function idsOf(records: ObjectStore): Promise<(string | undefined)[]> {
+  const { n_samples, n_failed, shards } = await readMetadata(records);
   const ids: (string | undefined)[] = [];
-  for (const { name } of (await readMetadata(records)).shards) {
-    for (const { id } of readShard(await records.read(name), name)) ids.push(id);
+  for (const { name, sha256, n_records } of shards) {
+    const bytes = await records.read(name);
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), sha256);
+    for (const { id } of readShard(bytes, name, n_records)) ids.push(id);
   }
+  assert.equal(n_samples, ids.length);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.equal(n_failed, (await rejectedOf(records)).length);
   return ids;
+}
+
+async function rejectedOf(records: ObjectStore): Promise<Rejection[]> {
+  if ((await records.head('rejected.csv')) === undefined) return [];
+  return parseRejected(new TextDecoder().decode(await records.read('rejected.csv')));
+}
+
+/** Ids of records that were added, in the order of the dataset. */
+async function addedOf(records: ObjectStore): Promise<number[]> {
+  const ids = (await idsOf(records)).slice(IN_RUN);
+  return ids.map((id) => dataset.ids.indexOf(id ?? '')).sort((a, b) => a - b);
 }
 
 test('an object that comes after the run gets a shard of its own, once, however often its event comes', async () => {
@@ -103,16 +155,100 @@ test('objects that come at the same time are all there in the end', async () => 
   assert.deepEqual((await idsOf(records)).sort(), dataset.ids);
 });
 
-test('before the PSD is there an object waits for the labels, and its message is done', async () => {
+test('before the labels and a plan an object waits for them, and its message is done', async () => {
   const { records, upload } = await prepare('nothing');
   assert.deepEqual(await upload(9), OK);
   for await (const { key } of records.list('')) assert.fail(key);
 });
 
-test('while the run is on an object of it is known, and another one waits', async () => {
-  const { send, upload } = await prepare('psd');
-  assert.deepEqual(await send(keyOf(0)), OK);
+test('while the raw objects are listed an object comes again, and after a planning that failed it does not', async () => {
+  const { records, send, upload } = await prepare('nothing');
+  const planning = await claimRecords(records, 'first', async () => true);
   assert.deepEqual(await upload(9), AGAIN);
+  assert.deepEqual(await send(keyOf(0)), AGAIN);
+  await planning.giveUp();
+  assert.deepEqual(await send(keyOf(9)), OK);
+});
+
+for (const until of ['plan', 'psd'] as const) {
+  test(`while the run is on, with its ${until}, an object of it is known, and another one comes again`, async () => {
+    const { send, upload } = await prepare(until);
+    assert.deepEqual(await send(keyOf(0)), OK);
+    assert.deepEqual(await upload(9), AGAIN);
+  });
+}
+
+test('an object that comes at any moment of a run is in the records once', async () => {
+  const moments = ['claim', 'listing', 'end of listing', 'plan', 'psd', 'shards', 'end'] as const;
+  for (const moment of moments) {
+    const { raw, records, models, send, open } = await prepare('nothing');
+    await writeLabels(raw, rows(IN_RUN + 1));
+    let answer = AGAIN;
+    const reach = async (now: (typeof moments)[number]) => {
+      if (now !== moment) return;
+      await raw.write(keyOf(IN_RUN), await samples.read(keyOf(IN_RUN)));
+      answer = await send(keyOf(IN_RUN));
+    };
+    const watched: ObjectStore = {
+      ...raw,
+      async *list(prefix) {
+        await reach('listing');
+        const seen: ObjectInfo[] = [];
+        for await (const info of raw.list(prefix)) seen.push(info);
+        await reach('end of listing');
+        yield* seen;
+      },
+    };
+    const input = { dataset: 'tiny', execution: 'first' };
+    await reach('claim');
+    await createPlan(
+      () => ({ raw: watched, records, models }),
+      () => SETTINGS,
+      async () => true,
+    )(input);
+    await reach('plan');
+    await createChunk('psd', open)({ dataset: 'tiny', index: 0 }, AMPLE);
+    await createReduce(open)(input);
+    await reach('psd');
+    const { shards } = await readJson<Plan>(records, '_work/plan.json');
+    for (let index = 0; index < shards; index += 1) {
+      await createChunk('shard', open)({ dataset: 'tiny', index }, AMPLE);
+    }
+    await reach('shards');
+    await createFinalize(open, () => 0.2)(input);
+    await reach('end');
+    if (answer.batchItemFailures.length > 0) assert.deepEqual(await send(keyOf(IN_RUN)), OK);
+    assert.deepEqual(await addedOf(records), [IN_RUN], moment);
+    assert.deepEqual(await rejectedOf(records), [], moment);
+  }
+});
+
+test('samples for predict are passed over, with a run and without', async () => {
+  for (const until of ['nothing', 'psd', 'end'] as const) {
+    const { raw, send } = await prepare(until);
+    await raw.write('test/f/f/f/ffffffffff.npy', await samples.read(keyOf(9)));
+    assert.deepEqual(await send('test/f/f/f/ffffffffff.npy'), OK);
+  }
+});
+
+test('a read that fails once costs one delivery and no other', async () => {
+  for (const bad of ['training_labels.csv', '_work/members.bin', 'avg_psd.npz']) {
+    const { raw, records, models } = await prepare('end');
+    await raw.write(keyOf(9), await samples.read(keyOf(9)));
+    let failures = 1;
+    const shaky = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      async read(key, ...rest) {
+        if (key === bad && failures-- > 0) throw new Error('SlowDown');
+        return store.read(key, ...rest);
+      },
+    });
+    const ingest = createIngest(() => ({ raw: shaky(raw), records: shaky(records), models }));
+    const event = sqsEvent(s3Event({ key: `raw/tiny/${keyOf(9)}` }));
+    assert.deepEqual(await ingest(event, AMPLE), AGAIN, bad);
+    assert.deepEqual(await ingest(event, AMPLE), OK, bad);
+    assert.deepEqual(await addedOf(records), [9]);
+  }
 });
 
 test('an object of the finished run, and one that is gone, change nothing', async () => {
@@ -150,44 +286,212 @@ test('a bad object is rejected by name, and taken when it comes again mended', a
   assert.deepEqual(await rejected(), []);
 });
 
-test('an object that was added and is overwritten is refused', async () => {
-  const { raw, send, upload } = await prepare('end');
-  await upload(9);
-  await raw.write(keyOf(9), await samples.read(keyOf(10)));
-  assert.deepEqual(await send(keyOf(9)), AGAIN);
+test('a sample that the run rejected is taken when it comes again mended', async () => {
+  const { records, send, upload } = await prepare('end', [3]);
+  assert.equal((await rejectedOf(records)).length, 1);
+  assert.deepEqual(await send(keyOf(3)), OK);
+  assert.equal((await rejectedOf(records)).length, 1);
+  assert.deepEqual(await upload(3), OK);
+  assert.deepEqual(await rejectedOf(records), []);
+  assert.equal((await idsOf(records)).length, IN_RUN);
 });
 
-test('a sample that comes under a second key is rejected, naming the shard that has it', async () => {
+test('an object that was added and is overwritten keeps its records', async () => {
+  const { raw, records, send, upload } = await prepare('end');
+  await upload(9);
+  const before = await readMetadata(records);
+  await raw.write(keyOf(9), await samples.read(keyOf(10)));
+  assert.deepEqual(await send(keyOf(9)), OK);
+  assert.deepEqual(await readMetadata(records), before);
+});
+
+test('of a stack that comes again mended those samples are added that have no record', async () => {
+  const { raw, records, send } = await prepare('end');
+  await raw.write('more.ids.txt', idList([8, 9, 10]));
+  await raw.write('more.npy', await stackOf([8, 9, 10], [9]));
+  assert.deepEqual(await send('more.npy', 'more.npy'), OK);
+  assert.deepEqual(await addedOf(records), [8, 10]);
+  assert.deepEqual(
+    (await rejectedOf(records)).map(({ id, file }) => [id, file]),
+    [[dataset.ids[9], 'more.npy']],
+  );
+
+  await raw.write('more.ids.txt', idList([8, 9, 10, 11]));
+  await raw.write('more.npy', await stackOf([8, 9, 10, 11], [11]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(await addedOf(records), [8, 9, 10]);
+  assert.deepEqual(
+    (await rejectedOf(records)).map(({ id }) => id),
+    [dataset.ids[11]],
+  );
+  const settled = await readMetadata(records);
+  assert.deepEqual(
+    settled.shards.map(({ n_records }) => n_records),
+    [8, 2, 1],
+  );
+
+  assert.deepEqual(await send('more.npy', 'more.npy'), OK);
+  // On S3 the version is the same then; here it is another one.
+  await raw.write('more.npy', await stackOf([8, 9, 10, 11], [11]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(await readMetadata(records), settled);
+});
+
+test('an added shard that was removed is made anew, and metadata.json tells of the new one', async () => {
+  const { records, send, upload } = await prepare('end');
+  await upload(9);
+  await upload(10);
+  const { shards, ...others } = await readMetadata(records);
+  await records.remove(shards[1]!.name);
+  assert.deepEqual(await send(keyOf(9)), OK);
+  assert.deepEqual(await readMetadata(records), { ...others, shards: [shards[0], shards[2], shards[1]] });
+  assert.deepEqual(await addedOf(records), [9, 10]);
+});
+
+test('other bytes under the name of a shard are refused, and when they are removed it is made', async () => {
+  const { raw, records, send, upload } = await prepare('end');
+  const info = await raw.write(keyOf(9), await samples.read(keyOf(9)));
+  const ref = { kind: 'npy' as const, id: dataset.ids[9]!, key: keyOf(9) };
+  const name = nameAddedShard(info, [{ ref, label: dataset.targets[9] as 0 | 1 }]);
+  await records.write(name, new Uint8Array(10));
+  assert.deepEqual(await send(keyOf(9)), AGAIN);
+  assert.deepEqual(await addedOf(records), []);
+  await records.remove(name);
+  assert.deepEqual(await send(keyOf(9)), OK);
+  assert.deepEqual(await addedOf(records), [9]);
+  assert.equal((await readMetadata(records)).shards[1]?.name, name);
+  assert.deepEqual(await upload(9), OK);
+  assert.deepEqual(await addedOf(records), [9]);
+});
+
+test('an object overwritten while it is read is taken as it is when its message comes again', async () => {
+  for (const moment of ['read', 'taken in']) {
+    const { raw, records, models, send } = await prepare('end');
+    await raw.write('more.ids.txt', idList([8, 9]));
+    await raw.write('more.npy', await stackOf([8, 9], [8]));
+    const mended = await stackOf([8, 9]);
+    let left = 1;
+    const mend = async () => {
+      if (left-- > 0) await raw.write('more.npy', mended);
+    };
+    const watched: ObjectStore = {
+      ...raw,
+      async read(key, range, options) {
+        // The header is read without knowing the version.
+        if (moment === 'read' && key === 'more.npy' && options?.ifMatch !== undefined) await mend();
+        return raw.read(key, range, options);
+      },
+    };
+    const written: ObjectStore = {
+      ...records,
+      async write(key, ...rest) {
+        // Another function deals with the new version in between.
+        if (moment === 'taken in' && key === '_work/added.json' && left === 1) {
+          await mend();
+          assert.deepEqual(await send('more.npy'), OK);
+        }
+        return records.write(key, ...rest);
+      },
+    };
+    const ingest = createIngest(() => ({ raw: watched, records: written, models }));
+    const event = sqsEvent(s3Event({ key: 'raw/tiny/more.npy' }));
+    assert.deepEqual(await ingest(event, AMPLE), AGAIN, moment);
+    assert.deepEqual(await ingest(event, AMPLE), OK, moment);
+    assert.deepEqual(await addedOf(records), [8, 9], moment);
+    assert.deepEqual(await rejectedOf(records), [], moment);
+  }
+});
+
+test('a stack waits for the names of its samples', async () => {
+  const { raw, records, send } = await prepare('end');
+  await raw.write('more.npy', await stackOf([8, 9]));
+  assert.deepEqual(await send('more.npy'), AGAIN);
+  assert.deepEqual(await rejectedOf(records), []);
+  await raw.write('more.ids.txt', idList([8, 9]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(await addedOf(records), [8, 9]);
+});
+
+test('what was said of a stack with too few names goes when it comes again with all of them', async () => {
+  const { raw, records, send } = await prepare('end');
+  await raw.write('more.ids.txt', idList([8]));
+  await raw.write('more.npy', await stackOf([8, 9]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(
+    (await rejectedOf(records)).map(({ id, file }) => [id, file]),
+    [['', 'more.ids.txt']],
+  );
+  await raw.write('more.ids.txt', idList([8, 9]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(await addedOf(records), [8, 9]);
+  assert.deepEqual(await rejectedOf(records), []);
+});
+
+test('samples that have one id are rejected together', async () => {
+  const { raw, records, send } = await prepare('end');
+  await raw.write('more.ids.txt', idList([8, 9, 8]));
+  await raw.write('more.npy', await stackOf([8, 9, 10]));
+  assert.deepEqual(await send('more.npy'), OK);
+  assert.deepEqual(await addedOf(records), [9]);
+  assert.deepEqual(
+    (await rejectedOf(records)).map(({ id, reason }) => [id, reason]),
+    Array(2).fill([dataset.ids[8], '2 raw samples have this id']),
+  );
+});
+
+test('a sample that comes under a second key is rejected, naming the shard that has it, in whichever order events come', async () => {
   const { raw, records, upload, send } = await prepare('end');
   await upload(9);
   const twin = `elsewhere/${dataset.ids[9]}.npy`;
   await raw.write(twin, await samples.read(keyOf(9)));
-  assert.deepEqual(await send(twin), OK);
-  const metadata = await readMetadata(records);
-  assert.deepEqual([metadata.n_samples, metadata.n_failed], [9, 1]);
-  const [row] = parseRejected(new TextDecoder().decode(await records.read('rejected.csv')));
-  assert.equal(row?.file, twin);
-  assert.match(row?.reason ?? '', /^its id is in added-[0-9a-f]{16}\.tfrecord already$/);
+  for (const key of [twin, keyOf(9), twin, keyOf(9)]) {
+    assert.deepEqual(await send(key), OK);
+    assert.deepEqual(await addedOf(records), [9]);
+    const [row, ...more] = await rejectedOf(records);
+    assert.equal(more.length, 0);
+    assert.equal(row?.file, twin);
+    assert.match(row?.reason ?? '', /^its id is in added-[0-9a-f]{16}\.tfrecord already$/);
+  }
+});
+
+test('two keys of one sample that come at once make one record and one rejection', async () => {
+  const { raw, records, send } = await prepare('end');
+  const twin = `elsewhere/${dataset.ids[9]}.npy`;
+  for (const key of [keyOf(9), twin]) await raw.write(key, await samples.read(keyOf(9)));
+  assert.deepEqual(
+    await Promise.all([send(keyOf(9)), send(twin), send(keyOf(9)), send(twin)]),
+    Array(4).fill(OK),
+  );
+  assert.deepEqual(await addedOf(records), [9]);
+  assert.equal((await rejectedOf(records)).length, 1);
 });
 
 test('a kill between any two writes leaves what the next delivery completes', async () => {
-  for (let allowed = 0; allowed < 3; allowed += 1) {
-    const { raw, records } = await prepare('end');
-    await raw.write(keyOf(9), await samples.read(keyOf(9)));
-    let writes = 0;
-    const dying: ObjectStore = {
-      ...records,
-      write: async (...args) => {
-        if (writes === allowed) throw new Error('killed');
-        writes += 1;
-        return records.write(...args);
-      },
-    };
-    const event = sqsEvent(s3Event({ key: `raw/tiny/${keyOf(9)}` }));
-    const open = (store: ObjectStore) => () => ({ raw, records: store, models: createMemoryStore() });
-    assert.deepEqual(await createIngest(open(dying))(event, AMPLE), AGAIN, `after ${allowed} writes`);
-    assert.deepEqual(await createIngest(open(records))(event, AMPLE), OK);
-    assert.deepEqual((await idsOf(records)).slice(8), [dataset.ids[9]]);
+  // One that is new, and one that the run has rejected, of which rejected.csv tells.
+  for (const [index, writesNeeded] of [
+    [9, 3],
+    [3, 4],
+  ] as const) {
+    for (let allowed = 0; allowed <= writesNeeded; allowed += 1) {
+      const { raw, records } = await prepare('end', index === 3 ? [3] : []);
+      await raw.write(keyOf(index), await samples.read(keyOf(index)));
+      let writes = 0;
+      const dying: ObjectStore = {
+        ...records,
+        write: async (...args) => {
+          if (writes === allowed) throw new Error('killed');
+          writes += 1;
+          return records.write(...args);
+        },
+      };
+      const event = sqsEvent(s3Event({ key: `raw/tiny/${keyOf(index)}` }));
+      const open = (store: ObjectStore) => () => ({ raw, records: store, models: createMemoryStore() });
+      const wanted = allowed < writesNeeded ? AGAIN : OK;
+      assert.deepEqual(await createIngest(open(dying))(event, AMPLE), wanted, `after ${allowed} writes`);
+      assert.deepEqual(await createIngest(open(records))(event, AMPLE), OK);
+      assert.equal((await idsOf(records)).at(-1), dataset.ids[index]);
+      assert.deepEqual(await rejectedOf(records), []);
+    }
   }
 });
 
