@@ -1,5 +1,6 @@
 /**
- * A folder of raw samples into the bucket: what isn't there yet, the labels last, since their arrival starts the run.
+ * A folder of raw samples into the bucket: what isn't there yet, the labels last, since their arrival starts the run, and
+ * the names of stacks' samples before the stacks.
  * With packs, 560,000 writes and as many reads become 547 objects.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
@@ -84,11 +85,18 @@ export async function uploadFolder(
     const sent = await sendPack(from, to, pack, there.get(pack.key), advance, halt);
     note(sent, pack.files.length, pack.size);
   });
-  const sendFiles = packing.singles.map((file) => async () => {
-    note(await sendFile(from, to, file, there.get(file.key)), 1, file.size);
-    advance(1);
-  });
-  await runAll([pLimit(PACKS_AT_ONCE), sendPacks], [pLimit(FILES_AT_ONCE), sendFiles], stop);
+  const sendFiles = (files: RawFile[]): Jobs => {
+    const send = async (file: RawFile) => {
+      note(await sendFile(from, to, file, there.get(file.key)), 1, file.size);
+      advance(1);
+    };
+    return [pLimit(FILES_AT_ONCE), files.map((file) => () => send(file))];
+  };
+  const { singles } = packing;
+  // First, for who is told of a stack wants to know what its samples are called.
+  await runAll([sendFiles(singles.filter(({ key }) => isCompanion(key)))], stop);
+  const others = singles.filter(({ key }) => !isCompanion(key));
+  await runAll([[pLimit(PACKS_AT_ONCE), sendPacks], sendFiles(others)], stop);
   if (hasLabels) {
     // Always, even if they are there: whoever uploads again wants the run to go on.
     await to.write(LABELS_KEY, await from.read(LABELS_KEY));
@@ -99,7 +107,7 @@ export async function uploadFolder(
 type Jobs = [limit: LimitFunction, jobs: ((halt: AbortSignal) => Promise<void>)[]];
 
 /** After a failure, or when `stop` is aborted, nothing new is begun; in the end nothing is still under way. */
-async function runAll(packs: Jobs, files: Jobs, stop: AbortSignal | undefined): Promise<void> {
+async function runAll(all: Jobs[], stop: AbortSignal | undefined): Promise<void> {
   const failure = new AbortController();
   const halt = AbortSignal.any(stop === undefined ? [failure.signal] : [failure.signal, stop]);
   const attempt = async (job: (halt: AbortSignal) => Promise<void>) => {
@@ -110,12 +118,16 @@ async function runAll(packs: Jobs, files: Jobs, stop: AbortSignal | undefined): 
       failure.abort(error);
     }
   };
-  await Promise.all([packs, files].flatMap(([limit, jobs]) => jobs.map((job) => limit(attempt, job))));
+  await Promise.all(all.flatMap(([limit, jobs]) => jobs.map((job) => limit(attempt, job))));
   if (failure.signal.aborted) throw failure.signal.reason;
 }
 
 function isRaw(key: string): boolean {
-  return rawKind(key) !== undefined || key.endsWith('.ids.txt');
+  return rawKind(key) !== undefined || isCompanion(key);
+}
+
+function isCompanion(key: string): boolean {
+  return key.endsWith('.ids.txt');
 }
 
 async function readLabels(from: ObjectStore): Promise<Label[]> {

@@ -109,6 +109,18 @@ describe('files in packs', () => {
       assert.deepEqual(await to.read(key), await from.read(key));
   });
 
+  test('go up behind the files that name the samples of stacks', async () => {
+    const from = await folderOf(['a.ids.txt', 'a.npy', 'b.npy', 'c.npy', 'z.ids.txt', 'z.npz'], ['b', 'c']);
+    for (const perPack of [1, 2]) {
+      const written: string[] = [];
+      const to = beforeWrite(createMemoryStore(), (key) => written.push(key));
+      await uploadFolder(from, to, { perPack });
+      assert.deepEqual(written.slice(0, 2).sort(), ['a.ids.txt', 'z.ids.txt']);
+      assert.equal(written.length, perPack === 1 ? 7 : 6);
+      assert.equal(written.at(-1), 'training_labels.csv');
+    }
+  });
+
   test('give the same bytes each time, and Python reads them', async () => {
     const from = createMemoryStore();
     await writeDataset(from, 5);
