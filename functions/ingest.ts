@@ -1,7 +1,7 @@
 /** A raw object was uploaded: makes a shard of it if its dataset's run has ended, or says what it waits for. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { isPlanning } from '../src/cloud/claim.ts';
-import { type Adder, createAdder } from '../src/pipeline/added.ts';
+import { type Adder, createAdder, type View } from '../src/pipeline/added.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';
@@ -15,6 +15,7 @@ export function createIngest(open: OpenDataset) {
   const adders = new Map<string, Adder>();
   return (event: SQSEvent, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SQSBatchResponse> => {
     const stop = timeLimit(context);
+    const views = new Map<string, View>();
     return forEachUpload(event, async ({ dataset, key }) => {
       const started = performance.now();
       let adder = adders.get(dataset);
@@ -23,7 +24,10 @@ export function createIngest(open: OpenDataset) {
         adder = createAdder(stores, () => isPlanning(stores.records));
         adders.set(dataset, adder);
       }
-      const answer = await adder.add(key, stop);
+      // Once for all events of this call: their objects were there before it.
+      const view = views.get(dataset) ?? (await adder.look());
+      views.set(dataset, view);
+      const answer = await adder.add(key, view, stop);
       if (answer.answer === 'waiting' && answer.again) {
         throw new WaitingError(`${dataset}/${key} waits ${answer.reason}`);
       }

@@ -4,15 +4,15 @@
  * and taken in by one conditional write.
  *
  * No object is lost between a run and this. An event comes after its object, and a run has these moments, in this order:
- * its call notes that it plans, lists the raw objects, writes plan.json, its note may go; avg_psd.npz; metadata.json. It
- * is asked first whether a call plans, then whether plan.json is there.
+ * its call notes that it plans, lists the raw objects, writes plan.json, its note may go; avg_psd.npz; metadata.json. After
+ * a batch of events has come it is asked first whether a call plans, then whether plan.json is there.
  * - Neither: whatever call will make the plan begins after the question, and lists what was there before. (The other
- *   way round, a whole planning could pass between the two.) The message is done, as are the 560,000 that come before
+ *   way round, a whole planning could pass between the two.) The messages are done, as are the 560,000 that come before
  *   the labels. A call that fails takes its note back, and the next one lists anew.
- * - A call plans, and no plan yet: the object may be in its list or not. The message comes again.
- * - plan.json: the members, written before it, tell whether the run has the sample. If not, the object came after the
+ * - A call plans, and no plan yet: the objects may be in its list or not. The messages come again.
+ * - plan.json: the members, written before it, tell whether the run has a sample. If not, its object came after the
  *   listing, and its message comes again until metadata.json is there; then it is added.
- * The run's records never change after that, so that it doesn't matter when an event of theirs comes.
+ * The run's own records never change after that, so that it doesn't matter when an event of theirs comes.
  */
 import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
 import { catalogObject } from '../raw/catalog.ts';
@@ -48,9 +48,21 @@ export type Addition =
   /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
   | { answer: 'waiting'; reason: string; again: boolean };
 
+/** How far the dataset's run was when it was looked at. */
+export type View =
+  | { plan: 'none' | 'coming' }
+  | {
+      plan: 'made';
+      /** Whether the run holds a sample. One that it rejected may come again, and be in an added shard then. */
+      has(id: string): boolean;
+      rejected: Rejection[];
+    };
+
 export interface Adder {
+  /** A view is good for all objects that were there before it. */
+  look(): Promise<View>;
   /** Throws ConflictError when the object is overwritten meanwhile, or its shard's name is taken by other bytes. */
-  add(key: string, stop?: Stop): Promise<Addition>;
+  add(key: string, view: View, stop?: Stop): Promise<Addition>;
 }
 
 /**
@@ -77,27 +89,28 @@ export function createAdder(stores: Stores, isPlanning: () => Promise<boolean>):
     async () => new Set((await readAdditions(records)).shards.flatMap(({ ids }) => ids)),
   );
 
-  /** What the run holds. A sample that it rejected may come again, and be in an added shard then. */
-  async function lookAtRun(): Promise<{ has(id: string): boolean; rows: Rejection[] }> {
-    const [planned, listed] = await Promise.all([records.head(MEMBERS_KEY), records.head(REJECTED_KEY)]);
-    const { label } = await members(planned?.etag ?? '');
-    const { rows, ids } = listed === undefined ? NONE : await rejected(listed.etag);
-    // After the rows: a row goes when its sample has been added.
-    const additions = await records.head(ADDED_KEY);
-    const later = additions === undefined ? NONE.ids : await addedIds(additions.etag);
-    return { has: (id) => label(id) !== undefined && !ids.has(id) && !later.has(id), rows };
-  }
-
   return {
-    async add(key, stop) {
+    async look() {
+      const planning = await isPlanning();
+      if ((await records.head(PLAN_KEY)) === undefined) return { plan: planning ? 'coming' : 'none' };
+      const [planned, listed] = await Promise.all([records.head(MEMBERS_KEY), records.head(REJECTED_KEY)]);
+      const { label } = await members(planned?.etag ?? '');
+      const { rows, ids } = listed === undefined ? NONE : await rejected(listed.etag);
+      // After the rows: a row goes when its sample has been added.
+      const additions = await records.head(ADDED_KEY);
+      const later = additions === undefined ? NONE.ids : await addedIds(additions.etag);
+      const has = (id: string) => label(id) !== undefined && !ids.has(id) && !later.has(id);
+      return { plan: 'made', has, rejected: rows };
+    },
+
+    async add(key, view, stop) {
       if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
-      const again = await isPlanning();
-      if ((await records.head(PLAN_KEY)) === undefined) {
-        return waiting(again ? 'until the plan is made' : `until ${LABELS_KEY} is uploaded`, again);
+      if (view.plan !== 'made') {
+        const coming = view.plan === 'coming';
+        return waiting(`until ${coming ? 'the plan is made' : `${LABELS_KEY} is uploaded`}`, coming);
       }
-      const run = await lookAtRun();
       // Most events are of objects that the run has: their file's name alone tells.
-      if (key.endsWith('.npy') && run.has(baseName(key))) return { answer: 'known' };
+      if (key.endsWith('.npy') && view.has(baseName(key))) return { answer: 'known' };
       const [info, labelsInfo] = await Promise.all([raw.head(key), raw.head(LABELS_KEY)]);
       if (info === undefined) return { answer: 'gone' };
       if (labelsInfo === undefined) return waiting(`for ${LABELS_KEY}`, true);
@@ -111,8 +124,9 @@ export function createAdder(stores: Stores, isPlanning: () => Promise<boolean>):
       };
       const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
       if (unnamed) return waiting(`for ${companionKey(key)}`, true);
-      const fresh = refs.filter(({ id }) => !run.has(id));
-      if (fresh.length === 0 && faults.length === 0 && !hasRowOf(run.rows, key)) return { answer: 'known' };
+      const fresh = refs.filter(({ id }) => !view.has(id));
+      if (fresh.length === 0 && faults.length === 0 && !hasRowOf(view.rejected, key))
+        return { answer: 'known' };
       if ((await records.head(METADATA_KEY)) === undefined) {
         return waiting('until the run that is on has ended', true);
       }

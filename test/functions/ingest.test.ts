@@ -223,6 +223,35 @@ test('an object that comes at any moment of a run is in the records once', async
   }
 });
 
+test('a batch of known objects costs the requests of one, with a run and without', async () => {
+  for (const until of ['nothing', 'end'] as const) {
+    const counts: number[] = [];
+    for (const events of [1, IN_RUN]) {
+      const { raw, records, models } = await prepare(until);
+      let requests = 0;
+      const counted = (store: ObjectStore): ObjectStore => ({
+        ...store,
+        head: (key) => {
+          requests += 1;
+          return store.head(key);
+        },
+        read: (...args) => {
+          requests += 1;
+          return store.read(...args);
+        },
+      });
+      const ingest = createIngest(() => ({ raw: counted(raw), records: counted(records), models }));
+      const bodies = Array.from({ length: events }, (_, index) =>
+        s3Event({ key: `raw/tiny/${keyOf(index)}` }),
+      );
+      assert.deepEqual(await ingest(sqsEvent(...bodies), AMPLE), OK);
+      counts.push(requests);
+    }
+    assert.ok(counts[0]! > 0);
+    assert.equal(counts[0], counts[1]);
+  }
+});
+
 test('samples for predict are passed over, with a run and without', async () => {
   for (const until of ['nothing', 'psd', 'end'] as const) {
     const { raw, send } = await prepare(until);
