@@ -16,6 +16,7 @@ import { parseRejected, type Rejection } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { readJson } from '../../src/pipeline/work.ts';
 import { readSamples } from '../../src/raw/samples.ts';
+import { TAR_END } from '../../src/raw/tar-header.ts';
 import { type Metadata, parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
@@ -454,6 +455,20 @@ test('what was said of a stack with too few names goes when it comes again with 
   assert.deepEqual(await send('more.npy'), OK);
   assert.deepEqual(await addedOf(records), [8, 9]);
   assert.deepEqual(await rejectedOf(records), []);
+});
+
+test('what was said of an archive goes when it comes again without what was wrong in it', async () => {
+  const { raw, records, send } = await prepare('end');
+  await raw.write('more.tar', Buffer.alloc(700, 'x'));
+  assert.deepEqual(await send('more.tar'), OK);
+  assert.deepEqual(
+    (await rejectedOf(records)).map(({ file }) => file),
+    ['more.tar'],
+  );
+  await raw.write('more.tar', TAR_END);
+  assert.deepEqual(await send('more.tar'), OK);
+  assert.deepEqual(await rejectedOf(records), []);
+  assert.deepEqual(await addedOf(records), []);
 });
 
 test('samples that have one id are rejected together', async () => {
