@@ -1,9 +1,11 @@
 /** The first step of a run: what there is to do, as lists of chunks for the maps that follow. */
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
+import type { Context } from 'aws-lambda';
 import { claimRecords } from '../src/cloud/claim.ts';
 import { checkExtension } from '../src/pipeline/extension.ts';
 import { checkRejected } from '../src/pipeline/finalize.ts';
 import { type PlanSettings, planDataset, type Stores } from '../src/pipeline/plan.ts';
+import type { Stop } from '../src/pipeline/stop.ts';
 import {
   indexOfKey,
   METADATA_KEY,
@@ -12,7 +14,7 @@ import {
   SHARD_RESULT_PREFIX,
   writeJson,
 } from '../src/pipeline/work.ts';
-import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
+import { type OpenDataset, openDataset, requireVariable, timeLimit } from './environment.ts';
 import { log, logError, peakMemory } from './log.ts';
 
 export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'> {
@@ -25,6 +27,13 @@ export interface PlanAnswer {
   /** Keys in the bucket of JSON lists of {index}: what of the PSD and of the shards is not made yet. */
   psdChunks: string;
   shards: string;
+  /** How much is in them. */
+  psdChunksLeft: number;
+  shardsLeft: number;
+  /** Whether the PSD is not made yet, though all its chunks may be. */
+  psdMissing: boolean;
+  /** Whether most of the samples are files of their own, of which the bucket's request rate sets the pace. */
+  files: boolean;
   train: boolean;
 }
 
@@ -36,11 +45,15 @@ export function createPlan(
   readSettings: () => RunSettings,
   isRunning: (execution: string) => Promise<boolean>,
 ) {
-  return async ({ dataset, execution }: { dataset: string; execution: string }): Promise<PlanAnswer> => {
+  return async (
+    { dataset, execution }: { dataset: string; execution: string },
+    context: Pick<Context, 'getRemainingTimeInMillis'>,
+  ): Promise<PlanAnswer> => {
     const { maxRejected, train, ...settings } = readSettings();
     const stores = open(dataset);
     const planning = await claimRecords(stores.records, execution, isRunning);
-    const left = await listLeft(stores, { ...settings, dataset }, maxRejected).catch(async (error) => {
+    const wanted = { ...settings, dataset };
+    const left = await listLeft(stores, wanted, maxRejected, timeLimit(context)).catch(async (error) => {
       await planning.giveUp().catch((fault) => logError(fault, { dataset }));
       throw error;
     });
@@ -53,27 +66,42 @@ export function createPlan(
       peakMemoryMB: peakMemory(),
     });
     const place = `records/${dataset}`;
-    return { psdChunks: `${place}/${PSD_ITEMS_KEY}`, shards: `${place}/${SHARD_ITEMS_KEY}`, train };
+    return {
+      psdChunks: `${place}/${PSD_ITEMS_KEY}`,
+      shards: `${place}/${SHARD_ITEMS_KEY}`,
+      psdChunksLeft: left.psdChunks.length,
+      shardsLeft: left.shards.length,
+      psdMissing: left.psdMissing,
+      files: left.files,
+      train,
+    };
   };
 }
 
-interface Left {
+interface Left extends Pick<PlanAnswer, 'psdMissing' | 'files'> {
   psdChunks: { index: number }[];
   shards: { index: number }[];
 }
 
-async function listLeft(stores: Stores, settings: PlanSettings, maxRejected: number): Promise<Left> {
+async function listLeft(
+  stores: Stores,
+  settings: PlanSettings,
+  maxRejected: number,
+  stop: Stop,
+): Promise<Left> {
   const { records } = stores;
   if ((await records.head(METADATA_KEY)) !== undefined) {
     await checkExtension(stores);
-    return { psdChunks: [], shards: [] };
+    return { psdChunks: [], shards: [], psdMissing: false, files: false };
   }
-  const plan = await planDataset(stores, settings);
+  const plan = await planDataset(stores, settings, { stop });
   checkRejected(plan.rejected, plan.inputs, maxRejected, records.location);
-  const hasPsd = (await records.head(PSD_KEY)) !== undefined;
+  const psdMissing = (await records.head(PSD_KEY)) === undefined;
   return {
-    psdChunks: hasPsd ? [] : await listMissing(stores, PSD_PARTIAL_PREFIX, plan.psdChunks),
+    psdChunks: psdMissing ? await listMissing(stores, PSD_PARTIAL_PREFIX, plan.psdChunks) : [],
     shards: await listMissing(stores, SHARD_RESULT_PREFIX, plan.shards),
+    psdMissing,
+    files: plan.files > (plan.inputs - plan.rejected) / 2,
   };
 }
 

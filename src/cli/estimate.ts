@@ -14,6 +14,7 @@ interface EstimateFlags {
   prices?: string;
   rate?: number;
   concurrency: number;
+  fileConcurrency: number;
   shardSize: number;
   psdSamples: number;
   dtype: 'float16' | 'float32';
@@ -32,6 +33,7 @@ export function estimateCommand(): Command {
     .option('--prices <file>', 'JSON of prices in place of the built-in ones (see --json)')
     .option('--rate <n>', 'samples a second of one core (default: measured for a second)', real(1, 1e9))
     .option('--concurrency <n>', 'chunks at once: mapConcurrency of the stage', whole(1, 10_000), 200)
+    .option('--file-concurrency <n>', 'the same of single files: fileConcurrency', whole(1, 10_000), 24)
     .option('--shard-size <n>', 'samples of a shard and of a pack', whole(1, 1 << 20), 1024)
     .option('--psd-samples <n>', 'noise samples that the PSD is averaged over, at most', whole(1), 10_000)
     .addOption(
@@ -52,13 +54,14 @@ export function estimateCommand(): Command {
       ]);
       const prices =
         flags.prices === undefined ? PRICES : parsePrices(await readText(flags.prices), flags.prices);
-      const { concurrency, psdSamples, dtype, epochs, trainingRate } = flags;
+      const { concurrency, fileConcurrency, psdSamples, dtype, epochs, trainingRate } = flags;
       const workload: Workload = {
         samples: await countSamples(raw, flags.samples),
         chunkSize: flags.shardSize,
         psdSamples,
         dtype,
         concurrency,
+        fileConcurrency,
         rate: flags.rate ?? measureRate(),
         epochs,
         trainingRate,
@@ -132,17 +135,16 @@ function table(estimates: Estimate[]): string[] {
   );
 }
 
-function advise(estimates: Estimate[], { concurrency, epochs, trainingRate }: Workload): string[] {
+function advise(estimates: Estimate[], { epochs, trainingRate }: Workload): string[] {
   const lines = ['From a good day to a bad one: a model, not a bill.'];
   for (const { packed, preprocessing } of estimates) {
     if (preprocessing.boundBy !== 'requests') continue;
     const name = packed ? 'Packed' : 'Unpacked';
     lines.push(`${name}, the bucket's request rate sets the time, however many functions there are.`);
     if (!packed) lines.push('Remedy: chirpline upload --pack 1024.');
-    if (preprocessing.enough < concurrency) {
-      lines.push(
-        `Functions beyond ${preprocessing.enough} only wait, and are billed: set mapConcurrency so.`,
-      );
+    if (preprocessing.enough < preprocessing.concurrency) {
+      const setting = packed ? 'mapConcurrency' : 'fileConcurrency';
+      lines.push(`Functions beyond ${preprocessing.enough} only wait, and are billed: set ${setting} so.`);
     }
   }
   if (epochs > 0) {

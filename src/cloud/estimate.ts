@@ -4,7 +4,7 @@
  */
 import { CLOUD, type Day, onBothDays, type Range } from './conditions.ts';
 import type { Prices } from './prices.ts';
-import { countRequests, type RequestCounts, type Workload } from './requests.ts';
+import { countRequests, type RequestCounts, shardConcurrency, type Workload } from './requests.ts';
 import { STAGES, type Stage, timeStages } from './stages.ts';
 
 export interface Estimate {
@@ -22,6 +22,8 @@ export interface Estimate {
     cost: Range;
     /** What the shards wait for. */
     boundBy: 'requests' | 'functions';
+    /** Shards made at once, at most. */
+    concurrency: number;
     /** Functions that ask for all that the bucket answers, on either day: more of them only wait. */
     enough: number;
   };
@@ -65,6 +67,7 @@ export function estimateRun(workload: Workload, packed: boolean, prices: Prices)
           ((chunks + psdChunks) * CLOUD.itemTransitions[day] + 8) * prices.stepTransition,
       ),
       boundBy: days.low.shards.limited ? 'requests' : 'functions',
+      concurrency: shardConcurrency(workload, packed),
       enough: Math.max(days.low.shards.enough, days.high.shards.enough),
     },
     ...(workload.epochs > 0 && { training: estimateTraining(workload, prices) }),

@@ -14,12 +14,20 @@ export interface Workload {
   dtype: 'float16' | 'float32';
   /** Chunks worked on at once: `mapConcurrency` of the stage. */
   concurrency: number;
+  /** Shards made at once of samples that are files of their own: `fileConcurrency`. */
+  fileConcurrency: number;
   /** Samples a second that one core of the machine at hand preprocesses. */
   rate: number;
   /** Of training; 0 for none. */
   epochs: number;
   /** Samples a second that the GPU trains on. */
   trainingRate: Range;
+}
+
+/** Shards made at once, at most. */
+export function shardConcurrency(workload: Workload, packed: boolean): number {
+  const { concurrency, fileConcurrency } = workload;
+  return packed ? concurrency : Math.min(concurrency, fileConcurrency);
 }
 
 /** Bytes of a sample in a pack: header, file, padding. */
@@ -53,7 +61,8 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   const objects = packed ? chunks : samples;
   const perRead = packed ? Math.min(chunkSize, Math.floor(RANGE_LIMIT / PACKED_SIZE)) : 1;
   const chunkReads = Math.ceil(chunkSize / perRead);
-  const environments = Math.min(concurrency, chunks) + Math.min(concurrency, psdChunks);
+  const environments =
+    Math.min(shardConcurrency(workload, packed), chunks) + Math.min(concurrency, psdChunks);
   // What lies at the top and in train/; that is all of a packed dataset.
   const rounds = packed ? Math.ceil(objects / LIST_PAGE) : 1 + Math.ceil(objects / FOLDERS / LIST_PAGE);
   const pages = 1 + (packed ? rounds : 1 + FOLDERS * (rounds - 1));

@@ -4,7 +4,7 @@ import { BYTES_AHEAD, READS_AHEAD } from '../raw/reads.ts';
 import { SAMPLE_FILE_SIZE } from '../raw/strain-array.ts';
 import { SAMPLE_SIZE } from '../strain.ts';
 import { CLOUD, type Day } from './conditions.ts';
-import type { RequestCounts, Workload } from './requests.ts';
+import { type RequestCounts, shardConcurrency, type Workload } from './requests.ts';
 
 export const STAGES = ['plan', 'psd', 'reduce', 'shards', 'finalize'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -79,7 +79,13 @@ export function timeStages(
     plan: alone('plan', planWall),
     psd: timeMap(workload, 'psd', psd, psdChunks, day),
     reduce: alone('reduce', reduceWall),
-    shards: timeMap(workload, 'shards', shard, chunks, day),
+    shards: timeMap(
+      { ...workload, concurrency: shardConcurrency(workload, packed) },
+      'shards',
+      shard,
+      chunks,
+      day,
+    ),
     finalize: alone('finalize', finalizeWall),
   };
 }

@@ -48,7 +48,7 @@ export async function preprocessDataset(
     // The threads come to help when they have started; a small folder is listed by then.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
     const listers = [...createListers(stores.raw), ...Array<ListPart>(workers).fill(help)];
-    const plan = await planDataset(stores, planSettings(settings, given?.sha256), observer, listers);
+    const plan = await planDataset(stores, planSettings(settings, given?.sha256), { observer, listers });
     const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {
       await checkPresence(stores.records, finished);

@@ -5,7 +5,7 @@
  * to the store, a file a chunk, so that a step reads only its own part.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { ConflictError, InputError, NotFoundError } from '../errors.ts';
+import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
@@ -18,6 +18,7 @@ import { sha256 } from './digest.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
 import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
+import type { Stop } from './stop.ts';
 import {
   AT_ONCE,
   MEMBERS_KEY,
@@ -70,6 +71,8 @@ export interface Plan {
   rejected: number;
   shards: number;
   psdChunks: number;
+  /** Samples that are files of their own. */
+  files: number;
 }
 
 interface PlanLists {
@@ -78,24 +81,33 @@ interface PlanLists {
   rejected: Rejection[];
 }
 
+export interface PlanOptions {
+  observer?: Observer;
+  /** Who list the raw objects; by default this thread. */
+  listers?: readonly ListPart[];
+  stop?: Stop | undefined;
+}
+
 /**
  * Lists the raw objects, matches them with the labels and writes the plan, unless it is there already.
  *
- * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run.
- *
- * @param listers who list the raw objects; by default this thread.
+ * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run,
+ * StoppedError when it is time to stop before all is listed and written.
  */
 export async function planDataset(
   stores: Stores,
   settings: PlanSettings,
-  observer: Observer = {},
-  listers: readonly ListPart[] = createListers(stores.raw),
+  { observer = {}, listers = createListers(stores.raw), stop }: PlanOptions = {},
 ): Promise<Plan> {
   const labelBytes = await readLabels(stores.raw);
   const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
   const report = (done: number) =>
     observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
   report(0);
+  const found = (done: number) => {
+    if (stop?.aborted) throw outOfTime(stores.raw, `${done} samples listed`);
+    report(done);
+  };
   const {
     refs,
     faults: rawFaults,
@@ -104,7 +116,7 @@ export async function planDataset(
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
     listers,
-    onProgress: report,
+    onProgress: found,
   });
 
   const rejected: Rejection[] = [...faults, ...rawFaults];
@@ -139,6 +151,7 @@ export async function planDataset(
   const etags = new Map(objects.map(({ key, etag }) => [key, etag]));
   const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
   await forEachAhead(encodeLists(lists, etags, hash), AT_ONCE, async ({ key, bytes }) => {
+    if (stop?.aborted) throw outOfTime(stores.raw, `the plan written up to ${key}`);
     if (known === undefined) await records.write(key, bytes);
   });
   const plan: Plan = {
@@ -151,16 +164,24 @@ export async function planDataset(
     rejected: rejected.length,
     shards: lists.shards.length,
     psdChunks: lists.psd.length,
+    files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
   if (known !== undefined) {
     refuseOther(known, plan, records);
-    return known;
+    return plan;
   }
   // Should it be too many, the run stops here, and somebody wants to know which.
   if (rejected.length > 0) await writeRejected(records, rejected);
   await records.write(MEMBERS_KEY, encodeMembers(samples.map(({ ref, label }) => ({ id: ref.id, label }))));
   await writeJson(records, PLAN_KEY, plan);
   return plan;
+}
+
+function outOfTime(raw: ObjectStore, done: string): StoppedError {
+  return new StoppedError(
+    `${raw.location}: planning was stopped with ${done}, and begins anew the next time. ` +
+      'If there was too little time, pack the samples (upload --pack 1024): 1,024 of them are then one object.',
+  );
 }
 
 async function readLabels(raw: ObjectStore): Promise<Uint8Array> {

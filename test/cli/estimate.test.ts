@@ -27,6 +27,15 @@ test('an estimate shows both layouts side by side and names the remedy', () => {
   assert.match(shown, /cost +\$\d+\.\d\d - \d+\.\d\d/);
 });
 
+test('an estimate says which setting lets functions wait', () => {
+  const args = ['estimate', '--samples', '560000', '--rate', '14000', '--unpacked'];
+  assert.doesNotMatch(chirplineWell(...args), /only wait/);
+  assert.match(
+    chirplineWell(...args, '--file-concurrency', '100'),
+    /Functions beyond \d\d only wait.*fileConcurrency/,
+  );
+});
+
 test('an estimate takes one layout, other prices and no training', () => {
   const file = join(folder, 'prices.json');
   writeFileSync(file, '{"date": "2030-01"}');

@@ -29,6 +29,7 @@ const G2NET: Workload = {
   psdSamples: 10_000,
   dtype: 'float16',
   concurrency: 200,
+  fileConcurrency: 24,
   rate: 16_000,
   epochs: 50,
   trainingRate: { low: 500, high: 3000 },
@@ -57,10 +58,19 @@ describe('the estimate for 560,000 samples', () => {
 
   test('unpacked, with no more functions than the bucket can feed: under $0.60, in the same time', () => {
     const { enough, wall, cost } = unpacked.preprocessing;
-    assert.ok(enough < 50, `${enough} functions`);
-    const fewer = estimateRun({ ...G2NET, concurrency: enough }, false, PRICES).preprocessing;
-    assert.ok(fewer.cost.high < 0.6 && fewer.cost.high < cost.high / 1.5, `$${fewer.cost.high}`);
-    assert.ok(fewer.wall.high < 1.1 * wall.high);
+    assert.ok(cost.high < 0.6, `$${cost.high}`);
+    assert.ok(enough <= G2NET.fileConcurrency && enough > G2NET.fileConcurrency / 2, `${enough} functions`);
+    const more = estimateRun({ ...G2NET, fileConcurrency: 200 }, false, PRICES).preprocessing;
+    assert.ok(more.cost.high > 1.5 * cost.high, `$${more.cost.high}`);
+    assert.ok(wall.high < 1.1 * more.wall.high);
+  });
+
+  test('the smaller of the two concurrencies holds for single files, and one alone for packs', () => {
+    const costs = (concurrency: number, fileConcurrency: number, isPacked: boolean) =>
+      estimateRun({ ...G2NET, concurrency, fileConcurrency }, isPacked, PRICES).preprocessing;
+    assert.deepEqual(costs(20, 24, false), costs(20, 20, false));
+    assert.notDeepEqual(costs(200, 10, false), costs(200, 24, false));
+    assert.deepEqual(costs(200, 10, true), costs(200, 24, true));
   });
 
   test('no range is upside down, and twice the samples never take less', () => {
@@ -134,7 +144,7 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
     open,
     () => settings,
     async () => false,
-  )({ dataset: 'set', execution: 'one' });
+  )({ dataset: 'set', execution: 'one' }, context);
   const plan = await readJson<{ shards: number; psdChunks: number }>(stores.records, '_work/plan.json');
   const [sum, shard] = [createChunk('psd', open), createChunk('shard', open)];
   for (let index = 0; index < plan.psdChunks; index += 1) await sum({ dataset: 'set', index }, context);
@@ -234,7 +244,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
   for (const layout of ['packed', 'unpacked'] as const) {
     for (const concurrency of [4, 20, 200]) {
       test(`${layout}, ${concurrency} chunks at once`, () => {
-        const workload = { ...G2NET, samples, concurrency };
+        const workload = { ...G2NET, samples, concurrency, fileConcurrency: concurrency };
         const { preprocessing } = estimateRun(workload, layout === 'packed', PRICES);
         const days = [conditions('low', concurrency), mean(concurrency), conditions('high', concurrency)];
         for (const [index, day] of days.entries()) {

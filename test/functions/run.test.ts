@@ -5,8 +5,10 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
 import { CLAIM_KEY, isPlanning } from '../../src/cloud/claim.ts';
+import { uploadFolder } from '../../src/cloud/upload.ts';
 import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/errors.ts';
-import { readJson } from '../../src/pipeline/work.ts';
+import { PLAN_KEY, readJson } from '../../src/pipeline/work.ts';
+import { sampleKey } from '../../src/simulate/layout.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
@@ -36,11 +38,12 @@ async function prepare() {
   const open = memoryDatasets();
   const { raw, records } = open('tiny');
   for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
-  const plan = createPlan(
+  const planning = createPlan(
     open,
     () => SETTINGS,
     async (execution) => running.has(execution),
   );
+  const plan = (event: { dataset: string; execution: string }, time = AMPLE) => planning(event, time);
   const reduce = createReduce(open);
   const finalize = createFinalize(open, () => SETTINGS.maxRejected);
   const steps = { psd: createChunk('psd', open), shard: createChunk('shard', open) };
@@ -134,6 +137,62 @@ test('a function whose time runs out stops cleanly, writes nothing and says what
   for await (const { key } of records.list('_work/psd/')) assert.fail(`${key} was written`);
 });
 
+test('a plan whose time runs out says how far it came, and the next one makes the same', async () => {
+  const { records, plan } = await prepare();
+  await assert.rejects(
+    plan({ dataset: 'tiny', execution: 'first' }, withTime(0)),
+    (error: Error) => error instanceof StoppedError && /20 samples listed.*pack/.test(error.message),
+  );
+  assert.equal(await records.head(PLAN_KEY), undefined);
+  assert.equal((await plan({ dataset: 'tiny', execution: 'first' })).shardsLeft, 3);
+});
+
+test('a plan counts what is left, so that maps of nothing can be left out', async () => {
+  const { plan, run, steps } = await prepare();
+  const count = async (execution: string) => {
+    const { psdChunksLeft, psdMissing, shardsLeft } = await plan({ dataset: 'tiny', execution });
+    return { psdChunksLeft, psdMissing, shardsLeft };
+  };
+  assert.deepEqual(await count('first'), { psdChunksLeft: 1, psdMissing: true, shardsLeft: 3 });
+  // Its only chunk is summed, but not averaged.
+  await steps.psd({ dataset: 'tiny', index: 0 }, AMPLE);
+  assert.deepEqual(await count('second'), { psdChunksLeft: 0, psdMissing: true, shardsLeft: 3 });
+  await assert.rejects(run('third', [1]), ConflictError);
+  assert.deepEqual(await count('fourth'), { psdChunksLeft: 0, psdMissing: false, shardsLeft: 1 });
+  await run('fifth');
+  assert.deepEqual(await count('sixth'), { psdChunksLeft: 0, psdMissing: false, shardsLeft: 0 });
+});
+
+test('a plan says whether most samples are files of their own', async () => {
+  const open = memoryDatasets();
+  const plan = createPlan(
+    open,
+    () => SETTINGS,
+    async () => false,
+  );
+  const layouts: [name: string, perPack: number, files: boolean][] = [
+    ['single', 1, true],
+    ['packed', 8, false],
+  ];
+  for (const [name, perPack, files] of layouts) {
+    await uploadFolder(samples, open(name).raw, { perPack });
+    assert.equal((await plan({ dataset: name, execution: name }, AMPLE)).files, files, name);
+  }
+  // Packs of 8 beside the files of the others.
+  const packs: string[] = [];
+  for await (const { key } of open('packed').raw.list('')) if (key.endsWith('.tar')) packs.push(key);
+  for (const [name, count, files] of [
+    ['files', 1, true],
+    ['packs', 2, false],
+  ] as const) {
+    const { raw } = open(name);
+    for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
+    for (const id of dataset.ids.slice(0, 8 * count)) await raw.remove(sampleKey(id));
+    for (const key of packs.slice(0, count)) await raw.write(key, await open('packed').raw.read(key));
+    assert.equal((await plan({ dataset: name, execution: name }, AMPLE)).files, files, name);
+  }
+});
+
 test('an object that vanishes after the plan is rejected by name, and its neighbours are written', async () => {
   const { raw, records, run } = await prepare();
   const id = dataset.ids[3]!;
@@ -185,8 +244,8 @@ test('from before the raw objects are listed until the plan is there, it can be 
     () => SETTINGS,
     async () => true,
   );
-  await plan({ dataset: 'tiny', execution: 'first' });
-  assert.equal(asked, 1);
+  await plan({ dataset: 'tiny', execution: 'first' }, withTime(60_000));
+  assert.ok(asked > 0);
   assert.ok(await records.head('_work/plan.json'));
 });
 
