@@ -1,0 +1,245 @@
+/**
+ * What a person has to be allowed on AWS, where the emulators allow everything. By type of resource: the actions of its
+ * CloudFormation handlers (the registry's schemas, as LocalStack 2026.3.0 carries them; for what it lacks, AWS's
+ * documentation), as far as our properties ask for them, and of the stack's tags, which CloudFormation puts on everything.
+ */
+
+/** An action, and a resource of ours that it is asked for. */
+export type Need = readonly [action: string, resource: string];
+
+function needs(service: string, resource: string, actions: string): Need[] {
+  return actions.split(/\s+/).map((action) => [`${service}:${action}`, resource] as const);
+}
+
+const of = (service: string, resource: string) => `arn:aws:${service}:eu-central-1:ACCOUNT:${resource}`;
+const STACK = of('cloudformation', 'stack/chirpline-dev/5c0d');
+const BUCKET = 'arn:aws:s3:::chirpline-dev-ACCOUNT';
+const OBJECT = `${BUCKET}/records/g2net/metadata.json`;
+const FUNCTION = of('lambda', 'function:chirpline-dev-plan');
+const MAPPING = of('lambda', 'event-source-mapping:5c0d');
+const QUEUE = of('sqs', 'chirpline-dev-labels');
+const TOPIC = of('sns', 'chirpline-dev-alarms');
+const ALARM = of('cloudwatch', 'alarm:chirpline-dev-failed-runs');
+const RULE = of('events', 'rule/chirpline-dev-JobEvents-5C0D');
+const STATE_MACHINE = of('states', 'stateMachine:chirpline-dev');
+const EXECUTION = of('states', 'execution:chirpline-dev:5c0d');
+const ROLE = 'arn:aws:iam::ACCOUNT:role/chirpline-dev-HostRole-5C0D';
+const PROFILE = 'arn:aws:iam::ACCOUNT:instance-profile/chirpline-dev-HostProfile-5C0D';
+const LOGS = [
+  of('logs', 'log-group:/aws/lambda/chirpline-dev-plan'),
+  of('logs', 'log-group:/chirpline/dev/training'),
+];
+const REPOSITORY = of('ecr', 'repository/chirpline-training');
+/** Of actions that know no resources, or of things that have no names of ours. */
+const ANY = '*';
+
+const passRole = needs('iam', ROLE, 'PassRole');
+const ec2 = (actions: string) => needs('ec2', ANY, actions);
+
+export const BY_TYPE: Record<string, Need[]> = {
+  'AWS::Batch::ComputeEnvironment': [
+    ...needs(
+      'batch',
+      of('batch', 'compute-environment/Spot-5c0d'),
+      'CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment ListTagsForResource TagResource UntagResource',
+    ),
+    ...needs('batch', ANY, 'DescribeComputeEnvironments'),
+    ...needs(
+      'iam',
+      'arn:aws:iam::ACCOUNT:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch',
+      'CreateServiceLinkedRole',
+    ),
+    ...passRole,
+  ],
+  'AWS::Batch::JobDefinition': [
+    ...needs(
+      'batch',
+      of('batch', 'job-definition/chirpline-dev-training:1'),
+      'DeregisterJobDefinition RegisterJobDefinition TagResource UntagResource',
+    ),
+    ...needs('batch', ANY, 'DescribeJobDefinitions'),
+    ...passRole,
+  ],
+  'AWS::Batch::JobQueue': [
+    ...needs(
+      'batch',
+      of('batch', 'job-queue/chirpline-dev-training'),
+      'CreateJobQueue DeleteJobQueue UpdateJobQueue TagResource UntagResource',
+    ),
+    ...needs('batch', ANY, 'DescribeJobQueues'),
+  ],
+  'AWS::CloudWatch::Alarm': [
+    ...needs(
+      'cloudwatch',
+      ALARM,
+      'DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource',
+    ),
+    ...needs('cloudwatch', of('cloudwatch', 'alarm:*'), 'DescribeAlarms'),
+  ],
+  'AWS::EC2::InternetGateway': ec2(
+    'CreateInternetGateway DeleteInternetGateway DescribeInternetGateways CreateTags DeleteTags',
+  ),
+  'AWS::EC2::LaunchTemplate': ec2(
+    'CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate DescribeLaunchTemplates DescribeLaunchTemplateVersions DescribeTags ModifyLaunchTemplate CreateTags DeleteTags',
+  ),
+  'AWS::EC2::Route': ec2(
+    'CreateRoute DeleteRoute DescribeNetworkInterfaces DescribeRouteTables ReplaceRoute',
+  ),
+  'AWS::EC2::RouteTable': ec2('CreateRouteTable DeleteRouteTable DescribeRouteTables CreateTags DeleteTags'),
+  'AWS::EC2::SecurityGroup': ec2(
+    'CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups CreateTags DeleteTags',
+  ),
+  // Two of them by the zones' names, which Fn::GetAZs asks for.
+  'AWS::EC2::Subnet': ec2(
+    'CreateSubnet DeleteSubnet DescribeNetworkAcls DescribeSubnets ModifySubnetAttribute CreateTags DeleteTags DescribeAccountAttributes DescribeAvailabilityZones',
+  ),
+  'AWS::EC2::SubnetRouteTableAssociation': ec2(
+    'AssociateRouteTable DescribeRouteTables DescribeSubnets DisassociateRouteTable ReplaceRouteTableAssociation',
+  ),
+  'AWS::EC2::VPC': ec2(
+    'CreateVpc DeleteVpc DescribeNetworkAcls DescribeSecurityGroups DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute CreateTags DeleteTags',
+  ),
+  'AWS::EC2::VPCEndpoint': ec2(
+    'CreateVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags',
+  ),
+  'AWS::EC2::VPCGatewayAttachment': ec2(
+    'AttachInternetGateway DescribeInternetGateways DescribeVpnGateways DetachInternetGateway',
+  ),
+  'AWS::Events::Rule': needs(
+    'events',
+    RULE,
+    'DeleteRule DescribeRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets TagResource UntagResource',
+  ),
+  'AWS::IAM::InstanceProfile': [
+    ...needs(
+      'iam',
+      PROFILE,
+      'AddRoleToInstanceProfile CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile RemoveRoleFromInstanceProfile',
+    ),
+    ...passRole,
+  ],
+  'AWS::IAM::Role': needs(
+    'iam',
+    ROLE,
+    'AttachRolePolicy CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole',
+  ),
+  'AWS::Lambda::EventInvokeConfig': needs(
+    'lambda',
+    FUNCTION,
+    'DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig PutFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig',
+  ),
+  'AWS::Lambda::EventSourceMapping': [
+    ...needs(
+      'lambda',
+      ANY,
+      'CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping',
+    ),
+    ...needs('lambda', MAPPING, 'ListTags TagResource UntagResource'),
+  ],
+  'AWS::Lambda::Function': [
+    ...needs(
+      'lambda',
+      FUNCTION,
+      'CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction GetFunctionCodeSigningConfig GetFunctionRecursionConfig GetFunctionScalingConfig GetRuntimeManagementConfig ListTags PutFunctionConcurrency TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration',
+    ),
+    ...needs('s3', OBJECT, 'GetObject'),
+    ...ec2('DescribeNetworkInterfaces'),
+    ...passRole,
+  ],
+  'AWS::Lambda::Permission': needs('lambda', FUNCTION, 'AddPermission GetPolicy RemovePermission'),
+  'AWS::Logs::LogGroup': [
+    ...LOGS.flatMap((group) =>
+      needs(
+        'logs',
+        group,
+        'CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy TagResource UntagResource',
+      ),
+    ),
+    ...needs('logs', of('logs', 'log-group::log-stream:'), 'DescribeLogGroups'),
+  ],
+  'AWS::S3::Bucket': needs(
+    's3',
+    BUCKET,
+    'CreateBucket DeleteBucket GetAccelerateConfiguration GetAnalyticsConfiguration GetBucketAbac GetBucketAcl GetBucketCORS GetBucketLogging GetBucketMetadataTableConfiguration GetBucketNotification GetBucketObjectLockConfiguration GetBucketOwnershipControls GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning GetBucketWebsite GetEncryptionConfiguration GetIntelligentTieringConfiguration GetInventoryConfiguration GetLifecycleConfiguration GetMetricsConfiguration GetReplicationConfiguration ListBucket ListTagsForResource PutBucketNotification PutBucketOwnershipControls PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration TagResource UntagResource',
+  ),
+  'AWS::S3::BucketPolicy': needs('s3', BUCKET, 'DeleteBucketPolicy GetBucketPolicy PutBucketPolicy'),
+  'AWS::SNS::Subscription': [
+    ...needs('sns', TOPIC, 'ListSubscriptionsByTopic Subscribe'),
+    ...needs('sns', ANY, 'GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe'),
+  ],
+  'AWS::SNS::Topic': needs(
+    'sns',
+    TOPIC,
+    'CreateTopic DeleteTopic GetDataProtectionPolicy GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes TagResource UntagResource',
+  ),
+  'AWS::SQS::Queue': needs(
+    'sqs',
+    QUEUE,
+    'CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue UntagQueue',
+  ),
+  'AWS::SQS::QueuePolicy': needs('sqs', QUEUE, 'SetQueueAttributes'),
+  'AWS::StepFunctions::StateMachine': [
+    ...needs(
+      'states',
+      STATE_MACHINE,
+      'CreateStateMachine DeleteStateMachine DescribeStateMachine ListTagsForResource TagResource UntagResource UpdateStateMachine',
+    ),
+    ...passRole,
+  ],
+};
+
+/** Of `serverless deploy` and `remove` themselves, and of removing the data of a bucket with versions. */
+export const BY_SERVERLESS: Need[] = [
+  ...needs(
+    'cloudformation',
+    STACK,
+    'CreateStack DeleteStack DescribeStackEvents DescribeStackResource DescribeStacks GetTemplate ListStackResources TagResource UntagResource UpdateStack',
+  ),
+  ...needs('cloudformation', ANY, 'ValidateTemplate'),
+  ...needs('s3', BUCKET, 'GetBucketLocation ListBucket ListBucketVersions'),
+  ...needs('s3', OBJECT, 'DeleteObject DeleteObjectVersion GetObject PutObject'),
+];
+
+/** Of the other tools in docs/operations.md: docker push, aws lambda invoke, aws logs tail. */
+export const BY_HAND: Need[] = [
+  ...needs(
+    'ecr',
+    REPOSITORY,
+    'BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload CreateRepository InitiateLayerUpload PutImage UploadLayerPart',
+  ),
+  ...needs('ecr', ANY, 'GetAuthorizationToken'),
+  ...needs('lambda', FUNCTION, 'InvokeFunction'),
+  ...LOGS.flatMap((group) => needs('logs', group, 'FilterLogEvents')),
+];
+
+/** Of the SDK's commands that the command line sends, by the names that the SDK gives them. */
+export const BY_COMMAND: Record<string, Need[]> = {
+  DescribeStacksCommand: needs('cloudformation', STACK, 'DescribeStacks'),
+  DescribeJobsCommand: needs('batch', ANY, 'DescribeJobs'),
+  ListJobsCommand: needs('batch', ANY, 'ListJobs'),
+  SubmitJobCommand: [
+    ...needs('batch', of('batch', 'job-queue/chirpline-dev-training'), 'SubmitJob'),
+    ...needs('batch', of('batch', 'job-definition/chirpline-dev-training'), 'SubmitJob'),
+  ],
+  TerminateJobCommand: needs('batch', of('batch', 'job/5c0d'), 'TerminateJob'),
+  GetLogEventsCommand: LOGS.flatMap((group) => needs('logs', `${group}:log-stream:a/b/c`, 'GetLogEvents')),
+  DescribeExecutionCommand: needs('states', EXECUTION, 'DescribeExecution'),
+  ListExecutionsCommand: needs('states', STATE_MACHINE, 'ListExecutions'),
+  StartExecutionCommand: needs('states', STATE_MACHINE, 'StartExecution'),
+  StopExecutionCommand: needs('states', EXECUTION, 'StopExecution'),
+  DeleteMessageCommand: needs('sqs', QUEUE, 'DeleteMessage'),
+  GetQueueAttributesCommand: needs('sqs', QUEUE, 'GetQueueAttributes'),
+  ReceiveMessageCommand: needs('sqs', QUEUE, 'ReceiveMessage'),
+  SendMessageCommand: needs('sqs', QUEUE, 'SendMessage'),
+  DeleteObjectCommand: needs('s3', OBJECT, 'DeleteObject'),
+  GetObjectCommand: needs('s3', OBJECT, 'GetObject'),
+  // Without ListBucket, 403 in place of 404.
+  HeadObjectCommand: [...needs('s3', OBJECT, 'GetObject'), ...needs('s3', BUCKET, 'ListBucket')],
+  PutObjectCommand: needs('s3', OBJECT, 'PutObject'),
+};
+
+/** Of what makes several requests out of one call: @aws-sdk/lib-storage's Upload, the SDK's paginators. */
+export const BY_CALL: Record<string, Need[]> = {
+  Upload: needs('s3', OBJECT, 'AbortMultipartUpload PutObject'),
+  paginateListObjectsV2: needs('s3', BUCKET, 'ListBucket'),
+};

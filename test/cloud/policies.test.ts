@@ -1,0 +1,130 @@
+/** The policies of people: infra/*-policy.json. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BY_CALL, BY_COMMAND, BY_HAND, BY_SERVERLESS, BY_TYPE, type Need } from './needed-actions.ts';
+import { packageStage, ROOT } from './package.ts';
+
+/** Characters of a managed policy, white space aside. */
+const SIZE_LIMIT = 6144;
+
+interface Statement {
+  Effect: string;
+  Action: string | string[];
+  Resource: string | string[];
+}
+interface Policy {
+  Statement: Statement[];
+}
+
+const read = (name: string) => JSON.parse(readFileSync(join(ROOT, 'infra', name), 'utf8')) as Policy;
+const FILES = readdirSync(join(ROOT, 'infra')).filter((name) => name.endsWith('-policy.json'));
+/** Who deploys has both: IAM allows what one of a person's policies does. */
+const DEPLOYER = ['deployer-policy.json', 'deployer-training-policy.json'].flatMap(
+  (name) => read(name).Statement,
+);
+const USER = read('user-policy.json').Statement;
+
+/** IAM's wildcards; actions are compared without regard to case. */
+function matches(patterns: string | string[], text: string, flags = ''): boolean {
+  return [patterns].flat().some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[.?+^$()[\]{}|\\]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`, flags).test(text);
+  });
+}
+
+function missing(policy: readonly Statement[], needs: readonly Need[]): string[] {
+  return needs
+    .filter(
+      ([action, resource]) =>
+        !policy.some(
+          ({ Effect, Action, Resource }) =>
+            Effect === 'Allow' && matches(Action, action, 'i') && matches(Resource, resource),
+        ),
+    )
+    .map(([action, resource]) => `${action} on ${resource}`);
+}
+
+/** For each action of each statement: the policy without it. */
+function* withoutOne(policy: readonly Statement[]): Generator<{ taken: string; left: Statement[] }> {
+  for (const statement of policy) {
+    for (const taken of [statement.Action].flat()) {
+      const Action = [statement.Action].flat().filter((action) => action !== taken);
+      yield { taken, left: policy.map((other) => (other === statement ? { ...other, Action } : other)) };
+    }
+  }
+}
+
+const DEPLOYING = [...Object.values(BY_TYPE).flat(), ...BY_SERVERLESS];
+const USING = [...Object.values(BY_COMMAND), ...Object.values(BY_CALL), BY_HAND].flat();
+
+test('who deploys is allowed what the resources of the stack need', () => {
+  assert.deepEqual(missing(DEPLOYER, DEPLOYING), []);
+});
+
+test('who uses it is allowed what the commands and the push of the image need', () => {
+  assert.deepEqual(missing(USER, USING), []);
+});
+
+test('every action that a policy allows is needed: without it something is missing', () => {
+  for (const [policy, needs] of [
+    [DEPLOYER, DEPLOYING],
+    [USER, USING],
+  ] as const) {
+    for (const { taken, left } of withoutOne(policy)) {
+      assert.notDeepEqual(missing(left, needs), [], `${taken} is allowed, and nothing needs it`);
+    }
+  }
+});
+
+test('the needs are those of all types of resources that are deployed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chirpline-policies-'));
+  try {
+    const types = Object.values(packageStage('dev', folder).Resources).map(({ Type }) => Type);
+    assert.deepEqual(Object.keys(BY_TYPE).sort(), [...new Set(types)].sort());
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the needs are those of all requests that the command line makes', () => {
+  const found = new Set<string>();
+  for (const room of ['cli', 'cloud', 'pipeline', 'storage']) {
+    for (const name of readdirSync(join(ROOT, 'src', room))) {
+      const source = readFileSync(join(ROOT, 'src', room, name), 'utf8');
+      for (const [, call] of source.matchAll(/\bnew (?:sdk\.)?((?:[A-Z]\w+Command|Upload)\b)/g))
+        found.add(call!);
+      for (const [call] of source.matchAll(/\bpaginate\w+/g)) found.add(call);
+    }
+  }
+  assert.deepEqual([...Object.keys(BY_COMMAND), ...Object.keys(BY_CALL)].sort(), [...found].sort());
+});
+
+test('a policy fits into what IAM takes', () => {
+  assert.equal(FILES.length, 3);
+  for (const name of FILES) {
+    const size = readFileSync(join(ROOT, 'infra', name), 'utf8').replace(/\s/g, '').length;
+    assert.ok(size <= SIZE_LIMIT, `${name}: ${size} characters`);
+  }
+});
+
+test('resources that have names are those of ours, in one account', () => {
+  for (const { Action, Resource } of [...DEPLOYER, ...USER]) {
+    for (const resource of [Resource].flat()) {
+      const named = /:(iam|s3|sqs|sns|states|ecr|events|cloudformation)(:|$)/.test(resource);
+      if (named && !resource.includes('/aws-service-role/')) assert.match(resource, /[:/]chirpline-/);
+      if (resource !== '*' && !resource.startsWith('arn:aws:s3:::')) assert.match(resource, /:ACCOUNT:/);
+    }
+    for (const action of [Action].flat()) assert.doesNotMatch(action, /^\*|:\*$/);
+  }
+});
+
+test('the check of a policy knows wildcards, and what lies elsewhere', () => {
+  const allow = (Action: string, Resource: string) => [{ Effect: 'Allow', Action, Resource }];
+  const need: Need[] = [['s3:GetBucketAcl', 'arn:aws:s3:::chirpline-dev-1']];
+  assert.deepEqual(missing(allow('s3:getbucket*', 'arn:aws:s3:::chirpline-*'), need), []);
+  assert.equal(missing(allow('s3:GetBucket', 'arn:aws:s3:::chirpline-*'), need).length, 1);
+  assert.equal(missing(allow('s3:GetBucketAcl', 'arn:aws:s3:::other-*'), need).length, 1);
+});
