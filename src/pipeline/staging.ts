@@ -47,7 +47,7 @@ async function checkRoom({ store, shards }: RecordSet, folder: string): Promise<
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize > bytes) return bytes;
   throw new MachineError(
-    `${tmpdir()}: ${((bavail * bsize) / 1e9).toFixed(1)} GB are free, and the shards of ${store.location} are ${(bytes / 1e9).toFixed(1)} GB. TMPDIR chooses another folder`,
+    `${tmpdir()}: ${((bavail * bsize) / 1e9).toFixed(1)} GB are free, and the shards of ${store.location} are ${(bytes / 1e9).toFixed(1)} GB. TMPDIR chooses another folder; the disk of a host of Batch is as large as the stage's setting jobDisk`,
   );
 }
 

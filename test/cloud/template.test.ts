@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { locateDataset } from '../../src/cloud/dataset.ts';
+import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ZIP_LIMIT = 3_000_000;
 
 interface Statement {
   Effect: string;
   Action: string | string[];
   Resource: unknown;
-}
-interface Template {
-  Resources: Record<
-    string,
-    { Type: string; Properties: Record<string, never> & { [name: string]: unknown } }
-  >;
 }
 
 /** Statements that allow more than they say: any action of a service, or everything there is. */
@@ -53,21 +47,13 @@ for (const stage of ['local', 'dev', 'prod']) {
 
     before(() => {
       folder = mkdtempSync(join(tmpdir(), 'chirpline-package-'));
-      const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
-      const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
-        cwd: ROOT,
-        encoding: 'utf8',
-        timeout: 120_000,
-        env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
-      });
-      assert.equal(run.status, 0, run.stdout + run.stderr);
-      template = JSON.parse(readFileSync(join(folder, 'cloudformation-template-update-stack.json'), 'utf8'));
+      template = packageStage(stage, folder);
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
     test('passes cfn-lint', () => {
       const lint = join(ROOT, '.chirpline/python/bin/cfn-lint');
-      const file = join(folder, 'cloudformation-template-update-stack.json');
+      const file = join(folder, TEMPLATE_FILE);
       const { status, stdout, stderr } = spawnSync(lint, [file], { cwd: ROOT, encoding: 'utf8' });
       assert.equal(status, 0, stdout + stderr);
     });
@@ -154,7 +140,85 @@ for (const stage of ['local', 'dev', 'prod']) {
       );
       assert.equal(queues.length, 2);
       for (const { Properties } of queues) assert.ok(Properties.RedrivePolicy);
-      assert.equal(of('AWS::CloudWatch::Alarm').length, 3);
+      const rung = of('AWS::CloudWatch::Alarm').map(({ Properties }) =>
+        JSON.stringify(Properties.Dimensions),
+      );
+      for (const [name, { Type, Properties }] of Object.entries(template.Resources)) {
+        if (Type !== 'AWS::SQS::Queue' || !JSON.stringify(Properties.QueueName).includes('-dead')) continue;
+        assert.equal(rung.filter((dimensions) => dimensions.includes(name)).length, 1, name);
+      }
+    });
+
+    test('loses no state of a training job, and lets only its rule and its function tell of one', () => {
+      const { JobEvents, JobInvocations, JobDeadLettersPolicy } = template.Resources;
+      const queue = { 'Fn::GetAtt': ['JobDeadLetters', 'Arn'] };
+      const [target] = JobEvents!.Properties.Targets as unknown as { DeadLetterConfig: unknown }[];
+      assert.deepEqual(target!.DeadLetterConfig, { Arn: queue });
+      assert.deepEqual(JobInvocations!.Properties.DestinationConfig, { OnFailure: { Destination: queue } });
+      assert.deepEqual(JobInvocations!.Properties.FunctionName, { Ref: 'JobLambdaFunction' });
+      const { Statement: allowed } = JobDeadLettersPolicy!.Properties.PolicyDocument as unknown as {
+        Statement: { Principal: unknown; Condition: unknown }[];
+      };
+      assert.deepEqual(
+        allowed.map(({ Principal, Condition }) => [Principal, Condition]),
+        [
+          [
+            { Service: 'events.amazonaws.com' },
+            { ArnEquals: { 'aws:SourceArn': { 'Fn::GetAtt': ['JobEvents', 'Arn'] } } },
+          ],
+        ],
+      );
+      const senders = [...statements(template)].filter(([, { Action }]) =>
+        [Action].flat().includes('sqs:SendMessage'),
+      );
+      assert.deepEqual(
+        senders.map(([name, { Resource }]) => [name, Resource]),
+        [['JobIamRoleLambdaExecution', queue]],
+      );
+    });
+
+    test('rings when a run fails and when it takes too long', () => {
+      const rung = of('AWS::CloudWatch::Alarm').map(({ Properties }) => String(Properties.MetricName));
+      for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut']) {
+        assert.equal(rung.filter((name) => name === metric).length, 1, metric);
+      }
+    });
+
+    test('gives hosts a disk for image and shards, and jobs the region', () => {
+      const { HostTemplate, TrainingJob, Spot, OnDemand } = template.Resources;
+      const { LaunchTemplateData: data } = HostTemplate!.Properties as unknown as {
+        LaunchTemplateData: {
+          BlockDeviceMappings: { DeviceName: string; Ebs: { VolumeSize: number; Encrypted: boolean } }[];
+          MetadataOptions: { HttpTokens: string };
+        };
+      };
+      const [disk] = data.BlockDeviceMappings;
+      assert.equal(disk!.DeviceName, '/dev/xvda');
+      assert.equal(disk!.Ebs.Encrypted, true);
+      const { ContainerProperties: container } = TrainingJob!.Properties as unknown as {
+        ContainerProperties: { Environment: { Name: string; Value: unknown }[] };
+      };
+      // The whole dataset in float32, the image, and the system's own.
+      const shards = (560_000 * SAMPLE_SIZE * 4) / 1e9;
+      assert.ok(disk!.Ebs.VolumeSize > shards + 6 + 30, `${disk!.Ebs.VolumeSize} GB`);
+      assert.equal(data.MetadataOptions.HttpTokens, 'required');
+      for (const environment of [Spot, OnDemand]) {
+        const { ComputeResources: hosts } = environment!.Properties as unknown as {
+          ComputeResources: { LaunchTemplate: unknown };
+        };
+        // Of that version: a change of the template makes new environments.
+        assert.deepEqual(hosts.LaunchTemplate, {
+          LaunchTemplateId: { Ref: 'HostTemplate' },
+          Version: { 'Fn::GetAtt': ['HostTemplate', 'LatestVersionNumber'] },
+        });
+      }
+      assert.deepEqual(container.Environment, [{ Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } }]);
+    });
+
+    test('makes nothing locally that the emulator refuses', () => {
+      for (const [name, { Type, Condition }] of Object.entries(template.Resources)) {
+        if (/^AWS::(Batch|EC2)::/.test(Type)) assert.equal(Condition, 'RealBatch', name);
+      }
     });
 
     test('keeps logs for a limited time', () => {

@@ -1,0 +1,161 @@
+/** The state machine as it is deployed: which way a run takes, and what it does about errors. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { PlanAnswer } from '../../functions/plan.ts';
+import { packageStage, type Template } from './package.ts';
+
+interface Retrier {
+  ErrorEquals: string[];
+  IntervalSeconds?: number;
+  MaxDelaySeconds?: number;
+  JitterStrategy?: string;
+  MaxAttempts: number;
+}
+interface Rule {
+  Variable: string;
+  NumericGreaterThan?: number;
+  NumericEquals?: number;
+  BooleanEquals?: boolean;
+  Next: string;
+}
+interface State {
+  Type: string;
+  Label?: string;
+  MaxConcurrency?: number;
+  Next?: string;
+  Choices?: Rule[];
+  Default?: string;
+  ResultSelector?: Record<string, string>;
+  Retry?: Retrier[];
+  ItemProcessor?: { States: Record<string, State> };
+}
+
+type Left = Omit<PlanAnswer, 'psdChunks' | 'shards'>;
+
+function holds({ Variable, NumericGreaterThan, NumericEquals, BooleanEquals }: Rule, plan: Left): boolean {
+  const value = plan[Variable.replace('$.plan.', '') as keyof Left];
+  assert.notEqual(value, undefined, `the plan has no ${Variable}`);
+  if (NumericGreaterThan !== undefined) return Number(value) > NumericGreaterThan;
+  return value === (NumericEquals ?? BooleanEquals);
+}
+
+/** The states that a run goes through. */
+function follow(states: Record<string, State>, plan: Left): string[] {
+  const way: string[] = [];
+  let name: string | undefined = 'Plan';
+  while (name !== undefined) {
+    const { Type, Next, Choices = [], Default }: State = states[name]!;
+    if (Type !== 'Choice') way.push(name);
+    name = Type === 'Choice' ? (Choices.find((rule) => holds(rule, plan))?.Next ?? Default) : Next;
+  }
+  return way;
+}
+
+function* tasks(states: Record<string, State>): Generator<[string, State]> {
+  for (const [name, state] of Object.entries(states)) {
+    if (state.Type === 'Task') yield [name, state];
+    if (state.ItemProcessor !== undefined) yield* tasks(state.ItemProcessor.States);
+  }
+}
+
+/** The first retrier that knows the error decides, as on AWS. */
+function retrierOf({ Retry = [] }: State, error: string): Retrier | undefined {
+  return Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error) || ErrorEquals.includes('States.ALL'));
+}
+
+const ALL: Left = {
+  psdChunksLeft: 20,
+  psdMissing: true,
+  shardsLeft: 547,
+  files: false,
+  train: false,
+};
+
+for (const stage of ['local', 'dev', 'prod']) {
+  describe(`the state machine of stage ${stage}`, () => {
+    let template: Template;
+    let states: Record<string, State>;
+    before(() => {
+      const folder = mkdtempSync(join(tmpdir(), 'chirpline-machine-'));
+      after(() => rmSync(folder, { recursive: true }));
+      template = packageStage(stage, folder);
+      const { Definition } = template.Resources.StateMachine!.Properties as unknown as {
+        Definition: { States: Record<string, State> };
+      };
+      states = Definition.States;
+    });
+
+    test('goes through all steps', () => {
+      const way = ['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize', 'Done'];
+      assert.deepEqual(follow(states, ALL), way);
+      assert.deepEqual(follow(states, { ...ALL, train: true }), way.toSpliced(5, 0, 'Train'));
+    });
+
+    test('leaves out what there is nothing to do for', () => {
+      assert.deepEqual(follow(states, { ...ALL, psdChunksLeft: 0 }), [
+        ...['Plan', 'Reduce', 'Shards', 'Finalize', 'Done'],
+      ]);
+      const hasPsd = { ...ALL, psdChunksLeft: 0, psdMissing: false };
+      assert.deepEqual(follow(states, hasPsd), ['Plan', 'Shards', 'Finalize', 'Done']);
+      assert.deepEqual(follow(states, { ...hasPsd, shardsLeft: 0, files: true }), [
+        ...['Plan', 'Finalize', 'Done'],
+      ]);
+    });
+
+    test('gives single files a map of their own, which differs in its concurrency alone', () => {
+      assert.deepEqual(follow(states, { ...ALL, files: true })[3], 'ShardsOfFiles');
+      const { Shards, ShardsOfFiles } = states;
+      const { Label, MaxConcurrency, ...files } = ShardsOfFiles!;
+      const { Label: otherLabel, MaxConcurrency: most, ...packs } = Shards!;
+      assert.deepEqual(files, packs);
+      assert.notEqual(Label, otherLabel);
+      assert.ok(MaxConcurrency! > 0 && MaxConcurrency! <= most!);
+    });
+
+    test('takes from the plan what its choices ask for', () => {
+      const taken = Object.keys(states.Plan!.ResultSelector!).map((name) => name.replace('.$', ''));
+      assert.deepEqual(taken.sort(), [...Object.keys(ALL), 'psdChunks', 'shards'].sort());
+    });
+
+    test('waits long where the account has no function free, in every step', () => {
+      const steps = [...tasks(states)];
+      assert.equal(steps.length, 7);
+      for (const [name, state] of steps) {
+        const retrier = retrierOf(state, 'Lambda.TooManyRequestsException')!;
+        // With full jitter half of the longest delay, on average.
+        const minutes = (retrier.MaxAttempts * (retrier.MaxDelaySeconds! / 2)) / 60;
+        assert.ok(minutes > 30, `${name}: ${minutes} min`);
+        assert.equal(retrier.JitterStrategy, 'FULL');
+        assert.ok(retrier.IntervalSeconds! <= 5 && retrier.MaxDelaySeconds! <= 60);
+      }
+    });
+
+    test('tries once more what ran out of time, and never again what is wrong with the input', () => {
+      for (const [name, state] of tasks(states)) {
+        if (name === 'Train') continue;
+        for (const error of ['StoppedError', 'Sandbox.Timedout']) {
+          assert.equal(retrierOf(state, error)!.MaxAttempts, 1, `${name}: ${error}`);
+        }
+        for (const error of ['InputError', 'SettingError', 'ConflictError', 'TooManyRejectedError']) {
+          assert.equal(retrierOf(state, error)!.MaxAttempts, 0, `${name}: ${error}`);
+        }
+        const others = retrierOf(state, 'Error')!.MaxAttempts;
+        assert.equal(others, stage === 'local' ? 1 : 3, name);
+      }
+    });
+
+    test('submits no job again that failed', () => {
+      for (const error of ['TrainingFailed', 'InputError', 'StoppedError', 'States.Timeout']) {
+        assert.equal(retrierOf(states.Train!, error), undefined, error);
+      }
+    });
+
+    test('may look after the executions of its maps, in both forms of their names', () => {
+      const role = JSON.stringify(template.Resources.StateMachineRole!.Properties.Policies);
+      for (const form of [':', '/']) assert.ok(role.includes(`execution:chirpline-${stage}${form}*`), form);
+    });
+  });
+}
