@@ -11,7 +11,13 @@ export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
 export interface Template {
   Resources: Record<
     string,
-    { Type: string; Condition?: string; Properties: Record<string, never> & { [name: string]: unknown } }
+    {
+      Type: string;
+      Condition?: string;
+      DeletionPolicy?: string;
+      UpdateReplacePolicy?: string;
+      Properties: Record<string, never> & { [name: string]: unknown };
+    }
   >;
 }
 

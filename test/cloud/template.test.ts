@@ -105,6 +105,11 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.match(policy, /"Effect":"Deny".*aws:SecureTransport/);
     });
 
+    test('keeps the bucket when the stack goes, but not one of a first deployment that failed', () => {
+      const { DeletionPolicy, UpdateReplacePolicy } = template.Resources.Bucket!;
+      assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['RetainExceptOnCreate', 'Retain']);
+    });
+
     test('removes checkpoints that nobody goes on from, where jobs keep theirs, and what was never completed', () => {
       const { Rules } = template.Resources.Bucket!.Properties.LifecycleConfiguration as unknown as {
         Rules: { Prefix?: string; ExpirationInDays?: number; AbortIncompleteMultipartUpload?: object }[];
