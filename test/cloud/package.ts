@@ -21,7 +21,7 @@ export interface Template {
   >;
 }
 
-/** Packages a stage into a folder and reads its template. */
+/** Packages a stage into a folder and reads its template. One at a time: all of them build in .esbuild. */
 export function packageStage(stage: string, folder: string): Template {
   const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
   const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
