@@ -32,7 +32,7 @@ export function estimateCommand(): Command {
     .option('--unpacked', 'only as uploaded file by file')
     .option('--prices <file>', 'JSON of prices in place of the built-in ones (see --json)')
     .option('--rate <n>', 'samples a second of one core (default: measured for a second)', real(1, 1e9))
-    .option('--concurrency <n>', 'chunks at once: mapConcurrency of the stage', whole(1, 10_000), 200)
+    .option('--concurrency <n>', 'chunks at once: mapConcurrency of the stage', whole(1, 10_000), 600)
     .option('--file-concurrency <n>', 'the same of single files: fileConcurrency', whole(1, 10_000), 24)
     .option('--shard-size <n>', 'samples of a shard and of a pack', whole(1, 1 << 20), 1024)
     .option('--psd-samples <n>', 'noise samples that the PSD is averaged over, at most', whole(1), 10_000)

@@ -71,7 +71,7 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   const planGets = 6 + (packed ? chunks : 0);
   const chunkGets = 4 * chunks + 3 * psdChunks + 2 * environments;
   const sampleGets = (packed ? Math.ceil(samples / perRead) : samples) + psdSamples;
-  const gets = planGets + chunkGets + sampleGets + psdChunks + 2 * chunks + 10;
+  const gets = planGets + chunkGets + sampleGets + psdChunks + chunks + 10;
   // The plan of each chunk, what it makes, and the shards' results; the rest are lists and answers.
   const puts = 3 * chunks + 2 * psdChunks + 10;
   return {

@@ -50,7 +50,11 @@ export function timeStages(
     10 * latency;
   const reduceWall = CLOUD.coldStart[day] + sideBySide(psdChunks) + 4 * latency;
   const finalizeWall =
-    CLOUD.coldStart[day] + 2 * sideBySide(chunks) + 2 * sideBySide(chunks + psdChunks) + 8 * latency;
+    CLOUD.coldStart[day] +
+    CLOUD.listPage[day] +
+    sideBySide(chunks) +
+    2 * sideBySide(chunks + psdChunks) +
+    8 * latency;
   const alone = (stage: 'plan' | 'reduce' | 'finalize', wall: number): StageTime => ({
     wall: wall + CLOUD.transition[day],
     gbSeconds: wall * CLOUD.memory[stage],

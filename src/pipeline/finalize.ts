@@ -1,6 +1,7 @@
 /** The last step: counts that must agree, rejected.csv, and metadata.json, whose presence says that all is there. */
 import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, serializeMetadata } from '../records/metadata.ts';
+import { SHARD_PREFIX } from '../records/shard.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
 import { forEachAhead, mapAhead } from '../storage/ahead.ts';
@@ -31,11 +32,14 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
   const { records } = stores;
   const results: ShardResult[] = [];
   const missing: number[] = [];
-  const noted = mapAhead(Array(plan.shards).keys(), AT_ONCE, async (index) => {
-    const result = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
-    return { index, result, size: result && (await records.head(result.name))?.size };
-  });
-  for await (const { index, result, size } of noted) {
+  const noted = mapAhead(Array(plan.shards).keys(), AT_ONCE, async (index) => ({
+    index,
+    result: await readJsonIfPresent<ShardResult>(records, shardResultKey(index)),
+  }));
+  const sizes = new Map<string, number>();
+  for await (const { key, size } of records.list(SHARD_PREFIX)) sizes.set(key, size);
+  for await (const { index, result } of noted) {
+    const size = result && sizes.get(result.name);
     if (result === undefined) missing.push(index);
     else if (size === result.bytes) results.push(result);
     else {

@@ -4,9 +4,12 @@ import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYT
 import { decodeExample, encodeExample } from './example.ts';
 import { FRAME_FOOTER, FRAME_HEADER, frameHeader, readRecords, sealFrame } from './tfrecord.ts';
 
+/** What the names of a run's own shards start with. */
+export const SHARD_PREFIX = 'train-';
+
 /** Of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
 export function shardName(index: number, total: number): string {
-  return `train-${String(index).padStart(5, '0')}-of-${String(total).padStart(5, '0')}.tfrecord`;
+  return `${SHARD_PREFIX}${String(index).padStart(5, '0')}-of-${String(total).padStart(5, '0')}.tfrecord`;
 }
 
 /** Of a shard that was added to a finished run; `hash`, in hex, is that of what it was made from. */

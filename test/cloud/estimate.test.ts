@@ -28,7 +28,7 @@ const G2NET: Workload = {
   chunkSize: 1024,
   psdSamples: 10_000,
   dtype: 'float16',
-  concurrency: 200,
+  concurrency: 600,
   fileConcurrency: 24,
   rate: 16_000,
   epochs: 50,
@@ -242,7 +242,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
   };
 
   for (const layout of ['packed', 'unpacked'] as const) {
-    for (const concurrency of [4, 20, 200]) {
+    for (const concurrency of [4, 20, 200, 600]) {
       test(`${layout}, ${concurrency} chunks at once`, () => {
         const workload = { ...G2NET, samples, concurrency, fileConcurrency: concurrency };
         const { preprocessing } = estimateRun(workload, layout === 'packed', PRICES);
