@@ -15,7 +15,7 @@ import {
   SHARD_RESULT_PREFIX,
 } from '../pipeline/work.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { executionName } from './execution-name.ts';
+import { datasetOfExecution, executionName } from './execution-name.ts';
 
 export interface Run {
   name: string;
@@ -30,18 +30,76 @@ export interface Run {
   reason?: string;
 }
 
-/** The latest runs, newest first. */
-export async function listRuns(client: SFNClient, stateMachineArn: string, limit: number): Promise<Run[]> {
-  const { executions = [] } = await client.send(
-    new ListExecutionsCommand({ stateMachineArn, maxResults: limit }),
-  );
-  const runs = await Promise.all(
-    executions.map(({ executionArn }) => describeRun(client, executionArn ?? '')),
-  );
+/** A run as a listing has it. Its dataset is told by its name, where we named it. */
+export type ListedRun = Pick<Run, 'name' | 'execution' | 'state' | 'started'> & { dataset?: string };
+
+/** Executions of a page at most: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html */
+const PAGE = 1000;
+/** Pages that are looked through at most. AWS forgets executions after 90 days. */
+const PAGES = 10;
+
+/** Pages of a stage's latest runs: the latest page first, and in each the run first that was started last. */
+export async function* listPages(
+  client: SFNClient,
+  stateMachineArn: string,
+  maxResults = PAGE,
+): AsyncGenerator<ListedRun[]> {
+  let nextToken: string | undefined;
+  for (let page = 0; page < PAGES; page += 1) {
+    const answer = await client.send(new ListExecutionsCommand({ stateMachineArn, maxResults, nextToken }));
+    yield (answer.executions ?? [])
+      .map(({ name = '', executionArn = '', status = '', startDate = new Date(0) }) => {
+        const dataset = datasetOfExecution(name);
+        const run = { name, execution: executionArn, state: status, started: startDate };
+        return { ...run, ...(dataset !== undefined && { dataset }) };
+      })
+      .sort((a, b) => b.started.getTime() - a.started.getTime());
+    nextToken = answer.nextToken;
+    if (nextToken === undefined) return;
+  }
+}
+
+/** The latest runs, newest first: of one dataset, or of all. */
+export async function listRuns(
+  client: SFNClient,
+  stateMachineArn: string,
+  limit: number,
+  dataset?: string,
+): Promise<Run[]> {
+  const isWanted = (run: { dataset?: string }) => dataset === undefined || run.dataset === dataset;
+  const runs: Run[] = [];
+  for await (const page of listPages(client, stateMachineArn, dataset === undefined ? limit : PAGE)) {
+    const left = page.filter((run) => run.dataset === undefined || isWanted(run));
+    while (left.length > 0 && runs.length < limit) {
+      const next = left.splice(0, limit - runs.length);
+      const described = await Promise.all(next.map(({ execution }) => describeRun(client, execution)));
+      runs.push(...described.filter(isWanted));
+    }
+    if (runs.length >= limit) break;
+  }
   return runs.sort((a, b) => b.started.getTime() - a.started.getTime());
 }
 
-async function describeRun(client: SFNClient, execution: string): Promise<Run> {
+/** The run of that name, however old; undefined when the stage has none. */
+export async function findRun(
+  client: SFNClient,
+  stateMachineArn: string,
+  name: string,
+): Promise<Run | undefined> {
+  // AWS makes executions' ARNs so: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+  const execution = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  try {
+    return await describeRun(client, execution);
+  } catch (error) {
+    if (error instanceof Error && ABSENT.has(error.name)) return undefined;
+    throw error;
+  }
+}
+
+/** The second is for what can't be an execution's name, such as a job's in an array. */
+const ABSENT = new Set(['ExecutionDoesNotExist', 'InvalidArn']);
+
+export async function describeRun(client: SFNClient, execution: string): Promise<Run> {
   const { name, status, startDate, stopDate, input, error, cause } = await client.send(
     new DescribeExecutionCommand({ executionArn: execution }),
   );

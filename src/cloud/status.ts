@@ -50,10 +50,9 @@ export function createStatusReader(stage: Stage): StatusReader {
 
   return {
     async read(dataset) {
-      const wanted = (entry: { dataset: string }) => dataset === undefined || entry.dataset === dataset;
-      const [allRuns, allJobs, deadLetters] = await Promise.all([
-        listRuns(runs, stage.stateMachine, RUNS),
-        listJobs(batch, stage.trainingQueue, JOBS),
+      const [latestRuns, latestJobs, deadLetters] = await Promise.all([
+        listRuns(runs, stage.stateMachine, RUNS, dataset),
+        listJobs(batch, stage.trainingQueue, JOBS, dataset),
         Promise.all(
           stage.queues.map(async ({ name, deadLetters: url }) => ({
             queue: name,
@@ -62,8 +61,8 @@ export function createStatusReader(stage: Stage): StatusReader {
         ),
       ]);
       return {
-        runs: await Promise.all(allRuns.filter(wanted).map((run) => addProgress(stage, run))),
-        jobs: await Promise.all(allJobs.filter(wanted).map(addLines)),
+        runs: await Promise.all(latestRuns.map((run) => addProgress(stage, run))),
+        jobs: await Promise.all(latestJobs.map(addLines)),
         deadLetters,
       };
     },

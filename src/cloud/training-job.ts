@@ -38,6 +38,9 @@ export interface SubmittedJob {
 /** The variable in a job's environment that holds the token of the run waiting for it. */
 export const TASK_TOKEN = 'TASK_TOKEN';
 
+/** What a dataset's jobs are called. Dots can't be in a job's name. */
+export const jobNameOf = (dataset: string): string => `train-${dataset.replaceAll('.', '_')}`;
+
 /** Throws ConflictError when the dataset has no finished records. */
 export async function submitTraining(
   client: BatchClient,
@@ -53,8 +56,7 @@ export async function submitTraining(
   }
   const { jobId, jobName } = await client.send(
     new SubmitJobCommand({
-      // Dots can't be in a job's name.
-      jobName: `train-${dataset.replaceAll('.', '_')}`,
+      jobName: jobNameOf(dataset),
       jobQueue: place.queue,
       jobDefinition: place.definition,
       parameters: { dataset, records: locations.records, models: locations.models },

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { claimRecords } from '../../src/cloud/claim.ts';
+import { datasetOfExecution, executionName } from '../../src/cloud/execution-name.ts';
+import { findRun, listRuns } from '../../src/cloud/runs.ts';
+import { findUnfinished, wasRefused } from '../../src/cloud/unfinished.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import { answerBy } from '../support/answers.ts';
+
+const MACHINE = 'arn:aws:states:eu-central-1:123456789012:stateMachine:chirpline-dev';
+const RUN = 'arn:aws:states:eu-central-1:123456789012:execution:chirpline-dev';
+
+interface Execution {
+  dataset: string;
+  name: string;
+  status: string;
+  cause?: string;
+}
+
+const REFUSAL = `s3://bucket/records/g2net/ is being made by ${RUN}:g2net-000000000000. Wait for it`;
+let cause = 0;
+const execution = (dataset: string, status: string, more: Partial<Execution> = {}): Execution => {
+  cause += 1;
+  return { dataset, status, name: executionName(dataset, `upload ${cause}`), ...more };
+};
+
+/** A client over a stage's executions, the oldest of which is the first. */
+function answerFor(executions: Execution[]) {
+  const started = (at: number) => new Date(at * 1000);
+  return answerBy(new SFNClient({ region: 'eu-central-1' }), {
+    ListExecutions({ maxResults = 100, nextToken = '0' }: { maxResults?: number; nextToken?: string }) {
+      const from = Number(nextToken);
+      const end = from + maxResults;
+      return {
+        executions: executions
+          .map(({ name, status }, index) => {
+            return { name, status, executionArn: `${RUN}:${name}`, startDate: started(index) };
+          })
+          .reverse()
+          .slice(from, end),
+        ...(end < executions.length && { nextToken: String(end) }),
+      };
+    },
+    DescribeExecution({ executionArn }: { executionArn: string }) {
+      const index = executions.findIndex(({ name }) => executionArn === `${RUN}:${name}`);
+      const found = executions[index];
+      if (found === undefined)
+        throw Object.assign(new Error('does not exist'), { name: 'ExecutionDoesNotExist' });
+      const { name, status, dataset, cause } = found;
+      const failure = cause === undefined ? {} : { error: 'ConflictError', cause };
+      return { name, status, startDate: started(index), input: JSON.stringify({ dataset }), ...failure };
+    },
+  });
+}
+
+const others = (count: number) => Array.from({ length: count }, () => execution('other', 'SUCCEEDED'));
+
+test("an execution's name tells its dataset, and one that somebody started by hand tells none", () => {
+  const longest = `a${'-._B'.repeat(15)}9zz`;
+  for (const dataset of ['g2net', 'a', longest, 'g-0123456789ab']) {
+    assert.equal(datasetOfExecution(executionName(dataset, 'cause')), dataset);
+  }
+  for (const name of ['a1b2c3d4-1111-2222-3333-0123456789ab', 'by-hand', 'g2net-0123456789AB']) {
+    assert.equal(datasetOfExecution(name), undefined, name);
+  }
+});
+
+test("a dataset's latest runs are found behind a thousand newer ones of others, and nothing is asked of those", async () => {
+  const [first, byHand, last] = [
+    execution('g2net', 'SUCCEEDED'),
+    execution('g2net', 'SUCCEEDED', { name: 'a1b2c3d4-1111-2222-3333-0123456789ab' }),
+    execution('g2net', 'RUNNING'),
+  ];
+  const { client, sent } = answerFor([first, byHand, last, ...others(1200)]);
+  const runs = await listRuns(client, MACHINE, 10, 'g2net');
+  assert.deepEqual(
+    runs.map(({ name }) => name),
+    [last.name, byHand.name, first.name],
+  );
+  assert.equal(sent.filter(({ command }) => command === 'DescribeExecution').length, 3);
+  assert.equal((await listRuns(client, MACHINE, 2, 'g2net')).length, 2);
+  assert.equal((await listRuns(client, MACHINE, 10)).length, 10);
+});
+
+test('a listing of executions that has no end is given up', async () => {
+  const { client, sent } = answerFor(others(20_000));
+  assert.deepEqual(await listRuns(client, MACHINE, 10, 'g2net'), []);
+  assert.equal(sent.length, 10);
+});
+
+test('a run is found by its name, however many came after it', async () => {
+  const wanted = execution('g2net', 'RUNNING');
+  const { client, sent } = answerFor([wanted, ...others(2000)]);
+  assert.equal((await findRun(client, MACHINE, wanted.name))?.dataset, 'g2net');
+  assert.equal(await findRun(client, MACHINE, 'none'), undefined);
+  assert.equal(sent.length, 2);
+});
+
+test('a dataset whose latest run failed is unfinished, however many runs others had since', async () => {
+  const failed = execution('g2net', 'FAILED', { cause: '3 shards are missing' });
+  const slow = execution('slow', 'TIMED_OUT');
+  const { client } = answerFor([
+    execution('mended', 'FAILED', { cause: 'x' }),
+    execution('stopped', 'FAILED', { cause: 'x' }),
+    failed,
+    slow,
+    execution('mended', 'SUCCEEDED'),
+    execution('stopped', 'ABORTED'),
+    ...others(1500),
+  ]);
+  const found = await findUnfinished(client, MACHINE);
+  assert.deepEqual(
+    found.failed.map(({ name }) => name),
+    [slow.name, failed.name],
+  );
+  assert.deepEqual(found.running, []);
+});
+
+test('a dataset with a run that is on is left to it, whatever failed or was refused beside it', async () => {
+  const on = execution('g2net', 'RUNNING');
+  const { client } = answerFor([
+    execution('g2net', 'FAILED', { cause: 'x' }),
+    on,
+    execution('g2net', 'FAILED', { cause: REFUSAL }),
+  ]);
+  const { failed, running } = await findUnfinished(client, MACHINE);
+  assert.deepEqual(failed, []);
+  assert.deepEqual(
+    running.map(({ name, dataset }) => [name, dataset]),
+    [[on.name, 'g2net']],
+  );
+});
+
+test("a refused run says nothing of its dataset: the one that was on does, and another conflict is a run's own", async () => {
+  const broken = execution('broken', 'FAILED', { cause: '3 shards are missing' });
+  const conflict = execution('conflict', 'FAILED', { cause: 'shard 3 is there with other bytes' });
+  const { client } = answerFor([
+    execution('whole', 'SUCCEEDED'),
+    execution('whole', 'FAILED', { cause: REFUSAL }),
+    broken,
+    execution('broken', 'FAILED', { cause: REFUSAL }),
+    execution('conflict', 'SUCCEEDED'),
+    conflict,
+  ]);
+  const { failed } = await findUnfinished(client, MACHINE);
+  assert.deepEqual(
+    failed.map(({ name }) => name),
+    [conflict.name, broken.name],
+  );
+});
+
+test('a refusal is known by what the step says that refuses', async () => {
+  const records = createMemoryStore();
+  const on = `${RUN}:one`;
+  await claimRecords(records, on, async () => true);
+  const refused = await claimRecords(records, `${RUN}:two`, async () => true).catch((error: Error) => error);
+  assert.ok(refused instanceof Error);
+  assert.equal(wasRefused({ state: 'FAILED', reason: `Runtime.HandlerError: ${refused.message}` }), true);
+  assert.equal(wasRefused({ state: 'ABORTED', reason: refused.message }), false);
+
+  // Between the look at the holder and the claim, the holder ends and a third run takes the records.
+  const raced = await claimRecords(records, `${RUN}:three`, async () => {
+    await claimRecords(records, `${RUN}:four`, async () => false);
+    return false;
+  }).catch((error: Error) => error);
+  assert.ok(raced instanceof Error);
+  assert.equal(wasRefused({ state: 'FAILED', reason: raced.message }), true);
+});
