@@ -4,6 +4,7 @@ import type { JobView, StageStatus } from '../cloud/status.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { formatTime, printResult } from './terminal.ts';
+import { adviseOn, describeWait } from './waiting.ts';
 
 const INTERVAL = 2_000;
 
@@ -51,7 +52,7 @@ function show(text: string, before: string): string {
 export function describeStatus(
   { runs, jobs, deadLetters }: StageStatus,
   stage: string,
-  now = Date.now(),
+  now?: number,
 ): string {
   const lines: string[] = [];
   if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage}: no runs and no jobs yet`);
@@ -73,11 +74,12 @@ export function describeStatus(
     const { id, name, dataset, state, folds, parts = [] } = job;
     const counts = folds === undefined ? '' : `  ${describeFolds(folds)}`;
     lines.push(`job ${id}  ${name}  ${dataset}  ${state}${describeCourse(job, span)}${counts}`);
-    lines.push(...describeTrouble(job, '    '));
+    lines.push(...describeTrouble(job, stage, '    '));
     for (const part of parts.filter(isTold)) {
       lines.push(`    fold ${part.fold}  ${part.state}${describeCourse(part, span)}`);
-      lines.push(...describeTrouble(part, '        '));
+      lines.push(...describeTrouble(part, stage, '        '));
     }
+    lines.push(...describeWaiting(parts, stage));
   }
   for (const { queue, messages } of deadLetters) {
     if (messages > 0)
@@ -94,11 +96,23 @@ function describeCourse({ created, started, stopped, attempts, exitCode }: JobVi
   return `${span(started ?? created, stopped)}${tries}${code}`;
 }
 
-function describeTrouble({ state, reason, lastLines }: JobView, indent: string): string[] {
-  const lines = lastLines.map((line) => `${indent}| ${line}`);
-  if (reason !== undefined && state !== 'SUCCEEDED') lines.unshift(`${indent}${reason}`);
-  else if (state === 'RUNNABLE') lines.unshift(`${indent}waits for a host`);
-  return lines;
+function describeTrouble({ state, reason, lastLines }: JobView, stage: string, indent: string): string[] {
+  const lines: string[] = [];
+  if (reason !== undefined && state !== 'SUCCEEDED') {
+    lines.push(reason);
+    const advice = adviseOn(reason, stage);
+    if (advice !== undefined) lines.push(advice);
+  } else if (state === 'RUNNABLE') lines.push(describeWait(1, stage));
+  return [...lines, ...lastLines.map((line) => `| ${line}`)].map((line) => indent + line);
+}
+
+/** The folds that wait for a host, in one line. Beside folds that are at work that is their turn, and no trouble. */
+function describeWaiting(parts: JobView[], stage: string): string[] {
+  const waiting = parts.filter((part) => part.state === 'RUNNABLE' && !isTold(part));
+  if (waiting.length === 0 || parts.some(({ state }) => state === 'STARTING' || state === 'RUNNING'))
+    return [];
+  const folds = waiting.map(({ fold }) => fold).join(', ');
+  return [`    fold${waiting.length === 1 ? '' : 's'} ${folds} ${describeWait(waiting.length, stage)}`];
 }
 
 /** `5 folds: 2 SUCCEEDED, 3 RUNNABLE` */
@@ -109,7 +123,7 @@ function describeFolds({ total, states }: NonNullable<JobView['folds']>): string
     .join(': ');
 }
 
-/** Of the jobs in an array those are shown that are at work or in trouble; the others are counted. */
+/** Of the jobs in an array those are shown one by one that are at work or in trouble; the others are counted. */
 function isTold({ state, reason }: JobView): boolean {
   return ['STARTING', 'RUNNING', 'FAILED'].includes(state) || (state === 'RUNNABLE' && reason !== undefined);
 }

@@ -1,5 +1,6 @@
 /** What to tell a person about what AWS, or the way there, answers. */
 import { ChirplineError, MachineError, SettingError } from '../errors.ts';
+import { isConnectionError } from '../storage/s3-errors.ts';
 
 const ADVICE: Record<string, string> = {
   CredentialsProviderError:
@@ -12,8 +13,6 @@ const ADVICE: Record<string, string> = {
   AccessDeniedException: 'access denied. infra/deployer-policy.json lists the rights that are needed',
 };
 
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT']);
-
 /** The error as an answer of ours, where it comes from AWS or the way there; otherwise the same. */
 export function explainCloudError(error: unknown, stage: string): unknown {
   if (!(error instanceof Error) || error instanceof ChirplineError) return error;
@@ -22,11 +21,8 @@ export function explainCloudError(error: unknown, stage: string): unknown {
   if (error.message.includes('Region is missing')) {
     return new SettingError(`stage ${stage}: no AWS region is set. Set AWS_REGION`, { cause: error });
   }
-  if (connectionCode(error) !== undefined) {
-    const advice =
-      stage === 'local'
-        ? 'the emulator is not running. Start it: npm run local:up && npm run local:deploy'
-        : `AWS can't be reached (${connectionCode(error)}). Check the network`;
+  if (isConnectionError(error)) {
+    const advice = stage === 'local' ? describeLocalCloud(error) : describeNetwork(error);
     return new MachineError(`stage ${stage}: ${advice}`, { cause: error });
   }
   if ('$metadata' in error) {
@@ -35,8 +31,30 @@ export function explainCloudError(error: unknown, stage: string): unknown {
   return error;
 }
 
-/** Node reports a host with several addresses as one error that holds the others. */
-function connectionCode(error: Error): string | undefined {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return code !== undefined && CONNECTION_CODES.has(code) ? code : undefined;
+function describeNetwork(error: Error): string {
+  // When nothing comes back at all, the SDK itself gives up.
+  const what = codeOf(error) ?? (error.name === 'TimeoutError' ? 'no answer in time' : error.message);
+  return `AWS can't be reached (${what}). Check the network`;
+}
+
+/** The emulated cloud is two processes; whose port it was says which of them is away. */
+function describeLocalCloud(error: Error): string {
+  if (codeOf(error) !== 'ECONNREFUSED') {
+    return 'the emulator or its job agent does not answer. Start both anew: npm run local:down && npm run local:up && npm run local:deploy';
+  }
+  const agent = process.env.AWS_ENDPOINT_URL_BATCH;
+  if (
+    'port' in error &&
+    agent !== undefined &&
+    URL.canParse(agent) &&
+    error.port === Number(new URL(agent).port)
+  ) {
+    return 'the job agent is not running. Start it: npm run local:up';
+  }
+  return 'the emulator is not running. Start it: npm run local:up && npm run local:deploy';
+}
+
+/** Node reports a host with several addresses as one error that holds the others, and has their code. */
+function codeOf(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -4,6 +4,7 @@ import { describeStatus } from '../../src/cli/status.ts';
 import { explainCloudError } from '../../src/cloud/errors.ts';
 import type { JobView, StageStatus } from '../../src/cloud/status.ts';
 import { MachineError } from '../../src/errors.ts';
+import { setEnvironment } from '../support/emulator.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);
 const NOTHING: StageStatus = { runs: [], jobs: [], deadLetters: [{ queue: 'labels', messages: 0 }] };
@@ -47,6 +48,7 @@ const JOB = {
   id: 'j',
   name: 'train-g2net',
   dataset: 'g2net',
+  queue: 'chirpline-dev-training',
   state: 'RUNNABLE',
   attempts: 0,
   created: at(0),
@@ -100,17 +102,70 @@ test('an array job shows how its folds stand, and those that are at work or in t
   ]);
 });
 
-test("a job that never starts is shown as waiting, with AWS's reason when it gives one", () => {
-  const show = (reason?: string) =>
+const QUOTA = /the quota of GPU vCPUs.*docs\/operations\.md, "Deploy", step 2/;
+
+test("a job that never starts is shown as waiting, with AWS's reason when it gives one, and with the remedy", () => {
+  const show = (stage: string, fields: Partial<JobView> = {}) =>
+    describeStatus({ ...NOTHING, jobs: [{ ...JOB, ...fields }] }, stage, 7_200_000).split('\n');
+  const [line, wait, ...more] = show('dev');
+  assert.match(line!, /RUNNABLE {2}2:00:00$/);
+  assert.match(wait!, /^ {4}waits for a host\. /);
+  assert.match(wait!, QUOTA);
+  assert.deepEqual(more, []);
+  // On one machine there are no hosts to wait for.
+  assert.deepEqual(show('local')[1], '    waits for the job before: one runs at a time');
+
+  for (const [reason, remedy] of [
+    ['MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ...', /jobMemory.*infra\/stages\/dev\.yml.*instanceTypes/],
+    ['MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - ...', /raise maxVcpus in infra\/stages\/dev\.yml/],
+    ['CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - ...', QUOTA],
+  ] as const) {
+    const ended = `Canceled by JobStateTimeLimit action due to reason: ${reason}`;
+    for (const fields of [{ reason }, { reason: ended, state: 'FAILED' }]) {
+      const [, why, advice, ...rest] = show('dev', fields);
+      assert.equal(why, `    ${fields.reason}`);
+      assert.match(advice!, remedy);
+      assert.deepEqual(rest, []);
+    }
+  }
+  assert.deepEqual(show('dev', { reason: 'of another kind' }).slice(1), ['    of another kind']);
+});
+
+test('folds that wait for a host are one line with the remedy, unless others are at work; a blocked one is its own', () => {
+  const show = (...parts: Partial<JobView>[]) =>
     describeStatus(
-      { ...NOTHING, jobs: [{ ...JOB, ...(reason !== undefined && { reason }) }] },
+      {
+        ...NOTHING,
+        jobs: [
+          {
+            ...JOB,
+            state: 'PENDING',
+            folds: { total: parts.length, states: { RUNNABLE: parts.length } },
+            parts: parts.map((fields, fold) => ({ ...JOB, id: `j:${fold}`, fold, ...fields })),
+          },
+        ],
+      },
       'dev',
-      7_200_000,
-    );
-  assert.match(show(), /RUNNABLE {2}2:00:00\n {4}waits for a host$/);
-  assert.match(
-    show('MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT'),
-    /\n {4}MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT$/,
+      0,
+    ).split('\n');
+  const [, wait, ...more] = show({}, {}, { state: 'SUCCEEDED' });
+  assert.match(wait!, /^ {4}folds 0, 1 wait for a host\. /);
+  assert.match(wait!, QUOTA);
+  assert.deepEqual(more, []);
+  const reason = 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - ...';
+  const [, blocked, why, advice, other] = show({ reason }, {});
+  assert.deepEqual([blocked, why], ['    fold 0  RUNNABLE  0 s', `        ${reason}`]);
+  assert.match(advice!, QUOTA);
+  assert.match(other!, /^ {4}fold 1 waits for a host\. /);
+  assert.equal(show({ state: 'RUNNING' }, {}).length, 2);
+});
+
+test('where there is no terminal, a line that was shown does not change with the clock', () => {
+  const runs = [{ name: 'g2net-1', execution: 'arn', dataset: 'g2net', state: 'RUNNING', started: at(0) }];
+  const jobs = [{ ...JOB, state: 'RUNNING', started: at(0) }];
+  assert.equal(
+    describeStatus({ ...NOTHING, runs, jobs }, 'dev', undefined),
+    'run g2net-1  g2net  RUNNING\njob j  train-g2net  g2net  RUNNING',
   );
 });
 
@@ -133,6 +188,33 @@ test('what AWS or the way there answers becomes an answer of ours; a bug stays o
     assert.ok(explained instanceof MachineError);
     assert.match(explained.message, message);
   }
+  const dropped: [string, Error, RegExp][] = [
+    [
+      'dev',
+      named('TimeoutError'),
+      /^stage dev: AWS can't be reached \(no answer in time\)\. Check the network$/,
+    ],
+    ['dev', named('Error', { code: 'EHOSTUNREACH' }), /AWS can't be reached \(EHOSTUNREACH\)/],
+    ['local', named('TimeoutError'), /the emulator or its job agent does not answer.*npm run local:up/],
+    ['local', named('TimeoutError', { code: 'ECONNRESET' }), /the emulator or its job agent does not answer/],
+  ];
+  for (const [stage, error, message] of dropped) {
+    const explained = explainCloudError(error, stage);
+    assert.ok(explained instanceof MachineError);
+    assert.match(explained.message, message);
+  }
   const bug = new TypeError('x is undefined');
   assert.equal(explainCloudError(bug, 'local'), bug);
+});
+
+test('whose port refuses says whether the emulator or its job agent is away', (t) => {
+  const restore = setEnvironment({
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+    AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:4570',
+  });
+  t.after(restore);
+  const explain = (port: number) =>
+    String(explainCloudError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED', port }), 'local'));
+  assert.match(explain(4566), /stage local: the emulator is not running\. Start it: npm run local:up/);
+  assert.match(explain(4570), /stage local: the job agent is not running\. Start it: npm run local:up$/);
 });
