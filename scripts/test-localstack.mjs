@@ -13,6 +13,7 @@ const files = [
   'test/cloud/upload.test.ts',
   'test/e2e/buckets.test.ts',
   'test/e2e/cloud.test.ts',
+  'test/e2e/commands.test.ts',
 ];
 const { status } = spawnSync(
   process.execPath,

@@ -2,7 +2,8 @@
  * How a job's command runs: as a process of this machine, or in a container. Either way it belongs to a shell that
  * notes its exit code in a file, so that a new agent learns the outcome of what an earlier one started.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Attempt, Job } from './job.ts';
@@ -18,11 +19,15 @@ export interface RunnerSettings {
   env: Record<string, string>;
 }
 
+/** Thrown when the machine can't even begin with a job, such as one whose command is too long for it. */
+export class StartError extends Error {}
+
 /** SIGTERM must end the command, not the shell that notes how it ended. */
 const SHELL =
   'trap : TERM INT; "$@"; code=$?; printf %s "$code" > "$JOB_EXIT.part"; mv "$JOB_EXIT.part" "$JOB_EXIT"';
 
-export function startAttempt(settings: RunnerSettings, job: Job, number: number): Attempt {
+/** Throws StartError. */
+export async function startAttempt(settings: RunnerSettings, job: Job, number: number): Promise<Attempt> {
   const { jobId, container } = job.detail;
   const name = `${jobId.replace(':', '-')}-${number}`;
   const logs = join(settings.folder, 'logs');
@@ -47,15 +52,26 @@ export function startAttempt(settings: RunnerSettings, job: Job, number: number)
   const command = container?.command ?? [];
   const argv = settings.kind === 'process' ? command : containerCommand(settings, attempt, job, env);
   const log = openSync(attempt.log, 'w');
-  const child = spawn('sh', ['-c', SHELL, attempt.logStream, ...argv], {
-    // A group of its own, which is stopped as one and outlives the agent.
-    detached: true,
-    stdio: ['ignore', log, log],
-    env: { ...process.env, ...(settings.kind === 'process' ? env : {}), JOB_EXIT: attempt.exit },
-  });
-  closeSync(log);
-  child.unref();
-  return { ...attempt, pid: child.pid! };
+  try {
+    const child = spawn('sh', ['-c', SHELL, attempt.logStream, ...argv], {
+      // A group of its own, which is stopped as one and outlives the agent.
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...(settings.kind === 'process' ? env : {}), JOB_EXIT: attempt.exit },
+    });
+    child.unref();
+    return { ...attempt, pid: await readPid(child) };
+  } catch (error) {
+    // Node throws some of what the system answers, and tells the rest by an event.
+    throw new StartError(error instanceof Error ? error.message : String(error), { cause: error });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function readPid(child: ChildProcess): Promise<number> {
+  if (child.pid === undefined) throw (await once(child, 'error'))[0];
+  return child.pid;
 }
 
 function containerCommand(

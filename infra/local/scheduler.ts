@@ -2,7 +2,7 @@
 import { type Attempt, isOver, type Job, mayRetry } from './job.ts';
 import type { JobStore } from './job-store.ts';
 import type { Reports } from './reports.ts';
-import { isOwn, type RunnerSettings, readExit, signalAttempt, startAttempt } from './runner.ts';
+import { isOwn, type RunnerSettings, readExit, StartError, signalAttempt, startAttempt } from './runner.ts';
 
 export interface Scheduler {
   submit(job: Job, children: Job[]): void;
@@ -25,6 +25,8 @@ const INTERVAL = 100;
 /** What AWS says when it takes a spot host away; retry rules look for its start. */
 const RECLAIMED = 'Host EC2 (instance i-local) terminated.';
 const ENDED = 'Essential container in task exited';
+/** The container's own reason then says why. */
+const NOT_STARTED = 'Task failed to start';
 const TIMED_OUT = 'Job attempt duration exceeded timeout';
 
 export function createScheduler(
@@ -41,9 +43,17 @@ export function createScheduler(
     reports.state(job);
   }
 
-  function start(job: Job): void {
+  async function start(job: Job): Promise<void> {
     change(job, 'STARTING');
-    const attempt = startAttempt(runner, job, job.detail.attempts.length + 1);
+    let attempt: Attempt;
+    try {
+      attempt = await startAttempt(runner, job, job.detail.attempts.length + 1);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      job.detail.container = { ...job.detail.container, reason: error.message };
+      change(job, 'FAILED', { statusReason: NOT_STARTED, stoppedAt: Date.now() });
+      return;
+    }
     job.running = attempt;
     job.detail.container = { ...job.detail.container, logStreamName: attempt.logStream };
     change(job, 'RUNNING', { startedAt: attempt.startedAt });
@@ -113,8 +123,8 @@ export function createScheduler(
     for (const job of active) {
       if (free === 0) break;
       if (job.detail.status !== 'RUNNABLE' || job.running !== undefined) continue;
-      start(job);
-      free -= 1;
+      await start(job);
+      if (job.running !== undefined) free -= 1;
     }
   }
 

@@ -42,16 +42,15 @@ function describeLocalCloud(error: Error): string {
   if (codeOf(error) !== 'ECONNREFUSED') {
     return 'the emulator or its job agent does not answer. Start both anew: npm run local:down && npm run local:up && npm run local:deploy';
   }
-  const agent = process.env.AWS_ENDPOINT_URL_BATCH;
-  if (
-    'port' in error &&
-    agent !== undefined &&
-    URL.canParse(agent) &&
-    error.port === Number(new URL(agent).port)
-  ) {
+  const [emulator, agent] = [process.env.AWS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_BATCH].map(portOf);
+  if ('port' in error && error.port === agent && agent !== emulator) {
     return 'the job agent is not running. Start it: npm run local:up';
   }
   return 'the emulator is not running. Start it: npm run local:up && npm run local:deploy';
+}
+
+function portOf(url = ''): number | undefined {
+  return URL.canParse(url) ? Number(new URL(url).port) : undefined;
 }
 
 /** Node reports a host with several addresses as one error that holds the others, and has their code. */

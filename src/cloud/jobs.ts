@@ -105,6 +105,8 @@ function readJob(detail: JobDetail): Job {
     createdAt,
   } = detail;
   const { startedAt, stoppedAt, arrayProperties: { index, size, statusSummary = {} } = {} } = detail;
+  // Why a container did not start, or was killed, is told apart from the job's own reason.
+  const reason = [statusReason, container?.reason].filter((part) => part !== undefined).join(': ');
   return {
     id: jobId ?? '',
     name: jobName ?? '',
@@ -115,7 +117,7 @@ function readJob(detail: JobDetail): Job {
     attempts: attempts?.length ?? 0,
     created: new Date(createdAt ?? 0),
     ofRun: container?.environment?.some(({ name }) => name === TASK_TOKEN) ?? false,
-    ...(statusReason !== undefined && { reason: statusReason }),
+    ...(reason !== '' && { reason }),
     ...(container?.exitCode !== undefined && { exitCode: container.exitCode }),
     ...(startedAt !== undefined && { started: new Date(startedAt) }),
     ...(stoppedAt !== undefined && { stopped: new Date(stoppedAt) }),

@@ -331,6 +331,14 @@ test('what does not exist is a client error', async () => {
   }
 });
 
+test('a job that the machine cannot start fails and says why, and the next one runs', async () => {
+  // More than Linux takes as one argument.
+  const long = await ended(await submit(`true ${'x'.repeat(200_000)}`));
+  assert.deepEqual([long.status, long.statusReason], ['FAILED', 'Task failed to start']);
+  assert.match(long.container?.reason ?? '', /E2BIG/);
+  assert.equal((await ended(await submit('true'))).status, 'SUCCEEDED');
+});
+
 test('a command that is not there is a failure with code 127', async () => {
   const job = await ended(await submit(undefined, { containerOverrides: { command: ['no-such-command'] } }));
   assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 127]);

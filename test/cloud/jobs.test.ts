@@ -75,6 +75,25 @@ test("only a stage's own jobs can be cancelled, and another's is said to be that
   );
 });
 
+test('a job whose container did not start shows why', async () => {
+  const { client } = answerBy(new BatchClient({ region: 'eu-central-1' }), {
+    DescribeJobs: () => ({
+      jobs: [
+        {
+          jobId: 'j',
+          status: 'FAILED',
+          statusReason: 'Task failed to start',
+          container: { reason: 'CannotPullContainerError: no such image' },
+        },
+      ],
+    }),
+  });
+  assert.equal(
+    (await findJob(client, 'j'))?.reason,
+    'Task failed to start: CannotPullContainerError: no such image',
+  );
+});
+
 /** Pages of a log stream from its end on; each but the first has the token that leads to it. */
 function answerPages(pages: string[][]) {
   return answerBy(new CloudWatchLogsClient({ region: 'eu-central-1' }), {

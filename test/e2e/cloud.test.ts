@@ -1,117 +1,61 @@
 /** The deployed stage, whole, on the emulator: what AWS would do with the same template. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BatchClient, DescribeJobsCommand } from '@aws-sdk/client-batch';
+import { DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { SFNClient } from '@aws-sdk/client-sfn';
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { type Cloud, createCloud, ROOT } from '../../infra/local/cloud.ts';
-import { readEmulatorName } from '../../infra/local/emulators.ts';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
-import { findJob, isActive, type Job } from '../../src/cloud/jobs.ts';
-import { listRuns, type Run, restartRun } from '../../src/cloud/runs.ts';
-import { openStage, type Stage } from '../../src/cloud/stage.ts';
+import { isActive } from '../../src/cloud/jobs.ts';
+import { restartRun } from '../../src/cloud/runs.ts';
 import { createStatusReader } from '../../src/cloud/status.ts';
 import { submitTraining } from '../../src/cloud/training-job.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import { readJson } from '../../src/pipeline/work.ts';
-import { parseMetadata } from '../../src/records/metadata.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { s3Event } from '../functions/events.ts';
 import { chirplineWell } from '../support/command.ts';
-import { writeDataset, writeLabels } from '../support/dataset.ts';
-import { findPort, setEnvironment } from '../support/emulator.ts';
+import { writeLabels } from '../support/dataset.ts';
+import {
+  batch,
+  cloud,
+  EMULATOR,
+  endStage,
+  findWorkers,
+  folder,
+  keyOf,
+  labelRows,
+  open,
+  raw,
+  readMetadata,
+  runsOf,
+  SAMPLES,
+  send,
+  sfn,
+  sqs,
+  stage,
+  startStage,
+  uploadSome,
+  waitFor,
+  waitForJob,
+  waitForRuns,
+} from './stage.ts';
 
-const SAMPLES = 600;
-const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
 /**
  * What AWS does and LocalStack doesn't: a map ends as failed when too many of its items fail. And it is slower by far [ms].
  */
-const { toleratesFailures, deployLimit, uploadLimit } = {
-  ministack: { toleratesFailures: true, deployLimit: 30_000, uploadLimit: 1_000 },
-  localstack: { toleratesFailures: false, deployLimit: 60_000, uploadLimit: 5_000 },
+const { toleratesFailures, uploadLimit } = {
+  ministack: { toleratesFailures: true, uploadLimit: 1_000 },
+  localstack: { toleratesFailures: false, uploadLimit: 5_000 },
 }[EMULATOR];
 
-let folder: string;
-let cloud: Cloud;
-let stage: Stage;
-let restore: () => void;
-let sfn: SFNClient;
-let sqs: SQSClient;
-let batch: BatchClient;
-let raw: ObjectStore;
-
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
-  raw = createFileStore(join(folder, 'raw'));
-  const [port, agentPort] = [await findPort(), await findPort()];
-  const settings = {
-    folder: join(folder, 'cloud'),
-    port,
-    agentPort,
-    runner: 'process',
-    persist: false,
-  } as const;
-  cloud = createCloud({ ...settings, emulator: EMULATOR });
-  restore = setEnvironment(cloud.env);
-  await cloud.up();
-  const started = performance.now();
-  await cloud.deploy();
-  const deployed = performance.now() - started;
-  console.log(`deployed in ${(deployed / 1000).toFixed(1)} s`);
-  assert.ok(deployed < deployLimit);
-  stage = await openStage('local');
-  sfn = new SFNClient({});
-  sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
-  batch = new BatchClient({});
-  await writeDataset(raw, SAMPLES);
-});
-after(async () => {
-  await cloud.down();
-  restore();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const open = (dataset: string) => {
-  const { raw, records, models } = locateDataset(stage.bucket, dataset);
-  return { raw: openStore(raw), records: openStore(records), models: openStore(models) };
-};
-
-async function runsOf(dataset: string): Promise<Run[]> {
-  return (await listRuns(sfn, stage.stateMachine, 100)).filter((run) => run.dataset === dataset);
-}
-
-/** Waits until the dataset has so many runs and all have ended; the latest is first. */
-async function waitForRuns(dataset: string, count: number, seconds = 60): Promise<Run[]> {
-  for (let tries = 0; tries < seconds * 10; tries += 1) {
-    const runs = await runsOf(dataset);
-    if (runs.length >= count && runs.every(({ state }) => state !== 'RUNNING')) return runs;
-    await sleep(100);
-  }
-  throw new Error(`${dataset}: ${JSON.stringify(await runsOf(dataset))}`);
-}
-
-async function waitFor<T>(what: string, look: () => Promise<T | undefined>, seconds = 60): Promise<T> {
-  for (let tries = 0; tries < seconds * 20; tries += 1) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await sleep(50);
-  }
-  throw new Error(`waited ${seconds} s for ${what}`);
-}
-
-async function readMetadata(records: ObjectStore) {
-  return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
-}
+before(startStage);
+after(endStage);
 
 async function readAll(store: ObjectStore): Promise<Map<string, string>> {
   const all = new Map<string, string>();
@@ -129,30 +73,6 @@ async function readPeakMemory(name: string): Promise<number> {
   const peaks = events.flatMap(({ message = '' }) => /"peakMemoryMB":(\d+)/.exec(message)?.[1] ?? []);
   logs.destroy();
   return Math.max(...peaks.map(Number));
-}
-
-/** Samples of a dataset of its own name: the first so many, with their labels. */
-async function uploadSome(dataset: string, count: number): Promise<void> {
-  const rows = await labelRows();
-  const to = open(dataset).raw;
-  await Promise.all(rows.slice(0, count).map(async ([id]) => to.write(keyOf(id), await raw.read(keyOf(id)))));
-  await writeLabels(to, rows.slice(0, count));
-}
-
-const keyOf = (id: string) => `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`;
-
-async function labelRows(): Promise<[string, number][]> {
-  const text = new TextDecoder().decode(await raw.read('training_labels.csv'));
-  return text
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => [line.split(',')[0]!, Number(line.split(',')[1])]);
-}
-
-async function send(queue: string, body: string): Promise<void> {
-  const { url } = stage.queues.find(({ name }) => name === queue)!;
-  await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }));
 }
 
 test('uploaded samples become records that are byte for byte those of the local runner', async () => {
@@ -330,38 +250,6 @@ test('a function that is killed in the middle is called again, and nothing shows
   assert.equal((await readMetadata(records)).n_samples, SAMPLES);
 });
 
-/** Processes of the emulator in which a function lives, by the name in their environment. */
-function findWorkers(name: string): number[] {
-  const port = new URL(cloud.env.AWS_ENDPOINT_URL!).port;
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      const environment = readEnvironment(pid);
-      return environment.includes(`AWS_LAMBDA_FUNCTION_NAME=${name}\0`) && environment.includes(`:${port}\0`);
-    });
-}
-
-function readEnvironment(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    // It has ended, or isn't ours.
-    return '';
-  }
-}
-
-async function waitForJob(id: string, wanted: (job: Job) => boolean): Promise<Job> {
-  return waitFor(
-    `job ${id}`,
-    async () => {
-      const job = await findJob(batch, id);
-      return job !== undefined && wanted(job) ? job : undefined;
-    },
-    120,
-  );
-}
-
 const submit = (dataset: string, ...options: string[]) =>
   submitTraining(
     batch,
@@ -468,50 +356,4 @@ test('a training job that fails shows its exit code and what it printed, and is 
 test('a dataset that is not preprocessed cannot be trained on', async () => {
   await assert.rejects(submit('nothing'), { name: 'ConflictError' });
   await assert.rejects(async () => submit('../up'), { name: 'SettingError' });
-});
-
-test('a stage that trains after its runs waits for the job, and fails with it', async () => {
-  await cloud.deploy({ CHIRPLINE_TRAIN_AFTER_RUN: 'true' });
-  await uploadSome('trained', 64);
-  const [run] = await waitForRuns('trained', 1, 120);
-  assert.equal(run?.state, 'SUCCEEDED', run?.reason);
-  const { jobs } = await createStatusReader(stage).read();
-  assert.deepEqual(
-    jobs.filter(({ dataset }) => dataset === 'trained').map(({ state, ofRun }) => [state, ofRun]),
-    [['SUCCEEDED', true]],
-  );
-
-  // One sample can't be split into training and validation.
-  await uploadSome('hopeless', 1);
-  const [failed] = await waitForRuns('hopeless', 1, 120);
-  assert.equal(failed?.state, 'FAILED');
-});
-
-test('the commands say in one line what is wrong when the cloud is not there', () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
-      encoding: 'utf8',
-      env: {
-        ...process.env,
-        AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
-        AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:9',
-      },
-    });
-  const absent = run('status', '--stage', 'local');
-  assert.deepEqual(
-    [absent.status, absent.stderr],
-    [
-      3,
-      'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n',
-    ],
-  );
-  const undeployed = spawnSync(
-    process.execPath,
-    [join(ROOT, 'dist/cli/main.js'), 'status', '--stage', 'other'],
-    { encoding: 'utf8' },
-  );
-  assert.deepEqual(
-    [undeployed.status, undeployed.stderr],
-    [3, 'chirpline: stage other is not deployed. Deploy it: npx serverless deploy --stage other\n'],
-  );
 });

@@ -1,0 +1,214 @@
+/** What the commands do to a deployed stage whose runs are in trouble, are on, or train; on the emulator. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { CreateJobQueueCommand, SubmitJobCommand } from '@aws-sdk/client-batch';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { countMessages } from '../../src/cloud/dead-letters.ts';
+import { findJob, isActive, listJobs, stopJob } from '../../src/cloud/jobs.ts';
+import type { Run } from '../../src/cloud/runs.ts';
+import { createStatusReader } from '../../src/cloud/status.ts';
+import { wasRefused } from '../../src/cloud/unfinished.ts';
+import { decodeExample } from '../../src/records/example.ts';
+import { readRecords } from '../../src/records/tfrecord.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { s3Event } from '../functions/events.ts';
+import { chirpline, chirplineIn, chirplineWell } from '../support/command.ts';
+import { writeLabels } from '../support/dataset.ts';
+import {
+  batch,
+  cloud,
+  endStage,
+  findWorkers,
+  keyOf,
+  labelRows,
+  open,
+  raw,
+  readMetadata,
+  runsOf,
+  sqs,
+  stage,
+  startStage,
+  uploadSome,
+  waitFor,
+  waitForJob,
+  waitForRuns,
+} from './stage.ts';
+
+before(startStage);
+after(endStage);
+
+/** Keeps a function of the stage from getting on with anything, until it is let go. */
+function hold(name: string): () => void {
+  const held = new Set<number>();
+  const timer = setInterval(() => {
+    for (const pid of findWorkers(name)) {
+      if (held.has(pid)) continue;
+      process.kill(pid, 'SIGSTOP');
+      held.add(pid);
+    }
+  }, 20);
+  return () => {
+    clearInterval(timer);
+    for (const pid of findWorkers(name)) if (held.has(pid)) process.kill(pid, 'SIGCONT');
+  };
+}
+
+/** Ids and labels in the shards that metadata.json names, in the order of the ids. */
+async function readLabels(records: ObjectStore): Promise<[string, number][]> {
+  const rows: [string, number][] = [];
+  for (const { name } of (await readMetadata(records)).shards) {
+    for (const { data, offset } of readRecords(await records.read(name), name)) {
+      const { id, label } = decodeExample(data, name, offset);
+      rows.push([id ?? '', label]);
+    }
+  }
+  return rows.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const redrive = () => JSON.parse(chirplineWell('redrive', '--stage', 'local', '--json'));
+
+test('redrive sends dead letters again and starts what failed, and leaves alone what is on', async () => {
+  const rows = await labelRows();
+  const { records: spoilt } = open('spoilt');
+  // Where the dataset's only shard is to be.
+  await spoilt.write('train-00000-of-00001.tfrecord', new Uint8Array([1, 2, 3]));
+  await uploadSome('spoilt', 40);
+  const [failed] = await waitForRuns('spoilt', 1);
+  assert.equal(failed?.state, 'FAILED');
+  await spoilt.remove('train-00000-of-00001.tfrecord');
+  const { deadLetters } = stage.queues.find(({ name }) => name === 'objects')!;
+  const letter = s3Event({ key: `raw/spoilt/${keyOf(rows[0]![0])}` });
+  await sqs.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: letter }));
+
+  const { raw: to, records } = open('busy');
+  const letGo = hold('chirpline-local-shard');
+  let first: Run;
+  try {
+    await uploadSome('busy', 40);
+    await waitFor('the average PSD', async () => records.head('avg_psd.npz'));
+    first = (await runsOf('busy'))[0]!;
+    // Labels of more samples, and another one for a sample that the run has planned.
+    await writeLabels(to, [[rows[0]![0], 1 - rows[0]![1]], ...rows.slice(1, 60)]);
+    const second = await waitFor('the second run', async () =>
+      (await runsOf('busy')).find(({ name, state }) => name !== first.name && state !== 'RUNNING'),
+    );
+    assert.equal(second.state, 'FAILED');
+    assert.match(second.reason ?? '', new RegExp(`is being made by ${first.execution}\\. Wait for it`));
+    assert.ok(wasRefused(second));
+
+    const { messages, runs, skipped } = redrive();
+    assert.equal(messages, 1);
+    assert.equal(await countMessages(sqs, deadLetters), 0);
+    assert.deepEqual(
+      (await runsOf('spoilt')).map(({ name }) => name),
+      [runs[0], failed.name],
+    );
+    assert.equal(runs.length, 1);
+    assert.deepEqual(skipped, [{ dataset: 'busy', run: first.name }]);
+    const text = chirplineWell('redrive', '--stage', 'local');
+    assert.match(text, /^0 dead letters sent again, 0 runs started$/m);
+    assert.match(text, new RegExp(`^busy is left alone: run ${first.name} is on$`, 'm'));
+    assert.equal((await runsOf('busy')).length, 2);
+    for (const [late] of rows.slice(40, 60)) await to.write(keyOf(late), await raw.read(keyOf(late)));
+  } finally {
+    letGo();
+  }
+  const [again] = await waitForRuns('spoilt', 2);
+  assert.equal(again?.state, 'SUCCEEDED', again?.reason);
+  assert.equal((await readMetadata(spoilt)).n_samples, 40);
+
+  const runs = await waitForRuns('busy', 2);
+  assert.deepEqual(
+    runs.map(({ state }) => state),
+    ['FAILED', 'SUCCEEDED'],
+  );
+  await waitFor('the samples that came meanwhile', async () =>
+    (await readMetadata(records)).n_samples === 60 ? true : undefined,
+  );
+  assert.deepEqual(await readLabels(records), rows.slice(0, 60));
+  // The last run that did anything ended well: what was refused beside it is nothing to make up for.
+  assert.deepEqual(redrive(), { messages: 0, runs: [], skipped: [] });
+});
+
+test("a job in another stage's queue is not cancelled, and what has ended or never was is said to be that", async () => {
+  await batch.send(new CreateJobQueueCommand({ jobQueueName: 'chirpline-prod-training', priority: 1 }));
+  const { jobId = '' } = await batch.send(
+    new SubmitJobCommand({
+      jobName: 'train-busy',
+      jobQueue: 'chirpline-prod-training',
+      jobDefinition: stage.trainingJob,
+      containerOverrides: { command: ['sleep', '60'] },
+    }),
+  );
+  const cancel = (id: string) => chirpline('cancel', id, '--stage', 'local');
+  const refused = cancel(jobId);
+  assert.equal(refused.status, 2);
+  assert.equal(
+    refused.stderr,
+    `chirpline: job ${jobId} is of stage prod, not of stage local (chirpline-local-training). Give --stage prod\n`,
+  );
+  const job = await findJob(batch, jobId);
+  assert.ok(job !== undefined && isActive(job));
+  await stopJob(batch, job);
+  await waitForJob(jobId, (found) => !isActive(found));
+  assert.match(cancel((await runsOf('busy'))[0]!.name).stderr, /has ended already: FAILED/);
+  for (const id of ['none', 'none:3']) {
+    assert.match(
+      cancel(id).stderr,
+      /^chirpline: stage local has no run or job none(:3)?: see chirpline status$/m,
+    );
+  }
+});
+
+test('a stage that trains after its runs waits for the job, and fails with it', async () => {
+  await cloud.deploy({ CHIRPLINE_TRAIN_AFTER_RUN: 'true' });
+  await uploadSome('trained', 64);
+  const [run] = await waitForRuns('trained', 1, 120);
+  assert.equal(run?.state, 'SUCCEEDED', run?.reason);
+  const { jobs } = await createStatusReader(stage).read();
+  assert.deepEqual(
+    jobs.filter(({ dataset }) => dataset === 'trained').map(({ state, ofRun }) => [state, ofRun]),
+    [['SUCCEEDED', true]],
+  );
+
+  // One sample can't be split into training and validation.
+  await uploadSome('hopeless', 1);
+  const [failed] = await waitForRuns('hopeless', 1, 120);
+  assert.equal(failed?.state, 'FAILED');
+});
+
+test('a run that waits for its training job is cancelled together with it', async () => {
+  await uploadSome('stopped', 64);
+  const job = await waitFor('the training job', async () =>
+    (await listJobs(batch, stage.trainingQueue, 10, 'stopped')).find(({ state }) => state === 'RUNNING'),
+  );
+  const [run] = await runsOf('stopped');
+  assert.deepEqual([job.ofRun, run?.state], [true, 'RUNNING']);
+  const answer = chirplineWell('cancel', run!.name, '--stage', 'local', '--json');
+  assert.deepEqual(JSON.parse(answer), { stopped: [`run ${run!.name}`, `job ${job.id}`] });
+  const ended = await waitForJob(job.id, (found) => !isActive(found));
+  assert.deepEqual([ended.state, ended.reason], ['FAILED', 'chirpline cancel']);
+  const [after] = await waitForRuns('stopped', 1);
+  // Its end is the one; ministack lets the job's failure make another of it, see docs/local.md.
+  assert.match(`${after?.state} ${after?.reason}`, /^(ABORTED|FAILED) .*chirpline cancel$/);
+});
+
+test('the commands say in one line what is wrong when the cloud, or a part of it, is not there', () => {
+  const status = (name: string, variables: NodeJS.ProcessEnv = {}) => {
+    const ended = chirplineIn({ env: { ...process.env, ...variables } }, 'status', '--stage', name);
+    assert.equal(ended.status, 3);
+    return ended.stderr;
+  };
+  assert.equal(
+    status('local', { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:9' }),
+    'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n',
+  );
+  assert.equal(
+    status('local', { AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:9' }),
+    'chirpline: stage local: the job agent is not running. Start it: npm run local:up\n',
+  );
+  assert.equal(
+    status('other'),
+    'chirpline: stage other is not deployed. Deploy it: npx serverless deploy --stage other\n',
+  );
+});

@@ -1,0 +1,156 @@
+/** The stage that a file of end-to-end tests works on: an emulated cloud of its own, and how to look into it. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BatchClient } from '@aws-sdk/client-batch';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { type Cloud, createCloud } from '../../infra/local/cloud.ts';
+import { readEmulatorName } from '../../infra/local/emulators.ts';
+import { locateDataset } from '../../src/cloud/dataset.ts';
+import { findJob, type Job } from '../../src/cloud/jobs.ts';
+import { listRuns, type Run } from '../../src/cloud/runs.ts';
+import { openStage, type Stage } from '../../src/cloud/stage.ts';
+import { parseMetadata } from '../../src/records/metadata.ts';
+import { createFileStore } from '../../src/storage/file.ts';
+import { openStore } from '../../src/storage/open.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { writeDataset, writeLabels } from '../support/dataset.ts';
+import { findPort, setEnvironment } from '../support/emulator.ts';
+
+export const SAMPLES = 600;
+export const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
+/** LocalStack is slower by far [ms]. */
+const DEPLOY_LIMIT = { ministack: 30_000, localstack: 60_000 }[EMULATOR];
+
+export let folder: string;
+export let cloud: Cloud;
+export let stage: Stage;
+let restore: () => void;
+export let sfn: SFNClient;
+export let sqs: SQSClient;
+export let batch: BatchClient;
+export let raw: ObjectStore;
+
+/** Starts a cloud of its own and deploys a stage to it; 600 samples lie in `raw` then. */
+export async function startStage(): Promise<void> {
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
+  raw = createFileStore(join(folder, 'raw'));
+  const [port, agentPort] = [await findPort(), await findPort()];
+  const settings = {
+    folder: join(folder, 'cloud'),
+    port,
+    agentPort,
+    runner: 'process',
+    persist: false,
+  } as const;
+  cloud = createCloud({ ...settings, emulator: EMULATOR });
+  restore = setEnvironment(cloud.env);
+  await cloud.up();
+  const started = performance.now();
+  await cloud.deploy();
+  const deployed = performance.now() - started;
+  console.log(`deployed in ${(deployed / 1000).toFixed(1)} s`);
+  assert.ok(deployed < DEPLOY_LIMIT);
+  stage = await openStage('local');
+  sfn = new SFNClient({});
+  sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
+  batch = new BatchClient({});
+  await writeDataset(raw, SAMPLES);
+}
+
+export async function endStage(): Promise<void> {
+  await cloud.down();
+  restore();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+export const open = (dataset: string) => {
+  const { raw, records, models } = locateDataset(stage.bucket, dataset);
+  return { raw: openStore(raw), records: openStore(records), models: openStore(models) };
+};
+
+export async function runsOf(dataset: string): Promise<Run[]> {
+  return listRuns(sfn, stage.stateMachine, 100, dataset);
+}
+
+/** Waits until the dataset has so many runs and all have ended; the latest is first. */
+export async function waitForRuns(dataset: string, count: number, seconds = 60): Promise<Run[]> {
+  for (let tries = 0; tries < seconds * 10; tries += 1) {
+    const runs = await runsOf(dataset);
+    if (runs.length >= count && runs.every(({ state }) => state !== 'RUNNING')) return runs;
+    await sleep(100);
+  }
+  throw new Error(`${dataset}: ${JSON.stringify(await runsOf(dataset))}`);
+}
+
+export async function waitFor<T>(what: string, look: () => Promise<T | undefined>, seconds = 60): Promise<T> {
+  for (let tries = 0; tries < seconds * 20; tries += 1) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(50);
+  }
+  throw new Error(`waited ${seconds} s for ${what}`);
+}
+
+export async function readMetadata(records: ObjectStore) {
+  return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
+}
+
+/** Samples of a dataset of its own name: the first so many, with their labels. */
+export async function uploadSome(dataset: string, count: number): Promise<void> {
+  const rows = await labelRows();
+  const to = open(dataset).raw;
+  await Promise.all(rows.slice(0, count).map(async ([id]) => to.write(keyOf(id), await raw.read(keyOf(id)))));
+  await writeLabels(to, rows.slice(0, count));
+}
+
+export const keyOf = (id: string) => `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`;
+
+export async function labelRows(): Promise<[string, number][]> {
+  const text = new TextDecoder().decode(await raw.read('training_labels.csv'));
+  return text
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => [line.split(',')[0]!, Number(line.split(',')[1])]);
+}
+
+export async function send(queue: string, body: string): Promise<void> {
+  const { url } = stage.queues.find(({ name }) => name === queue)!;
+  await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }));
+}
+
+/** Processes of the emulator in which a function lives, by the name in their environment. */
+export function findWorkers(name: string): number[] {
+  const port = new URL(cloud.env.AWS_ENDPOINT_URL!).port;
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      const environment = readEnvironment(pid);
+      return environment.includes(`AWS_LAMBDA_FUNCTION_NAME=${name}\0`) && environment.includes(`:${port}\0`);
+    });
+}
+
+function readEnvironment(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    // It has ended, or isn't ours.
+    return '';
+  }
+}
+
+export async function waitForJob(id: string, wanted: (job: Job) => boolean): Promise<Job> {
+  return waitFor(
+    `job ${id}`,
+    async () => {
+      const job = await findJob(batch, id);
+      return job !== undefined && wanted(job) ? job : undefined;
+    },
+    120,
+  );
+}
