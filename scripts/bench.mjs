@@ -1,15 +1,19 @@
 /**
  * `npm run bench [-- NAME...] [--json]`: benchmarks beside their peers; all of them when none is named. `--device cpu|gpu` and
- * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing.
+ * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--samples` and
+ * `--emulator NAME` for the cloud.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { build, checkNode, installPackages, installPython, listSources, ROOT } from './setup.mjs';
-
-checkNode();
-installPackages();
-installPython();
-build();
+import {
+  build,
+  checkNode,
+  installLocalstack,
+  installPackages,
+  installPython,
+  listSources,
+  ROOT,
+} from './setup.mjs';
 
 const { values, positionals: named } = parseArgs({
   options: {
@@ -18,9 +22,17 @@ const { values, positionals: named } = parseArgs({
     python: { type: 'string' },
     samples: { type: 'string' },
     picture: { type: 'string' },
+    emulator: { type: 'string' },
   },
   allowPositionals: true,
 });
+
+checkNode();
+installPackages();
+installPython();
+if (values.emulator === 'localstack') installLocalstack();
+build();
+
 const options = Object.entries(values).map(([name, value]) =>
   value === true ? `--${name}` : `--${name}=${value}`,
 );
