@@ -9,8 +9,8 @@ const ADVICE: Record<string, string> = {
   InvalidClientTokenId: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
   ExpiredToken: 'the credentials have expired. Fetch new ones',
   ExpiredTokenException: 'the credentials have expired. Fetch new ones',
-  AccessDenied: 'access denied. infra/deployer-policy.json lists the rights that are needed',
-  AccessDeniedException: 'access denied. infra/deployer-policy.json lists the rights that are needed',
+  AccessDenied: 'access denied. infra/user-policy.json lists the rights that are needed',
+  AccessDeniedException: 'access denied. infra/user-policy.json lists the rights that are needed',
 };
 
 /** The error as an answer of ours, where it comes from AWS or the way there; otherwise the same. */
