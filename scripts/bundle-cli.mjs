@@ -9,23 +9,25 @@ import { build } from 'esbuild';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 /** The command, and what src/pipeline/pool.ts looks for beside itself. */
-const ENTRIES = [
-  'cli/main',
-  'pipeline/worker',
-  'pipeline/task',
-  'pipeline/simulation-task',
-  'pipeline/stage-task',
-];
+const ENTRIES = ['cli/main', 'pipeline/task', 'pipeline/simulation-task', 'pipeline/stage-task'];
 /** Packages with a binary, a worker thread in a file of its own, or so large that few commands want them. */
-const SEPARATE = [
-  '@aws-sdk/*',
-  '@fontsource/*',
-  '@napi-rs/*',
-  '@node-rs/*',
-  '@tensorflow/*',
-  'echarts',
-  'piscina',
-];
+const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
+/**
+ * Those of them that are CommonJS. They are required in place of imported: Node looks through the source of what is imported
+ * for its exports, in each thread, which takes longer than running it.
+ */
+const REQUIRED = /^(piscina|@node-rs\/crc32)$/;
+const requireThem = {
+  name: 'require-them',
+  setup(build) {
+    build.onResolve({ filter: REQUIRED }, ({ path, namespace }) =>
+      namespace === 'required' ? { path, external: true } : { path, namespace: 'required' },
+    );
+    build.onLoad({ filter: REQUIRED, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require('${path}')`,
+    }));
+  },
+};
 const CHUNK = /-[A-Z0-9]{8}\.js(\.map)?$/;
 
 for (const name of readdirSync(join(DIST, 'pipeline'))) {
@@ -46,6 +48,7 @@ await build({
   // ES modules first: of a CommonJS package `await import()` would give the default export alone.
   mainFields: ['module', 'main'],
   external: SEPARATE,
+  plugins: [requireThem],
   sourcemap: true,
   legalComments: 'linked',
   logLevel: 'warning',

@@ -23,7 +23,6 @@ const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
 /** The program, and what its worker threads run, which they look for under these names beside it. */
 const ENTRIES = {
   main: 'containers/training/entry.ts',
-  worker: 'src/pipeline/worker.ts',
   'stage-task': 'src/pipeline/stage-task.ts',
 };
 /** Some packages are CommonJS and ask for Node's own modules by `require`. */

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Piscina } from 'piscina';
 import { ChirplineError, StoppedError } from '../errors.ts';
-import type { Answer } from './worker.ts';
+import type { Answer } from './answer.ts';
 
 /** A ChirplineError that was thrown in a worker thread, with its message and exit code. */
 class TaskError extends ChirplineError {
@@ -27,7 +27,7 @@ export type Run<Task, Result> = (task: Task) => Promise<Result>;
 
 /**
  * Calls `work` with a function that runs tasks in worker threads, which end when `work` does. The threads run the
- * default export of the module `name` of this folder.
+ * default export of the module `name` of this folder, which is one of `answering`.
  *
  * A task's ChirplineError comes as one with the same message and exit code. Throws StoppedError when `signal` was
  * aborted; tasks that were running then are ended where they are, which is safe because every write is atomic.
@@ -39,11 +39,9 @@ export async function withWorkers<Task, Result, Product>(
 ): Promise<Product> {
   // Every waiting task listens.
   if (signal) setMaxListeners(0, signal);
-  // Under a TypeScript loader this module and the worker's are .ts files, in the package they are .js.
-  const locate = (module: string) => new URL(`./${module}${extname(import.meta.url)}`, import.meta.url).href;
   const pool = new Piscina<Task, Answer<Result>>({
-    filename: locate('worker'),
-    workerData: locate(name),
+    // Under a TypeScript loader this module and the tasks' are .ts files, in the package they are .js.
+    filename: new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href,
     // Two start at once, while the caller may still be planning; more come when there is work for them.
     minThreads: Math.min(2, workers),
     maxThreads: workers,

@@ -5,6 +5,7 @@ import type { SimulationSettings } from '../simulate/settings.ts';
 import { createSimulator } from '../simulate/simulator.ts';
 import { openStore } from '../storage/open.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
+import { answering } from './answer.ts';
 import { writeJson } from './work.ts';
 
 export const SIMULATED_PREFIX = '_work/simulated/';
@@ -26,12 +27,7 @@ export interface SimulationResult {
 }
 
 /** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
-export default async function simulateChunk({
-  out,
-  first,
-  count,
-  settings,
-}: SimulationTask): Promise<SimulationResult> {
+async function simulateChunk({ out, first, count, settings }: SimulationTask): Promise<SimulationResult> {
   const store = await openStore(out);
   const simulator = createSimulator(settings);
   const strain = new Float64Array(SAMPLE_SIZE);
@@ -46,3 +42,5 @@ export default async function simulateChunk({
   await writeJson(store, simulatedKey(first), result);
   return result;
 }
+
+export default answering(simulateChunk);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../errors.ts';
 import { openStore } from '../storage/open.ts';
+import { answering } from './answer.ts';
 
 export interface StageTask {
   /** Location of the store that has the object. */
@@ -14,7 +15,7 @@ export interface StageTask {
 }
 
 /** Throws InputError, and leaves nothing behind, when the bytes are others than they should be. */
-export default async function stageObject({ from, to, key, sha256 }: StageTask): Promise<void> {
+async function stageObject({ from, to, key, sha256 }: StageTask): Promise<void> {
   const source = openStore(from);
   const hash = createHash('sha256');
   async function* read(): AsyncGenerator<Uint8Array> {
@@ -33,3 +34,5 @@ export default async function stageObject({ from, to, key, sha256 }: StageTask):
   }
   await openStore(to).write(key, read());
 }
+
+export default answering(stageObject);

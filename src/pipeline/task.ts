@@ -2,6 +2,7 @@
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { openStore } from '../storage/open.ts';
 import type { Psd } from '../strain.ts';
+import { answering } from './answer.ts';
 import { type Listing, packListing } from './listing.ts';
 import type { Plan, Stores } from './plan.ts';
 import { readPsd, sumPsdChunk } from './psd.ts';
@@ -68,7 +69,7 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the stores, the plan and the tables between tasks. */
-export default async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
+async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
   if (task.step === 'list') return packListing(openStore(task.raw).list(task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
@@ -78,3 +79,5 @@ export default async function runTask(task: Task | ListTask): Promise<TaskResult
   }
   return run(task);
 }
+
+export default answering(runTask);
