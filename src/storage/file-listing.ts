@@ -34,15 +34,15 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
  * cannot be read as an object is no object: sockets, pipes, devices, links to nothing.
  */
 export function* listFiles(root: string, prefix: string): Generator<ObjectInfo> {
-  yield* listFolder(...splitPrefix(root, prefix), []);
+  for (const files of walkFolders(...splitPrefix(root, prefix), [])) yield* files;
 }
 
 /** The same, without going into folders: each is a start of keys, whatever is in it. */
 export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo | string> {
   const [path, keyStart, nameStart] = splitPrefix(root, prefix);
   for (const name of sortedNames(path, nameStart)) {
-    if (name.endsWith('/')) yield keyStart + name;
-    else yield* describeEntry(path, name, keyStart);
+    const entry = name.endsWith('/') ? keyStart + name : describeEntry(path, name, keyStart);
+    if (entry !== undefined) yield entry;
   }
 }
 
@@ -52,34 +52,44 @@ function splitPrefix(root: string, prefix: string): [path: string, keyStart: str
   return [join(root, prefix.slice(0, cut)), prefix.slice(0, cut), prefix.slice(cut)];
 }
 
-function* listFolder(
+/** Files that come one after another in a folder at once: one by one, each would pass a generator for every folder above it. */
+function* walkFolders(
   path: string,
   keyStart: string,
   nameStart: string,
   above: string[],
-): Generator<ObjectInfo> {
+): Generator<ObjectInfo[]> {
   const identity = folderIdentity(path);
   if (identity === undefined) return;
   if (above.includes(identity)) {
     throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
   }
+  let files: ObjectInfo[] = [];
   for (const name of sortedNames(path, nameStart)) {
-    if (name.endsWith('/')) yield* listFolder(join(path, name), keyStart + name, '', [...above, identity]);
-    else yield* describeEntry(path, name, keyStart);
+    if (name.endsWith('/')) {
+      yield files;
+      files = [];
+      yield* walkFolders(join(path, name), keyStart + name, '', [...above, identity]);
+    } else {
+      const file = describeEntry(path, name, keyStart);
+      if (file !== undefined) files.push(file);
+    }
   }
+  yield files;
 }
 
-function* describeEntry(path: string, name: string, keyStart: string): Generator<ObjectInfo> {
+/** Undefined for what is no regular file. */
+function describeEntry(path: string, name: string, keyStart: string): ObjectInfo | undefined {
   const file = describeFile(`${path}/${name}`, keyStart + name);
-  if (file !== undefined) yield file;
   // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
-  else if (name.includes('\ufffd')) {
+  if (file === undefined && name.includes('\ufffd')) {
     throw new InputError({
       object: join(path, name),
       found: 'a file name that is not UTF-8',
       needed: 'UTF-8',
     });
   }
+  return file;
 }
 
 /** Names in the folder that start as asked, folders with `/` behind, so that "a.b" comes before "a/b" as in keys. */

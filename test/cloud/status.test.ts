@@ -179,7 +179,7 @@ test('what AWS or the way there answers becomes an answer of ours; a bug stays o
   const named = (name: string, fields: object = {}) => Object.assign(new Error('text'), { name, ...fields });
   const cases: [Error, RegExp][] = [
     [named('CredentialsProviderError'), /no AWS credentials found/],
-    [named('AccessDeniedException', { $metadata: {} }), /deployer-policy/],
+    [named('AccessDeniedException', { $metadata: {} }), /user-policy/],
     [named('Error', { code: 'ECONNREFUSED' }), /the emulator is not running/],
     [named('ThrottlingException', { $metadata: {} }), /AWS answered ThrottlingException: text/],
   ];
