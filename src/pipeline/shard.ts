@@ -50,8 +50,8 @@ export async function preprocessChunk(
   return result;
 }
 
-/** Samples of a piece of a shard: 1.6 MB of records, which are hashed and written while the processor's caches hold them. */
-const PIECE = 64;
+/** Samples of a piece of a shard: 0.4 MB of records, which are hashed and written while the processor's caches hold them. */
+const PIECE = 16;
 
 export interface Shard {
   name: string;
