@@ -18,6 +18,14 @@ const tasks: Record<string, () => Promise<void>> = {
     }
     await store.write('endless', chunks());
   },
+  /** Writes an object of 5 MB in pieces of 100,003 bytes, each of them filled with its number; prints its size. */
+  async pieces() {
+    async function* chunks() {
+      for (let piece = 0; piece < 50; piece++) yield new Uint8Array(100_003).fill(piece);
+    }
+    const { size } = await store.write('pieces', chunks());
+    console.log(size);
+  },
   /** Writes a hundred keys create-only; prints those that it was first at. */
   async claim() {
     for (let i = 0; i < 100; i++) {
