@@ -33,7 +33,7 @@ export const CLOUD = {
   /** From one state to the next [s]. */
   transition: { low: 0.05, high: 0.2 },
   /** Labels, order, hashes: the plan's work for a sample [s]. */
-  planning: { low: 8e-6, high: 16e-6 },
+  planning: { low: 6e-6, high: 12e-6 },
   /** Transitions that are billed for an item of a map. */
   itemTransitions: { low: 1, high: 3 },
   /** Memory of functions [GB of 2^30 bytes], as in serverless.yml. */

@@ -15,7 +15,7 @@ import { readPackIndex } from './pack.ts';
 import { FORTRAN_LIMIT, streamArray } from './passing.ts';
 import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
 import { countSamples, SAMPLE_FILE_SIZE, sampleBytes } from './strain-array.ts';
-import { scanTar } from './tar.ts';
+import { scanTar, type TarMember } from './tar.ts';
 
 export interface FoundArray {
   /** File name that names the sample of a single array. */
@@ -40,16 +40,16 @@ const NAME_LIMIT = 1024;
 const BOMB_RATIO = 200;
 const BOMB_SIZE = 64 << 20;
 
-/** The arrays in an object, by the extension of its key; none for keys that aren't raw data. */
+/** The arrays in an object, by the extension of its key, those found at a time; none for keys that aren't raw data. */
 export async function* findArrays(
   store: ObjectStore,
   info: ObjectInfo,
   options: FindOptions,
-): AsyncGenerator<FoundArray> {
+): AsyncGenerator<FoundArray[]> {
   const { key, size } = info;
   const kind = rawKind(key);
   try {
-    if (kind === 'npy') yield await findPlain(store, { key, offset: 0, length: size }, options.open);
+    if (kind === 'npy') yield [await findPlain(store, { key, offset: 0, length: size }, options.open)];
     else if (kind === 'tar') yield* findInTar(store, info, options);
     else if (kind === 'npz') yield* findInZip(store, info, options);
     else if (kind === 'packed') {
@@ -83,16 +83,23 @@ interface Place {
   length: number;
 }
 
-/** A .npy file whose bytes lie in the object as they are. */
-async function findPlain(store: ObjectStore, place: Place, open: boolean): Promise<FoundArray> {
-  const { key, member, offset, length } = place;
-  const name = member ?? key;
-  const small = length <= SAMPLE_FILE_SIZE;
-  const single: FoundArray = {
-    name,
+/** A .npy file of one sample, whose bytes lie in the object as they are. */
+function describeSingle(place: Place): FoundArray {
+  const { key, member, length } = place;
+  return {
+    name: member ?? key,
     refer: (id) =>
-      member === undefined && small ? { id, key, kind: 'npy' } : { id, ...place, kind: 'member' },
+      member === undefined && length <= SAMPLE_FILE_SIZE
+        ? { id, key, kind: 'npy' }
+        : { id, ...place, kind: 'member' },
   };
+}
+
+/** A .npy file of any kind. */
+async function findPlain(store: ObjectStore, place: Place, open: boolean): Promise<FoundArray> {
+  const { key, offset, length } = place;
+  const small = length <= SAMPLE_FILE_SIZE;
+  const single = describeSingle(place);
   if (small && !open) return single;
   const object = describePlace(place);
   try {
@@ -147,34 +154,69 @@ function findPassed({ key, member }: Place, array: PassedArray, object: string):
 async function* findInTar(
   store: ObjectStore,
   info: ObjectInfo,
-  options: FindOptions,
-): AsyncGenerator<FoundArray> {
+  { open, onFault }: FindOptions,
+): AsyncGenerator<FoundArray[]> {
   const { key, size } = info;
   const packed = await readPackIndex(store, info);
-  const members = packed ?? scanTar(store, key, size);
-  // Who packed the files took each for one sample; a thousand headers would be read to be told the same.
-  const open = options.open && packed === undefined;
+  if (packed !== undefined) {
+    checkCount(key, packed.length);
+    const found: FoundArray[] = [];
+    for (const member of packed) {
+      const place = placeMember(key, member, onFault);
+      if (place === undefined) continue;
+      // Who packed the files took each for one sample; a thousand headers would be read to be told the same.
+      const single = place.length <= SAMPLE_FILE_SIZE;
+      const array = single ? describeSingle(place) : await findMember(store, place, open, onFault);
+      if (array !== undefined) found.push(array);
+    }
+    yield found;
+    return;
+  }
   let count = 0;
-  for await (const { name: member, offset, size: length, oddity } of members) {
+  for await (const member of scanTar(store, key, size)) {
     count += 1;
-    if (count > MEMBER_LIMIT) {
-      throw new InputError({ object: key, found: 'more members', needed: `at most ${MEMBER_LIMIT}` });
-    }
-    if (rawKind(member) !== 'npy') continue;
-    try {
-      checkMemberName(key, member);
-      if (oddity !== undefined) {
-        throw new InputError({
-          object: describePlace({ key, member }),
-          found: oddity,
-          needed: 'a plain file',
-        });
-      }
-      yield await findPlain(store, { key, member, offset, length }, open);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      options.onFault(error);
-    }
+    checkCount(key, count);
+    const place = placeMember(key, member, onFault);
+    const array = place && (await findMember(store, place, open, onFault));
+    if (array !== undefined) yield [array];
+  }
+}
+
+async function findMember(
+  store: ObjectStore,
+  place: Place,
+  open: boolean,
+  onFault: (fault: InputError) => void,
+): Promise<FoundArray | undefined> {
+  try {
+    return await findPlain(store, place, open);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    onFault(error);
+    return undefined;
+  }
+}
+
+function checkCount(key: string, count: number): void {
+  if (count <= MEMBER_LIMIT) return;
+  throw new InputError({ object: key, found: 'more members', needed: `at most ${MEMBER_LIMIT}` });
+}
+
+/** Where a member of a tar that is raw data lies; undefined of others, and of those that can't be used. */
+function placeMember(
+  key: string,
+  { name: member, offset, size: length, oddity }: TarMember,
+  onFault: (fault: InputError) => void,
+): Place | undefined {
+  if (rawKind(member) !== 'npy') return undefined;
+  try {
+    checkMemberName(key, member);
+    if (oddity === undefined) return { key, member, offset, length };
+    throw new InputError({ object: describePlace({ key, member }), found: oddity, needed: 'a plain file' });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    onFault(error);
+    return undefined;
   }
 }
 
@@ -197,13 +239,13 @@ async function* findInZip(
   store: ObjectStore,
   { key, size }: ObjectInfo,
   options: FindOptions,
-): AsyncGenerator<FoundArray> {
+): AsyncGenerator<FoundArray[]> {
   const source = { size, read: (offset: number, length: number) => store.read(key, { offset, length }) };
   for (const member of await listZip(source, key, MEMBER_LIMIT)) {
     if (rawKind(member.name) !== 'npy') continue;
     try {
       checkMemberName(key, member.name);
-      yield await findZipped(store, key, member, options.open);
+      yield [await findZipped(store, key, member, options.open)];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       options.onFault(error);

@@ -45,7 +45,9 @@ export async function catalogObject(
   { labelIds, numbered = false, open = false, onFault = raise }: CatalogOptions = {},
 ): Promise<SampleRef[]> {
   const arrays: FoundArray[] = [];
-  for await (const array of findArrays(store, info, { open, onFault })) arrays.push(array);
+  for await (const found of findArrays(store, info, { open, onFault })) {
+    for (const array of found) arrays.push(array);
+  }
   const ids = await nameStacks(store, info.key, arrays, { labelIds, numbered, onFault });
   const refs: SampleRef[] = [];
   let position = 0;

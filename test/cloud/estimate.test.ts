@@ -40,11 +40,12 @@ describe('the estimate for 560,000 samples', () => {
   const unpacked = estimateRun(G2NET, false, PRICES);
 
   test('packed: some ten thousand requests, well under $0.30, the shards in seconds', () => {
-    const { gets, puts, cost, stages, boundBy } = packed.preprocessing;
+    const { gets, puts, cost, stages, wall, boundBy } = packed.preprocessing;
     assert.equal(packed.upload.objects, 547);
     assert.ok(gets + puts < 30_000, `${gets + puts} requests`);
     assert.ok(cost.high < 0.3, `$${cost.high}`);
     assert.ok(stages.shards.high < 15, `${stages.shards.high} s`);
+    assert.ok(wall.low < 15, `${wall.low} s`);
     assert.equal(boundBy, 'functions');
   });
 
