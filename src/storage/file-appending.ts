@@ -23,19 +23,27 @@ export interface Appender {
 /** Appends to the empty file at `path` that is open for writing as `file`. Throws what the system calls throw. */
 export function createAppender(file: number, path: string): Appender {
   const stage = spare.pop() ?? allocateStage();
+  /** The file once more, opened the direct way, from the first full stage on and as long as the file system takes that. */
   let direct: number | undefined;
-  let refused = stage === undefined;
+  let tried = false;
   let held = 0;
   let position = 0;
 
   /** Gives the first `count` bytes of the stage, whole blocks, to the file. */
   async function flush(memory: Uint8Array, count: number): Promise<void> {
-    if (!refused) direct ??= openDirect(path);
+    if (!tried) direct = openDirect(path);
+    tried = true;
     const written = direct === undefined ? 0 : await writeDirect(direct, memory, count, position);
-    refused = written === undefined || direct === undefined;
-    writeWhole(file, memory.subarray(written ?? 0, count), position + (written ?? 0));
+    if (written === undefined) closeDirect();
+    const rest = memory.subarray(written ?? 0, count);
+    writeWhole(file, rest, position + count - rest.length);
     position += count;
     held = 0;
+  }
+
+  function closeDirect(): void {
+    if (direct !== undefined) closeSync(direct);
+    direct = undefined;
   }
 
   return {
@@ -61,7 +69,7 @@ export function createAppender(file: number, path: string): Appender {
       writeWhole(file, stage.subarray(whole, end), position);
     },
     close() {
-      if (direct !== undefined) closeSync(direct);
+      closeDirect();
       if (stage !== undefined) spare.push(stage);
     },
   };
