@@ -8,6 +8,7 @@ import { ROOT } from './cloud.ts';
 useLocalCloud(process.env);
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const reports = join(ROOT, '.chirpline/local/reports');
+const copies: string[] = [];
 for (const location of process.argv.slice(2)) {
   const store = openStore(location);
   for await (const { key, size } of store.list('')) {
@@ -16,6 +17,7 @@ for (const location of process.argv.slice(2)) {
     mkdirSync(reports, { recursive: true });
     const file = join(reports, `${location.split('/').at(-1)}.html`);
     writeFileSync(file, await store.read(key));
-    console.log(`\nThe report: ${file}\n`);
+    copies.push(file);
   }
 }
+for (const file of copies) console.log(`\nThe report: ${file}`);
