@@ -1,6 +1,7 @@
 /** A training job changed its state: notes it in the bucket, and tells the run that waits for the job. */
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { EventBridgeEvent } from 'aws-lambda';
+import { CONNECTION } from '../src/cloud/connection.ts';
 import { isDatasetName } from '../src/cloud/dataset.ts';
 import { isFinal, type JobState, type JobStatus, noteJobStatus } from '../src/cloud/job-status.ts';
 import { TASK_TOKEN } from '../src/cloud/training-job.ts';
@@ -79,7 +80,7 @@ function readStatus(detail: JobDetail, dataset: string): JobStatus {
   };
 }
 
-const client = new SFNClient({});
+const client = new SFNClient(CONNECTION);
 
 /** The run may have ended long ago (stopped, or out of time): then nobody waits for the answer. */
 const NOBODY_WAITS = new Set(['TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken']);

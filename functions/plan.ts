@@ -2,6 +2,7 @@
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
 import { claimRecords } from '../src/cloud/claim.ts';
+import { CONNECTION } from '../src/cloud/connection.ts';
 import { checkExtension } from '../src/pipeline/extension.ts';
 import { checkRejected } from '../src/pipeline/finalize.ts';
 import { type PlanSettings, planDataset, type Stores } from '../src/pipeline/plan.ts';
@@ -124,7 +125,7 @@ function readEnvironment(): RunSettings {
   };
 }
 
-const client = new SFNClient({});
+const client = new SFNClient(CONNECTION);
 
 async function isRunning(executionArn: string): Promise<boolean> {
   try {

@@ -4,6 +4,7 @@
  */
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { SQSEvent, SQSHandler } from 'aws-lambda';
+import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionName } from '../src/cloud/execution-name.ts';
 import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
@@ -26,7 +27,7 @@ export function createStart(startExecution: StartExecution) {
     });
 }
 
-const client = new SFNClient({});
+const client = new SFNClient(CONNECTION);
 
 export const handler: SQSHandler = createStart(async (name, input) => {
   try {

@@ -1,6 +1,7 @@
 /** Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. */
 import { BatchClient } from '@aws-sdk/client-batch';
 import { parseJobOptions } from '../src/cli/job-options.ts';
+import { CONNECTION } from '../src/cloud/connection.ts';
 import { type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
 import { SettingError } from '../src/errors.ts';
 import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
@@ -42,4 +43,4 @@ function readWords(options: unknown): string[] {
   throw new SettingError(`options are ${JSON.stringify(options)}: needed a list such as ["--epochs", "10"]`);
 }
 
-export const handler = createTrain(openDataset, new BatchClient({}));
+export const handler = createTrain(openDataset, new BatchClient(CONNECTION));

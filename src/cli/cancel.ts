@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { CONNECTION } from '../cloud/connection.ts';
 import type { Job } from '../cloud/jobs.ts';
 import type { Stage } from '../cloud/stage.ts';
 import { SettingError } from '../errors.ts';
@@ -25,8 +26,8 @@ export function cancelCommand(): Command {
           import('../cloud/runs.ts'),
         ]);
       await withStage(flags.stage, async (stage) => {
-        const batch = new BatchClient({});
-        const sfn = new SFNClient({});
+        const batch = new BatchClient(CONNECTION);
+        const sfn = new SFNClient(CONNECTION);
         const stopped: string[] = [];
         const run = await findRun(sfn, stage.stateMachine, id);
         if (run !== undefined) {

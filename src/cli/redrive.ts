@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { CONNECTION } from '../cloud/connection.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { printResult } from './terminal.ts';
@@ -23,8 +24,8 @@ export function redriveCommand(): Command {
           import('../cloud/unfinished.ts'),
         ]);
       await withStage(flags.stage, async ({ queues, stateMachine }) => {
-        const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
-        const sfn = new SFNClient({});
+        const sqs = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
+        const sfn = new SFNClient(CONNECTION);
         const sent = await Promise.all(
           queues.map(({ url, deadLetters }) => redriveMessages(sqs, deadLetters, url)),
         );

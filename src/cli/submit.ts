@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { CONNECTION } from '../cloud/connection.ts';
 import { jsonOption, trainOptions } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { printResult } from './terminal.ts';
@@ -34,7 +35,7 @@ export function submitCommand(): Command {
       const records = openStore(locateDataset(bucket, flags.dataset).records);
       const place = { bucket, queue: trainingQueue, definition: trainingJob };
       const { dataset } = flags;
-      const job = await submitTraining(new BatchClient({}), place, records, { ...options, dataset });
+      const job = await submitTraining(new BatchClient(CONNECTION), place, records, { ...options, dataset });
       const folds = options.folds === undefined ? '' : ` for ${options.folds} folds`;
       printResult(
         flags.json,

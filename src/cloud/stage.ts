@@ -1,6 +1,7 @@
 /** A deployed stage: what its stack made, by the outputs of the stack. */
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { MachineError } from '../errors.ts';
+import { CONNECTION } from './connection.ts';
 
 export interface Stage {
   name: string;
@@ -60,7 +61,7 @@ export async function openStage(name: string): Promise<Stage> {
 }
 
 async function readOutputs(name: string): Promise<Map<string, string>> {
-  const client = new CloudFormationClient({});
+  const client = new CloudFormationClient(CONNECTION);
   try {
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: `chirpline-${name}` }));
     return new Map(

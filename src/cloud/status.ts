@@ -4,6 +4,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { openStore } from '../storage/open.ts';
+import { CONNECTION } from './connection.ts';
 import { isDatasetName, locateDataset } from './dataset.ts';
 import { countMessages } from './dead-letters.ts';
 import { isActive, type Job, listFolds, listJobs, readLastLines } from './jobs.ts';
@@ -33,10 +34,10 @@ export interface StatusReader {
 }
 
 export function createStatusReader(stage: Stage): StatusReader {
-  const runs = new SFNClient({});
-  const batch = new BatchClient({});
-  const logs = new CloudWatchLogsClient({});
-  const queues = new SQSClient({ useQueueUrlAsEndpoint: false });
+  const runs = new SFNClient(CONNECTION);
+  const batch = new BatchClient(CONNECTION);
+  const logs = new CloudWatchLogsClient(CONNECTION);
+  const queues = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
 
   async function addLines(job: Job): Promise<JobView> {
     const told = isActive(job) || job.state === 'FAILED';
