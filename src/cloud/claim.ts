@@ -7,8 +7,9 @@
  * beside a call that was only thought lost) don't take each other's. That of a call that was killed runs out.
  */
 import { randomUUID } from 'node:crypto';
-import { ConflictError, NotFoundError, PreconditionError } from '../errors.ts';
-import { readJson, readJsonIfPresent } from '../pipeline/work.ts';
+import { ConflictError, PreconditionError } from '../errors.ts';
+import { changeText } from '../pipeline/change.ts';
+import { readJsonIfPresent } from '../pipeline/work.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 export const CLAIM_KEY = '_work/execution.json';
@@ -22,7 +23,6 @@ interface Claim {
 
 /** The longest that a function may run (Lambda's limit, 15 min), and a minute for clocks that differ [ms]. */
 const LONGEST_CALL = 16 * 60_000;
-const ATTEMPTS = 5;
 
 export interface Planning {
   /** To be called when planning failed: objects that come from now on need not wait for it. */
@@ -68,28 +68,19 @@ export async function releaseRecords(records: ObjectStore): Promise<void> {
   await records.remove(CLAIM_KEY);
 }
 
-/**
- * Changes the claim by a conditional write; undefined leaves it. It is read again when the write finds another one: that
- * may be one's own, whose answer got lost.
- */
+/** Changes the claim; undefined leaves it. */
 async function changeClaim(
   records: ObjectStore,
   edit: (holder: Claim | undefined) => Promise<Claim | undefined>,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const found = await records.head(CLAIM_KEY);
-      const changed = await edit(found && (await readJson<Claim>(records, CLAIM_KEY)));
-      if (changed === undefined) return;
-      const bytes = new TextEncoder().encode(`${JSON.stringify(changed)}\n`);
-      await records.write(CLAIM_KEY, bytes, found ? { ifMatch: found.etag } : { ifAbsent: true });
-      return;
-    } catch (error) {
-      if (!(error instanceof PreconditionError) && !(error instanceof NotFoundError)) throw error;
-      if (attempt < ATTEMPTS) continue;
-      throw new ConflictError(`another run of ${records.location} has just started or ended`, {
-        cause: error,
-      });
-    }
+  try {
+    // One that another write is in the way of may be one's own, whose answer got lost: it is read again then.
+    await changeText(records, CLAIM_KEY, async (text) => {
+      const changed = await edit(text === undefined ? undefined : (JSON.parse(text) as Claim));
+      return changed && `${JSON.stringify(changed)}\n`;
+    });
+  } catch (error) {
+    if (!(error instanceof PreconditionError)) throw error;
+    throw new ConflictError(`another run of ${records.location} has just started or ended`, { cause: error });
   }
 }

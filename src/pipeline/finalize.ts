@@ -36,9 +36,12 @@ export async function finalizeRun(stores: Stores, plan: Plan, maxRejected: numbe
     index,
     result: await readJsonIfPresent<ShardResult>(records, shardResultKey(index)),
   }));
+  const found: { index: number; result: ShardResult | undefined }[] = [];
+  for await (const entry of noted) found.push(entry);
+  // After the results, each of which is written after its shard.
   const sizes = new Map<string, number>();
   for await (const { key, size } of records.list(SHARD_PREFIX)) sizes.set(key, size);
-  for await (const { index, result } of noted) {
+  for (const { index, result } of found) {
     const size = result && sizes.get(result.name);
     if (result === undefined) missing.push(index);
     else if (size === result.bytes) results.push(result);

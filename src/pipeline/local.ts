@@ -45,9 +45,10 @@ export async function preprocessDataset(
   const { workers = availableParallelism() } = settings;
   const work = async (runTask: RunTask): Promise<Metadata> => {
     const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
-    // The threads come to help when they have started; a small folder is listed by then.
+    // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
-    const listers = [...createListers(stores.raw), ...Array<ListPart>(workers).fill(help)];
+    const helpers = stores.raw.readSync === undefined ? 0 : workers;
+    const listers = [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)];
     const plan = await planDataset(stores, planSettings(settings, given?.sha256), { observer, listers });
     const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {

@@ -47,5 +47,5 @@ export async function mergeRecords(
       observer.progress?.({ stage: 'merge', done, total, unit: 'records' });
     }
   }
-  return { ...(await out.write(key, mergeShards(readShards(), dtype))), records: total };
+  return { ...(await out.write(key, mergeShards(readShards(), dtype), { uncached: true })), records: total };
 }

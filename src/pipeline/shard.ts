@@ -134,7 +134,7 @@ export async function writeOnce(
   bytes: Uint8Array | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   try {
-    await records.write(name, bytes, { ifAbsent: true });
+    await records.write(name, bytes, { ifAbsent: true, uncached: true });
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
     const { sha256 } = result();

@@ -68,7 +68,7 @@ export function createTaskRunner(
 
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
-/** Runs one task in a worker thread, which keeps the stores, the plan and the tables between tasks. */
+/** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
 async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
   if (task.step === 'list') return packListing(openStore(task.raw).list(task.prefix));
   const place = `${task.raw}\n${task.records}`;

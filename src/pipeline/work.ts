@@ -2,7 +2,8 @@
  * Where a run keeps what it has done so far: names under `_work/` beside the records.
  *
  * `_work/plan.json` is written last by the plan and says that all of `_work/plan/` is there. It stays when the run
- * is finished, so that a later run can tell whether it was asked for the same thing; the rest is removed then.
+ * is finished, so that a later run can tell whether it was asked for the same thing, and so do the members and what was
+ * added; the rest is removed then.
  */
 import { InputError, NotFoundError } from '../errors.ts';
 import { type Metadata, parseMetadata } from '../records/metadata.ts';

@@ -107,6 +107,7 @@ function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd):
     process(block, dtype) {
       if (block.length === 0) return [];
       const faults = fill(inputs, block);
+      const last = block.length - 1;
       const finite = block.map(() => true);
       const store = dtype === 'float16' ? kernels.storeFloat16 : kernels.storeFloat32;
       const rowOutput = SAMPLE_LENGTH * (dtype === 'float16' ? 2 : 4);
@@ -114,9 +115,8 @@ function createPreprocessor(instantiate: Instantiate, tables: Tables, psd: Psd):
         const row = detector * ROW_BYTES;
         for (const [pair, first] of PAIRS.entries()) {
           // The last one of a block that isn't full takes the lanes that are left.
-          const [one, other] = [first, first + 1].map(
-            (lane) => strain[Math.min(lane, block.length - 1)]! + row,
-          ) as [number, number];
+          const one = strain[Math.min(first, last)]! + row;
+          const other = strain[Math.min(first + 1, last)]! + row;
           kernels.gather(one, other, steps + pair * POINT, STEP, SAMPLE_LENGTH, padding);
         }
         kernels.bandpass(steps, SAMPLE_LENGTH, padding, coefficients, points);

@@ -1,16 +1,7 @@
-/**
- * Filling a new file with bytes that nobody will read soon: past the page cache, where the system has a way (O_DIRECT). New
- * pages for them cost a processor three times what the disk's own copying does, and would drive out the files that are being
- * read. Only whole blocks of a file can go that way, from memory that lies on a page's border; the rest goes the usual one.
- */
+/** Filling a new file piece by piece: by way of the page cache, or past it. */
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { systemCode } from './file-errors.ts';
-
-/** Bytes that are written at a time. */
-const STAGE_SIZE = 2 << 20;
-/** A multiple of every disk's blocks. */
-const BLOCK = 4096;
 
 export interface Appender {
   append(bytes: Uint8Array): Promise<void>;
@@ -20,23 +11,70 @@ export interface Appender {
   close(): void;
 }
 
-/** Appends to the empty file at `path` that is open for writing as `file`. Throws what the system calls throw. */
-export function createAppender(file: number, path: string): Appender {
-  const stage = spare.pop() ?? allocateStage();
-  /** The file once more, opened the direct way, from the first full stage on and as long as the file system takes that. */
+/** Appends to the empty file that is open for writing as `file`. Throws what the system calls throw. */
+export function createAppender(file: number): Appender {
+  let position = 0;
+  return {
+    // Synchronous, as file.ts reads: the thread pool would take a turn of the event loop for each piece.
+    async append(bytes) {
+      writeWhole(file, bytes, position);
+      position += bytes.length;
+    },
+    async finish() {},
+    close() {},
+  };
+}
+
+/** The system calls that go past the page cache; Linux calls it O_DIRECT. */
+export interface DirectCalls {
+  open(path: string): number;
+  /** Resolves to the bytes written. */
+  write(file: number, bytes: Uint8Array, position: number): Promise<number>;
+}
+
+const writeAt = promisify(write);
+
+const DIRECT_CALLS: DirectCalls = {
+  open: (path) => openSync(path, constants.O_WRONLY | constants.O_DIRECT),
+  write: async (file, bytes, position) =>
+    (await writeAt(file, bytes, 0, bytes.length, position)).bytesWritten,
+};
+
+/** Bytes that are written at a time. */
+const STAGE_SIZE = 2 << 20;
+/** A multiple of most disks' blocks; a disk of larger ones refuses, and gets its bytes the usual way. */
+const BLOCK = 4096;
+
+/**
+ * The same past the page cache, for bytes that nobody will read soon: new pages for them cost a processor three times what
+ * the disk's own copying does, and would drive out the files that are being read. Only whole blocks can go that way, from
+ * memory that lies on a page's border; the rest, and all where the system has no such way, goes the usual one.
+ *
+ * @param path of the file, which is opened once more.
+ */
+export function createDirectAppender(file: number, path: string, calls = DIRECT_CALLS): Appender {
+  const memory = spare.pop() ?? allocateStage();
+  if (memory === undefined) return createAppender(file);
+  const stage = memory;
+  /** The file opened the direct way, from the first full stage on and as long as the file system takes that. */
   let direct: number | undefined;
   let tried = false;
   let held = 0;
   let position = 0;
 
   /** Gives the first `count` bytes of the stage, whole blocks, to the file. */
-  async function flush(memory: Uint8Array, count: number): Promise<void> {
-    if (!tried) direct = openDirect(path);
+  async function flush(count: number): Promise<void> {
+    if (!tried) direct = await unlessRefused(async () => calls.open(path));
     tried = true;
-    const written = direct === undefined ? 0 : await writeDirect(direct, memory, count, position);
-    if (written === undefined) closeDirect();
-    const rest = memory.subarray(written ?? 0, count);
-    writeWhole(file, rest, position + count - rest.length);
+    const bytes = stage.subarray(0, count);
+    let written = 0;
+    if (direct !== undefined) {
+      const way = direct;
+      const taken = await unlessRefused(() => calls.write(way, bytes, position));
+      if (taken === undefined) closeDirect();
+      written = taken ?? 0;
+    }
+    writeWhole(file, bytes.subarray(written), position + written);
     position += count;
     held = 0;
   }
@@ -48,29 +86,23 @@ export function createAppender(file: number, path: string): Appender {
 
   return {
     async append(bytes) {
-      if (stage === undefined) {
-        writeWhole(file, bytes, position);
-        position += bytes.length;
-        return;
-      }
       for (let taken = 0; taken < bytes.length; ) {
         const part = bytes.subarray(taken, taken + STAGE_SIZE - held);
         stage.set(part, held);
         held += part.length;
         taken += part.length;
-        if (held === STAGE_SIZE) await flush(stage, held);
+        if (held === STAGE_SIZE) await flush(held);
       }
     },
     async finish() {
-      if (stage === undefined) return;
       const end = held;
       const whole = direct === undefined ? 0 : end - (end % BLOCK);
-      if (whole > 0) await flush(stage, whole);
+      if (whole > 0) await flush(whole);
       writeWhole(file, stage.subarray(whole, end), position);
     },
     close() {
       closeDirect();
-      if (stage !== undefined) spare.push(stage);
+      spare.push(stage);
     },
   };
 }
@@ -84,42 +116,26 @@ function allocateStage(): Uint8Array | undefined {
   };
   if (api === undefined || constants.O_DIRECT === undefined) return undefined;
   const pages = STAGE_SIZE >> 16;
-  return new Uint8Array(new api.Memory({ initial: pages, maximum: pages }).buffer);
-}
-
-/** Undefined where the file system has no such way. */
-function openDirect(path: string): number | undefined {
   try {
-    return openSync(path, constants.O_WRONLY | constants.O_DIRECT);
+    return new Uint8Array(new api.Memory({ initial: pages, maximum: pages }).buffer);
   } catch (error) {
-    if (isRefusal(error)) return undefined;
+    // It reserves far more addresses than it has bytes, which a limit may forbid (ulimit -v).
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-const writeAt = promisify(write);
-
-/** How many bytes were written; undefined when the file system takes none that way. */
-async function writeDirect(
-  file: number,
-  memory: Uint8Array,
-  count: number,
-  position: number,
-): Promise<number | undefined> {
+/** Undefined where the file system has no such way; Node calls EOPNOTSUPP by its other name. */
+async function unlessRefused<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await writeAt(file, memory, 0, count, position)).bytesWritten;
+    return await call();
   } catch (error) {
-    if (isRefusal(error)) return undefined;
+    if (['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
 
-function isRefusal(error: unknown): boolean {
-  const code = systemCode(error);
-  return code === 'EINVAL' || code === 'EOPNOTSUPP';
-}
-
-/** Writes all of the bytes from `position` on, through the page cache. */
+/** Writes all of the bytes from `position` on, by way of the page cache. */
 export function writeWhole(file: number, bytes: Uint8Array, position: number): void {
   for (let written = 0; written < bytes.length; ) {
     written += writeSync(file, bytes, written, bytes.length - written, position + written);

@@ -3,7 +3,7 @@ import { closeSync, linkSync, openSync, readdirSync, renameSync, statSync, unlin
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MachineError, PreconditionError } from '../errors.ts';
-import { createAppender, writeWhole } from './file-appending.ts';
+import { createAppender, createDirectAppender, writeWhole } from './file-appending.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 import type { ObjectInfo, WriteOptions } from './store.ts';
@@ -27,7 +27,7 @@ export async function writeFile(
   const handle = await writing(path, () => openWithParents(temporary));
   try {
     try {
-      await fill(handle, temporary, bytes, path);
+      await fill(handle, temporary, bytes, path, options);
     } finally {
       await writing(path, () => handle.close());
     }
@@ -86,12 +86,13 @@ async function fill(
   temporary: string,
   bytes: Uint8Array | AsyncIterable<Uint8Array>,
   path: string,
+  { uncached = false }: WriteOptions,
 ): Promise<void> {
   // Only this store's own calls are explained: what the source of the chunks throws is not about this path.
   const explained = (call: () => Promise<void>) => writing(path, call);
   if (bytes instanceof Uint8Array) await explained(async () => writeWhole(handle.fd, bytes, 0));
   else {
-    const appender = createAppender(handle.fd, temporary);
+    const appender = uncached ? createDirectAppender(handle.fd, temporary) : createAppender(handle.fd);
     try {
       for await (const chunk of bytes) await explained(() => appender.append(chunk));
       await explained(() => appender.finish());

@@ -9,6 +9,8 @@ export type ListPart = (prefix: string) => Promise<ObjectInfo[]>;
 /** Enough parts to keep as many listers busy to the end; a level more of folders is looked at until there are so many. */
 const ENOUGH = 16;
 const LEVELS = 3;
+/** Where a folder has more folders, each would be a request of its own: it is listed as a whole. */
+const MOST = 256;
 /** Pages of a bucket that are asked for at once. */
 const REQUESTS = 16;
 
@@ -20,7 +22,7 @@ export function createListers(store: ObjectStore): ListPart[] {
 
 /**
  * Every object of the store in ascending order of the keys, as `list('')` gives them, but some hundred or thousand at a time.
- * Each of the `listers` takes one part after another.
+ * Each of the `listers` takes one part after another, the last of them the first one.
  *
  * @param accept asked for starts of keys that end in `/`: what lies under a refused one isn't listed.
  */
@@ -38,7 +40,11 @@ export async function* listInParts(
     result.catch(() => {});
     return result;
   });
-  for (const result of results) yield await result;
+  try {
+    for (const result of results) yield await result;
+  } finally {
+    limit.clearQueue();
+  }
 }
 
 async function listBy(free: ListPart[], part: string): Promise<ObjectInfo[]> {
@@ -64,22 +70,26 @@ async function splitStore(
     level += 1
   ) {
     const deeper = parts.map(async (part) =>
-      typeof part === 'string' ? groupLevel(store.listLevel(part), accept) : [part],
+      typeof part === 'string' ? lookInto(store, part, accept) : [part],
     );
     parts = (await Promise.all(deeper)).flat();
   }
   return parts;
 }
 
-/** A level's objects, neighbours together, and its starts that are accepted. */
-async function groupLevel(
-  level: AsyncIterable<ObjectInfo | string>,
+/** The objects right under a start, neighbours together, and the starts in it that are accepted; itself if there are too many. */
+async function lookInto(
+  store: ObjectStore,
+  prefix: string,
   accept: (prefix: string) => boolean,
 ): Promise<(ObjectInfo[] | string)[]> {
   const parts: (ObjectInfo[] | string)[] = [];
-  for await (const entry of level) {
+  let starts = 0;
+  for await (const entry of store.listLevel(prefix)) {
     const last = parts.at(-1);
     if (typeof entry === 'string') {
+      starts += 1;
+      if (starts > MOST) return [prefix];
       if (accept(entry)) parts.push(entry);
     } else if (Array.isArray(last)) last.push(entry);
     else parts.push([entry]);

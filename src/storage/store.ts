@@ -29,6 +29,8 @@ export interface WriteOptions {
   ifAbsent?: boolean;
   /** Write only over the object with this etag; otherwise throws PreconditionError. */
   ifMatch?: string;
+  /** The bytes, in pieces, won't be read soon: a store need not keep them in a cache. Default false. */
+  uncached?: boolean;
 }
 
 export interface ObjectStore {

@@ -61,6 +61,13 @@ function* tasks(states: Record<string, State>): Generator<[string, State]> {
   }
 }
 
+function listNames(states: Record<string, State>): string[] {
+  return Object.entries(states).flatMap(([name, { ItemProcessor }]) => [
+    name,
+    ...(ItemProcessor === undefined ? [] : listNames(ItemProcessor.States)),
+  ]);
+}
+
 /** The first retrier that knows the error decides, as on AWS. */
 function retrierOf({ Retry = [] }: State, error: string): Retrier | undefined {
   return Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error) || ErrorEquals.includes('States.ALL'));
@@ -105,14 +112,21 @@ for (const stage of ['local', 'dev', 'prod']) {
       ]);
     });
 
-    test('gives single files a map of their own, which differs in its concurrency alone', () => {
+    test('gives single files a map of their own, which differs in its concurrency and its names alone', () => {
       assert.deepEqual(follow(states, { ...ALL, files: true })[3], 'ShardsOfFiles');
       const { Shards, ShardsOfFiles } = states;
-      const { Label, MaxConcurrency, ...files } = ShardsOfFiles!;
-      const { Label: otherLabel, MaxConcurrency: most, ...packs } = Shards!;
+      const { Label, MaxConcurrency, ItemProcessor: ofFiles, ...files } = ShardsOfFiles!;
+      const { Label: otherLabel, MaxConcurrency: most, ItemProcessor: ofPacks, ...packs } = Shards!;
       assert.deepEqual(files, packs);
-      assert.notEqual(Label, otherLabel);
+      assert.deepEqual(Object.values(ofFiles!.States), Object.values(ofPacks!.States));
+      assert.deepEqual([Label, otherLabel], ['ShardsOfFiles', 'Shards']);
       assert.ok(MaxConcurrency! > 0 && MaxConcurrency! <= most!);
+    });
+
+    test('has no name twice, in its maps neither: AWS refuses that, and the emulators do not', () => {
+      const names = listNames(states);
+      assert.deepEqual(names.toSorted(), [...new Set(names)].sort());
+      assert.ok(names.includes('MakeShard') && names.includes('MakeShardOfFiles'));
     });
 
     test('takes from the plan what its choices ask for', () => {

@@ -86,3 +86,31 @@ test('a lister that fails is heard when its part comes', async () => {
   }, /no answer/);
   assert.equal(seen.at(-1), 'train/6/x');
 });
+
+test('folders too many for a request each are listed in one', async () => {
+  const ids = Array.from({ length: 2000 }, (_, index) => String(index).padStart(5, '0'));
+  const store = await storeOf(['a/first', ...ids.map((id) => `train/${id}/${id}.npy`), 'x']);
+  let asked = 0;
+  const lister: ListPart = (prefix) => {
+    asked += 1;
+    return collect(store.list(prefix));
+  };
+  assert.deepEqual(await listAll(store, [lister]), await collect(store.list('')));
+  assert.ok(asked < 10, `${asked} lists`);
+});
+
+test('nothing more is listed for a receiver that has left', async () => {
+  const store = await storeOf(DIGITS.flatMap((a) => DIGITS.slice(0, 4).map((b) => `${a}/${b}/x`)));
+  const asked: string[] = [];
+  const lister: ListPart = async (prefix) => {
+    asked.push(prefix);
+    await sleep(1);
+    return collect(store.list(prefix));
+  };
+  for await (const part of listInParts(store, [lister, lister], () => true)) {
+    assert.equal(part[0]?.key, '0/0/x');
+    break;
+  }
+  await sleep(50);
+  assert.ok(asked.length <= 4, `${asked}`);
+});

@@ -11,7 +11,7 @@ const tasks: Record<string, () => Promise<void>> = {
   async endless() {
     async function* chunks() {
       for (;;) {
-        yield new Uint8Array(3_000_000);
+        yield new Uint8Array(100_000);
         await sleep(10);
         process.stdout.write('.');
       }
@@ -23,7 +23,7 @@ const tasks: Record<string, () => Promise<void>> = {
     async function* chunks() {
       for (let piece = 0; piece < 50; piece++) yield new Uint8Array(100_003).fill(piece);
     }
-    const { size } = await store.write('pieces', chunks());
+    const { size } = await store.write('pieces', chunks(), { uncached: true });
     console.log(size);
   },
   /** Writes a hundred keys create-only; prints those that it was first at. */

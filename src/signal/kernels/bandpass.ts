@@ -51,9 +51,9 @@ export function bandpass(steps: usize, length: i32, padding: i32, coefficients: 
   const before = steps - STEP;
   const last = steps + <usize>(length + 2 * padding - 1) * STEP;
   copyStep(steps, before);
-  const all = length + 2 * padding + 2;
-  runSections<f64>(before, STEP, all, coefficients, true, 0);
-  runSections<f64>(before, STEP, all, coefficients + PAIR, false, 0);
+  const whole = length + 2 * padding + 2;
+  runSections<f64>(before, STEP, whole, coefficients, true, 0);
+  runSections<f64>(before, STEP, whole, coefficients + PAIR, false, 0);
   copyStep(last, last + STEP);
   const count = length + padding + 1;
   runSections<f64>(last + STEP, 0 - STEP, count, coefficients, true, 0);
