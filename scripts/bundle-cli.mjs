@@ -13,7 +13,7 @@ const ENTRIES = ['cli/main', 'pipeline/task', 'pipeline/simulation-task', 'pipel
 /** Packages with a binary, a worker thread in a file of its own, or so large that few commands want them. */
 const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
 /**
- * Those of them that are CommonJS. They are required in place of imported: Node looks through the source of what is imported
+ * Others of the kind, which are CommonJS. They are required in place of imported: Node looks through the source of what is imported
  * for its exports, in each thread, which takes longer than running it.
  */
 const REQUIRED = /^(piscina|@node-rs\/crc32)$/;
