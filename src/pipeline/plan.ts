@@ -7,7 +7,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
-import { type Label, parseLabels } from '../raw/labels.ts';
+import { parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { forEachAhead } from '../storage/ahead.ts';
@@ -15,6 +15,7 @@ import { createListers, type ListPart } from '../storage/parts.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { encodeChunk, type LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
+import { chooseNoise, matchLabels } from './match.ts';
 import { encodeMembers } from './members.ts';
 import type { Observer } from './progress.ts';
 import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
@@ -198,49 +199,6 @@ async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
       { cause: error },
     );
   }
-}
-
-/** Samples in the order of the labels; what lacks a partner is rejected. */
-function matchLabels(labels: Label[], refs: SampleRef[], rejected: Rejection[]): LabelledRef[] {
-  // As it is with Kaggle's files and with packs. No id is there twice then, since no label is.
-  if (refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id)) {
-    return refs.map((ref, index) => ({ ref, label: labels[index]!.target }));
-  }
-  const byId = new Map<string, SampleRef | SampleRef[]>();
-  for (const ref of refs) {
-    const known = byId.get(ref.id);
-    byId.set(ref.id, known === undefined ? ref : [known, ref].flat());
-  }
-  const samples: LabelledRef[] = [];
-  for (const { id, target } of labels) {
-    const ref = byId.get(id);
-    byId.delete(id);
-    if (ref === undefined) rejected.push({ id, file: '', reason: 'no raw sample has this id' });
-    else if (Array.isArray(ref)) {
-      const files = ref.map(({ key }) => key).join(' and ');
-      rejected.push({ id, file: files, reason: `${ref.length} raw samples have this id` });
-    } else samples.push({ ref, label: target });
-  }
-  for (const left of byId.values()) {
-    for (const { id, key } of [left].flat()) rejected.push({ id, file: key, reason: 'no label' });
-  }
-  return samples;
-}
-
-/**
- * The noise samples that estimate the PSD, in the order of the labels: those with the smallest hash of seed and id,
- * a choice that doesn't depend on the order or number of the others.
- */
-function chooseNoise(samples: LabelledRef[], { psdSamples, seed }: PlanSettings): SampleRef[] {
-  const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
-  if (noise.length <= psdSamples) return noise;
-  const rank = ({ id }: SampleRef) => sha256(`${seed}:${id}`);
-  // Whole hashes are compared where their first 48 bits are the same.
-  const ranks = Float64Array.from(noise, (ref) => rank(ref).readUIntBE(0, 6));
-  const compare = (a: number, b: number) =>
-    ranks[a]! - ranks[b]! || Buffer.compare(rank(noise[a]!), rank(noise[b]!));
-  const order = Uint32Array.from(noise.keys()).sort(compare).subarray(0, psdSamples).sort();
-  return Array.from(order, (index) => noise[index]!);
 }
 
 function cut<T>(list: T[], size: number): T[][] {
