@@ -7,7 +7,7 @@
  * beside a call that was only thought lost) don't take each other's. That of a call that was killed runs out.
  */
 import { randomUUID } from 'node:crypto';
-import { ConflictError, PreconditionError } from '../errors.ts';
+import { ConflictError, NotFoundError, PreconditionError } from '../errors.ts';
 import { changeText } from '../pipeline/change.ts';
 import { readJsonIfPresent } from '../pipeline/work.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -80,7 +80,7 @@ async function changeClaim(
       return changed && `${JSON.stringify(changed)}\n`;
     });
   } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
+    if (!(error instanceof PreconditionError) && !(error instanceof NotFoundError)) throw error;
     throw new ConflictError(`another run of ${records.location} has just started or ended`, { cause: error });
   }
 }
