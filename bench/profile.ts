@@ -5,7 +5,7 @@
  *   npm run bench -- profile [--json]
  *
  * The floor of reading and writing is one copy of the bytes and as many of the shortest system calls; that of arithmetic its
- * count of vector operations at three a cycle; CRC and SHA-256 are other people's libraries and are their own floor.
+ * count of operations, three vectors of them a cycle; CRC and SHA-256 are other people's libraries and are their own floor.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -24,20 +24,23 @@ import { crc32c } from '@node-rs/crc32';
 import { encodeNpy } from '../src/numpy/npy.ts';
 import { createSampleReader } from '../src/raw/samples.ts';
 import { createShardBuilder } from '../src/records/shard.ts';
+import { chooseEngine } from '../src/signal/engines.ts';
+import { listNativeKernels } from '../src/signal/native.ts';
 import { createPreprocessor } from '../src/signal/preprocess.ts';
 import { createPsdEstimator } from '../src/signal/psd.ts';
+import { compileKernels, type WebAssemblyApi } from '../src/signal/webassembly.ts';
 import { createSimulator } from '../src/simulate/simulator.ts';
 import { createFileStore } from '../src/storage/file.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../src/strain.ts';
-import { createKernelStages, VECTOR_OPERATIONS } from './support/kernel-stages.ts';
+import { createKernelStages, OPERATIONS } from './support/kernel-stages.ts';
 
 const SAMPLES = 256;
 const RUNS = 9;
 const RECORD = SAMPLE_SIZE * 2;
 /** Bytes of what is written at a time. */
 const PIECE = 16 * RECORD;
-/** A cycle's vector additions and multiplications on processors of today, and what this one's are called a nanosecond. */
-const OPERATIONS_A_CYCLE = 3;
+/** Additions or multiplications of whole vectors that processors of today begin in a cycle, and their cycles a nanosecond. */
+const VECTORS_A_CYCLE = 3;
 const GIGAHERTZ = Number(process.env.GIGAHERTZ ?? 3.5);
 
 interface Stage {
@@ -76,7 +79,12 @@ function listStages(): Stage[] {
   const blocks = (work: () => unknown) => () => {
     for (let i = 0; i < SAMPLES; i += inputs.length) work();
   };
-  const kernels = createKernelStages(strain);
+  const { name: engine } = chooseEngine();
+  const set =
+    listNativeKernels()[0] ?? compileKernels((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+  if (set === undefined) throw new Error('there are no vectors here');
+  const kernels = createKernelStages(set, strain);
+  const bits = { avx512: 512, avx2: 256, webassembly: 128, javascript: 0 }[engine];
   const builder = createShardBuilder('float16', SAMPLES);
   const fill = () => {
     builder.finish();
@@ -87,10 +95,10 @@ function listStages(): Stage[] {
   const shard = Buffer.from(fill().finish());
   const records = Array.from({ length: SAMPLES }, (_, i) => shard.subarray(i * RECORD, (i + 1) * RECORD));
   const arithmetic =
-    (operations: number): Stage['floor'] =>
+    (operations: number, width: 32 | 64): Stage['floor'] =>
     () => [
-      operations / (OPERATIONS_A_CYCLE * GIGAHERTZ * 1000),
-      `${(operations / 1000).toFixed(0)}k vector operations`,
+      operations / ((bits / width) * VECTORS_A_CYCLE * GIGAHERTZ * 1000),
+      `${(operations / 1000).toFixed(0)}k operations, ${bits / width} at a time`,
     ];
   /** As a run does: in pieces, past the page cache where the file system can. */
   async function* pieces() {
@@ -111,19 +119,24 @@ function listStages(): Stage[] {
       },
       floor: ({ copy, call }) => [copy * 98_432 + 4 * call, '98 KB, open, fstat, read, close'],
     },
-    { name: 'band-pass', run: blocks(kernels.bandpass), floor: arithmetic(VECTOR_OPERATIONS.bandpass) },
+    {
+      name: 'gather',
+      run: blocks(kernels.gather),
+      floor: ({ copy }) => [copy * 98_304, '98 KB'],
+    },
+    { name: 'band-pass', run: blocks(kernels.bandpass), floor: arithmetic(OPERATIONS.bandpass, 64) },
     {
       name: 'FFT, whitening, inverse FFT, windows',
       run: blocks(kernels.spectrum),
-      floor: arithmetic(VECTOR_OPERATIONS.spectrum),
+      floor: arithmetic(OPERATIONS.spectrum, 32),
     },
-    { name: 'deviation', run: blocks(kernels.moments), floor: arithmetic(VECTOR_OPERATIONS.moments) },
+    { name: 'deviation', run: blocks(kernels.moments), floor: arithmetic(OPERATIONS.moments, 32) },
     {
       name: 'normalize to float16',
       run: blocks(kernels.float16),
-      floor: arithmetic(VECTOR_OPERATIONS.float16),
+      floor: arithmetic(OPERATIONS.normalize, 32),
     },
-    { name: '= all of these but reading', run: blocks(() => processBlock(inputs, 'float16')) },
+    { name: `= all of these but reading, by ${engine}`, run: blocks(() => processBlock(inputs, 'float16')) },
     {
       name: 'frame the record, with its CRC',
       run: fill,
@@ -195,7 +208,7 @@ function print(stages: Measured[]): void {
   console.log(`us a sample, one core, medians of ${RUNS} runs of ${SAMPLES} samples in turns\n`);
   for (const { name, microseconds, floor, what } of stages) {
     const least = floor === undefined ? '' : `  at least ${floor.toFixed(1).padStart(5)}  ${what}`;
-    console.log(`${name.padEnd(38)}${microseconds.toFixed(1).padStart(7)}${least}`);
+    console.log(`${name.padEnd(40)}${microseconds.toFixed(1).padStart(7)}${least}`);
   }
 }
 

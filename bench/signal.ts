@@ -14,12 +14,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chooseEngine } from '../src/signal/engines.ts';
-import { createJavaScriptEngine } from '../src/signal/javascript.ts';
 import { createPreprocessor } from '../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../src/signal/psd.ts';
 import { createSimulator } from '../src/simulate/simulator.ts';
 import { type Psd, SAMPLE_SIZE, type Strain } from '../src/strain.ts';
+import { ENGINES } from '../test/signal/engines.ts';
 import { PYTHON } from '../test/support/python.ts';
 
 const SAMPLES = 128;
@@ -56,7 +55,7 @@ interface Work {
 
 function listWork(psd: Psd): Record<string, Work> {
   const all: Record<string, Work> = {};
-  for (const engine of [chooseEngine(), createJavaScriptEngine()]) {
+  for (const engine of ENGINES) {
     const { inputs, processBlock } = createPreprocessor(psd, engine);
     const { inputs: noise, addBlock } = createPsdEstimator(engine);
     const size = inputs.length;

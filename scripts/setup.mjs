@@ -72,8 +72,17 @@ function buildKernels() {
   });
 }
 
+/** What is done in machine code, where there is a g++. */
+function buildAddon() {
+  const sources = [...listSources('src', '.h'), ...listSources('src', '.cc'), 'scripts/native.mjs'];
+  once('native', sources, 'build/native-linux-x64.node', () => {
+    if (run(process.execPath, ['scripts/native.mjs']).status !== 0) giveUp('the build failed: see above.');
+  });
+}
+
 export function build() {
   buildKernels();
+  buildAddon();
   const sources = [...listSources('src'), ...listSources('containers/training')];
   const bundlers = ['scripts/bundle-cli.mjs', 'scripts/bundle.mjs'];
   once('build', [...sources, ...bundlers, 'tsconfig.json', 'tsconfig.build.json'], 'dist', () => {

@@ -1,3 +1,4 @@
+import type { VectorLevel } from '../native/load.ts';
 import type { Psd, Strain } from '../strain.ts';
 
 /** How preprocessed numbers are rounded and stored. */
@@ -5,11 +6,11 @@ export type OutputType = 'float16' | 'float32';
 
 /**
  * The arithmetic of the signal path on blocks of samples. All engines give the same numbers but for rounding: the JavaScript
- * engine's to 1e-12 of the deviation before the output is rounded to its type, the WebAssembly engine's to 1e-5. One sample's
- * result doesn't depend, to the last bit, on the others of its block.
+ * engine's to 1e-12 of the deviation before the output is rounded to its type, the others' to 1e-5, and these to the last bit
+ * alike. One sample's result doesn't depend, to the last bit, on the others of its block.
  */
 export interface Engine {
-  readonly name: 'webassembly' | 'javascript';
+  readonly name: VectorLevel | 'webassembly' | 'javascript';
   /** Samples of a block, at most. */
   readonly blockSize: number;
   /** @param psd (3, 2049), finite and not negative. */

@@ -1,18 +1,25 @@
 import type { Engine } from './engine.ts';
 import { createJavaScriptEngine } from './javascript.ts';
-import { compileKernels, type WebAssemblyApi } from './kernels.ts';
-import { createWebAssemblyEngine } from './webassembly.ts';
+import { listNativeKernels } from './native.ts';
+import { createVectorEngine } from './vectors.ts';
+import { compileKernels, type WebAssemblyApi } from './webassembly.ts';
 
 let chosen: Engine | undefined;
 
 /** The fastest engine that runs here; found out once. */
 export function chooseEngine(): Engine {
-  chosen ??= findEngine((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+  chosen ??=
+    listNativeEngines()[0] ?? findEngine((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
   return chosen;
 }
 
-/** The engine for a machine with this WebAssembly. */
+/** The engines in machine code that run here, the fastest first. */
+export function listNativeEngines(): Engine[] {
+  return listNativeKernels().map((kernels) => createVectorEngine(kernels.level, kernels));
+}
+
+/** The engine for a machine with this WebAssembly and no native kernels. */
 export function findEngine(api: WebAssemblyApi | undefined): Engine {
-  const instantiate = compileKernels(api);
-  return instantiate === undefined ? createJavaScriptEngine() : createWebAssemblyEngine(instantiate);
+  const kernels = compileKernels(api);
+  return kernels === undefined ? createJavaScriptEngine() : createVectorEngine('webassembly', kernels);
 }

@@ -1,16 +1,13 @@
-import { KERNELS } from './kernels.generated.ts';
-
-/** The functions of kernels/, where each says what it does. All parameters but one are addresses or counts. */
+/**
+ * What the kernels of kernels/, in WebAssembly, and of native/, in machine code, have in common. kernels/ says what each
+ * function does; both give the same bytes. Parameters are addresses in the kernels' memory, and counts.
+ */
 export interface Kernels {
-  gather(
-    first: number,
-    second: number,
-    points: number,
-    stride: number,
-    length: number,
-    padding: number,
-  ): void;
-  bandpass(steps: number, length: number, padding: number, coefficients: number, out: number): void;
+  /** `rows` is a table of addresses (uint32), of one detector of each of `wideLanes` samples. */
+  gather(rows: number, points: number, length: number): void;
+  /** The same for `lanes` samples. */
+  gatherExtended(rows: number, points: number, length: number, padding: number): void;
+  bandpass(points: number, length: number, padding: number, coefficients: number, out: number): void;
   filterSpectrum(
     points: number,
     length: number,
@@ -37,7 +34,8 @@ export interface Kernels {
     power: number,
     sum: number,
   ): void;
-  accumulate(sum: number, power: number, count: number, lane: number): void;
+  /** `lanes` has a bit for each lane that is to be added. */
+  accumulate(sum: number, power: number, count: number, lanes: number): void;
 }
 
 /** The kernels with a memory of their own. */
@@ -46,32 +44,13 @@ export interface KernelInstance {
   memory: ArrayBuffer;
 }
 
-/** As much of WebAssembly's JavaScript interface as is used here; Node's types leave it to those of browsers. */
-export interface WebAssemblyApi {
-  validate(bytes: Uint8Array): boolean;
-  Module: new (bytes: Uint8Array) => object;
-  Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
-  Instance: new (module: object, imports: object) => { exports: unknown };
-}
-
-const PAGE = 65536;
-
-/**
- * Compiles the kernels and returns a function that makes instances with so many bytes of memory, all zero, or
- * undefined where there is no WebAssembly or where it has no vectors (SIMD): old processors, Node with --jitless.
- */
-export function compileKernels(
-  api: WebAssemblyApi | undefined,
-): ((bytes: number) => KernelInstance) | undefined {
-  const code = Buffer.from(KERNELS, 'base64');
-  if (api === undefined || !api.validate(code)) return undefined;
-  const module = new api.Module(code);
-  return (bytes) => {
-    const pages = Math.ceil(bytes / PAGE);
-    const memory = new api.Memory({ initial: pages, maximum: pages });
-    const { exports } = new api.Instance(module, { env: { memory } });
-    return { kernels: exports as Kernels, memory: memory.buffer };
-  };
+export interface KernelSet {
+  /** Samples that are dealt with side by side. */
+  readonly lanes: number;
+  /** The same where numbers are float64 throughout: for gather, computePower and accumulate. */
+  readonly wideLanes: number;
+  /** Makes an instance with so many bytes of memory, all zero. */
+  instantiate(bytes: number): KernelInstance;
 }
 
 /** Hands out stretches of a memory one after another, each on a cache line of its own. */

@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, MachineError } from '../errors.ts';
+import type { FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence } from './file-errors.ts';
 import { compareKeys } from './key.ts';
 import type { ObjectInfo } from './store.ts';
@@ -33,8 +34,8 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
  * Symbolic links are followed, to files and to folders; a link to a folder that it lies in is a MachineError. What
  * cannot be read as an object is no object: sockets, pipes, devices, links to nothing.
  */
-export function* listFiles(root: string, prefix: string): Generator<ObjectInfo> {
-  for (const files of walkFolders(...splitPrefix(root, prefix), [])) yield* files;
+export function* listFiles(root: string, prefix: string, calls: FileCalls): Generator<ObjectInfo> {
+  for (const files of walkFolders(calls, ...splitPrefix(root, prefix), [])) yield* files;
 }
 
 /** The same, without going into folders: each is a start of keys, whatever is in it. */
@@ -54,6 +55,7 @@ function splitPrefix(root: string, prefix: string): [path: string, keyStart: str
 
 /** Files that come one after another in a folder at once: one by one, each would pass a generator for every folder above it. */
 function* walkFolders(
+  calls: FileCalls,
   path: string,
   keyStart: string,
   nameStart: string,
@@ -64,12 +66,17 @@ function* walkFolders(
   if (above.includes(identity)) {
     throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
   }
+  const plain = listPlainFolder(calls, path, keyStart, nameStart);
+  if (plain !== undefined) {
+    yield plain;
+    return;
+  }
   let files: ObjectInfo[] = [];
   for (const name of sortedNames(path, nameStart)) {
     if (name.endsWith('/')) {
       yield files;
       files = [];
-      yield* walkFolders(join(path, name), keyStart + name, '', [...above, identity]);
+      yield* walkFolders(calls, join(path, name), keyStart + name, '', [...above, identity]);
     } else {
       const file = describeEntry(path, name, keyStart);
       if (file !== undefined) files.push(file);
@@ -78,11 +85,36 @@ function* walkFolders(
   yield files;
 }
 
+/** The files of a folder that holds nothing else, with one call; undefined where that isn't the way. */
+function listPlainFolder(
+  calls: FileCalls,
+  path: string,
+  keyStart: string,
+  nameStart: string,
+): ObjectInfo[] | undefined {
+  const listing = calls.listFolder(path);
+  if (listing === undefined || listing.names.includes(UNREADABLE)) return undefined;
+  const [names, etags] = [listing.names.split('\0'), listing.etags.split('\0')];
+  const files = Array.from(listing.sizes, (size, index) => ({
+    key: keyStart + names[index]!,
+    size,
+    etag: etags[index]!,
+  }));
+  return files.filter((_, index) => isListed(names[index]!, nameStart));
+}
+
+function isListed(name: string, nameStart: string): boolean {
+  return name.startsWith(nameStart) && !name.startsWith(OWN_PREFIX);
+}
+
+/** What stands in names for bytes that aren't UTF-8. */
+const UNREADABLE = '\ufffd';
+
 /** Undefined for what is no regular file. */
 function describeEntry(path: string, name: string, keyStart: string): ObjectInfo | undefined {
   const file = describeFile(`${path}/${name}`, keyStart + name);
   // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
-  if (file === undefined && name.includes('\ufffd')) {
+  if (file === undefined && name.includes(UNREADABLE)) {
     throw new InputError({
       object: join(path, name),
       found: 'a file name that is not UTF-8',
@@ -102,7 +134,7 @@ function sortedNames(path: string, nameStart: string): string[] {
     throw explainFileError(error, 'list', path);
   }
   return entries
-    .filter(({ name }) => name.startsWith(nameStart) && !name.startsWith(OWN_PREFIX))
+    .filter(({ name }) => isListed(name, nameStart))
     .map((entry) => (isFolder(path, entry) ? `${entry.name}/` : entry.name))
     .sort(compareKeys);
 }

@@ -2,6 +2,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError, NotFoundError, PreconditionError } from '../errors.ts';
+import { chooseFileCalls, type FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
@@ -21,7 +22,7 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
  * Names that start with `.chirpline-` are this store's own and no keys. Throws MachineError, which names the path
  * and what to do, when the operating system refuses.
  */
-export function createFileStore(folder: string): ObjectStore {
+export function createFileStore(folder: string, calls: FileCalls = chooseFileCalls()): ObjectStore {
   const root = resolve(folder);
   const location = root.endsWith('/') ? root : `${root}/`;
   const swept = new Set<string>();
@@ -48,7 +49,7 @@ export function createFileStore(folder: string): ObjectStore {
     checkRange(range);
     const path = locate(key);
     try {
-      return readWhole(path, range, options.ifMatch, options.memory);
+      return readWhole(path, range, options.ifMatch, options.memory, calls);
     } catch (error) {
       throw explainReadError(error, path);
     }
@@ -65,7 +66,7 @@ export function createFileStore(folder: string): ObjectStore {
 
     async *list(prefix: string) {
       checkPrefix(prefix);
-      yield* listFiles(root, prefix);
+      yield* listFiles(root, prefix, calls);
     },
 
     async *listLevel(prefix: string) {
@@ -128,7 +129,12 @@ function readWhole(
   range: ByteRange | undefined,
   ifMatch: string | undefined,
   memory: Uint8Array | undefined,
+  calls: FileCalls,
 ): Uint8Array {
+  if (memory !== undefined && range?.offset === 0 && range.length === memory.length) {
+    const length = calls.readFile(path, ifMatch ?? '', memory);
+    if (length !== undefined) return memory.subarray(0, length);
+  }
   const file = openSync(path, READ_FLAGS);
   try {
     const size = checkVersion(fstatSync(file, { bigint: true }), path, ifMatch);

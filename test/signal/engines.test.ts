@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { encodeFloat16 } from '../../src/float16.ts';
+import type { Engine } from '../../src/signal/engine.ts';
 import { chooseEngine, findEngine } from '../../src/signal/engines.ts';
 import { createPreprocessor } from '../../src/signal/preprocess.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
 import { createSimulator } from '../../src/simulate/simulator.ts';
 import { SAMPLE_LENGTH, SAMPLE_SIZE, STRAIN_MARGIN, type Strain } from '../../src/strain.ts';
 import { difference, relativeDifference } from './arrays.ts';
-import { ENGINES, JAVASCRIPT, WEBASSEMBLY, WebAssembly } from './engines.ts';
+import { ENGINES, JAVASCRIPT, NATIVE, VECTORS, WEBASSEMBLY, WebAssembly } from './engines.ts';
 import { createNormal, redNoise } from './noise.ts';
 
 const SAMPLES = 1000;
@@ -30,10 +32,18 @@ function estimate(engine: typeof WEBASSEMBLY, strains: Strain[]) {
 
 const psd = estimate(JAVASCRIPT, samples);
 
+const preprocessors = new Map(VECTORS.map((engine) => [engine, createPreprocessor(psd, engine)]));
+
+function processWith(engine: Engine, strain: Strain, type: 'float16' | 'float32') {
+  return copy(preprocessors.get(engine)!.processBlock([strain], type)[0]!);
+}
+
+const copy = (result: Uint8Array | string) => (typeof result === 'string' ? result : Buffer.from(result));
+
 /** A copy of what the engine makes of each sample of a block. */
-function processBlock(block: Strain[], type: 'float16' | 'float32', engine = WEBASSEMBLY) {
+function processBlock(block: Strain[], type: 'float16' | 'float32', engine: Engine = WEBASSEMBLY) {
   const results = createPreprocessor(psd, engine).processBlock(block, type);
-  return results.map((result) => (typeof result === 'string' ? result : Buffer.from(result)));
+  return results.map(copy);
 }
 
 function floats(bytes: Buffer | string | undefined): Float32Array {
@@ -41,17 +51,37 @@ function floats(bytes: Buffer | string | undefined): Float32Array {
   return new Float32Array(Uint8Array.from(bytes).buffer);
 }
 
+/** The levels of native kernels that this machine must have: it has a g++, which the tests need anyway. */
+function expectedLevels(): string[] {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return [];
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.trim().split(' ');
+  const has = (...wanted: string[]) => wanted.every((flag) => flags.includes(flag));
+  return [
+    ...(has('avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl') ? ['avx512'] : []),
+    ...(has('avx2', 'fma', 'bmi1', 'bmi2') ? ['avx2'] : []),
+  ];
+}
+
 describe('the engine', () => {
-  test('is WebAssembly here, and JavaScript where there is none or it has no vectors', () => {
-    assert.equal(chooseEngine().name, 'webassembly');
+  test('is the best that the processor can run', () => {
+    const levels = expectedLevels();
+    assert.deepEqual(
+      NATIVE.map(({ name }) => name),
+      levels,
+    );
+    const [best = 'webassembly'] = levels;
+    assert.equal(chooseEngine().name, best);
     assert.equal(chooseEngine(), chooseEngine());
-    assert.equal(createPreprocessor(psd).engine, 'webassembly');
+    assert.equal(createPreprocessor(psd).engine, best);
+  });
+
+  test('is WebAssembly without machine code, and JavaScript where that is missing or has no vectors', () => {
+    assert.equal(findEngine(WebAssembly).name, 'webassembly');
     assert.equal(findEngine(undefined).name, 'javascript');
     const without = new Proxy(WebAssembly, {
       get: (api, name) => (name === 'validate' ? () => false : Reflect.get(api, name)),
     });
     assert.equal(findEngine(without).name, 'javascript');
-    assert.equal(findEngine(WebAssembly).name, 'webassembly');
   });
 });
 
@@ -126,80 +156,116 @@ describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {
   });
 });
 
-describe('a sample', () => {
-  const normal = createNormal(5);
-  const [strain, neighbour] = [redNoise(normal), redNoise(normal)] as const;
-  const neighbours: [string, Strain][] = [
-    ['another sample', neighbour],
-    ['itself', strain],
-    ['NaN', neighbour.map(() => Number.NaN)],
-    ['a NaN', neighbour.with(5000, Number.NaN)],
-    ['an Inf', neighbour.with(0, Number.NEGATIVE_INFINITY)],
-    ['numbers whose squares overflow', neighbour.map((value) => value * 1e190)],
-    ['numbers 1e60 times as large', neighbour.map((value) => value * 1e60)],
-    ['subnormal numbers', neighbour.map((value) => value * 1e-290)],
-    ['zeros', new Float64Array(SAMPLE_SIZE)],
-  ];
-  const alone = { float16: processBlock([strain], 'float16'), float32: processBlock([strain], 'float32') };
-  const estimated = createPsdEstimator(WEBASSEMBLY);
-  estimated.add(strain);
+const normal = createNormal(5);
+const [strain, neighbour] = [redNoise(normal), redNoise(normal)] as const;
+const neighbours: [string, Strain][] = [
+  ['another sample', neighbour],
+  ['itself', strain],
+  ['NaN', neighbour.map(() => Number.NaN)],
+  ['a NaN', neighbour.with(5000, Number.NaN)],
+  ['an Inf', neighbour.with(0, Number.NEGATIVE_INFINITY)],
+  ['numbers whose squares overflow', neighbour.map((value) => value * 1e190)],
+  ['numbers 1e60 times as large', neighbour.map((value) => value * 1e60)],
+  ['subnormal numbers', neighbour.map((value) => value * 1e-290)],
+  ['zeros', new Float64Array(SAMPLE_SIZE)],
+];
+for (const engine of VECTORS) {
+  describe(`a sample by the ${engine.name} engine`, () => {
+    const alone = {
+      float16: processBlock([strain], 'float16', engine),
+      float32: processBlock([strain], 'float32', engine),
+    };
+    const addAlone = (strain: Strain) => {
+      const estimator = createPsdEstimator(engine);
+      estimator.add(strain);
+      return estimator;
+    };
+    const estimated = addAlone(strain);
+    const lanes = Array.from({ length: engine.blockSize }, (_, lane) => lane);
 
-  const lanes = [0, 1, 2, 3];
-
-  test('gives the same bytes in each lane of a block of any size', () => {
-    assert.equal(WEBASSEMBLY.blockSize, lanes.length);
-    for (const type of ['float16', 'float32'] as const) {
-      for (const size of lanes) {
-        for (const result of processBlock(Array(size + 1).fill(strain), type)) {
-          assert.deepEqual(result, alone[type][0]);
-        }
-      }
-    }
-  });
-
-  for (const [what, other] of neighbours) {
-    test(`beside ${what} gives the bytes that it gives alone, in every lane`, () => {
+    test('gives the same bytes in each lane of a block of any size', () => {
       for (const type of ['float16', 'float32'] as const) {
-        for (const lane of lanes) {
-          const block = lanes.map((each) => (each === lane ? strain : other));
-          assert.deepEqual(processBlock(block, type)[lane], alone[type][0]);
+        for (const size of lanes) {
+          for (const result of processBlock(Array(size + 1).fill(strain), type, engine)) {
+            assert.deepEqual(result, alone[type][0]);
+          }
         }
       }
     });
 
-    test(`beside ${what} adds to the PSD as one after the other does`, () => {
-      for (const block of [
-        [strain, other],
-        [other, strain],
-        [other, other, strain],
-        [strain, other, other, strain],
-      ]) {
-        const apart = createPsdEstimator(WEBASSEMBLY);
-        const faults = block.map((each) => apart.add(each));
-        const together = createPsdEstimator(WEBASSEMBLY);
-        assert.deepEqual(together.addBlock(block), faults);
-        assert.equal(together.count, apart.count);
-        assert.deepEqual(together.sum, apart.sum);
+    for (const [what, other] of neighbours) {
+      test(`beside ${what} gives the bytes that it gives alone, in every lane`, () => {
+        for (const type of ['float16', 'float32'] as const) {
+          for (const lane of lanes) {
+            const block = lanes.map((each) => (each === lane ? strain : other));
+            assert.deepEqual(processBlock(block, type, engine)[lane], alone[type][0]);
+          }
+        }
+      });
+
+      test(`beside ${what} adds to the PSD as one after the other does`, () => {
+        for (const block of [
+          [strain, other],
+          [other, strain],
+          [other, other, strain],
+          [strain, other, other, strain],
+          lanes.map((lane) => (lane % 3 === 1 ? other : strain)),
+        ]) {
+          const apart = createPsdEstimator(engine);
+          const faults = block.map((each) => apart.add(each));
+          const together = createPsdEstimator(engine);
+          assert.deepEqual(together.addBlock(block), faults);
+          assert.equal(together.count, apart.count);
+          assert.deepEqual(together.sum, apart.sum);
+        }
+      });
+    }
+
+    test('with one point changed in the last digits gives other bytes: the comparison can fail', () => {
+      const changed = strain.with(2000, strain[2000]! * (1 + 1e-6));
+      assert.notDeepEqual(processBlock([changed, neighbour], 'float32', engine)[0], alone.float32[0]);
+      assert.notDeepEqual(addAlone(changed).sum, estimated.sum);
+    });
+  });
+}
+
+test('a sample gives the same faults in a block as alone, on all engines', () => {
+  for (const [, other] of neighbours) {
+    const faults = ENGINES.map((engine) => {
+      const [alone] = processBlock([other], 'float32', engine);
+      const [, second] = processBlock([strain, other], 'float32', engine);
+      assert.equal(typeof second, typeof alone);
+      if (typeof alone === 'string') assert.equal(second, alone);
+      return typeof alone === 'string' ? alone : undefined;
+    });
+    assert.deepEqual(new Set(faults).size, 1);
+  }
+});
+
+describe('machine code', () => {
+  for (const engine of NATIVE) {
+    test(`for ${engine.name} gives the bytes of WebAssembly, for ${SAMPLES} samples and for any others`, () => {
+      const others = neighbours.map(([, other]) => other);
+      const all = [...samples, ...others, samples[0]!];
+      for (let start = 0; start < all.length; start += engine.blockSize) {
+        const block = all.slice(start, start + engine.blockSize);
+        for (const type of ['float16', 'float32'] as const) {
+          const expected = block.map((each) => processWith(WEBASSEMBLY, each, type));
+          assert.deepEqual(preprocessors.get(engine)!.processBlock(block, type).map(copy), expected);
+        }
       }
+      const [native, reference] = [createPsdEstimator(engine), createPsdEstimator(WEBASSEMBLY)];
+      for (let start = 0; start < all.length; start += engine.blockSize) {
+        const block = all.slice(start, start + engine.blockSize);
+        assert.deepEqual(
+          native.addBlock(block),
+          block.map((each) => reference.add(each)),
+        );
+      }
+      assert.ok(native.count > SAMPLES && native.count < all.length);
+      assert.deepEqual(native.sum, reference.sum);
     });
   }
-
-  test('with one point changed in the last digits gives other bytes: the comparison can fail', () => {
-    const changed = strain.with(2000, strain[2000]! * (1 + 1e-6));
-    assert.notDeepEqual(processBlock([changed, neighbour], 'float32')[0], alone.float32[0]);
-    assert.notDeepEqual(createPsdEstimatorOf(changed).sum, estimated.sum);
-  });
-
-  test('gives the same faults in a block as alone, on both engines', () => {
-    for (const [, other] of neighbours) {
-      const faults = ENGINES.map((engine) => processBlock([other], 'float32', engine)[0]).map((result) =>
-        typeof result === 'string' ? result : undefined,
-      );
-      assert.equal(faults[0], faults[1]);
-      const [, second] = processBlock([strain, other], 'float32');
-      assert.equal(typeof second === 'string' ? second : undefined, faults[0]);
-    }
-  });
 });
 
 test('strain in the inputs gives the bytes of strain from elsewhere, and the margins are free', () => {
@@ -216,25 +282,21 @@ test('strain in the inputs gives the bytes of strain from elsewhere, and the mar
   }
 });
 
-test('blocks allocate no memory that grows', () => {
-  const preprocessor = createPreprocessor(psd, WEBASSEMBLY);
-  const estimator = createPsdEstimator(WEBASSEMBLY);
-  const block = samples.slice(0, 4);
-  const step = () => {
-    preprocessor.processBlock(block, 'float16');
-    estimator.addBlock(block);
-  };
-  for (let i = 0; i < 200; i += 1) step();
-  const before = process.memoryUsage();
-  for (let i = 0; i < 250; i += 1) step();
-  const after = process.memoryUsage();
-  // The output of 1,000 samples is 25 MB, their strain 98 MB.
-  assert.ok(after.arrayBuffers - before.arrayBuffers < 1e6, `${after.arrayBuffers - before.arrayBuffers}`);
-  assert.ok(after.heapUsed - before.heapUsed < 5e6, `${after.heapUsed - before.heapUsed}`);
-});
-
-function createPsdEstimatorOf(strain: Strain) {
-  const estimator = createPsdEstimator(WEBASSEMBLY);
-  estimator.add(strain);
-  return estimator;
+for (const engine of VECTORS) {
+  test(`blocks of the ${engine.name} engine allocate no memory that grows`, () => {
+    const preprocessor = createPreprocessor(psd, engine);
+    const estimator = createPsdEstimator(engine);
+    const block = samples.slice(0, engine.blockSize);
+    const step = () => {
+      preprocessor.processBlock(block, 'float16');
+      estimator.addBlock(block);
+    };
+    for (let i = 0; i < 200; i += 1) step();
+    const before = process.memoryUsage();
+    for (let i = 0; i < 250; i += 1) step();
+    const after = process.memoryUsage();
+    // The output of 1,000 samples is 25 MB, their strain 98 MB.
+    assert.ok(after.arrayBuffers - before.arrayBuffers < 1e6, `${after.arrayBuffers - before.arrayBuffers}`);
+    assert.ok(after.heapUsed - before.heapUsed < 5e6, `${after.heapUsed - before.heapUsed}`);
+  });
 }

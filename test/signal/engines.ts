@@ -1,9 +1,11 @@
-import { findEngine } from '../../src/signal/engines.ts';
-import type { WebAssemblyApi } from '../../src/signal/kernels.ts';
+import { findEngine, listNativeEngines } from '../../src/signal/engines.ts';
+import type { WebAssemblyApi } from '../../src/signal/webassembly.ts';
 
 export const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
 
-/** The two engines, whatever this machine would choose. */
+/** All engines that run here, whichever this machine would choose. */
 export const JAVASCRIPT = findEngine(undefined);
 export const WEBASSEMBLY = findEngine(WebAssembly);
-export const ENGINES = [JAVASCRIPT, WEBASSEMBLY];
+export const NATIVE = listNativeEngines();
+export const VECTORS = [WEBASSEMBLY, ...NATIVE];
+export const ENGINES = [JAVASCRIPT, ...VECTORS];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createFileStore } from '../../src/storage/file.ts';
+import { NO_CALLS } from '../../src/storage/file-calls.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
 import { createS3Store } from '../../src/storage/s3.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
@@ -15,6 +16,10 @@ describe('the store in memory', () => {
 
 describe('the store in a folder', () => {
   for (const { says, check } of CONTRACT) test(says, (t) => check(createFileStore(scratch(t))));
+});
+
+describe('the store in a folder, without the addon', () => {
+  for (const { says, check } of CONTRACT) test(says, (t) => check(createFileStore(scratch(t), NO_CALLS)));
 });
 
 describe('the store in a bucket', () => {

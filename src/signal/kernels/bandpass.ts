@@ -5,13 +5,28 @@ const STEP: usize = 2 * POINT;
 const HALF: usize = POINT / 2;
 
 /**
- * Puts one detector of two samples side by side, float64, with an odd extension (the sample turned by 180 degrees about
- * its first and its last point) at both ends.
+ * Puts one detector of two samples side by side: float64 points.
  *
- * @param first, second `length` numbers each; length is even.
- * @param points receives padding + length + padding points, `stride` bytes apart.
+ * @param rows addresses (uint32) of `length` numbers each; length is even.
  */
-export function gather(
+export function gather(rows: usize, points: usize, length: i32): void {
+  gatherPair(load<u32>(rows), load<u32>(rows, 4), points, POINT, length, 0);
+}
+
+/**
+ * Puts one detector of four samples side by side, with an odd extension (the sample turned by 180 degrees about its first
+ * and its last point) at both ends.
+ *
+ * @param rows as in gather.
+ * @param steps receives padding + length + padding of them.
+ */
+export function gatherExtended(rows: usize, steps: usize, length: i32, padding: i32): void {
+  gatherPair(load<u32>(rows), load<u32>(rows, 4), steps, STEP, length, padding);
+  gatherPair(load<u32>(rows, 8), load<u32>(rows, 12), steps + POINT, STEP, length, padding);
+}
+
+/** Points lie `stride` bytes apart. */
+function gatherPair(
   first: usize,
   second: usize,
   points: usize,
@@ -38,8 +53,8 @@ export function gather(
 }
 
 /**
- * The four sections of the band-pass over a block of four samples, which gather made of two and two, forward in place and
- * then backward, without the gain: writes `length` points, float32, from `out` on, and spends `padding + 1` points more
+ * The four sections of the band-pass over a block of four samples, which gatherExtended made, forward in place and then
+ * backward, without the gain: writes `length` points, float32, from `out` on, and spends `padding + 1` points more
  * behind them.
  *
  * Takes a step more in front of `steps` and one behind the last: they repeat their neighbours, which changes nothing,

@@ -128,9 +128,14 @@ function roundToHalf(x: v128): v128 {
   return i32x4.add(i32x4.add(fraction, i32x4.shr_u(magic, 13)), i32x4.splat(0 - (126 << 10)));
 }
 
-/** sum[i] += the lane's part of power[i], `count` times, float64; `lane` is 0 or 1. */
-export function accumulate(sum: usize, power: usize, count: i32, lane: i32): void {
-  power += <usize>lane * sizeof<f64>();
+/** sum[i] += power[i], `count` times, float64, of each lane whose bit is set in `lanes`, one after the other. */
+export function accumulate(sum: usize, power: usize, count: i32, lanes: i32): void {
+  for (let lane: usize = 0; lane < 2; lane++) {
+    if ((lanes >> <i32>lane) & 1) accumulateLane(sum, power + lane * sizeof<f64>(), count);
+  }
+}
+
+function accumulateLane(sum: usize, power: usize, count: i32): void {
   for (const end = sum + <usize>count * sizeof<f64>(); sum < end; sum += sizeof<f64>()) {
     store<f64>(sum, load<f64>(sum) + load<f64>(power));
     power += POINT;

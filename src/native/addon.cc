@@ -1,0 +1,8 @@
+/** What chirpline does in machine code, as a Node addon; load.ts declares its exports. */
+#include "addon.h"
+
+NAPI_MODULE_INIT() {
+  exportKernels(env, exports);
+  exportFiles(env, exports);
+  return exports;
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Vectors that a processor may have. */
+export type VectorLevel = 'avx512' | 'avx2';
+
+/** What the addon exports: signal/native/ and storage/native/ say what each does. */
+export interface Addon {
+  /** The kernels of the signal path, the fastest first, by their names. */
+  levels: ({ name: VectorLevel } & Record<string, (memory: ArrayBuffer, ...numbers: number[]) => void>)[];
+  allocate(bytes: number): ArrayBuffer;
+  readFile(path: string, etag: string, memory: Uint8Array): number | undefined;
+  listFolder(path: string): FolderListing | undefined;
+}
+
+/** Of a folder's files; texts have zero bytes between the files'. */
+export interface FolderListing {
+  names: string;
+  etags: string;
+  sizes: Float64Array;
+}
+
+/** Where scripts/native.mjs puts it: as far from here in src/ as in dist/. */
+const PATH = fileURLToPath(
+  new URL(`../../build/native-${process.platform}-${process.arch}.node`, import.meta.url),
+);
+
+let loaded: { addon: Addon; reason?: undefined } | { addon?: undefined; reason: string } | undefined;
+
+/** The addon, or why there is none: it is built where there is a g++. What it does is done in other ways then. */
+export function loadAddon() {
+  loaded ??= readAddon(PATH);
+  return loaded;
+}
+
+export function readAddon(path: string): NonNullable<typeof loaded> {
+  if (!existsSync(path)) return { reason: 'it was not built' };
+  const module = { exports: {} as Addon };
+  try {
+    process.dlopen(module, path);
+  } catch (error) {
+    // Of another kind of machine, or of a newer one.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_DLOPEN_FAILED')) throw error;
+    return { reason: `it can't be loaded: ${error.message}` };
+  }
+  return { addon: module.exports };
+}

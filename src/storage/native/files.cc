@@ -1,0 +1,164 @@
+/**
+ * The two things that are done to every raw file: finding it, and reading it. Each is one call here and four or more from
+ * JavaScript. Both answer undefined where anything is out of the ordinary; the caller then goes the usual way, which deals with
+ * it or says what is wrong.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "../../native/addon.h"
+
+namespace {
+
+constexpr size_t PATH_LIMIT = 4096;
+constexpr size_t ETAG_LIMIT = 64;
+
+/** Closes at the end of the scope. */
+struct File {
+  int number;
+  ~File() {
+    if (number >= 0) close(number);
+  }
+};
+
+/** False unless the value is a string that fits and has no zero byte in it. */
+bool takeString(napi_env env, napi_value value, char *text, size_t limit) {
+  size_t length;
+  return napi_get_value_string_utf8(env, value, text, limit, &length) == napi_ok && length + 1 < limit &&
+         std::strlen(text) == length;
+}
+
+/** A regular file, last changed after 1970: before that, etags are others. */
+bool isOrdinary(const struct stat &status) {
+  return S_ISREG(status.st_mode) && status.st_mtim.tv_sec >= 0;
+}
+
+/** What of a file's status makes its etag; see fileEtag in ../file-listing.ts. */
+struct Version {
+  unsigned long long size, time, inode;
+
+  explicit Version(const struct stat &status)
+      : size(status.st_size),
+        time(status.st_mtim.tv_sec * 1000000000ull + status.st_mtim.tv_nsec),
+        inode(status.st_ino) {}
+
+  void write(char (&etag)[ETAG_LIMIT]) const {
+    std::snprintf(etag, sizeof etag, "%llx-%llx-%llx", size, time, inode);
+  }
+};
+
+/**
+ * readFile(path, etag, memory: Uint8Array): fills the memory from the start of the regular file that has this etag ('': any)
+ * and returns how many bytes it took.
+ */
+napi_value readFile(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  size_t count = 3;
+  char path[PATH_LIMIT], wanted[ETAG_LIMIT], etag[ETAG_LIMIT];
+  void *memory;
+  size_t length;
+  napi_typedarray_type type;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  if (!takeString(env, arguments[0], path, sizeof path) || !takeString(env, arguments[1], wanted, sizeof wanted) ||
+      napi_get_typedarray_info(env, arguments[2], &type, &length, &memory, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return nullptr;
+  }
+  // Not to wait for a writer when somebody put a named pipe where an object should be.
+  const File file{open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  struct stat status;
+  if (file.number < 0 || fstat(file.number, &status) != 0 || !isOrdinary(status)) return nullptr;
+  if (wanted[0] != '\0') {
+    Version(status).write(etag);
+    if (std::strcmp(etag, wanted) != 0) return nullptr;
+  }
+  const size_t most = std::min(length, size_t(status.st_size));
+  size_t filled = 0;
+  while (filled < most) {
+    const ssize_t taken = pread(file.number, static_cast<char *>(memory) + filled, most - filled, filled);
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0) return nullptr;
+    if (taken == 0) break;
+    filled += taken;
+  }
+  napi_value result;
+  return napi_create_uint32(env, filled, &result) == napi_ok ? result : nullptr;
+}
+
+struct Entry {
+  std::string name;
+  Version version;
+};
+
+/** The files of a folder that holds nothing else, in the order of their names' bytes. */
+bool listEntries(const char *path, std::vector<Entry> &entries) {
+  DIR *folder = opendir(path);
+  if (folder == nullptr) return false;
+  bool plain = true;
+  for (;;) {
+    errno = 0;
+    const dirent *found = readdir(folder);
+    if (found == nullptr) {
+      plain = errno == 0;
+      break;
+    }
+    if (std::strcmp(found->d_name, ".") == 0 || std::strcmp(found->d_name, "..") == 0) continue;
+    struct stat status;
+    plain = found->d_type == DT_REG && fstatat(dirfd(folder), found->d_name, &status, 0) == 0 &&
+            isOrdinary(status);
+    if (!plain) break;
+    entries.push_back({found->d_name, Version(status)});
+  }
+  closedir(folder);
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.name < b.name; });
+  return plain;
+}
+
+/** listFolder(path): { names, etags, sizes } of a folder that holds nothing but files, the texts with zero bytes between. */
+napi_value listFolder(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1;
+  char path[PATH_LIMIT];
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  std::vector<Entry> entries;
+  if (!takeString(env, argument, path, sizeof path) || !listEntries(path, entries)) return nullptr;
+  std::string names, etags;
+  char etag[ETAG_LIMIT];
+  for (const Entry &entry : entries) {
+    if (&entry != &entries.front()) {
+      names += '\0';
+      etags += '\0';
+    }
+    names += entry.name;
+    entry.version.write(etag);
+    etags += etag;
+  }
+  napi_value result, text, buffer, sizes;
+  void *numbers;
+  napi_create_object(env, &result);
+  napi_create_string_utf8(env, names.data(), names.size(), &text);
+  napi_set_named_property(env, result, "names", text);
+  napi_create_string_latin1(env, etags.data(), etags.size(), &text);
+  napi_set_named_property(env, result, "etags", text);
+  napi_create_arraybuffer(env, entries.size() * sizeof(double), &numbers, &buffer);
+  for (size_t i = 0; i < entries.size(); i++) static_cast<double *>(numbers)[i] = double(entries[i].version.size);
+  napi_create_typedarray(env, napi_float64_array, entries.size(), buffer, 0, &sizes);
+  napi_set_named_property(env, result, "sizes", sizes);
+  return result;
+}
+
+}  // namespace
+
+void exportFiles(napi_env env, napi_value exports) {
+  addFunction(env, exports, "readFile", readFile, nullptr);
+  addFunction(env, exports, "listFolder", listFolder, nullptr);
+}
