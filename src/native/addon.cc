@@ -3,6 +3,7 @@
 
 NAPI_MODULE_INIT() {
   exportKernels(env, exports);
+  exportCrc(env, exports);
   exportFiles(env, exports);
   return exports;
 }

@@ -9,4 +9,5 @@ inline void addFunction(napi_env env, napi_value object, const char *name, napi_
 
 /** What each part of the addon adds to its exports. */
 void exportKernels(napi_env env, napi_value exports);
+void exportCrc(napi_env env, napi_value exports);
 void exportFiles(napi_env env, napi_value exports);

@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url';
 /** Vectors that a processor may have. */
 export type VectorLevel = 'avx512' | 'avx2';
 
-/** What the addon exports: signal/native/ and storage/native/ say what each does. */
+/** What the addon exports: the folders native/ of signal/, records/ and storage/ say what each does. */
 export interface Addon {
   /** The kernels of the signal path, the fastest first, by their names. */
   levels: ({ name: VectorLevel } & Record<string, (memory: ArrayBuffer, ...numbers: number[]) => void>)[];
   allocate(bytes: number): ArrayBuffer;
+  /** Where the processor has an instruction for it. */
+  crc32c?(bytes: Uint8Array): number;
   readFile(path: string, etag: string, memory: Uint8Array): number | undefined;
   listFolder(path: string): FolderListing | undefined;
 }

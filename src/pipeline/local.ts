@@ -71,7 +71,7 @@ export async function preprocessDataset(
   };
   // The threads start while the plan is made.
   return withLock(stores.records, () =>
-    withWorkers('task', { workers, tasksAtOnce: 2, signal }, (run) => work(run as RunTask)),
+    withWorkers('task', { workers, tasksAtOnce: 3, signal }, (run) => work(run as RunTask)),
   );
 }
 

@@ -1,5 +1,4 @@
 /** Worker threads for the map steps of one machine. */
-import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Piscina } from 'piscina';
@@ -37,8 +36,6 @@ export async function withWorkers<Task, Result, Product>(
   { workers = availableParallelism(), tasksAtOnce = 1, signal }: WorkerOptions,
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
-  // Every waiting task listens.
-  if (signal) setMaxListeners(0, signal);
   const pool = new Piscina<Task, Answer<Result>>({
     // Under a TypeScript loader this module and the tasks' are .ts files, in the package they are .js.
     filename: new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href,
@@ -48,8 +45,12 @@ export async function withWorkers<Task, Result, Product>(
     concurrentTasksPerWorker: tasksAtOnce,
     idleTimeout: 60_000,
   });
+  // Not by Piscina's own signals: a thread that has a task with one gets no other beside it.
+  const stop = () => void pool.destroy();
+  signal?.addEventListener('abort', stop);
   const run = async (task: Task): Promise<Result> => {
-    const answer = await pool.run(task, signal ? { signal } : {});
+    signal?.throwIfAborted();
+    const answer = await pool.run(task);
     if ('refusal' in answer) throw new TaskError(answer.refusal);
     return answer.result;
   };
@@ -59,6 +60,7 @@ export async function withWorkers<Task, Result, Product>(
     if (!signal?.aborted) throw error;
     throw new StoppedError('stopped; the same command goes on from here', { cause: error });
   } finally {
+    signal?.removeEventListener('abort', stop);
     await pool.destroy();
   }
 }

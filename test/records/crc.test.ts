@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32c as libraryCrc32c } from '@node-rs/crc32';
+import { loadAddon } from '../../src/native/load.ts';
+import { crc32c } from '../../src/records/crc.ts';
+
+test('the CRC is that of RFC 3720', () => {
+  const examples: [Uint8Array, number][] = [
+    [new Uint8Array(32), 0x8a9136aa],
+    [new Uint8Array(32).fill(255), 0x62a8ab43],
+    [Uint8Array.from({ length: 32 }, (_, i) => i), 0x46dd794e],
+    [Buffer.from('123456789'), 0xe3069283],
+    [new Uint8Array(0), 0],
+  ];
+  for (const [bytes, expected] of examples) {
+    assert.equal(crc32c(bytes), expected);
+    assert.equal(libraryCrc32c(bytes), expected);
+  }
+});
+
+test('machine code and the library give the same for every length and place', {
+  skip: !loadAddon().addon?.crc32c,
+}, () => {
+  const { crc32c: native } = loadAddon().addon!;
+  const bytes = Uint8Array.from({ length: 60_000 }, (_, i) => (i * 2654435761) >>> 13);
+  const lengths = [...Array(1700).keys(), 24_575, 24_576, 24_577, 24_640, 49_151, 49_152, 49_153, 59_990];
+  for (const length of lengths) {
+    for (const start of [0, 1, 7]) {
+      const part = bytes.subarray(start, start + length);
+      assert.equal(native!(part), libraryCrc32c(part), `${length} from ${start}`);
+    }
+  }
+  assert.throws(() => native!(new Float64Array(2) as unknown as Uint8Array), TypeError);
+});
