@@ -59,6 +59,8 @@ interface Result {
 }
 
 if (device === 'cpu') process.env.PATH = PATH_WITH_TENSORFLOW;
+// All share the GPU; without this the first one takes its whole memory.
+else process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 const tf = await loadTensorFlow({ device, log: (line) => console.error(line) });
 // First, while nothing large has been in memory.
 const memory = measureMemory();

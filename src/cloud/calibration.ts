@@ -1,5 +1,6 @@
-/** How fast this machine preprocesses on one core: what a function's core is compared with. */
+/** How fast this machine preprocesses on one core, in the way of a function: what a function's core is compared with. */
 import { createRandomStream } from '../random.ts';
+import { choosePortableEngine } from '../signal/engines.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
 import { DETECTORS, SPECTRUM_LENGTH } from '../strain.ts';
 
@@ -10,7 +11,7 @@ const DURATION = 0.7;
 /** Samples a second, from strain in memory to float16, measured for a second on made-up noise. */
 export function measureRate(): number {
   const psd = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH).fill(1e-46);
-  const preprocessor = createPreprocessor(psd);
+  const preprocessor = createPreprocessor(psd, choosePortableEngine());
   const random = createRandomStream(1, 0, 0);
   const block = preprocessor.inputs;
   for (const strain of block) {

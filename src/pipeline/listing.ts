@@ -10,16 +10,12 @@ export interface Listing {
   sizes: Float64Array;
 }
 
-export async function packListing(objects: AsyncIterable<ObjectInfo>): Promise<Listing> {
-  const keys: string[] = [];
-  const etags: string[] = [];
-  const sizes: number[] = [];
-  for await (const { key, etag, size } of objects) {
-    keys.push(key);
-    etags.push(etag);
-    sizes.push(size);
-  }
-  return { keys: keys.join(BREAK), etags: etags.join(BREAK), sizes: Float64Array.from(sizes) };
+export function packListing(objects: readonly ObjectInfo[]): Listing {
+  return {
+    keys: objects.map(({ key }) => key).join(BREAK),
+    etags: objects.map(({ etag }) => etag).join(BREAK),
+    sizes: Float64Array.from(objects, ({ size }) => size),
+  };
 }
 
 export function unpackListing({ keys, etags, sizes }: Listing): ObjectInfo[] {

@@ -12,6 +12,7 @@ import { createListers, type ListPart } from '../storage/parts.ts';
 import { checkPresence, checkRejected, finalizeRun, removeSpent, writeRejectedSoFar } from './finalize.ts';
 import { unpackListing } from './listing.ts';
 import { withLock } from './lock.ts';
+import { type Member, packMembers } from './members.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
@@ -49,7 +50,12 @@ export async function preprocessDataset(
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
     const helpers = stores.raw.readSync === undefined ? 0 : workers;
     const listers = [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)];
-    const plan = await planDataset(stores, planSettings(settings, given?.sha256), { observer, listers });
+    const encode = (members: Member[]) => runTask({ step: 'members', ...packMembers(members) });
+    const plan = await planDataset(stores, planSettings(settings, given?.sha256), {
+      observer,
+      listers,
+      encode,
+    });
     const finished = await readMetadataIfPresent(stores.records);
     if (finished !== undefined) {
       await checkPresence(stores.records, finished);

@@ -17,7 +17,13 @@ export interface Members {
   label(id: string): 0 | 1 | undefined;
 }
 
-export function encodeMembers(samples: readonly { id: string; label: 0 | 1 }[]): Uint8Array {
+/** A sample as the members hold it. */
+export interface Member {
+  id: string;
+  label: 0 | 1;
+}
+
+export function encodeMembers(samples: readonly Member[]): Uint8Array {
   const bytes = Buffer.alloc(samples.length * ENTRY_SIZE);
   for (const [index, { id, label }] of samples.entries()) {
     const end = index * ENTRY_SIZE + ENTRY_SIZE - 1;
@@ -29,6 +35,24 @@ export function encodeMembers(samples: readonly { id: string; label: 0 | 1 }[]):
   new BigUint64Array(bytes.buffer, bytes.byteOffset, samples.length).sort();
   if (LITTLE_ENDIAN) bytes.swap64();
   return bytes;
+}
+
+/** Members as a thread sends them to another. */
+export interface PackedMembers {
+  /** With zero bytes between, which no id holds. */
+  ids: string;
+  labels: Uint8Array;
+}
+
+export function packMembers(members: readonly Member[]): PackedMembers {
+  return {
+    ids: members.map(({ id }) => id).join('\0'),
+    labels: Uint8Array.from(members, ({ label }) => label),
+  };
+}
+
+export function unpackMembers({ ids, labels }: PackedMembers): Member[] {
+  return ids.split('\0').map((id, index) => ({ id, label: labels[index] === 1 ? 1 : 0 }));
 }
 
 /** Throws NotFoundError when the place holds no plan, or one of an earlier version. */

@@ -16,7 +16,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { encodeChunk, type LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
 import { chooseNoise, matchLabels } from './match.ts';
-import { encodeMembers } from './members.ts';
+import { encodeMembers, type Member } from './members.ts';
 import type { Observer } from './progress.ts';
 import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
 import type { Stop } from './stop.ts';
@@ -86,6 +86,8 @@ export interface PlanOptions {
   observer?: Observer;
   /** Who list the raw objects; by default this thread. */
   listers?: readonly ListPart[];
+  /** Who encodes the members while the lists are written; by default this thread. */
+  encode?: (members: Member[]) => Promise<Uint8Array>;
   stop?: Stop | undefined;
 }
 
@@ -98,7 +100,12 @@ export interface PlanOptions {
 export async function planDataset(
   stores: Stores,
   settings: PlanSettings,
-  { observer = {}, listers = createListers(stores.raw), stop }: PlanOptions = {},
+  {
+    observer = {},
+    listers = createListers(stores.raw),
+    encode = async (members) => encodeMembers(members),
+    stop,
+  }: PlanOptions = {},
 ): Promise<Plan> {
   const labelBytes = await readLabels(stores.raw);
   const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
@@ -149,6 +156,10 @@ export async function planDataset(
   const { records } = stores;
   const known = await readJsonIfPresent<Plan>(records, PLAN_KEY);
   if (known === undefined) await refuseOthersRecords(records);
+  const members =
+    known === undefined ? encode(samples.map(({ ref, label }) => ({ id: ref.id, label }))) : undefined;
+  // A failure is thrown when the members are wanted; should something else fail before, nobody is interested.
+  members?.catch(() => {});
   const etags = new Map(objects.map(({ key, etag }) => [key, etag]));
   const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
   await forEachAhead(encodeLists(lists, etags, hash), AT_ONCE, async ({ key, bytes }) => {
@@ -173,7 +184,7 @@ export async function planDataset(
   }
   // Should it be too many, the run stops here, and somebody wants to know which.
   if (rejected.length > 0) await writeRejected(records, rejected);
-  await records.write(MEMBERS_KEY, encodeMembers(samples.map(({ ref, label }) => ({ id: ref.id, label }))));
+  await records.write(MEMBERS_KEY, await members!);
   await writeJson(records, PLAN_KEY, plan);
   return plan;
 }

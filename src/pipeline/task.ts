@@ -1,9 +1,11 @@
 /** The map steps as messages, so that a worker thread can run them as a function in the cloud would. */
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { openStore } from '../storage/open.ts';
+import { listWhole } from '../storage/parts.ts';
 import type { Psd } from '../strain.ts';
 import { answering } from './answer.ts';
 import { type Listing, packListing } from './listing.ts';
+import { encodeMembers, type PackedMembers, unpackMembers } from './members.ts';
 import type { Plan, Stores } from './plan.ts';
 import { readPsd, sumPsdChunk } from './psd.ts';
 import { preprocessChunk } from './shard.ts';
@@ -31,10 +33,16 @@ export interface TaskResult {
   rejected: number;
 }
 
+/** Members that are to be encoded, see encodeMembers. */
+export interface MembersTask extends PackedMembers {
+  step: 'members';
+}
+
 /** How a task's answer follows from its step. */
 export interface RunTask {
   (task: Task): Promise<TaskResult>;
   (task: ListTask): Promise<Listing>;
+  (task: MembersTask): Promise<Uint8Array>;
 }
 
 /**
@@ -69,8 +77,9 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
-async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
-  if (task.step === 'list') return packListing(openStore(task.raw).list(task.prefix));
+async function runTask(task: Task | ListTask | MembersTask): Promise<TaskResult | Listing | Uint8Array> {
+  if (task.step === 'members') return encodeMembers(unpackMembers(task));
+  if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
   if (run === undefined) {

@@ -8,9 +8,13 @@ let chosen: Engine | undefined;
 
 /** The fastest engine that runs here; found out once. */
 export function chooseEngine(): Engine {
-  chosen ??=
-    listNativeEngines()[0] ?? findEngine((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+  chosen ??= listNativeEngines()[0] ?? choosePortableEngine();
   return chosen;
+}
+
+/** The fastest one without the addon, which functions in the cloud don't have. */
+export function choosePortableEngine(): Engine {
+  return findEngine((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
 }
 
 /** The engines in machine code that run here, the fastest first. */

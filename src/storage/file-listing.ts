@@ -28,14 +28,15 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
 }
 
 /**
- * The regular files under a folder whose key starts with the prefix, in order of their keys. One folder's names are
- * in memory at a time (and those of the folders above it), never the whole tree.
+ * The regular files under a folder whose key starts with the prefix, in order of their keys, some of a folder at a time: one
+ * by one, each would pass a generator for every folder above it. One folder's names are in memory at a time (and those of
+ * the folders above it), never the whole tree.
  *
  * Symbolic links are followed, to files and to folders; a link to a folder that it lies in is a MachineError. What
  * cannot be read as an object is no object: sockets, pipes, devices, links to nothing.
  */
-export function* listFiles(root: string, prefix: string, calls: FileCalls): Generator<ObjectInfo> {
-  for (const files of walkFolders(calls, ...splitPrefix(root, prefix), [])) yield* files;
+export function listFiles(root: string, prefix: string, calls: FileCalls): Generator<ObjectInfo[]> {
+  return walkFolders(calls, ...splitPrefix(root, prefix), []);
 }
 
 /** The same, without going into folders: each is a start of keys, whatever is in it. */
@@ -53,7 +54,6 @@ function splitPrefix(root: string, prefix: string): [path: string, keyStart: str
   return [join(root, prefix.slice(0, cut)), prefix.slice(0, cut), prefix.slice(cut)];
 }
 
-/** Files that come one after another in a folder at once: one by one, each would pass a generator for every folder above it. */
 function* walkFolders(
   calls: FileCalls,
   path: string,
@@ -76,7 +76,7 @@ function* walkFolders(
     if (name.endsWith('/')) {
       yield files;
       files = [];
-      yield* walkFolders(calls, join(path, name), keyStart + name, '', [...above, identity]);
+      yield* walkFolders(calls, `${path}/${name.slice(0, -1)}`, keyStart + name, '', [...above, identity]);
     } else {
       const file = describeEntry(path, name, keyStart);
       if (file !== undefined) files.push(file);

@@ -66,7 +66,12 @@ export function createFileStore(folder: string, calls: FileCalls = chooseFileCal
 
     async *list(prefix: string) {
       checkPrefix(prefix);
-      yield* listFiles(root, prefix, calls);
+      for (const files of listFiles(root, prefix, calls)) yield* files;
+    },
+
+    listSync(prefix: string) {
+      checkPrefix(prefix);
+      return Array.from(listFiles(root, prefix, calls)).flat();
     },
 
     async *listLevel(prefix: string) {

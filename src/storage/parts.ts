@@ -16,7 +16,7 @@ const REQUESTS = 16;
 
 /** What lists `store` in this thread, as often as it is worth while to call it at once. */
 export function createListers(store: ObjectStore): ListPart[] {
-  const list: ListPart = (prefix) => collectObjects(store.list(prefix));
+  const list: ListPart = (prefix) => listWhole(store, prefix);
   return Array(store.readSync === undefined ? REQUESTS : 1).fill(list);
 }
 
@@ -97,8 +97,10 @@ async function lookInto(
   return parts;
 }
 
-async function collectObjects(objects: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
+/** The whole of `list`. */
+export async function listWhole(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
+  if (store.listSync !== undefined) return store.listSync(prefix);
   const all: ObjectInfo[] = [];
-  for await (const object of objects) all.push(object);
+  for await (const object of store.list(prefix)) all.push(object);
   return all;
 }

@@ -42,6 +42,8 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** The whole of `list`, of a store that has `readSync`. */
+  listSync?(prefix: string): ObjectInfo[];
   /**
    * Of the same list the objects that have no `/` behind the prefix and, in place of all others, the start up to that `/`
    * that they share, once each.

@@ -16,6 +16,7 @@ const put = (store: ObjectStore, key: string, value = key) => store.write(key, t
 async function list(store: ObjectStore, prefix = ''): Promise<ObjectInfo[]> {
   const found: ObjectInfo[] = [];
   for await (const info of store.list(prefix)) found.push(info);
+  if (store.listSync !== undefined) assert.deepEqual(store.listSync(prefix), found);
   return found;
 }
 const keys = async (store: ObjectStore, prefix?: string) => (await list(store, prefix)).map(({ key }) => key);
