@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,7 +23,7 @@ const HEADERS = join(
   dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
   'include',
 );
-const OPTIONS = ['-std=c++17', '-O3', '-fPIC', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra'];
+const OPTIONS = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti'];
 /** A product's rounding is part of the result; and GCC's own headers leave registers undefined on purpose. */
 const ARITHMETIC = ['-ffp-contract=off', '-Wno-psabi', '-Wno-uninitialized', '-Wno-maybe-uninitialized'];
 const LEVELS = {
@@ -30,29 +31,36 @@ const LEVELS = {
   avx512: ['-march=x86-64-v4', '-mprefer-vector-width=512', '-DWIDE=64', '-DLEVEL=avx512'],
 };
 
-function compile(...args) {
-  const { error, status } = spawnSync('g++', [...OPTIONS, ...args], { stdio: 'inherit' });
-  if (error?.code === 'ENOENT') leave('g++ is not here');
-  if (error) throw error;
-  if (status !== 0) leave(`g++ could not compile src/native/ (GCC 11 or newer can)`);
+if (process.platform !== 'linux' || process.arch !== 'x64') process.exit();
+const version = spawnSync('g++', ['-dumpversion'], { encoding: 'utf8' });
+if (version.error || version.status !== 0) leave('g++ is not here');
+if (Number.parseInt(version.stdout, 10) < 11)
+  leave(`g++ is of version ${version.stdout.trim()}, 11 is needed`);
+
+const folder = mkdtempSync(join(tmpdir(), 'chirpline-build-'));
+const draft = `${TARGET}.${process.pid}`;
+try {
+  const objects = Object.entries(LEVELS).map(([name, options]) => {
+    const object = join(folder, `${name}.o`);
+    compile(...ARITHMETIC, ...options, '-c', KERNELS, '-o', object);
+    return object;
+  });
+  mkdirSync(dirname(TARGET), { recursive: true });
+  compile('-DNAPI_VERSION=8', '-I', HEADERS, '-shared', '-s', ...SOURCES, ...objects, '-o', draft);
+  renameSync(draft, TARGET);
+} finally {
+  for (const path of [folder, draft]) rmSync(path, { recursive: true, force: true });
 }
 
+/** Throws when g++ doesn't do it: a g++ that is here and new enough should. */
+function compile(...args) {
+  const { error, status } = spawnSync('g++', [...OPTIONS, '-Wall', '-Wextra', ...args], { stdio: 'inherit' });
+  if (error || status !== 0) throw error ?? new Error(`g++ ended with ${status}`);
+}
+
+/** An addon of older sources must not stay. */
 function leave(why) {
-  console.error(`${why}: preprocessing will do without, at two thirds of the speed.`);
-  rmSync(draft, { recursive: true, force: true });
+  console.error(`${why}: preprocessing does without the addon, at two thirds of the speed.`);
+  rmSync(TARGET, { force: true });
   process.exit();
 }
-
-rmSync(TARGET, { force: true });
-if (process.platform !== 'linux' || process.arch !== 'x64') process.exit();
-mkdirSync(dirname(TARGET), { recursive: true });
-const draft = mkdtempSync(join(dirname(TARGET), 'draft-'));
-const objects = Object.entries(LEVELS).map(([name, options]) => {
-  const object = join(draft, `${name}.o`);
-  compile(...ARITHMETIC, ...options, '-c', KERNELS, '-o', object);
-  return object;
-});
-const addon = join(draft, 'addon.node');
-compile('-DNAPI_VERSION=8', '-I', HEADERS, '-shared', '-s', ...SOURCES, ...objects, '-o', addon);
-renameSync(addon, TARGET);
-rmSync(draft, { recursive: true });

@@ -76,7 +76,8 @@ function buildKernels() {
 function buildAddon() {
   const sources = [...listSources('src', '.h'), ...listSources('src', '.cc'), 'scripts/native.mjs'];
   once('native', sources, 'build/native-linux-x64.node', () => {
-    if (run(process.execPath, ['scripts/native.mjs']).status !== 0) giveUp('the build failed: see above.');
+    if (run(process.execPath, ['scripts/native.mjs']).status !== 0)
+      giveUp('g++ could not build the addon: see above.');
   });
 }
 
@@ -166,7 +167,7 @@ export function installBrowser() {
 export function requireCompiler() {
   if (run('g++', ['--version'], { quiet: true }).status !== 0) {
     giveUp(
-      'g++ is needed to build the TensorFlow addon: apt-get install g++. simulate, preprocess and inspect work without it.',
+      'g++ is needed to build the addons: apt-get install g++. simulate, preprocess and inspect work without it.',
     );
   }
 }

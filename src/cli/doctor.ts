@@ -32,7 +32,7 @@ function examineSignalEngine(): Finding {
     return {
       name,
       status: 'ok',
-      detail: `WebAssembly with SIMD, at a third of the speed of machine code: ${reason}`,
+      detail: `WebAssembly with SIMD, at a third to half of the speed of machine code: ${reason}`,
     };
   }
   if (engine !== 'javascript') return { name, status: 'ok', detail: `machine code for ${LEVELS[engine]}` };

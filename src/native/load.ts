@@ -41,8 +41,8 @@ export function readAddon(path: string): NonNullable<typeof loaded> {
   try {
     process.dlopen(module, path);
   } catch (error) {
-    // Of another kind of machine, or of a newer one.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_DLOPEN_FAILED')) throw error;
+    // Of another kind of machine, or of a newer one; or Node was told to load none.
+    if (!(error instanceof Error && 'code' in error && /^ERR_DLOPEN_/.test(`${error.code}`))) throw error;
     return { reason: `it can't be loaded: ${error.message}` };
   }
   return { addon: module.exports };

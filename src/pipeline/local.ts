@@ -75,9 +75,11 @@ export async function preprocessDataset(
     }
     return finalizeRun(stores, plan, settings.maxRejected);
   };
+  // A bucket gets a shard in one, which is in memory until then.
+  const tasksAtOnce = stores.records.takesPieces ? 3 : 2;
   // The threads start while the plan is made.
   return withLock(stores.records, () =>
-    withWorkers('task', { workers, tasksAtOnce: 3, signal }, (run) => work(run as RunTask)),
+    withWorkers('task', { workers, tasksAtOnce, signal }, (run) => work(run as RunTask)),
   );
 }
 

@@ -43,10 +43,22 @@ export async function withWorkers<Task, Result, Product>(
     minThreads: Math.min(2, workers),
     maxThreads: workers,
     concurrentTasksPerWorker: tasksAtOnce,
+    loadBalancer: (_task, threads) => {
+      const [least] = threads.toSorted((a, b) => a.currentUsage - b.currentUsage);
+      if (least === undefined || least.currentUsage >= tasksAtOnce) return null;
+      // Another thread is started before one gets a second task.
+      return least.currentUsage > 0 && threads.length < workers ? null : least;
+    },
     idleTimeout: 60_000,
   });
+  let ended: Promise<void> | undefined;
+  // Once: a second call would not wait for the threads, and others would be started in their place.
+  const end = () => {
+    ended ??= pool.destroy();
+    return ended;
+  };
   // Not by Piscina's own signals: a thread that has a task with one gets no other beside it.
-  const stop = () => void pool.destroy();
+  const stop = () => void end();
   signal?.addEventListener('abort', stop);
   const run = async (task: Task): Promise<Result> => {
     signal?.throwIfAborted();
@@ -61,6 +73,6 @@ export async function withWorkers<Task, Result, Product>(
     throw new StoppedError('stopped; the same command goes on from here', { cause: error });
   } finally {
     signal?.removeEventListener('abort', stop);
-    await pool.destroy();
+    await end();
   }
 }

@@ -8,8 +8,13 @@ let chosen: Engine | undefined;
 
 /** The fastest engine that runs here; found out once. */
 export function chooseEngine(): Engine {
-  chosen ??= listNativeEngines()[0] ?? choosePortableEngine();
+  chosen ??= findNativeEngine() ?? choosePortableEngine();
   return chosen;
+}
+
+function findNativeEngine(): Engine | undefined {
+  const [kernels] = listNativeKernels();
+  return kernels && createVectorEngine(kernels.level, kernels);
 }
 
 /** The fastest one without the addon, which functions in the cloud don't have. */

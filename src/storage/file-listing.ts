@@ -51,7 +51,7 @@ export function* listFileLevel(root: string, prefix: string): Generator<ObjectIn
 /** The folder that the prefix leads to, the start of its files' keys, and the start of their names. */
 function splitPrefix(root: string, prefix: string): [path: string, keyStart: string, nameStart: string] {
   const cut = prefix.lastIndexOf('/') + 1;
-  return [join(root, prefix.slice(0, cut)), prefix.slice(0, cut), prefix.slice(cut)];
+  return [join(root, prefix.slice(0, Math.max(0, cut - 1))), prefix.slice(0, cut), prefix.slice(cut)];
 }
 
 function* walkFolders(
@@ -66,7 +66,7 @@ function* walkFolders(
   if (above.includes(identity)) {
     throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
   }
-  const plain = listPlainFolder(calls, path, keyStart, nameStart);
+  const plain = nameStart === '' ? listPlainFolder(calls, path, keyStart) : undefined;
   if (plain !== undefined) {
     yield plain;
     return;
@@ -86,12 +86,7 @@ function* walkFolders(
 }
 
 /** The files of a folder that holds nothing else, with one call; undefined where that isn't the way. */
-function listPlainFolder(
-  calls: FileCalls,
-  path: string,
-  keyStart: string,
-  nameStart: string,
-): ObjectInfo[] | undefined {
+function listPlainFolder(calls: FileCalls, path: string, keyStart: string): ObjectInfo[] | undefined {
   const listing = calls.listFolder(path);
   if (listing === undefined || listing.names.includes(UNREADABLE)) return undefined;
   const [names, etags] = [listing.names.split('\0'), listing.etags.split('\0')];
@@ -100,11 +95,7 @@ function listPlainFolder(
     size,
     etag: etags[index]!,
   }));
-  return files.filter((_, index) => isListed(names[index]!, nameStart));
-}
-
-function isListed(name: string, nameStart: string): boolean {
-  return name.startsWith(nameStart) && !name.startsWith(OWN_PREFIX);
+  return files.filter((_, index) => !names[index]!.startsWith(OWN_PREFIX));
 }
 
 /** What stands in names for bytes that aren't UTF-8. */
@@ -134,7 +125,7 @@ function sortedNames(path: string, nameStart: string): string[] {
     throw explainFileError(error, 'list', path);
   }
   return entries
-    .filter(({ name }) => isListed(name, nameStart))
+    .filter(({ name }) => name.startsWith(nameStart) && !name.startsWith(OWN_PREFIX))
     .map((entry) => (isFolder(path, entry) ? `${entry.name}/` : entry.name))
     .sort(compareKeys);
 }

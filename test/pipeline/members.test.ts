@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeMembers, readMembers } from '../../src/pipeline/members.ts';
+import { encodeMembers, packMembers, readMembers, unpackMembers } from '../../src/pipeline/members.ts';
 import { formatRejected, parseRejected } from '../../src/pipeline/rejected.ts';
 import { MEMBERS_KEY } from '../../src/pipeline/work.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
@@ -17,6 +17,15 @@ test('every member is found with its label, and nobody else', async () => {
   const members = await readMembers(records);
   for (const { id, label } of samples) assert.equal(members.label(id), label, id);
   for (let i = 1000; i < 2000; i += 1) assert.equal(members.label(`id${i}`), undefined);
+});
+
+test('members come from another thread as they were', () => {
+  const members = [
+    { id: 'a', label: 0 as const },
+    { id: 'b-1.c', label: 1 as const },
+    { id: 'a2', label: 1 as const },
+  ];
+  assert.deepEqual(unpackMembers(structuredClone(packMembers(members))), members);
 });
 
 test('members are the same whatever the order of the samples, and a cut file is refused', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { crc32c as libraryCrc32c } from '@node-rs/crc32';
 import { loadAddon } from '../../src/native/load.ts';
@@ -16,6 +17,13 @@ test('the CRC is that of RFC 3720', () => {
     assert.equal(crc32c(bytes), expected);
     assert.equal(libraryCrc32c(bytes), expected);
   }
+});
+
+test('machine code does it where the processor has an instruction for it', () => {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return;
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.split(' ');
+  const able = flags.includes('sse4_2') && flags.includes('pclmulqdq');
+  assert.equal(loadAddon().addon?.crc32c !== undefined, able);
 });
 
 test('machine code and the library give the same for every length and place', {

@@ -58,7 +58,7 @@ function expectedLevels(): string[] {
   const has = (...wanted: string[]) => wanted.every((flag) => flags.includes(flag));
   return [
     ...(has('avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl') ? ['avx512'] : []),
-    ...(has('avx2', 'fma', 'bmi1', 'bmi2') ? ['avx2'] : []),
+    ...(has('avx2', 'fma', 'f16c', 'bmi1', 'bmi2', 'abm', 'movbe') ? ['avx2'] : []),
   ];
 }
 

@@ -26,7 +26,7 @@ constexpr uint32_t powerOfX(size_t power) {
  * and the CRC of its 64 bits that times x^32.
  */
 template <size_t BYTES>
-const uint32_t ADVANCE = powerOfX(8 * BYTES - 33);
+constexpr uint32_t ADVANCE = powerOfX(8 * BYTES - 33);
 
 WITH_CRC inline uint32_t advance(uint32_t crc, uint32_t factor) {
   const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128(int(crc)), _mm_cvtsi32_si128(int(factor)), 0);

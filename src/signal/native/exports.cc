@@ -69,10 +69,11 @@ void addLevel(napi_env env, napi_value levels, const char *name, const Kernel (&
   napi_set_element(env, levels, length, level);
 }
 
-/** Whether processor and system have all that -march=x86-64-v3 takes for granted; others with AVX2 have it as well. */
+/** Whether processor and system have all that -march=x86-64-v3 takes for granted. */
 bool hasAvx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
+         __builtin_cpu_supports("movbe");
 }
 
 /** And -march=x86-64-v4. */

@@ -21,7 +21,6 @@ namespace LEVEL {
 /** As many numbers as one vector of the machine holds. */
 typedef float Floats __attribute__((vector_size(WIDE)));
 typedef double Doubles __attribute__((vector_size(WIDE)));
-typedef double UnalignedDoubles __attribute__((vector_size(WIDE), aligned(8)));
 /** A point. */
 typedef float FloatPoint __attribute__((vector_size(LANES * sizeof(float))));
 typedef double DoublePoint __attribute__((vector_size(LANES * sizeof(double))));

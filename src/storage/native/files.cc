@@ -37,9 +37,11 @@ bool takeString(napi_env env, napi_value value, char *text, size_t limit) {
          std::strlen(text) == length;
 }
 
-/** A regular file, last changed after 1970: before that, etags are others. */
+/** A regular file whose etag's numbers are below 2^63: JavaScript writes larger ones, and times before 1970, in other ways. */
 bool isOrdinary(const struct stat &status) {
-  return S_ISREG(status.st_mode) && status.st_mtim.tv_sec >= 0;
+  constexpr time_t LATEST = 9'000'000'000;
+  return S_ISREG(status.st_mode) && status.st_mtim.tv_sec >= 0 && status.st_mtim.tv_sec < LATEST &&
+         status.st_ino >> 63 == 0;
 }
 
 /** What of a file's status makes its etag; see fileEtag in ../file-listing.ts. */
@@ -91,7 +93,7 @@ napi_value readFile(napi_env env, napi_callback_info info) {
     filled += taken;
   }
   napi_value result;
-  return napi_create_uint32(env, filled, &result) == napi_ok ? result : nullptr;
+  return napi_create_double(env, double(filled), &result) == napi_ok ? result : nullptr;
 }
 
 struct Entry {
@@ -142,16 +144,19 @@ napi_value listFolder(napi_env env, napi_callback_info info) {
     entry.version.write(etag);
     etags += etag;
   }
-  napi_value result, text, buffer, sizes;
+  napi_value result, nameText, etagText, buffer, sizes;
   void *numbers;
-  napi_create_object(env, &result);
-  napi_create_string_utf8(env, names.data(), names.size(), &text);
-  napi_set_named_property(env, result, "names", text);
-  napi_create_string_latin1(env, etags.data(), etags.size(), &text);
-  napi_set_named_property(env, result, "etags", text);
-  napi_create_arraybuffer(env, entries.size() * sizeof(double), &numbers, &buffer);
+  // Too long for a string, or no memory: the usual way takes the names one by one.
+  if (napi_create_object(env, &result) != napi_ok ||
+      napi_create_string_utf8(env, names.data(), names.size(), &nameText) != napi_ok ||
+      napi_create_string_latin1(env, etags.data(), etags.size(), &etagText) != napi_ok ||
+      napi_create_arraybuffer(env, entries.size() * sizeof(double), &numbers, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_float64_array, entries.size(), buffer, 0, &sizes) != napi_ok) {
+    return nullptr;
+  }
   for (size_t i = 0; i < entries.size(); i++) static_cast<double *>(numbers)[i] = double(entries[i].version.size);
-  napi_create_typedarray(env, napi_float64_array, entries.size(), buffer, 0, &sizes);
+  napi_set_named_property(env, result, "names", nameText);
+  napi_set_named_property(env, result, "etags", etagText);
   napi_set_named_property(env, result, "sizes", sizes);
   return result;
 }
