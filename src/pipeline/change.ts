@@ -8,7 +8,8 @@ const PAUSE = 400;
 
 /**
  * Changes a text by conditional writes until nobody else came between; undefined leaves it as it is. `edit` is called for
- * each attempt, and what it reads is as new as the text or newer. Throws PreconditionError (or NotFoundError) when others never cease.
+ * each attempt, and what it reads is as new as the text or newer. Throws PreconditionError or NotFoundError when others never
+ * cease.
  */
 export async function changeText(
   store: ObjectStore,

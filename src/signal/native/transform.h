@@ -75,6 +75,38 @@ inline Complex<Vector> timesConjugate(Vector xr, Vector xi, Vector re, Vector im
   return {xr * re + xi * im, xi * re - xr * im};
 }
 
+/** The values of four quarters at one place. */
+template <class Vector>
+struct Quarters {
+  Complex<Vector> x0, x1, x2, x3;
+};
+
+/** What becomes of the four points from `z` on that are a quarter apart. */
+template <class Vector>
+inline Quarters<Vector> forward(const char *z, size_t imaginary, size_t quarter, const Twiddles<Vector> &t) {
+  const auto y2 = times(load<Vector>(z + 2 * quarter, imaginary), t.r2, t.i2);
+  const auto x = load<Vector>(z, imaginary);
+  const Vector ar = x.re + y2.re, ai = x.im + y2.im, br = x.re - y2.re, bi = x.im - y2.im;
+  const auto y1 = times(load<Vector>(z + quarter, imaginary), t.r1, t.i1);
+  const auto y3 = times(load<Vector>(z + 3 * quarter, imaginary), t.r3, t.i3);
+  const Vector cr = y1.re + y3.re, ci = y1.im + y3.im, dr = y1.re - y3.re, di = y1.im - y3.im;
+  return {{ar + cr, ai + ci}, {br - di, bi + dr}, {ar - cr, ai - ci}, {br + di, bi - dr}};
+}
+
+/** Writes what the four values came from, times 4, to `z` and behind it. */
+template <class Vector>
+inline void backward(const Quarters<Vector> &q, char *z, size_t imaginary, size_t quarter, const Twiddles<Vector> &t) {
+  const Vector ar = q.x0.re + q.x2.re, ai = q.x0.im + q.x2.im, cr = q.x0.re - q.x2.re, ci = q.x0.im - q.x2.im;
+  const Vector br = q.x1.re + q.x3.re, bi = q.x1.im + q.x3.im, dr = q.x1.re - q.x3.re, di = q.x1.im - q.x3.im;
+  store(z, imaginary, ar + br, ai + bi);
+  const auto y2 = timesConjugate(ar - br, ai - bi, t.r2, t.i2);
+  store(z + 2 * quarter, imaginary, y2.re, y2.im);
+  const auto y1 = timesConjugate(cr + di, ci - dr, t.r1, t.i1);
+  store(z + quarter, imaginary, y1.re, y1.im);
+  const auto y3 = timesConjugate(cr - di, ci + dr, t.r3, t.i3);
+  store(z + 3 * quarter, imaginary, y3.re, y3.im);
+}
+
 /** One step on all blocks of four quarters in `size` bytes; twiddles follow one another. */
 template <class Vector>
 inline void forwardPass(char *z, size_t imaginary, size_t size, size_t quarter, const Number<Vector> *twiddles) {
@@ -82,16 +114,11 @@ inline void forwardPass(char *z, size_t imaginary, size_t size, size_t quarter, 
     const Twiddles<Vector> t(twiddles);
     twiddles += t.COUNT;
     for (char *stop = z + quarter; z < stop; z += sizeof(Vector)) {
-      const auto y2 = times(load<Vector>(z + 2 * quarter, imaginary), t.r2, t.i2);
-      const auto x = load<Vector>(z, imaginary);
-      const Vector ar = x.re + y2.re, ai = x.im + y2.im, br = x.re - y2.re, bi = x.im - y2.im;
-      const auto y1 = times(load<Vector>(z + quarter, imaginary), t.r1, t.i1);
-      const auto y3 = times(load<Vector>(z + 3 * quarter, imaginary), t.r3, t.i3);
-      const Vector cr = y1.re + y3.re, ci = y1.im + y3.im, dr = y1.re - y3.re, di = y1.im - y3.im;
-      store(z, imaginary, ar + cr, ai + ci);
-      store(z + quarter, imaginary, br - di, bi + dr);
-      store(z + 2 * quarter, imaginary, ar - cr, ai - ci);
-      store(z + 3 * quarter, imaginary, br + di, bi - dr);
+      const auto q = forward(z, imaginary, quarter, t);
+      store(z, imaginary, q.x0.re, q.x0.im);
+      store(z + quarter, imaginary, q.x1.re, q.x1.im);
+      store(z + 2 * quarter, imaginary, q.x2.re, q.x2.im);
+      store(z + 3 * quarter, imaginary, q.x3.re, q.x3.im);
     }
   }
 }
@@ -103,17 +130,9 @@ inline void inversePass(char *z, size_t imaginary, size_t size, size_t quarter, 
     const Twiddles<Vector> t(twiddles);
     twiddles += t.COUNT;
     for (char *stop = z + quarter; z < stop; z += sizeof(Vector)) {
-      const auto u = load<Vector>(z, imaginary), v = load<Vector>(z + 2 * quarter, imaginary);
-      const Vector ar = u.re + v.re, ai = u.im + v.im, cr = u.re - v.re, ci = u.im - v.im;
-      const auto w = load<Vector>(z + quarter, imaginary), x = load<Vector>(z + 3 * quarter, imaginary);
-      const Vector br = w.re + x.re, bi = w.im + x.im, dr = w.re - x.re, di = w.im - x.im;
-      store(z, imaginary, ar + br, ai + bi);
-      const auto y2 = timesConjugate(ar - br, ai - bi, t.r2, t.i2);
-      store(z + 2 * quarter, imaginary, y2.re, y2.im);
-      const auto y1 = timesConjugate(cr + di, ci - dr, t.r1, t.i1);
-      store(z + quarter, imaginary, y1.re, y1.im);
-      const auto y3 = timesConjugate(cr - di, ci + dr, t.r3, t.i3);
-      store(z + 3 * quarter, imaginary, y3.re, y3.im);
+      const Quarters<Vector> q{load<Vector>(z, imaginary), load<Vector>(z + quarter, imaginary),
+                               load<Vector>(z + 2 * quarter, imaginary), load<Vector>(z + 3 * quarter, imaginary)};
+      backward(q, z, imaginary, quarter, t);
     }
   }
 }
@@ -135,31 +154,21 @@ inline void filterPairs(char *z, size_t imaginary, size_t size, const float *twi
   }
 }
 
+template <class Vector>
+inline Complex<Vector> times(Complex<Vector> x, Number<Vector> factor) {
+  const Vector f = all<Vector>(factor);
+  return {f * x.re, f * x.im};
+}
+
 /** forwardPass of blocks of four points, each value times its factor, and the inverse, times 4. */
 inline void filterQuads(char *z, size_t imaginary, size_t size, const float *twiddles, const float *factors) {
-  typedef FloatPoint Point;
   for (char *end = z + size; z < end; z += 4 * FLOATS) {
-    const Twiddles<Point> t(twiddles);
-    const Point f0 = all<Point>(factors[0]), f1 = all<Point>(factors[1]);
-    const Point f2 = all<Point>(factors[2]), f3 = all<Point>(factors[3]);
+    const Twiddles<FloatPoint> t(twiddles);
+    const auto q = forward(z, imaginary, FLOATS, t);
+    const Quarters<FloatPoint> filtered{times(q.x0, factors[0]), times(q.x1, factors[1]), times(q.x2, factors[2]),
+                                        times(q.x3, factors[3])};
+    backward(filtered, z, imaginary, FLOATS, t);
     twiddles += t.COUNT, factors += 4;
-    const auto y2 = times(load<Point>(z + 2 * FLOATS, imaginary), t.r2, t.i2);
-    const auto x = load<Point>(z, imaginary);
-    const Point ar = x.re + y2.re, ai = x.im + y2.im, br = x.re - y2.re, bi = x.im - y2.im;
-    const auto y1 = times(load<Point>(z + FLOATS, imaginary), t.r1, t.i1);
-    const auto y3 = times(load<Point>(z + 3 * FLOATS, imaginary), t.r3, t.i3);
-    const Point cr = y1.re + y3.re, ci = y1.im + y3.im, dr = y1.re - y3.re, di = y1.im - y3.im;
-    const Point u0r = f0 * (ar + cr), u0i = f0 * (ai + ci), u2r = f2 * (ar - cr), u2i = f2 * (ai - ci);
-    const Point u1r = f1 * (br - di), u1i = f1 * (bi + dr), u3r = f3 * (br + di), u3i = f3 * (bi - dr);
-    const Point er = u0r + u2r, ei = u0i + u2i, gr = u0r - u2r, gi = u0i - u2i;
-    const Point hr = u1r + u3r, hi = u1i + u3i, kr = u1r - u3r, ki = u1i - u3i;
-    store(z, imaginary, er + hr, ei + hi);
-    const auto v3 = timesConjugate(gr - ki, gi + kr, t.r3, t.i3);
-    store(z + 3 * FLOATS, imaginary, v3.re, v3.im);
-    const auto v2 = timesConjugate(er - hr, ei - hi, t.r2, t.i2);
-    store(z + 2 * FLOATS, imaginary, v2.re, v2.im);
-    const auto v1 = timesConjugate(gr + ki, gi - kr, t.r1, t.i1);
-    store(z + FLOATS, imaginary, v1.re, v1.im);
   }
 }
 
