@@ -1,0 +1,64 @@
+/** JSON documents that chirpline wrote: read back they are checked like any other input. */
+import * as v from 'valibot';
+import { InputError, NotFoundError } from '../errors.ts';
+import type { ObjectStore, WriteOptions } from './store.ts';
+
+/** Checks the document against the schema. Throws InputError, which names the object and the first key that is wrong. */
+export function parseJson<T>(
+  bytes: Uint8Array,
+  object: string,
+  schema: v.GenericSchema<unknown, T>,
+  advice?: string,
+): T {
+  const refuse = (found: string, cause?: unknown) =>
+    new InputError(
+      { object, found, needed: 'a document that chirpline wrote', ...(advice !== undefined && { advice }) },
+      { cause },
+    );
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw refuse('no JSON', cause);
+  }
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw refuse(`${issue.received.slice(0, 100)} as ${v.getDotPath(issue) ?? 'the document'}`);
+}
+
+/** Throws NotFoundError when the object isn't there, InputError when it is broken. */
+export async function readJson<T>(
+  store: ObjectStore,
+  key: string,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T> {
+  return parseJson(await store.read(key), `${store.location}${key}`, schema);
+}
+
+/** Like readJson; undefined when the object isn't there. */
+export async function readJsonIfPresent<T>(
+  store: ObjectStore,
+  key: string,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T | undefined> {
+  try {
+    return await readJson(store, key, schema);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+export function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+}
+
+export async function writeJson(
+  store: ObjectStore,
+  key: string,
+  value: unknown,
+  options: WriteOptions = {},
+): Promise<void> {
+  await store.write(key, encodeJson(value), options);
+}
