@@ -1,28 +1,35 @@
 /** The map steps: one chunk of a dataset's plan. */
 import type { Context } from 'aws-lambda';
-import type { TaskResult } from '../src/pipeline/task.ts';
-import { createTaskRunner, type Task } from '../src/pipeline/task.ts';
-import { PLAN_KEY, PSD_KEY } from '../src/pipeline/work.ts';
+import { keepLease } from '../src/cloud/execution-lease.ts';
+import { ConflictError } from '../src/errors.ts';
+import { readManifest } from '../src/pipeline/manifest.ts';
+import { createTaskRunner, type Task, type TaskResult } from '../src/pipeline/task.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';
 
 export interface ChunkInput {
   dataset: string;
+  /** Id of the plan. */
+  plan: string;
   index: number;
 }
 
 type RemainingTime = Pick<Context, 'getRemainingTimeInMillis'>;
 
-/** An environment serves many chunks of one run: the plan and the tables made from its PSD are kept as long as they are the same. */
+/** An environment serves many chunks of one plan, which is kept, and the tables made from its PSD. */
 export function createChunk(step: Task['step'], open: OpenDataset) {
-  let kept: { version: string; run: ReturnType<typeof createTaskRunner> } | undefined;
-  return async ({ dataset, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
+  const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
+  return async ({ dataset, plan, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
     const started = performance.now();
     const stores = open(dataset);
-    const [plan, psd] = await Promise.all([stores.records.head(PLAN_KEY), stores.records.head(PSD_KEY)]);
-    const version = [dataset, plan?.etag, psd?.etag].join('\n');
-    if (kept?.version !== version) kept = { version, run: createTaskRunner(stores) };
-    const result = await kept.run({ step, index }, timeLimit(context));
+    const manifest = await readManifest(stores.records);
+    if (manifest.plan !== plan) {
+      throw new ConflictError(`${stores.records.location}: plan ${plan} is not under way any more`);
+    }
+    await keepLease(stores.records, manifest);
+    const run = runners.get(dataset) ?? createTaskRunner(stores);
+    runners.set(dataset, run);
+    const result = await run({ step, plan, index }, timeLimit(context));
     const ms = Math.round(performance.now() - started);
     log({ dataset, step, index, ...result, ms, peakMemoryMB: peakMemory() });
     return result;

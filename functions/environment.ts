@@ -1,6 +1,7 @@
 /** What serverless.yml tells the functions. */
 import type { Context } from 'aws-lambda';
 import { locateDataset } from '../src/cloud/dataset.ts';
+import { SettingError } from '../src/errors.ts';
 import type { Stores } from '../src/pipeline/plan.ts';
 import type { Stop } from '../src/pipeline/stop.ts';
 import { openStore } from '../src/storage/open.ts';
@@ -10,6 +11,16 @@ export function requireVariable(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === '') throw new Error(`the environment variable ${name} is not set`);
   return value;
+}
+
+/** A variable that is a number, whole or a share. Throws SettingError, which names it, when it is none. */
+export function requireNumber(name: string): number {
+  const text = requireVariable(name);
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new SettingError(
+    `the environment variable ${name} is ${JSON.stringify(text)}: needed a number, 0 or more`,
+  );
 }
 
 export type OpenDataset = (dataset: string) => Stores & { models: Stores['raw'] };

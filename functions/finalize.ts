@@ -1,33 +1,37 @@
-/** The last step of the shards: counts that must agree, then metadata.json. */
-import { releaseRecords } from '../src/cloud/claim.ts';
-import { finalizeRun, removeSpent } from '../src/pipeline/finalize.ts';
-import type { Plan, Stores } from '../src/pipeline/plan.ts';
-import { METADATA_KEY, PLAN_KEY, readJson } from '../src/pipeline/work.ts';
-import { type Metadata, parseMetadata } from '../src/records/metadata.ts';
-import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
+/** The last step of the shards: what was made becomes part of the records. */
+import { finalizePlan, readMetadataIfPresent } from '../src/pipeline/finalize.ts';
+import { releaseLease } from '../src/pipeline/lease.ts';
+import { publish } from '../src/pipeline/manifest.ts';
+import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
+
+export interface FinalizeInput {
+  dataset: string;
+  execution: string;
+  /** Id of the plan; '' when the records lacked nothing. */
+  plan: string;
+  /** Whether the plan is of an earlier run. */
+  resumed: boolean;
+}
 
 export interface RecordsSummary {
+  /** Whether another plan is to follow: the records may lack something still. */
+  again: boolean;
   samples: number;
   rejected: number;
   shards: number;
 }
 
 export function createFinalize(open: OpenDataset, readMaxRejected: () => number) {
-  return async ({ dataset }: { dataset: string }): Promise<RecordsSummary> => {
+  return async ({ dataset, execution, plan, resumed }: FinalizeInput): Promise<RecordsSummary> => {
     const stores = open(dataset);
-    const { n_samples, n_failed, shards } = await finalize(stores, readMaxRejected());
-    await releaseRecords(stores.records);
-    return { samples: n_samples, rejected: n_failed, shards: shards.length };
+    const more = plan !== '' && (await finalizePlan(stores, plan, readMaxRejected()));
+    if (plan === '') await publish(stores.records);
+    const again = more || resumed;
+    if (!again) await releaseLease(stores.records, execution);
+    const metadata = await readMetadataIfPresent(stores.records);
+    const { n_samples = 0, n_failed = 0, shards = [] } = metadata ?? {};
+    return { again, samples: n_samples, rejected: n_failed, shards: shards.length };
   };
 }
 
-async function finalize(stores: Stores, maxRejected: number): Promise<Metadata> {
-  const { records } = stores;
-  if ((await records.head(METADATA_KEY)) === undefined) {
-    return finalizeRun(stores, await readJson<Plan>(records, PLAN_KEY), maxRejected);
-  }
-  await removeSpent(stores);
-  return parseMetadata(new TextDecoder().decode(await records.read(METADATA_KEY)), METADATA_KEY);
-}
-
-export const handler = createFinalize(openDataset, () => Number(requireVariable('MAX_REJECTED')));
+export const handler = createFinalize(openDataset, () => requireNumber('MAX_REJECTED'));

@@ -1,7 +1,6 @@
 /** A raw object was uploaded: makes a shard of it if its dataset's run has ended, or says what it waits for. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { isPlanning } from '../src/cloud/claim.ts';
-import { type Adder, createAdder, type View } from '../src/pipeline/added.ts';
+import { createLateObjects, type LateObjects, type View } from '../src/pipeline/late.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';
@@ -12,22 +11,18 @@ class WaitingError extends Error {
 }
 
 export function createIngest(open: OpenDataset) {
-  const adders = new Map<string, Adder>();
+  const datasets = new Map<string, LateObjects>();
   return (event: SQSEvent, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SQSBatchResponse> => {
     const stop = timeLimit(context);
     const views = new Map<string, View>();
     return forEachUpload(event, async ({ dataset, key }) => {
       const started = performance.now();
-      let adder = adders.get(dataset);
-      if (adder === undefined) {
-        const stores = open(dataset);
-        adder = createAdder(stores, () => isPlanning(stores.records));
-        adders.set(dataset, adder);
-      }
+      const late = datasets.get(dataset) ?? createLateObjects(open(dataset));
+      datasets.set(dataset, late);
       // Once for all events of this call: their objects were there before it.
-      const view = views.get(dataset) ?? (await adder.look());
+      const view = views.get(dataset) ?? (await late.look());
       views.set(dataset, view);
-      const answer = await adder.add(key, view, stop);
+      const answer = await late.take(key, view, stop);
       if (answer.answer === 'waiting' && answer.again) {
         throw new WaitingError(`${dataset}/${key} waits ${answer.reason}`);
       }

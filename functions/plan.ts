@@ -1,21 +1,15 @@
 /** The first step of a run: what there is to do, as lists of chunks for the maps that follow. */
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
-import { claimRecords } from '../src/cloud/claim.ts';
 import { CONNECTION } from '../src/cloud/connection.ts';
-import { checkExtension } from '../src/pipeline/extension.ts';
-import { checkRejected } from '../src/pipeline/finalize.ts';
-import { type PlanSettings, planDataset, type Stores } from '../src/pipeline/plan.ts';
-import type { Stop } from '../src/pipeline/stop.ts';
-import {
-  indexOfKey,
-  METADATA_KEY,
-  PSD_KEY,
-  PSD_PARTIAL_PREFIX,
-  SHARD_RESULT_PREFIX,
-  writeJson,
-} from '../src/pipeline/work.ts';
-import { type OpenDataset, openDataset, requireVariable, timeLimit } from './environment.ts';
+import { executionLease } from '../src/cloud/execution-lease.ts';
+import { SettingError } from '../src/errors.ts';
+import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
+import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
+import { indexOfKey, planFolder, psdPartialPrefix, shardResultPrefix } from '../src/pipeline/work.ts';
+import { writeJson } from '../src/storage/json.ts';
+import type { ObjectStore } from '../src/storage/store.ts';
+import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';
 import { log, logError, peakMemory } from './log.ts';
 
 export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'> {
@@ -25,6 +19,10 @@ export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'>
 }
 
 export interface PlanAnswer {
+  /** Id of the plan; '' when the records lack nothing. */
+  id: string;
+  /** Whether the plan is of an earlier run: what came since is then for a plan after it. */
+  resumed: boolean;
   /** Keys in the bucket of JSON lists of {index}: what of the PSD and of the shards is not made yet. */
   psdChunks: string;
   shards: string;
@@ -38,8 +36,8 @@ export interface PlanAnswer {
   train: boolean;
 }
 
-const PSD_ITEMS_KEY = '_work/plan/psd-items.json';
-const SHARD_ITEMS_KEY = '_work/plan/shard-items.json';
+/** Long enough to see that a process elsewhere has not renewed its lease [ms]. */
+const PATIENCE = 45_000;
 
 export function createPlan(
   open: OpenDataset,
@@ -52,61 +50,67 @@ export function createPlan(
   ): Promise<PlanAnswer> => {
     const { maxRejected, train, ...settings } = readSettings();
     const stores = open(dataset);
-    const planning = await claimRecords(stores.records, execution, isRunning);
-    const wanted = { ...settings, dataset };
-    const left = await listLeft(stores, wanted, maxRejected, timeLimit(context)).catch(async (error) => {
-      await planning.giveUp().catch((fault) => logError(fault, { dataset }));
+    const { records } = stores;
+    await acquireLease(records, executionLease(execution), {
+      patience: PATIENCE,
+      isRunning: async ({ kind, token }) => (kind === 'execution' ? isRunning(token) : undefined),
+    });
+    try {
+      const say = (note: string) => log({ dataset, note });
+      const options = { maxRejected, stop: timeLimit(context), observer: { say } };
+      const made = await planDataset(stores, { ...settings, dataset }, execution, options);
+      if (made === undefined) return { ...NOTHING, train };
+      const left = await listLeft(records, made.plan);
+      log({ dataset, ...left, peakMemoryMB: peakMemory() });
+      return {
+        ...left,
+        resumed: made.resumed,
+        psdChunks: `records/${dataset}/${left.psdChunks}`,
+        shards: `records/${dataset}/${left.shards}`,
+        train,
+      };
+    } catch (error) {
+      await releaseLease(records, execution).catch((fault: unknown) => logError(fault, { dataset }));
       throw error;
-    });
-    await writeJson(stores.records, PSD_ITEMS_KEY, left.psdChunks);
-    await writeJson(stores.records, SHARD_ITEMS_KEY, left.shards);
-    log({
-      dataset,
-      psdChunks: left.psdChunks.length,
-      shards: left.shards.length,
-      peakMemoryMB: peakMemory(),
-    });
-    const place = `records/${dataset}`;
-    return {
-      psdChunks: `${place}/${PSD_ITEMS_KEY}`,
-      shards: `${place}/${SHARD_ITEMS_KEY}`,
-      psdChunksLeft: left.psdChunks.length,
-      shardsLeft: left.shards.length,
-      psdMissing: left.psdMissing,
-      files: left.files,
-      train,
-    };
+    }
   };
 }
 
-interface Left extends Pick<PlanAnswer, 'psdMissing' | 'files'> {
-  psdChunks: { index: number }[];
-  shards: { index: number }[];
-}
+const NOTHING = {
+  id: '',
+  resumed: false,
+  psdChunks: '',
+  shards: '',
+  psdChunksLeft: 0,
+  shardsLeft: 0,
+  psdMissing: false,
+  files: false,
+};
 
-async function listLeft(
-  stores: Stores,
-  settings: PlanSettings,
-  maxRejected: number,
-  stop: Stop,
-): Promise<Left> {
-  const { records } = stores;
-  if ((await records.head(METADATA_KEY)) !== undefined) {
-    await checkExtension(stores);
-    return { psdChunks: [], shards: [], psdMissing: false, files: false };
-  }
-  const plan = await planDataset(stores, settings, { stop });
-  checkRejected(plan.rejected, plan.inputs, maxRejected, records.location);
-  const psdMissing = (await records.head(PSD_KEY)) === undefined;
+async function listLeft(records: ObjectStore, plan: Plan) {
+  const psdMissing = (await records.head(plan.psd)) === undefined;
+  const psd = psdMissing ? await listMissing(records, psdPartialPrefix(plan.id), plan.psdChunks) : [];
+  const shards = await listMissing(records, shardResultPrefix(plan.id), plan.shards.length);
+  const psdKey = `${planFolder(plan.id)}psd-items.json`;
+  const shardsKey = `${planFolder(plan.id)}shard-items.json`;
+  await writeJson(records, psdKey, psd);
+  await writeJson(records, shardsKey, shards);
   return {
-    psdChunks: psdMissing ? await listMissing(stores, PSD_PARTIAL_PREFIX, plan.psdChunks) : [],
-    shards: await listMissing(stores, SHARD_RESULT_PREFIX, plan.shards),
+    id: plan.id,
+    psdChunks: psdKey,
+    shards: shardsKey,
+    psdChunksLeft: psd.length,
+    shardsLeft: shards.length,
     psdMissing,
     files: plan.files > (plan.inputs - plan.rejected) / 2,
   };
 }
 
-async function listMissing({ records }: Stores, prefix: string, total: number): Promise<{ index: number }[]> {
+async function listMissing(
+  records: ObjectStore,
+  prefix: string,
+  total: number,
+): Promise<{ index: number }[]> {
   const made = new Set<number>();
   for await (const { key } of records.list(prefix)) made.add(indexOfKey(key));
   return Array.from({ length: total }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
@@ -114,13 +118,14 @@ async function listMissing({ records }: Stores, prefix: string, total: number): 
 
 function readEnvironment(): RunSettings {
   const dtype = requireVariable('DTYPE');
-  if (dtype !== 'float16' && dtype !== 'float32') throw new Error(`DTYPE is ${dtype}`);
+  if (dtype !== 'float16' && dtype !== 'float32')
+    throw new SettingError(`DTYPE is ${dtype}: needed float16 or float32`);
   return {
     dtype,
-    shardSize: Number(requireVariable('SHARD_SIZE')),
-    psdSamples: Number(requireVariable('PSD_SAMPLES')),
-    seed: Number(requireVariable('SEED')),
-    maxRejected: Number(requireVariable('MAX_REJECTED')),
+    shardSize: requireNumber('SHARD_SIZE'),
+    psdSamples: requireNumber('PSD_SAMPLES'),
+    seed: requireNumber('SEED'),
+    maxRejected: requireNumber('MAX_REJECTED'),
     train: requireVariable('TRAIN_AFTER_RUN') === 'true',
   };
 }

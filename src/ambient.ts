@@ -10,7 +10,12 @@ export const ambient = {
   now: (): number => Date.now(),
   /** Milliseconds on a clock that never jumps. */
   elapsed: (): number => performance.now(),
-  sleep: (ms: number): Promise<void> => setTimeout(ms),
+  /** Resolves after that time, or as soon as the signal is aborted. */
+  sleep: async (ms: number, signal?: AbortSignal): Promise<void> => {
+    await setTimeout(ms, undefined, { signal }).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
+    });
+  },
   /** Uniform in [0, 1). */
   random: (): number => Math.random(),
   /** Unique. */

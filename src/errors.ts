@@ -55,9 +55,18 @@ export class ConflictError extends ChirplineError {
   readonly exitCode = 4;
 }
 
+/** Thrown when another run works on the records; it may have ended the next time. */
+export class BusyError extends ConflictError {}
+
 /** Thrown when more samples were rejected than the run tolerates; finished work is kept. */
 export class TooManyRejectedError extends ChirplineError {
   readonly exitCode = 5;
+  /** What was rejected, where the one who catches it may want to write it down. */
+  readonly rows: readonly { id: string; file: string; reason: string }[];
+  constructor(message: string, rows: readonly { id: string; file: string; reason: string }[] = []) {
+    super(message);
+    this.rows = rows;
+  }
 }
 
 /** Thrown by storage when an object does not exist. */

@@ -2,9 +2,9 @@
  * models/<dataset>/jobs/<job>.json: the latest state of a training job, for whoever looks into the bucket; of a job in
  * an array <job>:<fold>.json. Events of Batch may come twice and in any order, so an older state never replaces a later one.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { PreconditionError } from '../errors.ts';
-import { readJson } from '../pipeline/work.ts';
+import * as v from 'valibot';
+import { compareAndSwap } from '../storage/conditional.ts';
+import { parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 export const JOB_STATES = [
@@ -18,48 +18,40 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
-export interface JobStatus {
-  job: string;
-  name: string;
-  dataset: string;
-  state: JobState;
+const jobStatusSchema = v.object({
+  job: v.string(),
+  name: v.string(),
+  dataset: v.string(),
+  state: v.picklist(JOB_STATES),
   /** Why the job failed, or why it doesn't start, as AWS says. */
-  reason?: string;
-  exitCode?: number;
+  reason: v.optional(v.string()),
+  exitCode: v.optional(v.number()),
   /** Attempts that have ended. */
-  attempts: number;
+  attempts: v.number(),
   /** Milliseconds since 1970. */
-  created?: number;
-  started?: number;
-  stopped?: number;
-  logStream?: string;
+  created: v.optional(v.number()),
+  started: v.optional(v.number()),
+  stopped: v.optional(v.number()),
+  logStream: v.optional(v.string()),
   /** Of an array job: how many jobs it has, one a fold. */
-  folds?: number;
+  folds: v.optional(v.number()),
   /** Of a job in an array. */
-  fold?: number;
-}
+  fold: v.optional(v.number()),
+});
+export type JobStatus = v.InferOutput<typeof jobStatusSchema>;
 
 export const jobStatusKey = (job: string): string => `jobs/${job}.json`;
-
-const ATTEMPTS = 10;
-const PAUSE = 100;
 
 /** Writes the status unless a later one is there; resolves to whether it did. */
 export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<boolean> {
   const key = jobStatusKey(status.job);
-  const bytes = new TextEncoder().encode(`${JSON.stringify(status, undefined, 2)}\n`);
-  for (let attempt = 1; ; attempt += 1) {
-    const found = await models.head(key);
-    if (found !== undefined && progress(await readJson<JobStatus>(models, key)) >= progress(status))
-      return false;
-    try {
-      await models.write(key, bytes, found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
-      return true;
-    } catch (error) {
-      if (!(error instanceof PreconditionError) || attempt === ATTEMPTS) throw error;
-      await sleep(Math.random() * PAUSE);
-    }
-  }
+  let noted = false;
+  await compareAndSwap(models, key, async (bytes) => {
+    const known = bytes && parseJson(bytes, `${models.location}${key}`, jobStatusSchema);
+    noted = known === undefined || progress(known) < progress(status);
+    return noted ? new TextEncoder().encode(`${JSON.stringify(status, undefined, 2)}\n`) : undefined;
+  });
+  return noted;
 }
 
 export function isFinal(state: JobState): boolean {

@@ -6,14 +6,9 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import type { Plan } from '../pipeline/plan.ts';
-import {
-  METADATA_KEY,
-  PLAN_KEY,
-  PSD_PARTIAL_PREFIX,
-  readJsonIfPresent,
-  SHARD_RESULT_PREFIX,
-} from '../pipeline/work.ts';
+import { readManifest } from '../pipeline/manifest.ts';
+import { readPlan } from '../pipeline/plan.ts';
+import { psdPartialPrefix, shardResultPrefix } from '../pipeline/work.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { datasetOfExecution, executionName } from './execution-name.ts';
 
@@ -136,12 +131,15 @@ export interface RunProgress {
   shards: { done: number; total: number };
 }
 
-/** How far a run has come, counted in the bucket; undefined before its plan is made and after its end. */
+/** How far the plan that is under way has come, counted in the bucket; undefined when there is none. */
 export async function readProgress(records: ObjectStore): Promise<RunProgress | undefined> {
-  const plan = await readJsonIfPresent<Plan>(records, PLAN_KEY);
-  if (plan === undefined || (await records.head(METADATA_KEY)) !== undefined) return undefined;
-  const shards = { done: await count(records, SHARD_RESULT_PREFIX), total: plan.shards };
-  return { psdChunks: { done: await count(records, PSD_PARTIAL_PREFIX), total: plan.psdChunks }, shards };
+  const { plan: id } = await readManifest(records);
+  if (id === undefined) return undefined;
+  const { shards, psdChunks } = await readPlan(records, id);
+  return {
+    psdChunks: { done: await count(records, psdPartialPrefix(id)), total: psdChunks },
+    shards: { done: await count(records, shardResultPrefix(id)), total: shards.length },
+  };
 }
 
 async function count(store: ObjectStore, prefix: string): Promise<number> {

@@ -10,8 +10,7 @@ export interface Unfinished {
 }
 
 /**
- * Looks for datasets whose latest run failed. One that was refused because another was on did nothing, and says nothing
- * of its dataset: the other does.
+ * Looks for datasets whose latest run failed.
  */
 export async function findUnfinished(client: SFNClient, stateMachineArn: string): Promise<Unfinished> {
   const listed: ListedRun[] = [];
@@ -30,7 +29,7 @@ export async function findUnfinished(client: SFNClient, stateMachineArn: string)
       continue;
     }
     const run = await describe(entry);
-    if (settled.has(run.dataset) || wasRefused(run)) continue;
+    if (settled.has(run.dataset)) continue;
     settled.add(run.dataset);
     if (isFailed(run)) failed.push(run);
   }
@@ -38,11 +37,3 @@ export async function findUnfinished(client: SFNClient, stateMachineArn: string)
 }
 
 const isFailed = ({ state }: { state: string }) => state === 'FAILED' || state === 'TIMED_OUT';
-
-/** Whether another run had the records: by the message, since emulators don't keep the error's name. */
-export function wasRefused({ state, reason = '' }: Pick<Run, 'state' | 'reason'>): boolean {
-  return state === 'FAILED' && REFUSALS.test(reason);
-}
-
-/** What claimRecords (claim.ts) throws. */
-const REFUSALS = /is being made by arn:|another run of .* has just started or ended/;

@@ -5,10 +5,9 @@
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import { InputError, StoppedError } from '../errors.ts';
-import { LABELS_KEY } from '../pipeline/plan.ts';
 import type { Observer } from '../pipeline/progress.ts';
 import { rawKind } from '../raw/arrays.ts';
-import { type Label, parseLabels } from '../raw/labels.ts';
+import { LABELS_KEY, type Label, parseLabels } from '../raw/labels.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { refuseMixture } from './mixture.ts';
 import { type Pack, type Packing, planPacks, type RawFile, streamPack } from './packing.ts';

@@ -1,7 +1,8 @@
+import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { companionNames, runOfWeights } from './model-file.ts';
-import { readJsonIfPresent } from './work.ts';
 
 /** What the samples that a model was trained on went through, as training wrote it down beside the weights. */
 export interface Preprocessing {
@@ -18,7 +19,7 @@ export async function readPreprocessing(
   const run = runOfWeights(weightsKey);
   if (run === undefined) return undefined;
   const key = companionNames(run).recipe;
-  const value = await readJsonIfPresent<unknown>(store, key);
+  const value = await readJsonIfPresent(store, key, v.unknown());
   if (value === undefined) return undefined;
   const { recipe_hash, psd_sha256 } = Object(value) as { recipe_hash?: unknown; psd_sha256?: unknown };
   if (isHash(recipe_hash) && isHash(psd_sha256)) return { recipeHash: recipe_hash, psdSha256: psd_sha256 };

@@ -1,24 +1,24 @@
 /**
  * The local runner: the same steps that functions run in the cloud, spread over worker threads on one machine.
  *
- * What is finished is skipped, so that the same call goes on after a kill at any moment.
+ * What is finished is skipped, so that the same call resumes after a kill at any moment.
  */
 
 import { availableParallelism } from 'node:os';
-import { TooManyRejectedError } from '../errors.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { createListers, type ListPart } from '../storage/parts.ts';
-import { checkPresence, checkRejected, finalizeRun, removeSpent, writeRejectedSoFar } from './finalize.ts';
+import { checkPresence, checkSoFar, finalizePlan, readMetadataIfPresent } from './finalize.ts';
+import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
-import { withLock } from './lock.ts';
-import { type Member, packMembers } from './members.ts';
-import { type Plan, type PlanSettings, planDataset, type Stores } from './plan.ts';
+import { publish } from './manifest.ts';
+import { type Plan, type PlanOptions, type PlanSettings, planDataset, type Stores } from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
+import { type IndexedSample, packSamples } from './sample-index.ts';
 import type { RunTask, Task, TaskResult } from './task.ts';
-import { indexOfKey, PSD_KEY, PSD_PARTIAL_PREFIX, readMetadataIfPresent } from './work.ts';
+import { indexOfKey, psdPartialPrefix } from './work.ts';
 
 export interface PreprocessSettings {
   dataset: string;
@@ -32,6 +32,8 @@ export interface PreprocessSettings {
   maxRejected: number;
   /** A PSD to use in place of an estimate: a location of an avg_psd.npz. */
   psd?: { folder: string; key: string };
+  /** Whether to wait while another run works on the records. Default true. */
+  wait?: boolean;
 }
 
 /** Runs all steps from raw samples to metadata.json. `raw` and `records` are locations, see openStore. */
@@ -42,53 +44,69 @@ export async function preprocessDataset(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<Metadata> {
-  const stores: Stores = { raw: await openStore(raw), records: await openStore(records) };
-  const { workers = availableParallelism() } = settings;
-  const work = async (runTask: RunTask): Promise<Metadata> => {
-    const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
+  const stores: Stores = { raw: openStore(raw), records: openStore(records) };
+  const { workers = availableParallelism(), wait = true } = settings;
+  const given = settings.psd && (await readPsd(openStore(settings.psd.folder), settings.psd.key));
+  const work = async (runTask: RunTask, token: string): Promise<Metadata> => {
     // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
     const helpers = stores.raw.readSync === undefined ? 0 : workers;
-    const listers = [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)];
-    const encode = (members: Member[]) => runTask({ step: 'members', ...packMembers(members) });
-    const plan = await planDataset(stores, planSettings(settings, given?.sha256), {
-      observer,
-      listers,
-      encode,
-    });
-    const finished = await readMetadataIfPresent(stores.records);
-    if (finished !== undefined) {
-      await checkPresence(stores.records, finished);
-      observer.say?.(`${stores.records.location} is complete already`);
-      await removeSpent(stores);
-      return finished;
-    }
-    checkRejected(plan.rejected, plan.inputs, settings.maxRejected, stores.records.location);
-    const run: RunStep = (step, index) => runTask({ step, index, raw, records });
-    try {
-      if (given !== undefined) await stores.records.write(PSD_KEY, given.bytes);
-      else await estimatePsd(stores, plan, run, observer);
-      await writeShards(stores, plan, run, settings.maxRejected, observer);
-    } catch (error) {
-      if (error instanceof TooManyRejectedError) await writeRejectedSoFar(stores.records);
-      throw error;
-    }
-    return finalizeRun(stores, plan, settings.maxRejected);
+    await runPlans(
+      stores,
+      planSettings(settings, given?.sha256),
+      token,
+      {
+        psd: given?.bytes,
+        maxRejected: settings.maxRejected,
+        observer,
+        listers: [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)],
+        encode: (samples: IndexedSample[]) => runTask({ step: 'index', ...packSamples(samples) }),
+      },
+      (step, plan, index) => runTask({ step, plan, index, raw, records }),
+    );
+    return (await readMetadataIfPresent(stores.records))!;
   };
   // A bucket gets a shard in one, which is in memory until then.
   const tasksAtOnce = stores.records.takesPieces ? 3 : 2;
+  const lease: AcquireOptions = { observer, signal, ...(!wait && { patience: 0 }) };
   // The threads start while the plan is made.
-  return withLock(stores.records, () =>
-    withWorkers('task', { workers, tasksAtOnce, signal }, (run) => work(run as RunTask)),
+  return withLease(stores.records, lease, (token, stop) =>
+    withWorkers('task', { workers, tasksAtOnce, signal: stop }, (run) => work(run as RunTask, token)),
   );
 }
 
-type RunStep = (step: Task['step'], index: number) => Promise<TaskResult>;
+export type RunStep = (step: Task['step'], plan: string, index: number) => Promise<TaskResult>;
+
+/** Makes what the records lack, until they lack nothing. The caller holds the lease of that token. */
+export async function runPlans(
+  stores: Stores,
+  settings: PlanSettings,
+  token: string,
+  options: PlanOptions,
+  run: RunStep,
+): Promise<void> {
+  const { records } = stores;
+  const { observer = {}, maxRejected } = options;
+  for (let again = true, first = true; again; first = false) {
+    const made = await planDataset(stores, settings, token, options);
+    if (made === undefined) {
+      await publish(records);
+      const finished = await readMetadataIfPresent(records);
+      if (finished !== undefined) await checkPresence(records, finished);
+      if (first) observer.say?.(`${records.location} is complete already`);
+      return;
+    }
+    const { plan, resumed } = made;
+    await estimatePsd(stores, plan, run, observer);
+    await writeShards(stores, plan, run, maxRejected, observer);
+    again = (await finalizePlan(stores, plan.id, maxRejected)) || resumed;
+  }
+}
 
 async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: Observer): Promise<void> {
-  if ((await stores.records.head(PSD_KEY)) !== undefined) return;
+  if ((await stores.records.head(plan.psd)) !== undefined) return;
   const finished = new Set<number>();
-  for await (const { key } of stores.records.list(PSD_PARTIAL_PREFIX)) finished.add(indexOfKey(key));
+  for await (const { key } of stores.records.list(psdPartialPrefix(plan.id))) finished.add(indexOfKey(key));
   let done = finished.size;
   const report = () => observer.progress?.({ stage: 'psd', done, total: plan.psdChunks, unit: 'chunks' });
   report();
@@ -97,7 +115,7 @@ async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: O
   );
   await Promise.all(
     left.map(async (index) => {
-      await run('psd', index);
+      await run('psd', plan.id, index);
       done += 1;
       report();
     }),
@@ -113,17 +131,21 @@ async function writeShards(
   observer: Observer,
 ): Promise<void> {
   let done = 0;
-  let rejected = plan.rejected;
+  let { rejected } = plan;
+  let limit = maxRejected * plan.inputs;
   const total = plan.inputs - plan.rejected;
   const report = () => observer.progress?.({ stage: 'preprocess', done, total, unit: 'samples' });
   report();
   await Promise.all(
-    Array.from({ length: plan.shards }, async (_, index) => {
-      const result = await run('shard', index);
+    plan.shards.map(async (_, index) => {
+      const result = await run('shard', plan.id, index);
       done += result.done + result.rejected;
       rejected += result.rejected;
       report();
-      checkRejected(rejected, plan.inputs, maxRejected, stores.records.location);
+      if (rejected <= limit) return;
+      // No reason to make the rest when there are too many. Some may have come again: then it goes on, for a while.
+      limit = 2 * rejected;
+      await checkSoFar(stores, plan, maxRejected);
     }),
   );
 }

@@ -1,35 +1,131 @@
-/** Which raw samples a plan takes: those with a label, and of these the noise that the PSD is averaged over. */
+/** Which raw samples a plan takes: those with a label and without a record, and of these the noise for the PSD. */
 import type { Label } from '../raw/labels.ts';
-import type { SampleRef } from '../raw/sample-ref.ts';
+import { baseName } from '../raw/row-ids.ts';
+import { describePlace, type SampleRef } from '../raw/sample-ref.ts';
 import type { LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
+import type { Known } from './known.ts';
 import type { Rejection } from './rejected.ts';
 
-/** Samples in the order of the labels; what lacks a partner is rejected. */
-export function matchLabels(labels: Label[], refs: SampleRef[], rejected: Rejection[]): LabelledRef[] {
+export const NO_LABEL = 'no label';
+
+export interface Choice {
+  samples: LabelledRef[];
+  rejected: Rejection[];
+}
+
+/**
+ * All samples of a dataset, in the order of the labels. Whatever lacks a partner is a row: every row of the labels and every
+ * raw sample is in the choice once, or has a record.
+ */
+export function matchLabels(
+  labels: readonly Label[],
+  refs: readonly SampleRef[],
+  faults: readonly Rejection[],
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+): Choice {
   // As it is with Kaggle's files and with packs. No id is there twice then, since no label is.
-  if (refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id)) {
-    return refs.map((ref, index) => ({ ref, label: labels[index]!.target }));
+  const aligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
+  if (aligned && known.isEmpty && faults.length === 0) {
+    return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
   }
-  const byId = new Map<string, SampleRef | SampleRef[]>();
-  for (const ref of refs) {
-    const known = byId.get(ref.id);
-    byId.set(ref.id, known === undefined ? ref : [known, ref].flat());
-  }
+  const byId = groupById(refs);
+  const rejected: Rejection[] = [];
+  const broken = nameFaults(faults, (id) => byId.has(id) || known.record(id) !== undefined);
   const samples: LabelledRef[] = [];
   for (const { id, target } of labels) {
-    const ref = byId.get(id);
+    const group = byId.get(id);
     byId.delete(id);
-    if (ref === undefined) rejected.push({ id, file: '', reason: 'no raw sample has this id' });
-    else if (Array.isArray(ref)) {
-      const files = ref.map(({ key }) => key).join(' and ');
-      rejected.push({ id, file: files, reason: `${ref.length} raw samples have this id` });
-    } else samples.push({ ref, label: target });
+    if (group !== undefined) take(group, target, etags, known, { samples, rejected });
+    else if (known.record(id) === undefined && !broken.has(id)) {
+      rejected.push({ id, file: '', reason: 'no raw sample has this id' });
+    }
   }
-  for (const left of byId.values()) {
-    for (const { id, key } of [left].flat()) rejected.push({ id, file: key, reason: 'no label' });
+  const labelled = new Set(labels.map(({ id }) => id));
+  for (const group of byId.values()) take(group, undefined, etags, known, { samples, rejected });
+  for (const fault of broken.rows) {
+    rejected.push(labelled.has(fault.id) || fault.key === undefined ? fault : { ...fault, id: '' });
   }
-  return samples;
+  return { samples, rejected };
+}
+
+/** The samples of one object alone. */
+export function matchObject(
+  refs: readonly SampleRef[],
+  faults: readonly Rejection[],
+  target: (id: string) => 0 | 1 | undefined,
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+): Choice {
+  const choice: Choice = { samples: [], rejected: [] };
+  const byId = groupById(refs);
+  for (const [id, group] of byId) take(group, target(id), etags, known, choice);
+  const isTaken = (id: string) => byId.has(id) || known.record(id) !== undefined || target(id) === undefined;
+  for (const fault of nameFaults(faults, isTaken).rows) choice.rejected.push(fault);
+  return choice;
+}
+
+function groupById(refs: readonly SampleRef[]): Map<string, SampleRef[]> {
+  const groups = new Map<string, SampleRef[]>();
+  for (const ref of refs) {
+    const group = groups.get(ref.id);
+    if (group === undefined) groups.set(ref.id, [ref]);
+    else group.push(ref);
+  }
+  return groups;
+}
+
+/** Puts the samples of one id where they belong. Those whose record was made from their object are where they belong. */
+function take(
+  group: readonly SampleRef[],
+  target: 0 | 1 | undefined,
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+  { samples, rejected }: Choice,
+): void {
+  const record = known.record(group[0]!.id);
+  if (record !== undefined) {
+    for (const ref of group) {
+      if (record.isFrom(ref.key)) continue;
+      rejected.push({ ...rowOf(ref), reason: 'another object has a record with this id' });
+    }
+  } else if (target === undefined) {
+    for (const ref of group) rejected.push({ ...rowOf(ref), reason: NO_LABEL });
+  } else if (group.length > 1) {
+    const [{ id, key }] = group as [SampleRef];
+    rejected.push({
+      id,
+      file: group.map(describePlace).join(' and '),
+      reason: `${group.length} raw samples have this id`,
+      ...(group.every((ref) => ref.key === key) && { key }),
+    });
+  } else {
+    const [ref] = group as [SampleRef];
+    const row = known.broken(ref, etags.get(ref.key));
+    if (row !== undefined) rejected.push(row);
+    else samples.push({ ref, label: target });
+  }
+}
+
+export function rowOf(ref: SampleRef): Omit<Rejection, 'reason'> {
+  return { id: ref.id, file: describePlace(ref), key: ref.key };
+}
+
+/** Files that can't be used, with the id that their name says, unless that is taken. */
+function nameFaults(
+  faults: readonly Rejection[],
+  isTaken: (id: string) => boolean,
+): { rows: Rejection[]; has: (id: string) => boolean } {
+  const ids = new Set<string>();
+  const rows = faults.map((fault) => {
+    const name = fault.file.slice(fault.file.lastIndexOf('!') + 1);
+    const id = fault.id === '' && name.endsWith('.npy') ? baseName(name) : fault.id;
+    if (fault.key === undefined || isTaken(id) || ids.has(id)) return fault;
+    ids.add(id);
+    return { ...fault, id };
+  });
+  return { rows, has: (id) => ids.has(id) };
 }
 
 /**

@@ -4,8 +4,9 @@ import { InputError, StoppedError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { mergeShards, type Shard } from '../records/merge.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { readMetadataIfPresent } from './finalize.ts';
 import type { Observer } from './progress.ts';
-import { METADATA_KEY, readMetadataIfPresent } from './work.ts';
+import { METADATA_KEY } from './work.ts';
 
 /** Writes all records to `key` of `out`, checked on the way; a shard at a time is held in memory. */
 export async function mergeRecords(

@@ -1,39 +1,54 @@
 /**
- * The plan: which samples there are, which of them estimate the PSD, and which shard each one goes to.
+ * The plan: which samples become records that there are none of yet, which of them estimate the PSD, and which shard each one
+ * goes to. Of a new dataset that is all of them; later it is what the manifest lacks.
  *
- * It is deterministic: the same raw objects, labels and settings give the same plan on any machine. Large lists go
+ * It is deterministic: the same raw objects, labels, settings and records give the same plan on any machine. Large lists go
  * to the store, a file a chunk, so that a step reads only its own part.
  */
 import { createHash, type Hash } from 'node:crypto';
+import * as v from 'valibot';
+import { ambient } from '../ambient.ts';
 import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
-import { parseLabels } from '../raw/labels.ts';
+import { LABELS_KEY, type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
+import { addedShardName, shardName } from '../records/shard.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { forEachAhead } from '../storage/ahead.ts';
+import { readJson, writeJson } from '../storage/json.ts';
 import { createListers, type ListPart } from '../storage/parts.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { encodeChunk, type LabelledRef } from './chunks.ts';
+import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
-import { chooseNoise, matchLabels } from './match.ts';
-import { encodeMembers, type Member } from './members.ts';
+import { type Known, readKnown } from './known.ts';
+import {
+  beginPlan,
+  type Content,
+  type Manifest,
+  notePlanning,
+  publishRejected,
+  readManifest,
+  settingsSchema,
+} from './manifest.ts';
+import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import type { Observer } from './progress.ts';
-import { describeRejection, type Rejection, writeRejected } from './rejected.ts';
+import { checkRejected, describeRejection, type Rejection, sameRows } from './rejected.ts';
+import { encodeIndex, type IndexedSample, readIndex } from './sample-index.ts';
 import type { Stop } from './stop.ts';
 import {
   AT_ONCE,
-  MEMBERS_KEY,
+  indexKey,
+  MANIFEST_KEY,
   METADATA_KEY,
-  PLAN_KEY,
   PSD_KEY,
-  planRejectedKey,
-  psdPlanKey,
-  readJsonIfPresent,
-  shardPlanKey,
-  writeJson,
+  planFolder,
+  planKey,
+  planPsdKey,
+  psdListKey,
+  rejectedListKey,
+  shardListKey,
 } from './work.ts';
 
-export const LABELS_KEY = 'training_labels.csv';
 /** The competition's samples without labels lie beside those with; they are for `predict`. */
 export const TEST_PREFIX = 'test/';
 
@@ -46,154 +61,121 @@ export interface Stores {
   records: ObjectStore;
 }
 
-export interface PlanSettings {
-  dataset: string;
-  dtype: 'float16' | 'float32';
-  /** Samples of a shard, the last one's may be fewer. */
-  shardSize: number;
-  /** Noise samples that the PSD is averaged over, at most. */
-  psdSamples: number;
-  /** Chooses the noise samples. */
-  seed: number;
-  /** SHA-256 of a PSD file that is used in place of an estimate. */
-  psdSha256?: string;
-}
+/**
+ * `shardSize`: samples of a shard, the last one's may be fewer. `psdSamples`: noise samples that the PSD is averaged over,
+ * at most; `seed` chooses them. `psdSha256`: of a PSD file that is used in place of an estimate.
+ */
+export type PlanSettings = v.InferOutput<typeof settingsSchema>;
 
-export interface Plan {
-  settings: PlanSettings;
+const planSchema = v.object({
+  /** Of this plan alone. Names its folder. */
+  id: v.string(),
+  settings: settingsSchema,
   /** Identity of what is to be made: settings, recipe, labels and the place of each sample. */
-  hash: string;
-  /** Identity of the raw objects' bytes as far as a listing shows it. */
-  fingerprint: string;
-  labelsSha256: string;
-  recipeHash: string;
-  /** Rows of the labels file and raw samples without one: each ends in a shard or in rejected.csv. */
-  inputs: number;
-  rejected: number;
-  shards: number;
-  psdChunks: number;
+  hash: v.string(),
+  labelsSha256: v.string(),
+  recipeHash: v.string(),
+  /** Rows of the labels file and raw samples without one that have no record yet: each ends in a shard or in rejected.csv. */
+  inputs: v.number(),
+  rejected: v.number(),
+  shards: v.array(v.object({ name: v.string(), samples: v.number(), ids: v.string() })),
+  psdChunks: v.number(),
+  /** Where the PSD lies, or will lie, that the shards are whitened with. */
+  psd: v.string(),
   /** Samples that are files of their own. */
-  files: number;
-}
-
-interface PlanLists {
-  shards: LabelledRef[][];
-  psd: SampleRef[][];
-  rejected: Rejection[];
-}
+  files: v.number(),
+});
+export type Plan = v.InferOutput<typeof planSchema>;
 
 export interface PlanOptions {
+  /** A PSD file to use in place of an estimate; `settings.psdSha256` is its hash. */
+  psd?: Uint8Array | undefined;
+  /** Tolerated share of rejected inputs. */
+  maxRejected: number;
   observer?: Observer;
   /** Who list the raw objects; by default this thread. */
   listers?: readonly ListPart[];
-  /** Who encodes the members while the lists are written; by default this thread. */
-  encode?: (members: Member[]) => Promise<Uint8Array>;
+  /** Who encodes the index while the lists are written; by default this thread. */
+  encode?: (samples: IndexedSample[]) => Promise<Uint8Array>;
   stop?: Stop | undefined;
 }
 
+/** Throws NotFoundError when there is no such plan: it is done, or its records were removed. */
+export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
+  return readJson(records, planKey(id), planSchema);
+}
+
 /**
- * Lists the raw objects, matches them with the labels and writes the plan, unless it is there already.
+ * The plan that is under way (`resumed`), whatever has come meanwhile, or else a new one of what the records lack; undefined
+ * when they lack nothing. `token` is that of the lease, which the caller holds.
  *
- * Throws InputError when there are no labels or no samples, ConflictError when the records' place holds another run,
- * StoppedError when it is time to stop before all is listed and written.
+ * Throws InputError when there are no labels or no samples, ConflictError when the place holds other records or labels of
+ * records were changed, TooManyRejectedError (`rejected` says which), LostLeaseError, and StoppedError when it is time to
+ * stop; nothing is under way then.
  */
 export async function planDataset(
   stores: Stores,
   settings: PlanSettings,
-  {
-    observer = {},
-    listers = createListers(stores.raw),
-    encode = async (members) => encodeMembers(members),
-    stop,
-  }: PlanOptions = {},
-): Promise<Plan> {
-  const labelBytes = await readLabels(stores.raw);
-  const { labels, faults } = parseLabels(labelBytes, LABELS_KEY);
-  const report = (done: number) =>
-    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
-  report(0);
-  const found = (done: number) => {
-    if (stop?.aborted) throw outOfTime(stores.raw, `${done} samples listed`);
-    report(done);
-  };
-  const {
-    refs,
-    faults: rawFaults,
-    objects,
-  } = await catalogDataset(stores.raw, {
-    labels,
-    accept: (key) => !key.startsWith(TEST_PREFIX),
-    listers,
-    onProgress: found,
-  });
-
-  const rejected: Rejection[] = [...faults, ...rawFaults];
-  const samples = matchLabels(labels, refs, rejected);
-  if (samples.length === 0) {
-    throw new InputError({
-      object: stores.raw.location,
-      found: `${labels.length} labels and ${refs.length} raw samples, none of which belong together`,
-      needed: `raw samples named by the ids in ${LABELS_KEY}`,
-      ...(rejected[0] !== undefined && {
-        advice: `The first one rejected: ${describeRejection(rejected[0])}`,
-      }),
-    });
+  token: string,
+  options: PlanOptions,
+): Promise<{ plan: Plan; resumed: boolean } | undefined> {
+  const { raw, records } = stores;
+  const { observer = {} } = options;
+  const manifest = await readManifest(records);
+  await refuseOthers(records, manifest);
+  const labelBytes = await readLabels(raw);
+  const { labels, faults, repeated } = parseLabels(labelBytes, LABELS_KEY);
+  if (repeated > 0) {
+    observer.say?.(`${repeated} rows of ${LABELS_KEY} repeat another one word for word and are passed over`);
   }
-  const estimates = settings.psdSha256 === undefined;
-  if (estimates && !samples.some(({ label }) => label === 0)) {
-    throw new InputError({
-      object: `${stores.raw.location}${LABELS_KEY}`,
-      found: 'no noise-only sample (target 0)',
-      needed: 'at least one to estimate the PSD from',
-      advice: 'Give a PSD that was estimated elsewhere (--psd)',
-    });
+  if (manifest.plan !== undefined) {
+    const plan = await readPlan(records, manifest.plan);
+    refuseOtherSettings(records, plan.settings, plan.recipeHash, settings);
+    const index = await readIndex(records, indexKey(plan.id));
+    refuseOtherLabels(records, labels, (id) => index.find(id)?.label);
+    return { plan, resumed: true };
   }
-  const lists: PlanLists = {
-    shards: cut(samples, settings.shardSize),
-    psd: estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [],
-    rejected,
-  };
-  const { records } = stores;
-  const known = await readJsonIfPresent<Plan>(records, PLAN_KEY);
-  if (known === undefined) await refuseOthersRecords(records);
-  const members =
-    known === undefined ? encode(samples.map(({ ref, label }) => ({ id: ref.id, label }))) : undefined;
-  // A failure is thrown when the members are wanted; should something else fail before, nobody is interested.
-  members?.catch(() => {});
-  const etags = new Map(objects.map(({ key, etag }) => [key, etag]));
-  const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
-  await forEachAhead(encodeLists(lists, etags, hash), AT_ONCE, async ({ key, bytes }) => {
-    if (stop?.aborted) throw outOfTime(stores.raw, `the plan written up to ${key}`);
-    if (known === undefined) await records.write(key, bytes);
-  });
-  const plan: Plan = {
-    settings,
-    hash: hash.digest('hex'),
-    fingerprint: hashTexts(objects.map(({ key, size, etag }) => `${key}\n${size}\n${etag}\n`)),
-    labelsSha256: sha256(labelBytes).toString('hex'),
-    recipeHash: recipeHash(),
-    inputs: samples.length + rejected.length,
-    rejected: rejected.length,
-    shards: lists.shards.length,
-    psdChunks: lists.psd.length,
-    files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
-  };
-  if (known !== undefined) {
-    refuseOther(known, plan, records);
-    return plan;
+  // Before anything is listed: who sees no note knows that what comes is in the list of the next plan.
+  const id = ambient.token();
+  const former = await notePlanning(records, token, id);
+  if (former !== undefined) await removePlan(records, former);
+  const { content } = await readManifest(records);
+  const known = await readKnown(records, content);
+  if (content !== undefined) {
+    refuseOtherSettings(records, content.settings, content.recipeHash, settings);
+    refuseOtherLabels(records, labels, (id) => known.record(id)?.label);
   }
-  // Should it be too many, the run stops here, and somebody wants to know which.
-  if (rejected.length > 0) await writeRejected(records, rejected);
-  await records.write(MEMBERS_KEY, await members!);
-  await writeJson(records, PLAN_KEY, plan);
-  return plan;
+  const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
+  if (content === undefined) requireSamples(raw, choice, settings);
+  else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) return undefined;
+  const had = content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
+  const rejected = choice.rejected.length;
+  try {
+    checkRejected(
+      choice.rejected,
+      had + choice.samples.length + rejected,
+      options.maxRejected,
+      records.location,
+    );
+  } catch (error) {
+    await publishRejected(records, choice.rejected);
+    throw error;
+  }
+  const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
+  await beginPlan(records, id);
+  return { plan, resumed: false };
 }
 
-function outOfTime(raw: ObjectStore, done: string): StoppedError {
-  return new StoppedError(
-    `${raw.location}: planning was stopped with ${done}, and begins anew the next time. ` +
-      'If there was too little time, pack the samples (upload --pack 1024): 1,024 of them are then one object.',
-  );
+/** Throws ConflictError when the place holds records of an earlier layout, or none of ours. */
+async function refuseOthers(records: ObjectStore, manifest: Manifest): Promise<void> {
+  if (manifest.content !== undefined || manifest.plan !== undefined) return;
+  for (const key of [METADATA_KEY, '_work/plan.json', PSD_KEY]) {
+    if ((await records.head(key)) === undefined) continue;
+    throw new ConflictError(
+      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or a part of a copy. ` +
+        'Finished ones can be trained on as they are. To make records, give another place or remove these.',
+    );
+  }
 }
 
 async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
@@ -212,16 +194,167 @@ async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
   }
 }
 
+/** Refuses to mix two runs in one place, and says in which respect they differ. */
+function refuseOtherSettings(
+  records: ObjectStore,
+  known: PlanSettings,
+  knownRecipe: string,
+  wanted: PlanSettings,
+): void {
+  const names = Object.keys({ ...known, ...wanted }) as (keyof PlanSettings)[];
+  const differences = names
+    .filter((name) => known[name] !== wanted[name])
+    .map((name) => `${name} ${known[name] ?? 'none'}, not ${wanted[name] ?? 'none'}`);
+  if (knownRecipe !== recipeHash()) differences.push('another recipe');
+  if (differences.length === 0) return;
+  throw new ConflictError(
+    `${records.location} holds records with ${differences.join('; ')}. Give another place, or remove it first.`,
+  );
+}
+
+/** New rows are for samples that come later; others must be as they were. */
+function refuseOtherLabels(
+  records: ObjectStore,
+  labels: readonly Label[],
+  labelOf: (id: string) => 0 | 1 | undefined,
+): void {
+  const changed = labels.filter(({ id, target }) => (labelOf(id) ?? target) !== target);
+  if (changed.length === 0) return;
+  throw new ConflictError(
+    `${changed.length} samples in ${records.location} have another label in ${LABELS_KEY} now (${changed[0]!.id}). ` +
+      'Remove the records to make them anew, or give the dataset another name.',
+  );
+}
+
+interface Listed {
+  choice: Choice;
+  /** Of the raw objects, by key. */
+  etags: Map<string, string>;
+}
+
+async function listSamples(
+  raw: ObjectStore,
+  { labels, faults, known }: { labels: Label[]; faults: Rejection[]; known: Known },
+  { observer = {}, listers = createListers(raw), stop }: PlanOptions,
+): Promise<Listed> {
+  const report = (done: number) =>
+    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
+  report(0);
+  const catalog = await catalogDataset(raw, {
+    labels,
+    accept: (key) => !key.startsWith(TEST_PREFIX),
+    listers,
+    onProgress: (done) => {
+      if (stop?.aborted) throw outOfTime(raw, `${done} samples listed`);
+      report(done);
+    },
+  });
+  const etags = new Map(catalog.objects.map(({ key, etag }) => [key, etag]));
+  return {
+    choice: matchLabels(labels, catalog.refs, [...faults, ...catalog.faults], etags, known),
+    etags,
+  };
+}
+
+function requireSamples(raw: ObjectStore, { samples, rejected }: Choice, settings: PlanSettings): void {
+  if (samples.length === 0) {
+    throw new InputError({
+      object: raw.location,
+      found: `no raw sample that has a label, and ${rejected.length} inputs that are rejected`,
+      needed: `raw samples named by the ids in ${LABELS_KEY}`,
+      ...(rejected[0] !== undefined && {
+        advice: `The first one rejected: ${describeRejection(rejected[0])}`,
+      }),
+    });
+  }
+  if (settings.psdSha256 === undefined && !samples.some(({ label }) => label === 0)) {
+    throw new InputError({
+      object: `${raw.location}${LABELS_KEY}`,
+      found: 'no noise-only sample (target 0)',
+      needed: 'at least one to estimate the PSD from',
+      advice: 'Give a PSD that was estimated elsewhere (--psd)',
+    });
+  }
+}
+
+interface NewPlan extends Listed {
+  settings: PlanSettings;
+  id: string;
+  content: Content | undefined;
+  labelBytes: Uint8Array;
+}
+
+/** Writes the plan's folder: its lists, the index, plan.json last. */
+async function writePlan(
+  { raw, records }: Stores,
+  { settings, id, content, labelBytes, choice: { samples, rejected }, etags }: NewPlan,
+  { psd, encode = async (list) => encodeIndex(list), stop }: PlanOptions,
+): Promise<Plan> {
+  const index = encode(
+    samples.map(({ ref, label }) => ({ id: ref.id, label, key: ref.key, etag: etags.get(ref.key) ?? '' })),
+  );
+  // A failure is thrown when the index is wanted; should something else fail before, nobody is interested.
+  index.catch(() => {});
+  const chunks = cut(samples, settings.shardSize);
+  const estimates = content === undefined && settings.psdSha256 === undefined;
+  const noise = estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [];
+  const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
+  const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
+  const files = encodeLists(id, chunks, noise, rejected, etags, hash);
+  await forEachAhead(files, AT_ONCE, async ({ key, bytes }) => {
+    if (stop?.aborted) throw outOfTime(raw, `the plan written up to ${key}`);
+    await create(key, bytes);
+  });
+  if (psd !== undefined && content === undefined) await create(planPsdKey(id), psd);
+  const plan: Plan = {
+    id,
+    settings,
+    hash: hash.digest('hex'),
+    labelsSha256: sha256(labelBytes).toString('hex'),
+    recipeHash: recipeHash(),
+    inputs: samples.length + rejected.length,
+    rejected: rejected.length,
+    shards: chunks.map((chunk, position) => ({
+      name:
+        content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk, etags),
+      samples: chunk.length,
+      ids: hashIds(chunk.map(({ ref }) => ref.id)),
+    })),
+    psdChunks: noise.length,
+    psd: planPsdKey(content?.plans[0] ?? id),
+    files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
+  };
+  await create(indexKey(id), await index);
+  await writeJson(records, planKey(id), plan, { ifAbsent: true });
+  return plan;
+}
+
+/** The name of a shard that is made after the first plan: of all that its bytes depend on and that can differ. */
+export function nameLaterShard(
+  { psdSha256 }: Pick<Content, 'psdSha256'>,
+  samples: readonly LabelledRef[],
+  etags: ReadonlyMap<string, string>,
+): string {
+  const list = samples.map(({ ref, label }) => [ref.id, label, ref.key, etags.get(ref.key)]);
+  return addedShardName(sha256(JSON.stringify([psdSha256, list])).toString('hex'));
+}
+
+/** Removes what was written for a plan that can't get under way any more. */
+async function removePlan(records: ObjectStore, id: string): Promise<void> {
+  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
+}
+
+function outOfTime(raw: ObjectStore, done: string): StoppedError {
+  return new StoppedError(
+    `${raw.location}: planning was stopped with ${done}, and starts over the next time. ` +
+      'If there was too little time, pack the samples (upload --pack 1024): 1,024 of them are then one object.',
+  );
+}
+
 function cut<T>(list: T[], size: number): T[][] {
   const chunks: T[][] = [];
   for (let start = 0; start < list.length; start += size) chunks.push(list.slice(start, start + size));
   return chunks;
-}
-
-function hashTexts(parts: Iterable<string>): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
 }
 
 function describeSettings(settings: PlanSettings): string {
@@ -239,48 +372,26 @@ function describeSettings(settings: PlanSettings): string {
 
 /** The files of the lists, which are made one after another; what they list goes into the hash. */
 function* encodeLists(
-  { shards, psd, rejected }: PlanLists,
+  plan: string,
+  chunks: LabelledRef[][],
+  noise: SampleRef[][],
+  rejected: Rejection[],
   etags: ReadonlyMap<string, string>,
   hash: Hash,
 ): Generator<{ key: string; bytes: Uint8Array }> {
-  for (const [index, samples] of shards.entries()) {
+  for (const [index, samples] of chunks.entries()) {
     const text = JSON.stringify(samples);
     hash.update(text);
     const refs = samples.map(({ ref }) => ref);
-    yield { key: shardPlanKey(index), bytes: encodeChunk(text, refs, etags) };
+    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
   }
-  for (const [index, refs] of psd.entries()) {
+  for (const [index, refs] of noise.entries()) {
     const text = JSON.stringify(refs);
     hash.update(text);
-    yield { key: psdPlanKey(index), bytes: encodeChunk(text, refs, etags) };
+    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
   }
   const text = JSON.stringify(rejected);
-  hash.update(text);
-  yield { key: planRejectedKey, bytes: new TextEncoder().encode(`${text}\n`) };
-}
-
-/** Refuses to mix two runs in one place, and says in which respect they differ. */
-function refuseOther(known: Plan, wanted: Plan, records: ObjectStore): void {
-  const differences = Object.keys({ ...known.settings, ...wanted.settings })
-    .map((name) => name as keyof PlanSettings)
-    .filter((name) => known.settings[name] !== wanted.settings[name])
-    .map((name) => `${name} ${known.settings[name] ?? 'none'}, not ${wanted.settings[name] ?? 'none'}`);
-  if (known.recipeHash !== wanted.recipeHash) differences.push('another recipe');
-  if (known.labelsSha256 !== wanted.labelsSha256) differences.push('other labels');
-  if (known.hash !== wanted.hash && differences.length === 0) differences.push('other raw samples');
-  if (known.hash === wanted.hash && known.fingerprint !== wanted.fingerprint) {
-    differences.push('raw files that have been changed since');
-  }
-  if (differences.length === 0) return;
-  throw new ConflictError(
-    `${records.location} holds a run with ${differences.join('; ')}. Give another place, or remove it first.`,
-  );
-}
-
-async function refuseOthersRecords(records: ObjectStore): Promise<void> {
-  const made = (await records.head(METADATA_KEY)) ?? (await records.head(PSD_KEY));
-  if (made === undefined) return;
-  throw new ConflictError(
-    `${records.location} holds ${made.key}, made by no run that left its plan there. Give another place, or remove it.`,
-  );
+  // Versions of objects are no part of the plan's identity.
+  hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
+  yield { key: rejectedListKey(plan), bytes: new TextEncoder().encode(`${text}\n`) };
 }

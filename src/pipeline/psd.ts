@@ -10,22 +10,28 @@ import { createSampleReader } from '../raw/samples.ts';
 import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { mapAhead } from '../storage/ahead.ts';
+import { putIfAbsent } from '../storage/conditional.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import { readPsdChunk } from './chunks.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { AT_ONCE, PSD_KEY, psdPartialKey, psdPlanKey } from './work.ts';
+import { AT_ONCE, psdListKey, psdPartialKey } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
 /**
- * Sums the periodograms of one chunk of noise samples and notes how many there were, and their sum, as one array. Broken
- * ones are left out; preprocessing names them.
+ * Sums the periodograms of one chunk of a plan's noise samples and notes how many there were, and their sum, as one array.
+ * Broken ones are left out; preprocessing names them. Whoever is first counts.
  * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
-export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): Promise<{ count: number }> {
-  const refs = await readPsdChunk(stores.records, psdPlanKey(index));
+export async function sumPsdChunk(
+  stores: Stores,
+  plan: string,
+  index: number,
+  stop?: Stop,
+): Promise<{ count: number }> {
+  const refs = await readPsdChunk(stores.records, psdListKey(plan, index));
   const estimator = createPsdEstimator();
   const reader = createSampleReader(stores.raw, refs);
   for (let done = 0; ; ) {
@@ -38,17 +44,18 @@ export async function sumPsdChunk(stores: Stores, index: number, stop?: Stop): P
   }
   const { sum, count } = estimator;
   const data = Float64Array.of(count, ...sum);
-  await stores.records.write(psdPartialKey(index), encodeNpy({ dtype: '<f8', shape: [data.length], data }));
+  const bytes = encodeNpy({ dtype: '<f8', shape: [data.length], data });
+  await putIfAbsent(stores.records, psdPartialKey(plan, index), bytes);
   return { count };
 }
 
-/** Adds the partial sums up and writes avg_psd.npz, unless it is there already. */
+/** Adds the partial sums up to the plan's PSD. Whoever is first counts: all shards of a plan have the same. */
 export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
-  if ((await stores.records.head(PSD_KEY)) !== undefined) return;
+  if ((await stores.records.head(plan.psd)) !== undefined) return;
   const sums: Psd[] = [];
   let count = 0;
   const partials = mapAhead(Array(plan.psdChunks).keys(), AT_ONCE, async (index) => {
-    const key = psdPartialKey(index);
+    const key = psdPartialKey(plan.id, index);
     return parseNpy(await stores.records.read(key), `${stores.records.location}${key}`);
   });
   for await (const { dtype, data } of partials) {
@@ -64,7 +71,7 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
       advice: 'Look at the files of the samples with target 0, or give a PSD (--psd)',
     });
   }
-  await stores.records.write(PSD_KEY, await encodePsd(averagePsd(mergePsdSums(sums), count)));
+  await putIfAbsent(stores.records, plan.psd, await encodePsd(averagePsd(mergePsdSums(sums), count)));
 }
 
 export interface PsdFile {

@@ -1,16 +1,35 @@
 /** rejected.csv: every input that became no record, and why. */
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
+import * as v from 'valibot';
+import { TooManyRejectedError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { REJECTED_KEY } from './work.ts';
 
 export interface Rejection {
-  /** Empty where a row of the labels had none. */
+  /** Empty where there is none: a row of the labels without an id, a stray file. */
   id: string;
-  /** Key of the raw object; empty where there is none. */
+  /** Key of the raw object, or `archive.tar!member.npy`; empty where there is none. */
   file: string;
   reason: string;
+  /** The raw object that the row is about, or was found by. Not in the file, like the two that follow. */
+  key?: string | undefined;
+  /** The version of it whose content was found bad. */
+  etag?: string | undefined;
+  /** Nobody has seen what is in the object now: it was changed or away when it was to be read. */
+  pending?: boolean | undefined;
 }
+
+export const rejectionSchema = v.object({
+  id: v.string(),
+  file: v.string(),
+  reason: v.string(),
+  key: v.optional(v.string()),
+  etag: v.optional(v.string()),
+  pending: v.optional(v.boolean()),
+});
+
+export const rejectionListSchema = v.array(rejectionSchema);
 
 /** The file's text, in the order given. Cells that a spreadsheet would run as formulas are made harmless. */
 export function formatRejected(rows: Rejection[]): string {
@@ -41,6 +60,34 @@ export function formatShare(share: number): string {
 /** Whether `rejected` of `inputs` is more than the run tolerates; `limit` is a share (0.01) of them. */
 export function exceeds(rejected: number, inputs: number, limit: number): boolean {
   return rejected > limit * inputs;
+}
+
+/** Whether two lists have the same rows, in whatever order. */
+export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
+  const texts = (rows: readonly Rejection[]) =>
+    rows
+      .map(({ id, file, reason, key, etag, pending }) =>
+        JSON.stringify([id, file, reason, key, etag, pending]),
+      )
+      .sort()
+      .join('\n');
+  return a.length === b.length && texts(a) === texts(b);
+}
+
+/** Throws TooManyRejectedError when the share of rejected inputs is over the limit; pending ones may still become records. */
+export function checkRejected(
+  rows: readonly Rejection[],
+  inputs: number,
+  maxRejected: number,
+  location: string,
+): void {
+  const rejected = rows.filter(({ pending }) => !pending).length;
+  if (!exceeds(rejected, inputs, maxRejected)) return;
+  throw new TooManyRejectedError(
+    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
+      `${location}${REJECTED_KEY} says which. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
+    rows,
+  );
 }
 
 /** Rows of a file that formatRejected made. */

@@ -4,50 +4,184 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { ConflictError, PreconditionError } from '../errors.ts';
+import * as v from 'valibot';
+import { InputError, NotFoundError, PreconditionError } from '../errors.ts';
+import { isAbsent } from '../raw/absence.ts';
 import { createSampleReader } from '../raw/samples.ts';
 import type { RecordDType } from '../records/dtype.ts';
-import { createShardBuilder, shardName } from '../records/shard.ts';
+import { decodeExample } from '../records/example.ts';
+import { createShardBuilder } from '../records/shard.ts';
+import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocess.ts';
-import type { ObjectStore } from '../storage/store.ts';
-import { type LabelledRef, readShardChunk } from './chunks.ts';
+import { putIfAbsent } from '../storage/conditional.ts';
+import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
+import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { hashIds, type LabelledRef, readShardChunk } from './chunks.ts';
+import { rowOf } from './match.ts';
 import type { Plan, Stores } from './plan.ts';
-import type { Rejection } from './rejected.ts';
+import { type Rejection, rejectionSchema } from './rejected.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { readJsonIfPresent, shardPlanKey, shardResultKey, writeJson } from './work.ts';
+import { shardListKey, shardResultKey } from './work.ts';
 
-export interface ShardResult {
-  name: string;
-  records: number;
-  bytes: number;
-  sha256: string;
-  rejected: Rejection[];
+const madeSchema = v.object({
+  name: v.string(),
+  records: v.number(),
+  bytes: v.number(),
+  sha256: v.string(),
+  rejected: v.array(rejectionSchema),
+});
+/** What became of a chunk's samples. */
+export type Made = v.InferOutput<typeof madeSchema>;
+
+const resultSchema = v.object({
+  ...madeSchema.entries,
+  /** The shard's version. */
+  etag: v.string(),
+  /** Of the samples' ids, see hashIds, of the plan and of the PSD that it was made with. */
+  ids: v.string(),
+  plan: v.string(),
+  psd: v.string(),
+});
+export type ShardResult = v.InferOutput<typeof resultSchema>;
+
+/** The noted result of a plan's chunk; undefined when there is none. */
+export function readResult(
+  records: ObjectStore,
+  plan: string,
+  index: number,
+): Promise<ShardResult | undefined> {
+  return readJsonIfPresent(records, shardResultKey(plan, index), resultSchema);
+}
+
+/** Whether the shard is as its result says. Its bytes are only hashed when it has another version of the same size. */
+export async function isIntact(
+  records: ObjectStore,
+  { name, bytes, etag, sha256 }: ShardResult,
+  found: ObjectInfo | undefined,
+): Promise<boolean> {
+  if (found?.size !== bytes) return false;
+  if (found.etag === etag) return true;
+  return (
+    sha256 ===
+    createHash('sha256')
+      .update(await records.read(name))
+      .digest('hex')
+  );
 }
 
 /**
- * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before.
- * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
+ * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before. `psd` is the SHA-256 of
+ * the preprocessor's. Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
 export async function preprocessChunk(
-  stores: Stores,
+  { raw, records }: Stores,
   plan: Plan,
-  preprocessor: Preprocessor,
+  { preprocessor, psd }: { preprocessor: Preprocessor; psd: string },
   index: number,
   stop?: Stop,
 ): Promise<ShardResult> {
-  const { records, raw } = stores;
-  const noted = await readJsonIfPresent<ShardResult>(records, shardResultKey(index));
-  if (noted !== undefined && (await records.head(noted.name))?.size === noted.bytes) return noted;
+  const key = shardResultKey(plan.id, index);
+  const noted = await readResult(records, plan.id, index);
+  if (noted !== undefined && (await isIntact(records, noted, await records.head(noted.name)))) return noted;
 
-  const samples = await readShardChunk(records, shardPlanKey(index));
-  const name = shardName(index, plan.shards);
-  const { dtype } = plan.settings;
-  const shard = makeShard(raw, name, samples, dtype, preprocessor, stop);
-  // A bucket takes a piece as a request of its own.
-  await writeOnce(records, shard, records.takesPieces ? shard.pieces : await collect(shard.pieces));
-  const result = shard.result();
-  await writeJson(records, shardResultKey(index), result);
-  return result;
+  const samples = await readShardChunk(records, shardListKey(plan.id, index));
+  const { name } = plan.shards[index]!;
+  const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
+  const { made, etag } = await createShard(records, samples, make);
+  const result: ShardResult = {
+    ...made,
+    etag,
+    ids: hashIds(samples.map(({ ref }) => ref.id)),
+    plan: plan.hash,
+    psd,
+  };
+  // In place of one that the shard isn't as: somebody removed or changed it.
+  if (noted !== undefined) await records.write(key, encodeJson(result));
+  if (noted !== undefined || (await putIfAbsent(records, key, encodeJson(result)))) return result;
+  // Another call noted it meanwhile, of the same shard.
+  return readJson(records, key, resultSchema);
+}
+
+/**
+ * Creates the shard. What lies under its name already was made by an earlier call, which may have seen objects that were
+ * overwritten since: then that stays. Or it is of a plan that was given up, and is replaced.
+ */
+async function createShard(
+  records: ObjectStore,
+  samples: LabelledRef[],
+  make: () => Shard,
+): Promise<{ made: Made; etag: string }> {
+  for (;;) {
+    const shard = make();
+    try {
+      // A bucket takes a piece as a request of its own.
+      const bytes = records.takesPieces ? shard.pieces : await collect(shard.pieces);
+      const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
+      return { made: shard.result(), etag };
+    } catch (error) {
+      if (!(error instanceof PreconditionError)) throw error;
+    }
+    try {
+      const own = make();
+      const bytes = await collect(own.pieces);
+      const found = await records.head(own.name);
+      if (found === undefined) continue;
+      const there = await records.read(own.name, undefined, { ifMatch: found.etag });
+      const made = compareShards(there, bytes, samples, own.result());
+      if (made !== undefined) return { made, etag: found.etag };
+      const { etag } = await records.write(own.name, bytes, { ifMatch: found.etag });
+      return { made: own.result(), etag };
+    } catch (error) {
+      // Somebody was quicker: what is there now is looked at.
+      if (!(error instanceof PreconditionError || error instanceof NotFoundError)) throw error;
+    }
+  }
+}
+
+/**
+ * What the shard that is there makes of the samples, if it is one of them: its records are some of theirs, and the same as
+ * this call made wherever both made one. Undefined of any other.
+ */
+function compareShards(
+  there: Uint8Array,
+  bytes: Uint8Array,
+  samples: LabelledRef[],
+  own: Made,
+): Made | undefined {
+  if (Buffer.compare(there, bytes) === 0) return own;
+  const frames = listFrames(there, own.name);
+  const ownFrames = listFrames(bytes, own.name);
+  if (frames === undefined || ownFrames === undefined) return undefined;
+  const ids = new Set(samples.map(({ ref }) => ref.id));
+  for (const [id, frame] of frames) {
+    const mine = ownFrames.get(id);
+    if (!ids.has(id) || (mine !== undefined && Buffer.compare(mine, frame) !== 0)) return undefined;
+  }
+  const reasons = new Map(own.rejected.map((row) => [row.id, row]));
+  const rejected = samples
+    .filter(({ ref }) => !frames.has(ref.id))
+    .map(({ ref }) => {
+      const pending = { ...rowOf(ref), reason: 'an earlier attempt could not read it', pending: true };
+      return reasons.get(ref.id) ?? pending;
+    });
+  const sha256 = createHash('sha256').update(there).digest('hex');
+  return { name: own.name, records: frames.size, bytes: there.length, sha256, rejected };
+}
+
+/** A shard's records by their ids; undefined when it is broken, or has one without an id or twice. */
+function listFrames(bytes: Uint8Array, object: string): Map<string, Uint8Array> | undefined {
+  const frames = new Map<string, Uint8Array>();
+  try {
+    for (const { data, offset } of readRecords(bytes, object)) {
+      const { id } = decodeExample(data, object, offset);
+      if (id === undefined || frames.has(id)) return undefined;
+      frames.set(id, data);
+    }
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+  return frames;
 }
 
 /** Samples of a piece of a shard: 0.4 MB of records, which are hashed and written while the processor's caches hold them. */
@@ -58,7 +192,7 @@ export interface Shard {
   /** The bytes, in pieces that lie in the same memory one after another. */
   pieces: AsyncGenerator<Uint8Array>;
   /** Once all pieces have been taken. */
-  result(): ShardResult;
+  result(): Made;
 }
 
 /** A shard of these samples, in their order. Its pieces throw StoppedError when `stop` says so meanwhile. */
@@ -100,7 +234,7 @@ export function makeShard(
         const { ref, label } = samples[position++]!;
         const result = reason ?? results.next().value!;
         if (typeof result !== 'string') builder.add(ref.id, label, result);
-        else rejected.push({ id: ref.id, file: ref.key, reason: result });
+        else rejected.push({ ...rowOf(ref), reason: result, ...versionOf(ref.etag, result) });
       }
       if (held < PIECE) continue;
       held = 0;
@@ -127,25 +261,8 @@ export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8A
   return Buffer.concat(copies);
 }
 
-/** Writes the shard's bytes unless they are there; what is there must be the very same. */
-export async function writeOnce(
-  records: ObjectStore,
-  { name, result }: Shard,
-  bytes: Uint8Array | AsyncIterable<Uint8Array>,
-): Promise<void> {
-  try {
-    await records.write(name, bytes, { ifAbsent: true, uncached: true });
-  } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
-    const { sha256 } = result();
-    const there = createHash('sha256')
-      .update(await records.read(name))
-      .digest('hex');
-    if (there !== sha256) {
-      throw new ConflictError(
-        `${records.location}${name} is there with other bytes (SHA-256 ${there}, expected ${sha256}). Remove it and run again.`,
-        { cause: error },
-      );
-    }
-  }
+/** Which version of its object a sample was found bad in; none was looked at of what is away or was overwritten. */
+function versionOf(etag: string | undefined, reason: string): Pick<Rejection, 'etag' | 'pending'> {
+  if (isAbsent(reason)) return { pending: true };
+  return etag === undefined ? {} : { etag };
 }

@@ -3,16 +3,23 @@
  * complete. What is finished is skipped when the same is asked for again.
  */
 import { stringify } from 'csv-stringify/sync';
-import { ConflictError, PreconditionError } from '../errors.ts';
-import { parseLabels } from '../raw/labels.ts';
+import * as v from 'valibot';
+import { ConflictError } from '../errors.ts';
+import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { labelColumns, truthColumns } from '../simulate/layout.ts';
+import { putIfAbsent } from '../storage/conditional.ts';
+import { encodeJson, readJson } from '../storage/json.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { LABELS_KEY } from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
-import { SIMULATED_PREFIX, type SimulationResult, type SimulationTask } from './simulation-task.ts';
-import { indexOfKey, readJson, readJsonIfPresent, writeJson } from './work.ts';
+import {
+  resultSchema,
+  SIMULATED_PREFIX,
+  type SimulationResult,
+  type SimulationTask,
+} from './simulation-task.ts';
+import { indexOfKey } from './work.ts';
 
 export interface SimulateSettings {
   samples: number;
@@ -29,7 +36,14 @@ export interface SimulatedDataset {
   signals: number;
 }
 
-type DatasetSettings = Omit<SimulateSettings, 'workers'>;
+const settingsSchema = v.object({
+  samples: v.number(),
+  seed: v.number(),
+  snrMedian: v.number(),
+  snrSigma: v.number(),
+  signalShare: v.number(),
+});
+type DatasetSettings = v.InferOutput<typeof settingsSchema>;
 
 /** Samples of one task. */
 const CHUNK_SIZE = 64;
@@ -58,7 +72,7 @@ export async function simulateDataset(
   let done = 0;
   const report = () => observer.progress?.({ stage: 'simulate', done, total: samples, unit: 'samples' });
   for await (const { key } of store.list(SIMULATED_PREFIX)) {
-    const result = await readJson<SimulationResult>(store, key);
+    const result = await readJson(store, key, resultSchema);
     results.set(indexOfKey(key), result);
     done += result.labels.length;
   }
@@ -92,22 +106,15 @@ export async function simulateDataset(
 
 /** Notes what the place is asked for, or compares it with what it was asked for before. */
 async function claimPlace(store: ObjectStore, wanted: DatasetSettings): Promise<void> {
-  let known = await readJsonIfPresent<DatasetSettings>(store, SETTINGS_KEY);
-  if (known === undefined) {
+  if ((await store.head(SETTINGS_KEY)) === undefined) {
     if ((await store.head(LABELS_KEY)) !== undefined) {
       throw new ConflictError(
         `${store.location} holds a ${LABELS_KEY} that no simulation left there. Give another place.`,
       );
     }
-    try {
-      await writeJson(store, SETTINGS_KEY, wanted, { ifAbsent: true });
-      return;
-    } catch (error) {
-      if (!(error instanceof PreconditionError)) throw error;
-      known = await readJson<DatasetSettings>(store, SETTINGS_KEY);
-    }
+    await putIfAbsent(store, SETTINGS_KEY, encodeJson(wanted));
   }
-  const other = known;
+  const other = await readJson(store, SETTINGS_KEY, settingsSchema);
   const differences = Object.keys(wanted)
     .map((name) => name as keyof DatasetSettings)
     .filter((name) => other[name] !== wanted[name])

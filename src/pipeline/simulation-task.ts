@@ -1,12 +1,13 @@
 /** One chunk of simulated samples, in a worker thread. */
+import * as v from 'valibot';
 import { encodeNpy } from '../numpy/npy.ts';
 import { labelRow, sampleKey, truthRow } from '../simulate/layout.ts';
 import type { SimulationSettings } from '../simulate/settings.ts';
 import { createSimulator } from '../simulate/simulator.ts';
+import { writeJson } from '../storage/json.ts';
 import { openStore } from '../storage/open.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
 import { answering } from './answer.ts';
-import { writeJson } from './work.ts';
 
 export const SIMULATED_PREFIX = '_work/simulated/';
 /** Where the result of the chunk that begins with sample `first` is kept until all are finished. */
@@ -21,10 +22,9 @@ export interface SimulationTask {
   settings: Partial<SimulationSettings> & { seed: number };
 }
 
-export interface SimulationResult {
-  labels: string[][];
-  truth: string[][];
-}
+const rowsSchema = v.array(v.array(v.string()));
+export const resultSchema = v.object({ labels: rowsSchema, truth: rowsSchema });
+export type SimulationResult = v.InferOutput<typeof resultSchema>;
 
 /** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
 async function simulateChunk({ out, first, count, settings }: SimulationTask): Promise<SimulationResult> {

@@ -2,18 +2,19 @@
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { openStore } from '../storage/open.ts';
 import { listWhole } from '../storage/parts.ts';
-import type { Psd } from '../strain.ts';
 import { answering } from './answer.ts';
+import { keepLatest } from './keep.ts';
 import { type Listing, packListing } from './listing.ts';
-import { encodeMembers, type PackedMembers, unpackMembers } from './members.ts';
-import type { Plan, Stores } from './plan.ts';
+import { readPlan, type Stores } from './plan.ts';
 import { readPsd, sumPsdChunk } from './psd.ts';
+import { encodeIndex, type PackedSamples, unpackSamples } from './sample-index.ts';
 import { preprocessChunk } from './shard.ts';
 import type { Stop } from './stop.ts';
-import { PLAN_KEY, PSD_KEY, readJson } from './work.ts';
 
 export interface Task {
   step: 'psd' | 'shard';
+  /** Id of the plan. */
+  plan: string;
   index: number;
   /** Locations of the stores, see openStore. */
   raw: string;
@@ -33,42 +34,38 @@ export interface TaskResult {
   rejected: number;
 }
 
-/** Members that are to be encoded, see encodeMembers. */
-export interface MembersTask extends PackedMembers {
-  step: 'members';
+/** Samples whose index is to be encoded, see encodeIndex. */
+export interface IndexTask extends PackedSamples {
+  step: 'index';
 }
 
 /** How a task's answer follows from its step. */
 export interface RunTask {
   (task: Task): Promise<TaskResult>;
   (task: ListTask): Promise<Listing>;
-  (task: MembersTask): Promise<Uint8Array>;
+  (task: IndexTask): Promise<Uint8Array>;
 }
 
 /**
- * Returns a function that runs tasks against the two stores, several at once if it is called so, reading the plan and
- * the PSD once.
+ * Returns a function that runs tasks against the two stores, several at once if it is called so, reading a plan and its PSD
+ * once.
  */
 export function createTaskRunner(
   stores: Stores,
-): (task: Pick<Task, 'step' | 'index'>, stop?: Stop) => Promise<TaskResult> {
-  let prepared: Promise<{ plan: Plan; psd: Psd }> | undefined;
-  const prepare = async () => ({
-    plan: await readJson<Plan>(stores.records, PLAN_KEY),
-    psd: (await readPsd(stores.records, PSD_KEY)).psd,
+): (task: Pick<Task, 'step' | 'plan' | 'index'>, stop?: Stop) => Promise<TaskResult> {
+  const { records } = stores;
+  const prepare = keepLatest(async (id) => {
+    const plan = await readPlan(records, id);
+    const { psd, sha256 } = await readPsd(records, plan.psd);
+    /** A task has one for itself; its tables take milliseconds to make. */
+    const free: Preprocessor[] = [];
+    return { plan, psd, sha256, free };
   });
-  /** A task has one for itself; its tables take milliseconds to make. */
-  const free: Preprocessor[] = [];
-  return async ({ step, index }, stop) => {
-    if (step === 'psd') return { done: (await sumPsdChunk(stores, index, stop)).count, rejected: 0 };
-    prepared ??= prepare().catch((error) => {
-      // The next task may have more luck.
-      prepared = undefined;
-      throw error;
-    });
-    const { plan, psd } = await prepared;
+  return async ({ step, plan: id, index }, stop) => {
+    if (step === 'psd') return { done: (await sumPsdChunk(stores, id, index, stop)).count, rejected: 0 };
+    const { plan, psd, sha256, free } = await prepare(id);
     const preprocessor = free.pop() ?? createPreprocessor(psd);
-    const result = await preprocessChunk(stores, plan, preprocessor, index, stop);
+    const result = await preprocessChunk(stores, plan, { preprocessor, psd: sha256 }, index, stop);
     free.push(preprocessor);
     return { done: result.records, rejected: result.rejected.length };
   };
@@ -77,8 +74,8 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
-async function runTask(task: Task | ListTask | MembersTask): Promise<TaskResult | Listing | Uint8Array> {
-  if (task.step === 'members') return encodeMembers(unpackMembers(task));
+async function runTask(task: Task | ListTask | IndexTask): Promise<TaskResult | Listing | Uint8Array> {
+  if (task.step === 'index') return encodeIndex(unpackSamples(task));
   if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);

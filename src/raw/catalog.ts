@@ -173,8 +173,14 @@ export async function catalogDataset(
 
   async function catalog(found: ObjectInfo[] | { info: ObjectInfo; open: boolean }) {
     const own: RawFault[] = [];
+    const key = Array.isArray(found) ? undefined : found.info.key;
     const onFault = (fault: InputError) =>
-      own.push({ id: '', file: fault.fields.object, reason: reasonOf(fault) });
+      own.push({
+        id: '',
+        file: fault.fields.object,
+        reason: reasonOf(fault),
+        key: key ?? fault.fields.object,
+      });
     if (Array.isArray(found)) return { refs: nameFiles(found, onFault), faults: own };
     const { info, open } = found;
     const options = { labelIds, numbered: labels === undefined, open, onFault };

@@ -1,6 +1,6 @@
 /** Which bytes to read for which samples: neighbours in one object share a read, and reads are started ahead. */
-import { NotFoundError, PreconditionError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { createListedReader } from './absence.ts';
 import type { PassRef, SampleRef } from './sample-ref.ts';
 import { FILE_READ } from './strain-array.ts';
 
@@ -90,13 +90,15 @@ export async function* readAhead(
   /** For reads of samples' own files, all of one length: new memory for each would cost as much as the read. */
   const spare: Uint8Array[] = [];
   const left = reads[Symbol.iterator]();
+  const readListed = createListedReader(store);
   let ahead = 0;
   for (;;) {
     while (started.length < READS_AHEAD && ahead < BYTES_AHEAD) {
       const { value: read, done } = left.next();
       if (done) break;
       const memory = lengthOf(read) === FILE_READ ? (spare.pop() ?? new Uint8Array(FILE_READ)) : undefined;
-      const bytes = read.kind === 'range' ? readRange(store, read, memory) : Promise.resolve(undefined);
+      const bytes =
+        read.kind === 'range' ? readListed(() => readRange(store, read, memory)) : Promise.resolve(undefined);
       // A failure is thrown when its turn comes; should the receiver have left by then, nobody is interested.
       bytes.catch(() => {});
       started.push({ read, bytes, memory });
@@ -115,22 +117,10 @@ function lengthOf(read: Read): number {
   return read.kind === 'range' ? read.length : 0;
 }
 
-async function readRange(
+function readRange(
   store: ObjectStore,
   { key, etag, offset, length }: RangeRead,
   memory: Uint8Array | undefined,
-): Promise<Uint8Array | string> {
-  try {
-    return await store.read(key, { offset, length }, { ifMatch: etag, memory });
-  } catch (error) {
-    const reason = reasonOfAbsence(error);
-    if (reason === undefined) throw error;
-    return reason;
-  }
-}
-
-/** Why a sample isn't there as planned; undefined when the error says something else. */
-export function reasonOfAbsence(error: unknown): string | undefined {
-  if (error instanceof NotFoundError) return 'no such object';
-  return error instanceof PreconditionError ? 'the object was changed after the plan' : undefined;
+): Promise<Uint8Array> {
+  return store.read(key, { offset, length }, { ifMatch: etag, memory });
 }

@@ -64,6 +64,8 @@ export interface RawFault {
   id: string;
   file: string;
   reason: string;
+  /** The object that it was found in or by. */
+  key?: string | undefined;
 }
 
 /**

@@ -3,8 +3,9 @@ import { InputError } from '../errors.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
+import { createListedReader, isAbsent, type ReadListed, reasonOfAbsence } from './absence.ts';
 import { passRows } from './passing.ts';
-import { planReads, type RangeRead, readAhead, reasonOfAbsence } from './reads.ts';
+import { planReads, type RangeRead, readAhead } from './reads.ts';
 import { describePlace, type FileRef, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
 import { decodeSampleFile, decodeSampleRow, memoryAround } from './strain-array.ts';
 
@@ -63,13 +64,17 @@ export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[
   const files = refs.filter((ref) => ref.kind === 'npy');
   if (readSync === undefined || files.length < refs.length) return createAheadReader(store, refs);
   const left = files.values();
+  const readListed = createListedReader(store);
   return {
     async read(targets) {
       const reasons: (string | undefined)[] = [];
       for (let filled = 0; filled < targets.length; ) {
         const { value: ref } = left.next();
         if (ref === undefined) break;
-        const reason = readFile(readSync, ref, targets[filled]!);
+        let reason = readFile(readSync, ref, targets[filled]!);
+        if (reason !== undefined && isAbsent(reason)) {
+          reason = await readAgain(store, readListed, ref, targets[filled]!);
+        }
         reasons.push(reason);
         if (reason === undefined) filled += 1;
       }
@@ -112,6 +117,26 @@ function readFile(
     const reason = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
     if (reason === undefined) throw error;
     return reason;
+  }
+  return undefined;
+}
+
+/** The same, for what wasn't there: it may be away for a moment. */
+async function readAgain(
+  store: ObjectStore,
+  readListed: ReadListed,
+  ref: FileRef,
+  target: Strain,
+): Promise<string | undefined> {
+  const memory = memoryAround(target);
+  const range = { offset: 0, length: memory.length };
+  const bytes = await readListed(() => store.read(ref.key, range, { ifMatch: ref.etag, memory }));
+  if (typeof bytes === 'string') return bytes;
+  try {
+    decodeSampleFile(bytes, ref.key, target);
+  } catch (error) {
+    if (error instanceof InputError) return reasonOf(error);
+    throw error;
   }
   return undefined;
 }

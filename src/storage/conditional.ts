@@ -50,3 +50,14 @@ export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Arr
     });
   }
 }
+
+/** Creates the object; what another writer created before stays. Resolves to whether this one did. */
+export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await store.write(key, bytes, { ifAbsent: true });
+    return true;
+  } catch (error) {
+    if (error instanceof PreconditionError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The lease of a state machine's execution, whose functions come and go. It is as long as a function may run at most; each
+ * chunk renews it when half of that is over. Other executions ask Step Functions whether its holder still runs.
+ */
+import { ambient } from '../ambient.ts';
+import { renewLease } from '../pipeline/lease.ts';
+import { type Lease, LostLeaseError, type Manifest } from '../pipeline/manifest.ts';
+import type { ObjectStore } from '../storage/store.ts';
+
+/** Lambda's limit of 15 minutes, and one more [ms]. */
+const SPAN = 16 * 60_000;
+
+/** @param execution its ARN, which is the lease's token. */
+export function executionLease(execution: string): Lease {
+  return { token: execution, kind: 'execution', holder: execution, span: SPAN, expires: 0 };
+}
+
+/** Renews the lease of an execution that is at work, if it is time to. */
+export async function keepLease(records: ObjectStore, { lease }: Manifest): Promise<void> {
+  if (lease?.kind !== 'execution' || lease.expires - ambient.now() > SPAN / 2) return;
+  try {
+    await renewLease(records, lease);
+  } catch (error) {
+    // The execution was cancelled. What this function makes is right all the same.
+    if (!(error instanceof LostLeaseError)) throw error;
+  }
+}

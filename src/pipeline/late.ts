@@ -1,0 +1,231 @@
+/**
+ * A raw object that comes after its dataset's run: what a plan restricted to it would do, done at once. Its samples become a
+ * shard of their own, which one compare-and-swap of the manifest takes in: whoever does it, however often and beside whom.
+ *
+ * No object is lost between a run and this. An event comes after its object, and is answered by a manifest that is read after
+ * the event:
+ * - Neither lease nor plan nor content: whoever makes the first plan lists the raw objects later. The message is done, as
+ *   are the 560,000 that come before the labels.
+ * - A lease, and no plan: the object may have been listed or not. The message comes again. A lease that has long run
+ *   out is removed first, and with it whatever its holder might still make of its list.
+ * - A plan: its index tells whether it holds this version of the object. If not, the message comes again until the plan is in.
+ */
+import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
+import { catalogObject } from '../raw/catalog.ts';
+import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
+import { baseName, companionKey } from '../raw/row-ids.ts';
+import { reasonOf, type SampleRef } from '../raw/sample-ref.ts';
+import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
+import { putIfSame } from '../storage/conditional.ts';
+import type { ObjectInfo } from '../storage/store.ts';
+import type { LabelledRef } from './chunks.ts';
+import { keepLatest } from './keep.ts';
+import { createKnown, type Known } from './known.ts';
+import { hasExpired } from './lease.ts';
+import { type Content, changeManifest, type Manifest, publish, readManifest } from './manifest.ts';
+import { matchObject, NO_LABEL } from './match.ts';
+import { nameLaterShard, type Stores, TEST_PREFIX } from './plan.ts';
+import { readPsd } from './psd.ts';
+import { type Rejection, sameRows } from './rejected.ts';
+import { checksum, readIndex, type SampleIndex } from './sample-index.ts';
+import { collect, type Made, makeShard } from './shard.ts';
+import type { Stop } from './stop.ts';
+import { indexKey, planPsdKey } from './work.ts';
+
+export type LateAnswer =
+  /** So many of its samples became records now, in this shard; so many are rejected. */
+  | { answer: 'added'; shard: string | undefined; records: number; rejected: number }
+  /** All that can be said of it is said; nothing is there any more; it is for `predict` and never in records. */
+  | { answer: 'known' | 'gone' | 'test' }
+  /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
+  | { answer: 'waiting'; reason: string; again: boolean };
+
+/** How far the dataset was when it was looked at: good for all objects that were there before. */
+export interface View {
+  manifest: Manifest;
+  known: Known | undefined;
+  /** Of the plan that is under way. */
+  planned: SampleIndex | undefined;
+}
+
+export interface LateObjects {
+  look(): Promise<View>;
+  /** Throws ConflictError when the object is overwritten meanwhile. */
+  take(key: string, view: View, stop?: Stop): Promise<LateAnswer>;
+}
+
+/** Keeps labels, indexes and the tables made from the PSD between objects, as long as they are the same. */
+export function createLateObjects({ raw, records }: Stores): LateObjects {
+  const labels = keepLatest(async () => {
+    const parsed = parseLabels(await raw.read(LABELS_KEY), `${raw.location}${LABELS_KEY}`);
+    return {
+      ids: parsed.labels.map(({ id }) => id),
+      targets: new Map(parsed.labels.map(({ id, target }) => [id, target])),
+    };
+  });
+  const readLabels = async () => {
+    const info = await raw.head(LABELS_KEY);
+    return info === undefined ? { ids: [], targets: new Map<string, 0 | 1>() } : labels(info.etag);
+  };
+  const preprocessor = keepLatest(async (plan) =>
+    createPreprocessor((await readPsd(records, planPsdKey(plan))).psd),
+  );
+  const indexes = new Map<string, Promise<SampleIndex>>();
+  const indexOf = (plan: string) => {
+    const index = indexes.get(plan) ?? readIndex(records, indexKey(plan));
+    indexes.set(plan, index);
+    index.catch(() => indexes.delete(plan));
+    return index;
+  };
+  const knownOf = async (content: Content) =>
+    createKnown(content, await Promise.all(content.plans.map(indexOf)));
+
+  async function readObject(info: ObjectInfo) {
+    const { ids, targets } = await readLabels();
+    const faults: Rejection[] = [];
+    let unnamed = false;
+    const onFault = (fault: InputError) => {
+      unnamed ||= fault instanceof UnnamedError;
+      faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault), key: info.key });
+    };
+    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
+    for (const ref of refs) ref.etag = info.etag;
+    return { refs, faults, unnamed, targets };
+  }
+
+  return {
+    async look() {
+      let manifest: Manifest & { etag?: string } = await readManifest(records);
+      if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
+        manifest = await changeManifest(records, ({ lease, ...rest }) =>
+          lease !== undefined && hasExpired(lease) ? rest : undefined,
+        );
+      }
+      const { content, plan } = manifest;
+      return {
+        manifest,
+        known: content && (await knownOf(content)),
+        planned: plan === undefined ? undefined : await indexOf(plan),
+      };
+    },
+
+    async take(key, { manifest, known, planned }, stop) {
+      const { lease, plan, content } = manifest;
+      if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
+      if (lease === undefined && plan === undefined && content === undefined) {
+        return waiting(`until ${LABELS_KEY} is uploaded`, false);
+      }
+      const named = key.endsWith('.npy') ? baseName(key) : undefined;
+      // Most events are of objects of the run: the file's name alone tells. (What came late may not be published yet.)
+      const record = named === undefined ? undefined : known?.record(named);
+      if (record?.isFrom(key) && !record.late) return { answer: 'known' };
+      const info = await raw.head(key);
+      if (info === undefined) return { answer: 'gone' };
+      const isPlanned = (id: string) => {
+        const entry = planned?.find(id);
+        return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
+      };
+      if (named !== undefined && isPlanned(named)) return { answer: 'known' };
+      if (lease !== undefined && plan === undefined) {
+        return waiting(`until ${lease.holder} has finished`, true);
+      }
+      const { refs, faults, unnamed, targets } = await readObject(info);
+      if (unnamed) return waiting(`for ${companionKey(key)}`, true);
+      if (plan !== undefined) {
+        const all = faults.length === 0 && refs.every(({ id }) => isPlanned(id));
+        return all ? { answer: 'known' } : waiting('until the run that is on has ended', true);
+      }
+      return append(info, refs, faults, targets, stop);
+    },
+  };
+
+  async function append(
+    info: ObjectInfo,
+    refs: SampleRef[],
+    faults: Rejection[],
+    targets: ReadonlyMap<string, 0 | 1>,
+    stop: Stop | undefined,
+  ): Promise<LateAnswer> {
+    const { key, etag } = info;
+    const etags = new Map([[key, etag]]);
+    let answer = { answer: 'known' } as LateAnswer;
+    let made: (Made & { file: Uint8Array }) | undefined;
+    await changeManifest(records, async (manifest) => {
+      const { lease, plan, content } = manifest;
+      if (lease !== undefined || plan !== undefined || content === undefined) {
+        answer = waiting('until the run that is on has ended', true);
+        return undefined;
+      }
+      const known = await knownOf(content);
+      const { samples, rejected } = matchObject(refs, faults, (id) => targets.get(id), etags, known);
+      if (samples.length === 0 && sameRows(rejected, known.rows(key))) {
+        answer = { answer: 'known' };
+        return undefined;
+      }
+      const name = samples.length === 0 ? undefined : nameLaterShard(content, samples, etags);
+      if (name !== undefined && made?.name !== name) {
+        made = await make(name, content, samples, await preprocessor(content.plans[0]!), stop);
+      }
+      const result = name === undefined ? undefined : made;
+      // Not later: who takes a newer version in changes the manifest, and this is then tried again.
+      if ((await raw.head(key))?.etag !== etag) {
+        throw new ConflictError(
+          `${raw.location}${key} was overwritten or removed while it was read. What is there then is taken when its event comes again.`,
+        );
+      }
+      if (result !== undefined && result.records > 0) await putIfSame(records, result.name, result.file);
+      const rows = [...rejected, ...(result?.rejected ?? [])];
+      answer = {
+        answer: 'added',
+        shard: result?.records ? result.name : undefined,
+        records: result?.records ?? 0,
+        rejected: rows.length,
+      };
+      return { ...manifest, content: withObject(content, key, samples, result, rows) };
+    });
+    if (answer.answer !== 'waiting') await publish(records);
+    return answer;
+  }
+
+  async function make(
+    name: string,
+    { settings }: Content,
+    samples: LabelledRef[],
+    tables: Preprocessor,
+    stop: Stop | undefined,
+  ): Promise<Made & { file: Uint8Array }> {
+    const shard = makeShard(raw, name, samples, settings.dtype, tables, stop);
+    const file = await collect(shard.pieces);
+    return { ...shard.result(), file };
+  }
+}
+
+/** The content with what became of an object's samples, in place of what was said of an earlier version of it. */
+function withObject(
+  content: Content,
+  key: string,
+  samples: readonly LabelledRef[],
+  made: Made | undefined,
+  rows: readonly Rejection[],
+): Content {
+  const bad = new Set(made?.rejected.map(({ id }) => id));
+  const ids = samples.map(({ ref }) => ref.id).filter((id) => !bad.has(id));
+  const told = new Set([...ids, ...rows.filter(({ reason }) => reason !== NO_LABEL).map(({ id }) => id)]);
+  const { shards, rejected } = content;
+  const kept = rejected.filter((row) => row.key !== key && (row.key !== undefined || !told.has(row.id)));
+  return {
+    ...content,
+    rejected: [...kept, ...rows],
+    shards:
+      made === undefined || ids.length === 0
+        ? shards
+        : [
+            ...shards,
+            { name: made.name, records: made.records, bytes: made.bytes, sha256: made.sha256, key, ids },
+          ],
+  };
+}
+
+function waiting(reason: string, again: boolean): LateAnswer {
+  return { answer: 'waiting', reason, again };
+}

@@ -1,0 +1,194 @@
+/**
+ * The lease on a dataset's records: one worker at a time, be it a local run or a state machine's, on a folder or a bucket. It
+ * stands in the manifest, so that taking it orders everything else that is written there. It saves work and tells when raw
+ * objects are being listed; what is written is right without it.
+ *
+ * Clocks of two machines may differ. So a holder elsewhere counts as dead when its lease was not renewed for as long as it
+ * lasts, by the watcher's own clock, or when it ran out long ago by any clock. A process of this machine is asked for.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { ambient } from '../ambient.ts';
+import { BusyError, StoppedError } from '../errors.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { changeManifest, type Lease, LostLeaseError, type Manifest, readManifest } from './manifest.ts';
+import type { Observer } from './progress.ts';
+
+/** How long a process' lease lasts without being renewed, and how often it renews it [ms]. */
+const SPAN = 30_000;
+const RENEWAL = 5_000;
+/** What the clocks of two machines may differ by [ms]. */
+const CLOCK_DIFFERENCE = 3_600_000;
+/** Between two looks at a lease that somebody else holds [ms]. */
+const LOOK = 250;
+
+/** The lease is free for others to take once it was not renewed until then, whatever their clocks say. */
+export function hasExpired(lease: Lease): boolean {
+  return ambient.now() > lease.expires + CLOCK_DIFFERENCE;
+}
+
+/** A lease for this process. */
+export function processLease(): Lease {
+  return {
+    token: ambient.token(),
+    kind: 'process',
+    holder: `process ${process.pid} on ${hostname()}`,
+    host: thisHost(),
+    pid: process.pid,
+    born: birthOf(process.pid),
+    span: SPAN,
+    expires: 0,
+  };
+}
+
+/** Process ids are those of a host, or of a container on it. */
+function thisHost(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** When a process was started, by the kernel's clock; '' when there is none, or only its exit status (a zombie). */
+function birthOf(pid: number): string | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return '';
+  }
+  // The name, in brackets, may hold anything. Fields 3 and 22 of proc(5).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? '' : fields[19];
+}
+
+/** Whether the lease is of a process of this machine that is no more. */
+function isDeadHere({ host, pid, born }: Lease): boolean {
+  return pid !== undefined && host === thisHost() && birthOf(pid) !== born;
+}
+
+export interface AcquireOptions {
+  /** Asked about holders that aren't processes of this machine; undefined when it can't tell. */
+  isRunning?: (lease: Lease) => Promise<boolean | undefined>;
+  /**
+   * How long to watch a holder of which nobody can tell whether it is alive [ms]; one that is alive for certain isn't waited for
+   * then. Default: wait for either, as long as it takes.
+   */
+  patience?: number;
+  observer?: Observer;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Takes the lease, waiting while another holder is alive. Throws BusyError, which names the holder, when `patience` is over, StoppedError when `signal` is
+ * aborted.
+ */
+export async function acquireLease(
+  records: ObjectStore,
+  lease: Lease,
+  { isRunning, patience = Number.POSITIVE_INFINITY, observer = {}, signal }: AcquireOptions = {},
+): Promise<void> {
+  const began = ambient.elapsed();
+  let seen: { version: string; since: number } | undefined;
+  let said: string | undefined;
+  for (;;) {
+    let blocker: Lease | undefined;
+    let running = false;
+    await changeManifest(records, async (manifest) => {
+      const other = manifest.lease?.token === lease.token ? undefined : manifest.lease;
+      const version = other && `${other.token} ${other.expires}`;
+      if (version !== undefined && seen?.version !== version) seen = { version, since: ambient.elapsed() };
+      blocker = undefined;
+      if (other !== undefined && !isDeadHere(other) && !hasExpired(other)) {
+        const known = await isRunning?.(other);
+        running = known ?? other.host === thisHost();
+        const unchanged = ambient.elapsed() - (seen?.since ?? 0);
+        if (known ?? (running || unchanged < other.span)) blocker = other;
+      }
+      return blocker === undefined ? renewed(manifest, lease) : undefined;
+    });
+    if (blocker === undefined) return;
+    const until = new Date(ambient.now() + blocker.span).toTimeString().slice(0, 8);
+    const state = `${records.location} is being written by ${blocker.holder}`;
+    if (patience < Number.POSITIVE_INFINITY && (running || ambient.elapsed() - began >= patience)) {
+      throw new BusyError(`${state}. Wait for it, or stop it.`);
+    }
+    if (said !== blocker.token) {
+      said = blocker.token;
+      observer.say?.(`${state}: waiting for it to end, or until ${until} should it have died`);
+    }
+    if (signal?.aborted) throw new StoppedError(`stopped while waiting for ${blocker.holder}`);
+    await ambient.sleep(LOOK);
+  }
+}
+
+/** With the note of a plan that is being made, or of one that a former holder left. */
+function renewed(manifest: Manifest, lease: Lease): Manifest {
+  const planning = manifest.lease?.planning;
+  const own = { ...lease, expires: ambient.now() + lease.span };
+  return { ...manifest, lease: planning === undefined ? own : { ...own, planning } };
+}
+
+/** Makes the lease last for its span from now on. Throws LostLeaseError when it is another's or nobody's. */
+export async function renewLease(records: ObjectStore, lease: Lease): Promise<void> {
+  await changeManifest(records, (manifest) => {
+    if (manifest.lease?.token !== lease.token) throw new LostLeaseError(records.location);
+    return renewed(manifest, lease);
+  });
+}
+
+/** Gives the lease back, if `token` has it. */
+export async function releaseLease(records: ObjectStore, token: string): Promise<void> {
+  // In most cases there is nothing to write.
+  if ((await readManifest(records)).lease?.token !== token) return;
+  await changeManifest(records, ({ lease, ...rest }) => (lease?.token === token ? rest : undefined));
+}
+
+/**
+ * Runs `work` under the lease, which is renewed meanwhile. When somebody else takes it over (this process slept for too
+ * long), `work` is stopped by its signal, and begins again when the lease can be had.
+ */
+export async function withLease<T>(
+  records: ObjectStore,
+  options: AcquireOptions,
+  work: (token: string, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const lease = processLease();
+    await acquireLease(records, lease, options);
+    const lost = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, lost.signal]) : lost.signal;
+    const ended = new AbortController();
+    const renewal = keepRenewing(records, lease, ended.signal, lost);
+    try {
+      return await work(lease.token, signal);
+    } catch (error) {
+      if (!(lost.signal.aborted || error instanceof LostLeaseError) || options.signal?.aborted) throw error;
+      options.observer?.say?.(`${records.location}: another run has taken over; waiting for it`);
+    } finally {
+      ended.abort();
+      await renewal;
+      await releaseLease(records, lease.token);
+    }
+  }
+}
+
+/** Renews the lease until `ended` is aborted; aborts `lost` when somebody else has it. */
+async function keepRenewing(
+  records: ObjectStore,
+  lease: Lease,
+  ended: AbortSignal,
+  lost: AbortController,
+): Promise<void> {
+  for (;;) {
+    await ambient.sleep(RENEWAL, ended);
+    if (ended.aborted) return;
+    try {
+      await renewLease(records, lease);
+    } catch (error) {
+      // Any other failure may pass. If it doesn't, the lease is taken over and this finds out.
+      if (error instanceof LostLeaseError) return lost.abort(error);
+    }
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The manifest, `_work/manifest.json`: what a dataset's records hold, which plan is being made into more of them, and who
+ * works on it. It is the one object that is ever changed, by compare-and-swap, so that whatever happens beside whatever,
+ * one of the two comes first. The public files follow from it: metadata.json, rejected.csv and avg_psd.npz.
+ *
+ * - A lease is taken before the raw objects are listed, and whoever takes it over puts an end to the other's planning:
+ *   `beginPlan` demands its note. So an object that comes when there is neither lease nor plan is in the list of the plan to come.
+ * - While a plan is under way nothing else is appended, and it was made from what the manifest holds: no sample is in twice.
+ * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
+ */
+import * as v from 'valibot';
+import { ConflictError } from '../errors.ts';
+import { serializeMetadata } from '../records/metadata.ts';
+import { RECIPE } from '../signal/recipe.ts';
+import { SOFTWARE } from '../software.ts';
+import { compareAndSwap, isOvertaken } from '../storage/conditional.ts';
+import { encodeJson, parseJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
+import { formatRejected, type Rejection, rejectionSchema } from './rejected.ts';
+import { MANIFEST_KEY, METADATA_KEY, PSD_KEY, planPsdKey, REJECTED_KEY } from './work.ts';
+
+export const settingsSchema = v.object({
+  dataset: v.string(),
+  dtype: v.picklist(['float16', 'float32']),
+  shardSize: v.number(),
+  psdSamples: v.number(),
+  seed: v.number(),
+  psdSha256: v.optional(v.string()),
+});
+
+const leaseSchema = v.object({
+  /** Names the holder, and nobody else ever. */
+  token: v.string(),
+  kind: v.picklist(['process', 'execution']),
+  /** For messages. */
+  holder: v.string(),
+  /** Where a process runs, and which it is there. */
+  host: v.optional(v.string()),
+  pid: v.optional(v.number()),
+  born: v.optional(v.string()),
+  /** How long it lasts without being renewed [ms], and till when that is by the holder's clock [ms since 1970]. */
+  span: v.number(),
+  expires: v.number(),
+  /** Id of the plan that is being made; whoever takes the lease over puts an end to it. */
+  planning: v.optional(v.string()),
+});
+export type Lease = v.InferOutput<typeof leaseSchema>;
+
+const shardSchema = v.object({
+  name: v.string(),
+  records: v.number(),
+  bytes: v.number(),
+  sha256: v.string(),
+  /** Of a shard of one raw object: its key, and the ids of the records. The others' are in their plan's index. */
+  key: v.optional(v.string()),
+  ids: v.optional(v.array(v.string())),
+});
+export type ManifestShard = v.InferOutput<typeof shardSchema>;
+
+const contentSchema = v.object({
+  settings: settingsSchema,
+  recipeHash: v.string(),
+  psdSha256: v.string(),
+  /** Of the first plan. */
+  planHash: v.string(),
+  /** Of the labels that the latest plan was made from. */
+  labelsSha256: v.string(),
+  /** Plans that are in, by their ids. */
+  plans: v.array(v.string()),
+  shards: v.array(shardSchema),
+  rejected: v.array(rejectionSchema),
+});
+export type Content = v.InferOutput<typeof contentSchema>;
+
+const manifestSchema = v.object({
+  version: v.literal(1),
+  lease: v.optional(leaseSchema),
+  /** Id of the plan that is under way. */
+  plan: v.optional(v.string()),
+  /** Absent before the first plan is appended. */
+  content: v.optional(contentSchema),
+});
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+const EMPTY: Manifest = { version: 1 };
+
+function parseManifest(records: ObjectStore, bytes: Uint8Array | undefined): Manifest {
+  if (bytes === undefined) return EMPTY;
+  return parseJson(bytes, `${records.location}${MANIFEST_KEY}`, manifestSchema);
+}
+
+/** The empty one when there is none. `etag` tells two versions apart; '' of the empty one. */
+export async function readManifest(records: ObjectStore): Promise<Manifest & { etag: string }> {
+  for (;;) {
+    const found = await records.head(MANIFEST_KEY);
+    if (found === undefined) return { ...EMPTY, etag: '' };
+    try {
+      const bytes = await records.read(MANIFEST_KEY, undefined, { ifMatch: found.etag });
+      return { ...parseManifest(records, bytes), etag: found.etag };
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+    }
+  }
+}
+
+/**
+ * Changes the manifest by compare-and-swap, see there; `edit` leaves it alone by returning undefined. Returns the manifest as
+ * it is then.
+ */
+export async function changeManifest(
+  records: ObjectStore,
+  edit: (manifest: Manifest) => Promise<Manifest | undefined> | Manifest | undefined,
+): Promise<Manifest> {
+  let latest = EMPTY;
+  await compareAndSwap(records, MANIFEST_KEY, async (bytes) => {
+    const found = parseManifest(records, bytes);
+    const changed = await edit(found);
+    latest = changed ?? found;
+    return changed && encodeJson(changed);
+  });
+  return latest;
+}
+
+/**
+ * Notes that the holder of the lease is making a plan. Returns the plan that was noted before: nothing comes of it any more.
+ * Throws LostLeaseError unless `token` has the lease.
+ */
+export async function notePlanning(
+  records: ObjectStore,
+  token: string,
+  plan: string,
+): Promise<string | undefined> {
+  let former: string | undefined;
+  await changeManifest(records, ({ lease, ...rest }) => {
+    if (lease?.token !== token) throw new LostLeaseError(records.location);
+    if (lease.planning === plan) return undefined;
+    former = lease.planning;
+    return { ...rest, lease: { ...lease, planning: plan } };
+  });
+  return former;
+}
+
+/** Makes a plan the one that is under way. Throws LostLeaseError unless it is noted as being made. */
+export async function beginPlan(records: ObjectStore, plan: string): Promise<void> {
+  await changeManifest(records, ({ lease, ...rest }) => {
+    if (rest.plan === plan) return undefined;
+    if (lease?.planning !== plan) throw new LostLeaseError(records.location);
+    const { planning: _, ...kept } = lease;
+    return { ...rest, lease: kept, plan };
+  });
+}
+
+/** Thrown when somebody else took the lease over; nothing was changed. */
+export class LostLeaseError extends ConflictError {
+  constructor(location: string) {
+    super(`${location}: another run has taken over the lease on these records.`);
+  }
+}
+
+/** Makes the content what `edit` makes of it, and the plan one that is in, unless it is; returns the content. */
+export async function appendPlan(
+  records: ObjectStore,
+  plan: string,
+  edit: (content: Content | undefined) => Content,
+): Promise<Content> {
+  const { content } = await changeManifest(records, (manifest) => {
+    if (manifest.content?.plans.includes(plan)) return undefined;
+    if (manifest.plan !== plan) {
+      throw new ConflictError(
+        `${records.location}: plan ${plan} is not under way any more: the records were removed, or another run finished it. Run again.`,
+      );
+    }
+    const { plan: _, ...rest } = manifest;
+    const changed = edit(manifest.content);
+    return { ...rest, content: { ...changed, plans: [...changed.plans, plan] } };
+  });
+  return content!;
+}
+
+/**
+ * Makes the public files tell what the manifest does, metadata.json last. Each is changed by compare-and-swap, and the
+ * manifest is read after the file: whoever comes last writes what is true. Doing it again changes nothing.
+ */
+export async function publish(records: ObjectStore): Promise<void> {
+  const read = async () => (await readManifest(records)).content;
+  for (let before: string | undefined; ; ) {
+    const { etag, content } = await readManifest(records);
+    if (content === undefined || etag === before) return;
+    before = etag;
+    if ((await records.head(METADATA_KEY)) === undefined) {
+      const psd = await records.read(planPsdKey(content.plans[0]!));
+      await compareAndSwap(records, PSD_KEY, async () => psd);
+    }
+    await compareAndSwap(records, REJECTED_KEY, async () => {
+      const now = await read();
+      return now && encode(formatRejected(now.rejected));
+    });
+    await compareAndSwap(records, METADATA_KEY, async () => {
+      const now = await read();
+      return now && encode(describeContent(now));
+    });
+  }
+}
+
+/** rejected.csv of records that aren't finished: who mends the inputs must know which. */
+export async function publishRejected(records: ObjectStore, rows: Rejection[]): Promise<void> {
+  await compareAndSwap(records, REJECTED_KEY, async () => {
+    const { content } = await readManifest(records);
+    return content === undefined ? encode(formatRejected(rows)) : undefined;
+  });
+}
+
+function describeContent(content: Content): string {
+  const { settings, shards, rejected } = content;
+  return serializeMetadata({
+    n_samples: shards.reduce((sum, shard) => sum + shard.records, 0),
+    n_failed: rejected.length,
+    signal_shape: [DETECTORS.length, SAMPLE_LENGTH],
+    dtype: settings.dtype,
+    dataset: settings.dataset,
+    recipe: RECIPE,
+    recipe_hash: content.recipeHash,
+    psd_sha256: content.psdSha256,
+    labels_sha256: content.labelsSha256,
+    plan_hash: content.planHash,
+    shards: shards.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
+    software: SOFTWARE,
+  });
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
