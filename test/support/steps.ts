@@ -1,0 +1,77 @@
+/** A plan's steps in this thread, as the local runner and the functions take them. */
+import assert from 'node:assert/strict';
+import { executionLease } from '../../src/cloud/execution-lease.ts';
+import { readMetadataIfPresent } from '../../src/pipeline/finalize.ts';
+import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
+import { runPlans } from '../../src/pipeline/local.ts';
+import { type Plan, type PlanSettings, planDataset, type Stores } from '../../src/pipeline/plan.ts';
+import { reducePsd } from '../../src/pipeline/psd.ts';
+import { createTaskRunner } from '../../src/pipeline/task.ts';
+import type { Metadata } from '../../src/records/metadata.ts';
+
+export const SETTINGS: PlanSettings = {
+  dataset: 'tiny',
+  dtype: 'float16',
+  shardSize: 8,
+  psdSamples: 100,
+  seed: 1,
+};
+
+/** Calls `work` with the lease of an execution of that name, which is given back after it. */
+export async function underLease<T>(
+  { records }: Stores,
+  work: (token: string) => Promise<T>,
+  token = 'a run',
+): Promise<T> {
+  await acquireLease(records, executionLease(token), { patience: 0 });
+  try {
+    return await work(token);
+  } finally {
+    await releaseLease(records, token);
+  }
+}
+
+/** The plan that is under way then; undefined when the records lack nothing. */
+export async function makePlan(
+  stores: Stores,
+  settings = SETTINGS,
+  maxRejected = 0.5,
+): Promise<Plan | undefined> {
+  return (await underLease(stores, (token) => planDataset(stores, settings, token, { maxRejected })))?.plan;
+}
+
+/** Likewise where records must lack something. */
+export async function needPlan(stores: Stores, settings = SETTINGS, maxRejected = 0.5): Promise<Plan> {
+  const plan = await makePlan(stores, settings, maxRejected);
+  assert.ok(plan !== undefined, 'the records lack nothing');
+  return plan;
+}
+
+type Order = (indices: number[]) => number[];
+
+/** The steps that estimate the PSD of a plan. */
+export async function estimatePsd(stores: Stores, plan: Plan, order: Order = (all) => all): Promise<void> {
+  const run = createTaskRunner(stores);
+  for (const index of order([...Array(plan.psdChunks).keys()])) {
+    await run({ step: 'psd', plan: plan.id, index });
+  }
+  await reducePsd(stores, plan);
+}
+
+/** All map steps one after another, in the order given, as functions in the cloud might be called. */
+export async function runSteps(stores: Stores, plan: Plan, order: Order = (all) => all): Promise<void> {
+  await estimatePsd(stores, plan, order);
+  const run = createTaskRunner(stores);
+  for (const index of order([...plan.shards.keys()])) await run({ step: 'shard', plan: plan.id, index });
+}
+
+/** A whole run, which makes plans until the records lack nothing. */
+export async function runWhole(stores: Stores, settings = SETTINGS, maxRejected = 0.5): Promise<Metadata> {
+  const run = createTaskRunner(stores);
+  await underLease(stores, (token) =>
+    runPlans(stores, settings, token, { maxRejected }, (step, plan, index) => run({ step, plan, index })),
+  );
+  const metadata = await readMetadataIfPresent(stores.records);
+  assert.ok(metadata !== undefined);
+  return metadata;
+}
