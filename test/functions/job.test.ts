@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createJob, type JobDetail, type JobEvent } from '../../functions/job.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
-import { readJson } from '../../src/pipeline/work.ts';
 import { memoryDatasets } from './stores.ts';
 
 const TOKEN = [{ name: 'TASK_TOKEN', value: 'token' }];
@@ -25,7 +24,8 @@ function prepare() {
   const open = memoryDatasets();
   const answers: [string, JobStatus][] = [];
   const job = createJob(open, async (token, status) => void answers.push([token, status]));
-  const read = (id = 'job-1') => readJson<JobStatus>(open('tiny').models, `jobs/${id}.json`);
+  const read = async (id = 'job-1'): Promise<JobStatus> =>
+    JSON.parse(new TextDecoder().decode(await open('tiny').models.read(`jobs/${id}.json`)));
   return { job, answers, read };
 }
 

@@ -2,15 +2,22 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
-import { createPlan, type RunSettings } from '../../functions/plan.ts';
+import { createPlan, type PlanAnswer, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { CLAIM_KEY, isPlanning } from '../../src/cloud/claim.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
-import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/errors.ts';
-import { PLAN_KEY, readJson } from '../../src/pipeline/work.ts';
+import {
+  BusyError,
+  ConflictError,
+  InputError,
+  StoppedError,
+  TooManyRejectedError,
+} from '../../src/errors.ts';
+import { LostLeaseError, readManifest } from '../../src/pipeline/manifest.ts';
+import { readPlan } from '../../src/pipeline/plan.ts';
+import { psdPartialPrefix } from '../../src/pipeline/work.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createMemoryStore } from '../../src/storage/memory.ts';
-import type { ObjectStore } from '../../src/storage/store.ts';
+import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
 import { withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
@@ -43,124 +50,182 @@ async function prepare() {
     () => SETTINGS,
     async (execution) => running.has(execution),
   );
-  const plan = (event: { dataset: string; execution: string }, time = AMPLE) => planning(event, time);
+  const plan = (execution: string, time = AMPLE) => planning({ dataset: 'tiny', execution }, time);
   const reduce = createReduce(open);
-  const finalize = createFinalize(open, () => SETTINGS.maxRejected);
+  const finalizing = createFinalize(open, () => SETTINGS.maxRejected);
+  const finalize = (execution: string, { id, resumed }: Pick<PlanAnswer, 'id' | 'resumed'>) =>
+    finalizing({ dataset: 'tiny', execution, plan: id, resumed });
   const steps = { psd: createChunk('psd', open), shard: createChunk('shard', open) };
-  const map = async (step: 'psd' | 'shard', list: string, skip: number[] = []) => {
-    const items = await readJson<{ index: number }[]>(records, list.replace('records/tiny/', ''));
-    for (const { index } of items)
-      if (!skip.includes(index)) await steps[step]({ dataset: 'tiny', index }, AMPLE);
+  const map = async (step: 'psd' | 'shard', id: string, list: string, skip: number[] = []) => {
+    const bytes = await records.read(list.replace('records/tiny/', ''));
+    const items: { index: number }[] = JSON.parse(new TextDecoder().decode(bytes));
+    for (const { index } of items) {
+      if (!skip.includes(index)) await steps[step]({ dataset: 'tiny', plan: id, index }, AMPLE);
+    }
     return items.map(({ index }) => index);
   };
-  const run = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
-    const answer = await plan({ dataset: 'tiny', execution });
+  /** Once through the state machine, as its choices have it: what was made, and how it ended. */
+  const round = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
+    const answer = await plan(execution);
     await afterPlan();
-    const psdChunks = await map('psd', answer.psdChunks);
-    await reduce({ dataset: 'tiny' });
-    const shards = await map('shard', answer.shards, skip);
-    return { psdChunks, shards, summary: await finalize({ dataset: 'tiny' }) };
+    const { id, psdChunksLeft, psdMissing, shardsLeft } = answer;
+    const psdChunks = psdChunksLeft > 0 ? await map('psd', id, answer.psdChunks) : [];
+    if (psdMissing) await reduce({ dataset: 'tiny', plan: id });
+    const shards = shardsLeft > 0 ? await map('shard', id, answer.shards, skip) : [];
+    return { psdChunks, shards, summary: await finalize(execution, answer) };
   };
-  return { raw, records, plan, steps, run };
+  /** All rounds of an execution. */
+  const run = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
+    const rounds = [await round(execution, skip, afterPlan)];
+    while (rounds.at(-1)!.summary.again) rounds.push(await round(execution));
+    return rounds;
+  };
+  return { raw, records, plan, finalize, steps, round, run };
 }
 
-test('the functions in their order make the records of a dataset', async () => {
+const DONE = { again: false, samples: 20, rejected: 0, shards: 3 };
+const labelRows = () => dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
+
+test('the functions in their order make the records of a dataset, and give the lease back', async () => {
   const { records, run } = await prepare();
-  const { summary, psdChunks, shards } = await run('first');
-  assert.deepEqual(summary, { samples: 20, rejected: 0, shards: 3 });
-  assert.deepEqual([psdChunks, shards], [[0], [0, 1, 2]]);
-  assert.equal(await records.head(CLAIM_KEY), undefined);
+  assert.deepEqual(await run('first'), [{ psdChunks: [0], shards: [0, 1, 2], summary: DONE }]);
+  const { lease, plan } = await readManifest(records);
+  assert.deepEqual([lease, plan], [undefined, undefined]);
 });
 
-test('a run after one that lacks a chunk makes that chunk alone', async () => {
+test('a run after one that lacks a chunk makes that chunk alone, and looks whether more has come', async () => {
   const { run } = await prepare();
   await assert.rejects(run('first', [1]), (error: Error) => {
     assert.ok(error instanceof ConflictError);
     assert.match(error.message, /1 of 3 shards .* are missing \(1\)/);
     return true;
   });
-  const again = await run('second');
-  assert.deepEqual([again.psdChunks, again.shards], [[], [1]]);
-  assert.equal(again.summary.samples, 20);
+  assert.deepEqual(await run('second'), [
+    { psdChunks: [], shards: [1], summary: { ...DONE, again: true } },
+    { psdChunks: [], shards: [], summary: DONE },
+  ]);
 });
 
-test('a run of finished records does nothing, and new labels may only be added', async () => {
+test('a run of finished records makes what has got a label since, and the others keep theirs', async () => {
   const { raw, run } = await prepare();
-  await run('first');
-  const rows = dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
-  await writeLabels(raw, [...rows, ['ffffffffff', 1]]);
-  const again = await run('second');
-  assert.deepEqual([again.psdChunks, again.shards], [[], []]);
-  assert.deepEqual(again.summary, { samples: 20, rejected: 0, shards: 3 });
+  const [late] = dataset.ids.slice(-1);
+  await writeLabels(raw, labelRows().slice(0, -1));
+  const [first] = await run('first');
+  assert.deepEqual(first?.summary, { ...DONE, samples: 19, rejected: 1 });
+  const nothing = { psdChunks: [], shards: [], summary: first.summary };
+  assert.deepEqual(await run('again'), [nothing]);
 
-  await writeLabels(raw, [[rows[0]![0], 1 - rows[0]![1]], ...rows.slice(1)]);
+  await writeLabels(raw, [...labelRows(), ['ffffffffff', 1]]);
+  const summary = { again: false, samples: 20, rejected: 1, shards: 4 };
+  assert.deepEqual(await run('second'), [{ psdChunks: [], shards: [0], summary }]);
+  assert.equal(late, labelRows().at(-1)![0]);
+
+  const [[id, target], ...rest] = labelRows() as [[string, number]];
+  await writeLabels(raw, [[id, 1 - target], ...rest]);
   await assert.rejects(
     run('third'),
     (error: Error) => error instanceof ConflictError && /1 samples .* another label/.test(error.message),
   );
 });
 
-test('labels replaced while a run is on are refused', async () => {
-  const { raw, plan } = await prepare();
-  await plan({ dataset: 'tiny', execution: 'first' });
-  await writeLabels(raw, [
-    [dataset.ids[0]!, 0],
-    [dataset.ids[1]!, 0],
-  ]);
+test('labels added while a run is on are of the plan after it, and changed ones are refused', async () => {
+  const { raw, plan, run } = await prepare();
+  await writeLabels(raw, labelRows().slice(0, 17));
+  await plan('first');
+  const [[id, target], ...rest] = labelRows() as [[string, number]];
+  await writeLabels(raw, [[id, 1 - target], ...rest]);
   await assert.rejects(
-    plan({ dataset: 'tiny', execution: 'second' }),
-    (error: Error) => error instanceof ConflictError && /other labels/.test(error.message),
+    plan('second'),
+    (error: Error) => error instanceof ConflictError && /another label/.test(error.message),
+  );
+  await writeLabels(raw, labelRows());
+  const rounds = await run('third');
+  assert.deepEqual(
+    rounds.map(({ shards, summary: { samples } }) => [shards, samples]),
+    [
+      [[0, 1, 2], 17],
+      [[0], 20],
+    ],
   );
 });
 
-test('a second run is refused while the first one is on, and takes over when that has ended', async () => {
-  const { plan } = await prepare();
+test('a second run is told to wait for the first one, and takes over when that has ended', async () => {
+  const { records, plan, run } = await prepare();
   running.add('first');
-  await plan({ dataset: 'tiny', execution: 'first' });
-  await plan({ dataset: 'tiny', execution: 'first' });
+  await plan('first');
+  await plan('first');
   await assert.rejects(
-    plan({ dataset: 'tiny', execution: 'second' }),
-    (error: Error) => error instanceof ConflictError && /being made by first/.test(error.message),
+    plan('second'),
+    (error: Error) => error instanceof BusyError && /being written by first/.test(error.message),
   );
   running.delete('first');
-  await plan({ dataset: 'tiny', execution: 'second' });
+  await run('second');
+  assert.equal((await readManifest(records)).lease, undefined);
+});
+
+test("a run that was stopped gives nothing back that is another one's, and finishes what it has made", async () => {
+  const { records, plan, finalize, round } = await prepare();
+  const { id } = await plan('first');
+  await round('first');
+  await plan('second');
+  // Its last function is late.
+  assert.deepEqual(await finalize('first', { id, resumed: false }), DONE);
+  assert.equal((await readManifest(records)).lease?.token, 'second');
+});
+
+test('a chunk of a plan that is in already, or was never under way, is refused', async () => {
+  const { run, plan, steps } = await prepare();
+  const { id } = await plan('first');
+  await run('first');
+  for (const plan of [id, 'another']) {
+    await assert.rejects(
+      steps.shard({ dataset: 'tiny', plan, index: 0 }, AMPLE),
+      (error: Error) =>
+        error instanceof ConflictError && error.message.includes(`plan ${plan} is not under way`),
+    );
+  }
 });
 
 test('a function whose time runs out stops cleanly, writes nothing and says what is left', async () => {
   const { records, plan, steps } = await prepare();
-  await plan({ dataset: 'tiny', execution: 'first' });
-  await assert.rejects(steps.psd({ dataset: 'tiny', index: 0 }, withTime(0)), (error: Error) => {
+  const { id } = await plan('first');
+  await assert.rejects(steps.psd({ dataset: 'tiny', plan: id, index: 0 }, withTime(0)), (error: Error) => {
     assert.ok(error instanceof StoppedError);
     assert.match(error.message, /of \d+ samples left/);
     return true;
   });
-  for await (const { key } of records.list('_work/psd/')) assert.fail(`${key} was written`);
+  for await (const { key } of records.list(psdPartialPrefix(id))) assert.fail(`${key} was written`);
 });
 
-test('a plan whose time runs out says how far it came, and the next one makes the same', async () => {
+test('a plan whose time runs out says how far it came, leaves nothing under way, and the next one is made', async () => {
   const { records, plan } = await prepare();
   await assert.rejects(
-    plan({ dataset: 'tiny', execution: 'first' }, withTime(0)),
+    plan('first', withTime(0)),
     (error: Error) => error instanceof StoppedError && /20 samples listed.*pack/.test(error.message),
   );
-  assert.equal(await records.head(PLAN_KEY), undefined);
-  assert.equal((await plan({ dataset: 'tiny', execution: 'first' })).shardsLeft, 3);
+  const manifest = await readManifest(records);
+  assert.deepEqual([manifest.plan, manifest.lease], [undefined, undefined]);
+  const { shardsLeft, resumed } = await plan('first');
+  assert.deepEqual([shardsLeft, resumed], [3, false]);
 });
 
 test('a plan counts what is left, so that maps of nothing can be left out', async () => {
   const { plan, run, steps } = await prepare();
   const count = async (execution: string) => {
-    const { psdChunksLeft, psdMissing, shardsLeft } = await plan({ dataset: 'tiny', execution });
-    return { psdChunksLeft, psdMissing, shardsLeft };
+    const { psdChunksLeft, psdMissing, shardsLeft, resumed } = await plan(execution);
+    return { psdChunksLeft, psdMissing, shardsLeft, resumed };
   };
-  assert.deepEqual(await count('first'), { psdChunksLeft: 1, psdMissing: true, shardsLeft: 3 });
+  const all = { psdChunksLeft: 1, psdMissing: true, shardsLeft: 3 };
+  assert.deepEqual(await count('first'), { ...all, resumed: false });
   // Its only chunk is summed, but not averaged.
-  await steps.psd({ dataset: 'tiny', index: 0 }, AMPLE);
-  assert.deepEqual(await count('second'), { psdChunksLeft: 0, psdMissing: true, shardsLeft: 3 });
+  const { id } = await plan('first');
+  await steps.psd({ dataset: 'tiny', plan: id, index: 0 }, AMPLE);
+  assert.deepEqual(await count('second'), { ...all, psdChunksLeft: 0, resumed: true });
   await assert.rejects(run('third', [1]), ConflictError);
-  assert.deepEqual(await count('fourth'), { psdChunksLeft: 0, psdMissing: false, shardsLeft: 1 });
+  const one = { psdChunksLeft: 0, psdMissing: false, shardsLeft: 1 };
+  assert.deepEqual(await count('fourth'), { ...one, resumed: true });
   await run('fifth');
-  assert.deepEqual(await count('sixth'), { psdChunksLeft: 0, psdMissing: false, shardsLeft: 0 });
+  assert.deepEqual(await count('sixth'), { ...one, shardsLeft: 0, resumed: false });
 });
 
 test('a plan says whether most samples are files of their own', async () => {
@@ -196,33 +261,43 @@ test('a plan says whether most samples are files of their own', async () => {
 test('an object that vanishes after the plan is rejected by name, and its neighbours are written', async () => {
   const { raw, records, run } = await prepare();
   const id = dataset.ids[3]!;
-  const { summary } = await run('first', [], async () => {
-    for await (const { key } of raw.list('')) if (key.endsWith(`${id}.npy`)) await raw.remove(key);
-  });
-  assert.deepEqual(summary, { samples: 19, rejected: 1, shards: 3 });
+  const rounds = await run('first', [], () => raw.remove(sampleKey(id)));
+  // Once looked at again it is gone for good.
+  assert.deepEqual(
+    rounds.map(({ summary }) => summary.again),
+    [true, false],
+  );
+  assert.deepEqual(rounds[1]?.summary, { ...DONE, samples: 19, rejected: 1 });
   const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
-  assert.match(rejected, new RegExp(`^${id},.*no such object$`, 'm'));
+  assert.match(rejected, new RegExp(`^${id},,no raw sample has this id$`, 'm'));
 });
 
-test('an object overwritten after the plan is rejected by name, and its neighbours are written', async () => {
+test('an object overwritten after the plan is taken as it is then by the plan that follows', async () => {
   const { raw, records, run } = await prepare();
   const [id, other] = [dataset.ids[3]!, dataset.ids[4]!];
-  const keyOf = (name: string) => `train/${name[0]}/${name[1]}/${name[2]}/${name}.npy`;
-  const { summary } = await run('first', [], async () => {
-    await raw.write(keyOf(id), await raw.read(keyOf(other)), {
-      ifMatch: (await raw.head(keyOf(id)))!.etag,
+  const rounds = await run('first', [], async () => {
+    await raw.write(sampleKey(id), await raw.read(sampleKey(other)), {
+      ifMatch: (await raw.head(sampleKey(id)))!.etag,
     });
   });
-  assert.deepEqual(summary, { samples: 19, rejected: 1, shards: 3 });
+  assert.deepEqual(
+    rounds.map(({ shards, summary }) => [shards, summary.again]),
+    [
+      [[0, 1, 2], true],
+      [[0], false],
+    ],
+  );
+  assert.deepEqual(rounds[1]?.summary, { ...DONE, shards: 4 });
   const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
-  assert.match(rejected, new RegExp(`^${id},${keyOf(id)},the object was changed after the plan$`, 'm'));
+  assert.equal(rejected, 'id,file,reason\n');
 });
 
-test('a dataset without labels is an answer and no bug, and planning is over with it', async () => {
+test('a dataset without labels is an answer and no bug, and nothing is under way then', async () => {
   const { raw, records, plan } = await prepare();
   await raw.remove('training_labels.csv');
-  await assert.rejects(plan({ dataset: 'tiny', execution: 'first' }), InputError);
-  assert.equal(await isPlanning(records), false);
+  await assert.rejects(plan('first'), InputError);
+  const manifest = await readManifest(records);
+  assert.deepEqual([manifest.plan, manifest.lease], [undefined, undefined]);
 });
 
 test('from before the raw objects are listed until the plan is there, it can be told that they are', async () => {
@@ -230,13 +305,18 @@ test('from before the raw objects are listed until the plan is there, it can be 
   const { raw, records } = open('tiny');
   for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
   let asked = 0;
+  const requirePlanning = async () => {
+    asked += 1;
+    const { lease, plan } = await readManifest(records);
+    assert.deepEqual([lease?.token, plan], ['first', undefined]);
+    assert.ok(lease?.planning);
+  };
   const watched: ObjectStore = {
     ...raw,
     async *list(prefix) {
-      asked += 1;
-      assert.equal(await isPlanning(records), true);
+      await requirePlanning();
       yield* raw.list(prefix);
-      assert.equal(await isPlanning(records), true);
+      await requirePlanning();
     },
   };
   const plan = createPlan(
@@ -244,14 +324,47 @@ test('from before the raw objects are listed until the plan is there, it can be 
     () => SETTINGS,
     async () => true,
   );
-  await plan({ dataset: 'tiny', execution: 'first' }, withTime(60_000));
+  const { id } = await plan({ dataset: 'tiny', execution: 'first' }, AMPLE);
   assert.ok(asked > 0);
-  assert.ok(await records.head('_work/plan.json'));
+  assert.equal((await readManifest(records)).plan, id);
 });
 
-test('too many inputs without a partner end the run at its plan', async () => {
-  const { raw, plan } = await prepare();
+test('a planning that another run took over from comes to nothing, whenever it ends', async () => {
+  const open = memoryDatasets();
+  const { raw, records } = open('tiny');
+  for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
+  const createFor = (store: ObjectStore) =>
+    createPlan(
+      () => ({ ...open('tiny'), raw: store }),
+      () => SETTINGS,
+      async () => false,
+    );
+  let taken = false;
+  const taking: ObjectStore = {
+    ...raw,
+    async *list(prefix) {
+      const infos: ObjectInfo[] = [];
+      for await (const info of raw.list(prefix)) infos.push(info);
+      if (!taken) {
+        taken = true;
+        await createFor(raw)({ dataset: 'tiny', execution: 'second' }, AMPLE);
+      }
+      yield* infos;
+    },
+  };
+  await assert.rejects(createFor(taking)({ dataset: 'tiny', execution: 'first' }, AMPLE), LostLeaseError);
+  const { lease, plan } = await readManifest(records);
+  assert.equal(lease?.token, 'second');
+  assert.equal((await readPlan(records, plan!)).shards.length, 3);
+});
+
+test('too many inputs without a partner end the run at its plan, and rejected.csv says which', async () => {
+  const { raw, records, plan } = await prepare();
   const rows = dataset.ids.slice(0, 10).map((id): [string, number] => [id, 0]);
   await writeLabels(raw, rows);
-  await assert.rejects(plan({ dataset: 'tiny', execution: 'first' }), TooManyRejectedError);
+  await assert.rejects(plan('first'), TooManyRejectedError);
+  const manifest = await readManifest(records);
+  assert.deepEqual([manifest.plan, manifest.lease], [undefined, undefined]);
+  const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
+  assert.equal(rejected.match(/,no label$/gm)?.length, 10);
 });

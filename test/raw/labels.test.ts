@@ -19,7 +19,7 @@ describe('a labels file', () => {
       'comment,target,id\n"a ""b"",\nc",1,00000e74ad\n,0,00001f4945\n',
       formatLabels(LABELS),
     ]) {
-      assert.deepEqual(parse(text), { labels: LABELS, faults: [] }, JSON.stringify(text));
+      assert.deepEqual(parse(text), { labels: LABELS, faults: [], repeated: 0 }, JSON.stringify(text));
     }
   });
 
@@ -55,6 +55,29 @@ describe('a labels file', () => {
       ],
     );
     assert.ok(faults.every(({ file }) => file === 'training_labels.csv'));
+  });
+
+  test('with rows that repeat others word for word has each once, and counts the others', () => {
+    for (const text of [
+      'id,target\n00000e74ad,1\n00001f4945,0\n00000e74ad,1\n00000e74ad,1\n',
+      'id,target,note\r\n00000e74ad,1,a\r\n00000e74ad,1,a\r\n00001f4945,0,\r\n"00000e74ad","1","a"\r\n',
+    ]) {
+      assert.deepEqual(parse(text), { labels: LABELS, faults: [], repeated: 2 }, JSON.stringify(text));
+    }
+    // The other column tells them apart; which one is meant nobody knows.
+    const { labels, faults, repeated } = parse(
+      'id,target,note\n00000e74ad,1,a\n00000e74ad,1,b\n00000e74ad,1,a\n00001f4945,0,\n',
+    );
+    assert.deepEqual([labels, repeated], [[LABELS[1]], 0]);
+    assert.deepEqual(
+      faults.map(({ reason }) => reason),
+      [2, 3, 4].map((line) => `3 labels have this id (line ${line})`),
+    );
+    // A bad row is said once, too.
+    assert.deepEqual(
+      parse('id,target\nx,2\nx,2\n').faults.map(({ reason }) => reason),
+      ['found the target "2", needed 0 or 1 (line 2)'],
+    );
   });
 
   test('that is none is refused', () => {

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as v from 'valibot';
+import { InputError, NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { encodeJson, parseJson, readJson, readJsonIfPresent, writeJson } from '../../src/storage/json.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+
+const schema = v.object({ name: v.string(), sizes: v.array(v.number()), note: v.optional(v.string()) });
+const KEY = '_work/thing.json';
+
+test('a document is read as it was written, in one line', async () => {
+  const store = createMemoryStore();
+  const value = { name: 'ü', sizes: [1, 2.5] };
+  await writeJson(store, KEY, value);
+  assert.deepEqual(await readJson(store, KEY, schema), value);
+  assert.equal(new TextDecoder().decode(await store.read(KEY)), '{"name":"ü","sizes":[1,2.5]}\n');
+  await assert.rejects(writeJson(store, KEY, value, { ifAbsent: true }), PreconditionError);
+});
+
+test('one that is not there is told from one that is broken', async () => {
+  const store = createMemoryStore();
+  await assert.rejects(readJson(store, KEY, schema), NotFoundError);
+  assert.equal(await readJsonIfPresent(store, KEY, schema), undefined);
+  await store.write(KEY, new Uint8Array(0));
+  for (const reading of [readJson, readJsonIfPresent]) {
+    await assert.rejects(reading(store, KEY, schema), (error: unknown) => {
+      assert.ok(error instanceof InputError);
+      assert.equal(error.fields.object, `${store.location}${KEY}`);
+      return true;
+    });
+  }
+});
+
+test('what is no such document is refused, naming the object, what stands where, and what to do', () => {
+  const refused = (value: string | Uint8Array) => {
+    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
+    try {
+      parseJson(bytes, 'a thing', schema, 'Make it anew');
+    } catch (error) {
+      assert.ok(error instanceof InputError);
+      assert.match(
+        error.message,
+        /^a thing: found .*, needed a document that chirpline wrote\. Make it anew$/,
+      );
+      return error.fields.found;
+    }
+    throw new Error(`${value} was taken`);
+  };
+  for (const text of ['', '{', '{"name":"a"', 'NaN', '\0'.repeat(9)]) assert.equal(refused(text), 'no JSON');
+  assert.equal(refused(Uint8Array.of(0xff, 0xfe, 0x7b)), 'no JSON');
+  assert.equal(refused('null'), 'null as the document');
+  assert.equal(refused('[]'), 'undefined as name');
+  assert.equal(refused('{"name":1,"sizes":[]}'), '1 as name');
+  assert.equal(refused('{"sizes":[]}'), 'undefined as name');
+  assert.equal(refused('{"name":"a","sizes":[1,"2"]}'), '"2" as sizes.1');
+  assert.equal(refused('{"name":"a","sizes":[1,null]}'), 'null as sizes.1');
+  assert.ok(refused(JSON.stringify({ name: 'a', sizes: ['x'.repeat(1e6)] })).length < 200);
+});
+
+test('keys that nobody knows are passed over, and none becomes a prototype', () => {
+  const bytes = new TextEncoder().encode('{"name":"a","sizes":[],"more":1,"__proto__":{"note":"x"}}');
+  const value = parseJson(bytes, 'a thing', schema);
+  assert.deepEqual(value, { name: 'a', sizes: [] });
+  assert.equal(value.note, undefined);
+});
+
+test('numbers come back as they were', () => {
+  const sizes = [0.1, 1e-323, Number.MAX_SAFE_INTEGER, -1.7976931348623157e308];
+  assert.deepEqual(parseJson(encodeJson({ name: '', sizes }), 'a thing', schema).sizes, sizes);
+});

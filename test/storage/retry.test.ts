@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ambient } from '../../src/ambient.ts';
+import { retry } from '../../src/storage/retry.ts';
+
+const always = () => true;
+
+/** Notes each sleep in place of sleeping; chance is always this. */
+function watchSleep(t: TestContext, chance = 0.5): number[] {
+  const sleeps: number[] = [];
+  t.mock.method(ambient, 'random', () => chance);
+  t.mock.method(ambient, 'sleep', async (ms: number) => void sleeps.push(ms));
+  return sleeps;
+}
+
+/** Fails so many times, then resolves to the number of the call. */
+function failing(failures: number) {
+  let calls = 0;
+  return async () => {
+    calls += 1;
+    if (calls <= failures) throw new Error(`failure ${calls}`);
+    return calls;
+  };
+}
+
+test('what succeeds at once is neither repeated nor waited for', async (t) => {
+  const sleeps = watchSleep(t);
+  assert.equal(await retry({ attempts: 3, pause: 100 }, always, failing(0)), 1);
+  assert.deepEqual(sleeps, []);
+});
+
+test('each wait is a part, drawn by chance, of a longer pause than the one before', async (t) => {
+  const sleeps = watchSleep(t, 0.25);
+  assert.equal(await retry({ attempts: 4, pause: 100 }, always, failing(3)), 4);
+  assert.deepEqual(sleeps, [25, 50, 75]);
+});
+
+test('the failure of the last attempt is thrown, without a wait after it', async (t) => {
+  const sleeps = watchSleep(t);
+  await assert.rejects(retry({ attempts: 3, pause: 100 }, always, failing(9)), /failure 3/);
+  assert.equal(sleeps.length, 2);
+});
+
+test('what another attempt would not help is thrown at once', async (t) => {
+  const sleeps = watchSleep(t);
+  const when = (error: unknown) => error instanceof Error && error.message !== 'failure 2';
+  await assert.rejects(retry({ attempts: 9, pause: 100 }, when, failing(9)), /failure 2/);
+  assert.equal(sleeps.length, 1);
+});
