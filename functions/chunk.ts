@@ -1,8 +1,7 @@
 /** The map steps: one chunk of a dataset's plan. */
 import type { Context } from 'aws-lambda';
 import { keepLease } from '../src/cloud/execution-lease.ts';
-import { ConflictError } from '../src/errors.ts';
-import { readManifest } from '../src/pipeline/manifest.ts';
+import { requirePlan } from '../src/pipeline/manifest.ts';
 import { createTaskRunner, type Task, type TaskResult } from '../src/pipeline/task.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';
@@ -22,11 +21,7 @@ export function createChunk(step: Task['step'], open: OpenDataset) {
   return async ({ dataset, plan, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
     const started = performance.now();
     const stores = open(dataset);
-    const manifest = await readManifest(stores.records);
-    if (manifest.plan !== plan) {
-      throw new ConflictError(`${stores.records.location}: plan ${plan} is not under way any more`);
-    }
-    await keepLease(stores.records, manifest);
+    await keepLease(stores.records, await requirePlan(stores.records, plan));
     const run = runners.get(dataset) ?? createTaskRunner(stores);
     runners.set(dataset, run);
     const result = await run({ step, plan, index }, timeLimit(context));

@@ -59,7 +59,11 @@ export function createPlan(
       const say = (note: string) => log({ dataset, note });
       const options = { maxRejected, stop: timeLimit(context), observer: { say } };
       const made = await planDataset(stores, { ...settings, dataset }, execution, options);
-      if (made === undefined) return { ...NOTHING, train };
+      if (made === undefined) {
+        // Not by the last step alone: a second call of this one may come after it.
+        await releaseLease(records, execution);
+        return { ...NOTHING, train };
+      }
       const left = await listLeft(records, made.plan);
       log({ dataset, ...left, peakMemoryMB: peakMemory() });
       return {

@@ -54,26 +54,27 @@ export interface RequestCounts {
 }
 
 export function countRequests(workload: Workload, packed: boolean): RequestCounts {
-  const { samples, chunkSize, concurrency } = workload;
+  const { samples, chunkSize } = workload;
   const chunks = Math.ceil(samples / chunkSize);
   const psdSamples = Math.min(samples, workload.psdSamples);
   const psdChunks = Math.ceil(psdSamples / PSD_CHUNK_SIZE);
   const objects = packed ? chunks : samples;
   const perRead = packed ? Math.min(chunkSize, Math.floor(RANGE_LIMIT / PACKED_SIZE)) : 1;
   const chunkReads = Math.ceil(chunkSize / perRead);
-  const environments =
-    Math.min(shardConcurrency(workload, packed), chunks) + Math.min(concurrency, psdChunks);
+  const environments = Math.min(shardConcurrency(workload, packed), chunks);
   // What lies at the top and in train/; that is all of a packed dataset.
   const rounds = packed ? Math.ceil(objects / LIST_PAGE) : 1 + Math.ceil(objects / FOLDERS / LIST_PAGE);
   const pages = 1 + (packed ? rounds : 1 + FOLDERS * (rounds - 1));
-  // Labels and state; a pack's list; samples; a chunk's plan and whether it was made before; of each environment the
-  // plan and the PSD; partial sums; results and shards.
-  const planGets = 6 + (packed ? chunks : 0);
+  // The manifest, several times, and labels; a pack's list; of a chunk the manifest, its list and whether it was made
+  // before; of each environment that makes shards the plan and the PSD; partial sums; results and shards.
+  const planGets = 14 + (packed ? chunks : 0);
   const chunkGets = 4 * chunks + 3 * psdChunks + 2 * environments;
   const sampleGets = (packed ? Math.ceil(samples / perRead) : samples) + psdSamples;
-  const gets = planGets + chunkGets + sampleGets + psdChunks + chunks + 10;
-  // The plan of each chunk, what it makes, and the shards' results; the rest are lists and answers.
-  const puts = 3 * chunks + 2 * psdChunks + 10;
+  const reduceGets = 2 + psdChunks;
+  const finalizeGets = 26 + 2 * chunks;
+  const gets = planGets + chunkGets + sampleGets + reduceGets + finalizeGets;
+  // The list of each chunk, what it makes, and the shards' results; the rest are the manifest, what follows from it, and lists.
+  const puts = 3 * chunks + 2 * psdChunks + 17;
   return {
     objects,
     chunks,

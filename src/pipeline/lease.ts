@@ -6,7 +6,6 @@
  * Clocks of two machines may differ. So a holder elsewhere counts as dead when its lease was not renewed for as long as it
  * lasts, by the watcher's own clock, or when it ran out long ago by any clock. A process of this machine is asked for.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ambient } from '../ambient.ts';
 import { BusyError, StoppedError } from '../errors.ts';
@@ -18,7 +17,7 @@ import type { Observer } from './progress.ts';
 const SPAN = 30_000;
 const RENEWAL = 5_000;
 /** What the clocks of two machines may differ by [ms]. */
-const CLOCK_DIFFERENCE = 3_600_000;
+const CLOCK_DIFFERENCE = 2 * 3_600_000;
 /** Between two looks at a lease that somebody else holds [ms]. */
 const LOOK = 250;
 
@@ -29,43 +28,22 @@ export function hasExpired(lease: Lease): boolean {
 
 /** A lease for this process. */
 export function processLease(): Lease {
+  const pid = ambient.pid();
   return {
     token: ambient.token(),
     kind: 'process',
-    holder: `process ${process.pid} on ${hostname()}`,
-    host: thisHost(),
-    pid: process.pid,
-    born: birthOf(process.pid),
+    holder: `process ${pid} on ${hostname()}`,
+    host: ambient.host(),
+    pid,
+    born: ambient.bornOf(pid),
     span: SPAN,
     expires: 0,
   };
 }
 
-/** Process ids are those of a host, or of a container on it. */
-function thisHost(): string {
-  try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return hostname();
-  }
-}
-
-/** When a process was started, by the kernel's clock; '' when there is none, or only its exit status (a zombie). */
-function birthOf(pid: number): string | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return '';
-  }
-  // The name, in brackets, may hold anything. Fields 3 and 22 of proc(5).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? '' : fields[19];
-}
-
 /** Whether the lease is of a process of this machine that is no more. */
 function isDeadHere({ host, pid, born }: Lease): boolean {
-  return pid !== undefined && host === thisHost() && birthOf(pid) !== born;
+  return pid !== undefined && host === ambient.host() && ambient.bornOf(pid) !== born;
 }
 
 export interface AcquireOptions {
@@ -81,8 +59,8 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes the lease, waiting while another holder is alive. Throws BusyError, which names the holder, when `patience` is over, StoppedError when `signal` is
- * aborted.
+ * Takes the lease, waiting while another holder is alive. Throws BusyError, which names the holder, when `patience` is over,
+ * and StoppedError when `signal` is aborted.
  */
 export async function acquireLease(
   records: ObjectStore,
@@ -102,7 +80,7 @@ export async function acquireLease(
       blocker = undefined;
       if (other !== undefined && !isDeadHere(other) && !hasExpired(other)) {
         const known = await isRunning?.(other);
-        running = known ?? other.host === thisHost();
+        running = known ?? other.host === ambient.host();
         const unchanged = ambient.elapsed() - (seen?.since ?? 0);
         if (known ?? (running || unchanged < other.span)) blocker = other;
       }
@@ -169,7 +147,11 @@ export async function withLease<T>(
     } finally {
       ended.abort();
       await renewal;
-      await releaseLease(records, lease.token);
+      await releaseLease(records, lease.token).catch((error: unknown) => {
+        // It is free as soon as this process has ended.
+        const reason = error instanceof Error ? error.message : String(error);
+        options.observer?.say?.(`the lease on ${records.location} could not be given back: ${reason}`);
+      });
     }
   }
 }

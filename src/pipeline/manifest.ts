@@ -5,7 +5,8 @@
  *
  * - A lease is taken before the raw objects are listed, and whoever takes it over puts an end to the other's planning:
  *   `beginPlan` demands its note. So an object that comes when there is neither lease nor plan is in the list of the plan to come.
- * - While a plan is under way nothing else is appended, and it was made from what the manifest holds: no sample is in twice.
+ * - While a plan is being made or under way nothing else is appended: what it lacked it lacks until the end, and no sample
+ *   is in twice.
  * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
  */
 import * as v from 'valibot';
@@ -123,8 +124,8 @@ export async function changeManifest(
 }
 
 /**
- * Notes that the holder of the lease is making a plan. Returns the plan that was noted before: nothing comes of it any more.
- * Throws LostLeaseError unless `token` has the lease.
+ * Notes that the holder of the lease is making a plan, of content that stays as it is until then. Returns the plan that was
+ * noted before: nothing comes of it any more. Throws LostLeaseError unless `token` has the lease and no plan is under way.
  */
 export async function notePlanning(
   records: ObjectStore,
@@ -133,7 +134,7 @@ export async function notePlanning(
 ): Promise<string | undefined> {
   let former: string | undefined;
   await changeManifest(records, ({ lease, ...rest }) => {
-    if (lease?.token !== token) throw new LostLeaseError(records.location);
+    if (lease?.token !== token || rest.plan !== undefined) throw new LostLeaseError(records.location);
     if (lease.planning === plan) return undefined;
     former = lease.planning;
     return { ...rest, lease: { ...lease, planning: plan } };
@@ -154,8 +155,17 @@ export async function beginPlan(records: ObjectStore, plan: string): Promise<voi
 /** Thrown when somebody else took the lease over; nothing was changed. */
 export class LostLeaseError extends ConflictError {
   constructor(location: string) {
-    super(`${location}: another run has taken over the lease on these records.`);
+    super(`${location}: another run, or another attempt of this one, has taken over.`);
   }
+}
+
+/** Throws ConflictError unless the plan is under way. */
+export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
+  const manifest = await readManifest(records);
+  if (manifest.plan === plan) return manifest;
+  throw new ConflictError(
+    `${records.location}: plan ${plan} is not under way any more: another run finished it, or the records were removed`,
+  );
 }
 
 /** Makes the content what `edit` makes of it, and the plan one that is in, unless it is; returns the content. */

@@ -17,6 +17,7 @@ import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { hashIds, type LabelledRef, readShardChunk } from './chunks.ts';
+import { requirePlan } from './manifest.ts';
 import { rowOf } from './match.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Rejection, rejectionSchema } from './rejected.ts';
@@ -87,7 +88,7 @@ export async function preprocessChunk(
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;
   const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
-  const { made, etag } = await createShard(records, samples, make);
+  const { made, etag } = await createShard(records, plan.id, samples, make);
   const result: ShardResult = {
     ...made,
     etag,
@@ -104,10 +105,12 @@ export async function preprocessChunk(
 
 /**
  * Creates the shard. What lies under its name already was made by an earlier call, which may have seen objects that were
- * overwritten since: then that stays. Or it is of a plan that was given up, and is replaced.
+ * overwritten since: then that stays. Or it is of a plan that was given up, and is replaced; unless it is this plan that was
+ * given up, which is asked for after a look at the shard.
  */
 async function createShard(
   records: ObjectStore,
+  plan: string,
   samples: LabelledRef[],
   make: () => Shard,
 ): Promise<{ made: Made; etag: string }> {
@@ -129,6 +132,7 @@ async function createShard(
       const there = await records.read(own.name, undefined, { ifMatch: found.etag });
       const made = compareShards(there, bytes, samples, own.result());
       if (made !== undefined) return { made, etag: found.etag };
+      await requirePlan(records, plan);
       const { etag } = await records.write(own.name, bytes, { ifMatch: found.etag });
       return { made: own.result(), etag };
     } catch (error) {

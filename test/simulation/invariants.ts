@@ -1,0 +1,86 @@
+/** What must hold of the records, whatever happened. */
+import { createHash } from 'node:crypto';
+import { parseRejected } from '../../src/pipeline/rejected.ts';
+import { parseMetadata } from '../../src/records/metadata.ts';
+import type { Bucket } from './bucket.ts';
+import { hashRecords, rightRecords, type Samples } from './samples.ts';
+
+export interface History {
+  /** Samples whose object is whole now, and that ever was. */
+  whole: Set<number>;
+  ever: Set<number>;
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** Each time metadata.json is written, all that it names must be there. Returns what was wrong. */
+export function watchPublic(records: Bucket): () => string[] {
+  const wrong: string[] = [];
+  records.onWrite = (key) => {
+    if (key !== 'metadata.json') return;
+    const { shards } = parseMetadata(text(records.objects.get(key)!.bytes), key);
+    for (const { name, sha256 } of shards) {
+      const bytes = records.objects.get(name)?.bytes;
+      const found = bytes && createHash('sha256').update(bytes).digest('hex');
+      if (found !== sha256)
+        wrong.push(`EARLY: metadata.json names ${name}, which is ${found ?? 'not there'}`);
+    }
+  };
+  return () => wrong;
+}
+
+export async function checkRecords(
+  samples: Samples,
+  raw: Bucket,
+  records: Bucket,
+  { whole, ever }: History,
+  labelled: number,
+): Promise<string[]> {
+  const wrong: string[] = [];
+  const object = records.objects.get('metadata.json');
+  if (object === undefined) return ['LOST: there is no metadata.json'];
+  const metadata = parseMetadata(text(object.bytes), 'metadata.json');
+  const rows = parseRejected(text(records.objects.get('rejected.csv')!.bytes));
+  const right = await rightRecords(samples, records);
+  const psd = createHash('sha256').update(records.objects.get('avg_psd.npz')!.bytes).digest('hex');
+  if (psd !== metadata.psd_sha256) wrong.push('WRONG: avg_psd.npz is not the one of metadata.json');
+
+  const seen = new Map<string, number>();
+  for (const { name, n_records, sha256 } of metadata.shards) {
+    const bytes = records.objects.get(name)?.bytes;
+    if (bytes === undefined) {
+      wrong.push(`LOST: ${name} is not there`);
+      continue;
+    }
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256) wrong.push(`WRONG: SHA-256 of ${name}`);
+    for (const { id, hash } of hashRecords(bytes, name, n_records)) {
+      seen.set(id, (seen.get(id) ?? 0) + 1);
+      if (!right.get(id)?.has(hash))
+        wrong.push(`WRONG: the record of ${id} in ${name} is another than without faults`);
+    }
+  }
+  for (const [id, count] of seen) if (count > 1) wrong.push(`DOUBLED: ${count} records of ${id}`);
+  const total = [...seen.values()].reduce((sum, count) => sum + count, 0);
+  if (metadata.n_samples !== total) wrong.push(`COUNT: n_samples ${metadata.n_samples} of ${total}`);
+  if (metadata.n_failed !== rows.length)
+    wrong.push(`COUNT: n_failed ${metadata.n_failed}, rows ${rows.length}`);
+
+  for (const [index, id] of samples.ids.entries()) {
+    const own = rows.filter((row) => row.id === id);
+    const there = raw.objects.has(samples.keys[index]!);
+    const told = own.map(({ reason }) => reason).join(' and ');
+    const count = (seen.has(id) ? 1 : 0) + own.length;
+    if (!there && index >= labelled) {
+      if (count > 0) wrong.push(`WRONG: ${id} is neither raw nor labelled: ${told}`);
+    } else if (count !== 1)
+      wrong.push(`${count === 0 ? 'LOST' : 'DOUBLED'}: ${id} is there ${count} times: ${told}`);
+    else if (there && index < labelled && whole.has(index) && !seen.has(id)) {
+      wrong.push(`LOST: ${id} is whole and labelled, but ${told}`);
+    } else if (seen.has(id) && (!ever.has(index) || index >= labelled)) {
+      wrong.push(`WRONG: ${id} has a record, but was never whole and labelled`);
+    }
+  }
+  const strays = rows.filter(({ id }) => !samples.ids.includes(id));
+  for (const { file, reason } of strays) wrong.push(`WRONG: a row of no sample: ${file}: ${reason}`);
+  return wrong;
+}

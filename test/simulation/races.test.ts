@@ -1,0 +1,421 @@
+/** Schedules that were found to lose, double or wrongly reject samples, move by move, without chance. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { createChunk } from '../../functions/chunk.ts';
+import type { OpenDataset } from '../../functions/environment.ts';
+import { createFinalize } from '../../functions/finalize.ts';
+import { createIngest } from '../../functions/ingest.ts';
+import { createPlan, type PlanAnswer } from '../../functions/plan.ts';
+import { createReduce } from '../../functions/reduce.ts';
+import { parseRejected } from '../../src/pipeline/rejected.ts';
+import { MANIFEST_KEY } from '../../src/pipeline/work.ts';
+import { parseMetadata } from '../../src/records/metadata.ts';
+import { readShard } from '../../src/records/shard.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { s3Event, sqsEvent, withTime } from '../functions/events.ts';
+import { SETTINGS } from './cloud.ts';
+import { COUNT, labelsOf, makeSamples, type Samples } from './samples.ts';
+
+let samples: Samples;
+before(async () => {
+  samples = await makeSamples();
+});
+
+const AMPLE = withTime(60_000);
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** A bucket with the first samples and labels, and the functions over it; `running` are executions that are on. */
+async function prepare(there: number[], rows: number) {
+  const raw = createMemoryStore();
+  const records = createMemoryStore();
+  const put = (index: number, bytes = samples.bytes[index]!) => raw.write(samples.keys[index]!, bytes);
+  for (const index of there) await put(index);
+  const putLabels = (count: number) => raw.write('training_labels.csv', labelsOf(samples, count));
+  await putLabels(rows);
+  const running = new Set<string>();
+
+  /** Functions in environments of their own, over these records. */
+  const functions = (over: ObjectStore = records) => {
+    const open: OpenDataset = () => ({ raw, records: over, models: over });
+    const settings = { ...SETTINGS, maxRejected: 0.9 };
+    const chunk = (step: 'psd' | 'shard') => createChunk(step, open);
+    return {
+      plan: (execution: string) =>
+        createPlan(
+          open,
+          () => settings,
+          async (other) => running.has(other),
+        )({ dataset: 'd', execution }, AMPLE),
+      psd: (plan: string, index: number) => chunk('psd')({ dataset: 'd', plan, index }, AMPLE),
+      shard: (plan: string, index: number) => chunk('shard')({ dataset: 'd', plan, index }, AMPLE),
+      reduce: (plan: string) => createReduce(open)({ dataset: 'd', plan }),
+      finalize: ({ id: plan, resumed }: PlanAnswer, execution: string) =>
+        createFinalize(open, () => 0.9)({ dataset: 'd', execution, plan, resumed }),
+      /** Resolves to whether the message is done. */
+      ingest: async (index: number) => {
+        const event = sqsEvent(s3Event({ key: `raw/d/${samples.keys[index]}` }));
+        return (await createIngest(open)(event, AMPLE)).batchItemFailures.length === 0;
+      },
+    };
+  };
+  const f = functions();
+  const list = async (key: string): Promise<number[]> =>
+    JSON.parse(text(await records.read(key.replace('records/d/', '')))).map(
+      ({ index }: { index: number }) => index,
+    );
+  const makePsd = async (answer: PlanAnswer) => {
+    if (answer.psdChunksLeft > 0)
+      for (const index of await list(answer.psdChunks)) await f.psd(answer.id, index);
+    if (answer.psdMissing) await f.reduce(answer.id);
+  };
+  const makeShards = async (answer: PlanAnswer, skip: number[] = []) => {
+    if (answer.shardsLeft === 0) return;
+    for (const index of await list(answer.shards)) if (!skip.includes(index)) await f.shard(answer.id, index);
+  };
+  /** Runs an execution, with as many plans as it takes. */
+  const run = async (execution: string) => {
+    for (let again = true; again; ) {
+      const answer = await f.plan(execution);
+      await makePsd(answer);
+      await makeShards(answer);
+      again = (await f.finalize(answer, execution)).again;
+    }
+  };
+  const metadata = async () => parseMetadata(text(await records.read('metadata.json')), 'metadata.json');
+  const rejected = async () => parseRejected(text(await records.read('rejected.csv')));
+  /** Every sample of `expected` has one record, no other has, and the counts add up. */
+  const check = async (expected: number[], rejectedIds: number[] = []) => {
+    const { shards, n_samples, n_failed } = await metadata();
+    const ids: (string | undefined)[] = [];
+    for (const { name, n_records } of shards) {
+      for (const { id } of readShard(await records.read(name), name, n_records)) ids.push(id);
+    }
+    const idsOf = (indices: number[]) => indices.map((index) => samples.ids[index]).sort();
+    assert.deepEqual(ids.sort(), idsOf(expected));
+    const rows = await rejected();
+    assert.deepEqual(rows.map(({ id }) => id).sort(), idsOf(rejectedIds), JSON.stringify(rows));
+    assert.deepEqual([n_samples, n_failed], [expected.length, rejectedIds.length]);
+  };
+  return {
+    raw,
+    records,
+    put,
+    putLabels,
+    running,
+    functions,
+    f,
+    makePsd,
+    makeShards,
+    run,
+    rejected,
+    metadata,
+    check,
+    list,
+  };
+}
+
+/** A view of the store whose first call that `isIt` describes waits until `go`; `reached` tells that it does. */
+function pausing(store: ObjectStore, isIt: (call: 'write' | 'read' | 'head', key: string) => boolean) {
+  let go!: () => void;
+  let arrive!: () => void;
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  let waited = false;
+  const wait = async (call: 'write' | 'read' | 'head', key: string) => {
+    if (waited || !isIt(call, key)) return;
+    waited = true;
+    arrive();
+    await gate;
+  };
+  const paused: ObjectStore = {
+    ...store,
+    write: async (key, bytes, options) => {
+      await wait('write', key);
+      return store.write(key, bytes, options);
+    },
+    read: async (key, ...rest) => {
+      await wait('read', key);
+      return store.read(key, ...rest);
+    },
+    head: async (key) => {
+      await wait('head', key);
+      return store.head(key);
+    },
+  };
+  return { paused, go, reached };
+}
+
+/** A view whose writes of such keys never end: the caller dies there. */
+function dying(store: ObjectStore, isIt: (key: string) => boolean): ObjectStore {
+  return {
+    ...store,
+    write: (key, bytes, options) => (isIt(key) ? new Promise(() => {}) : store.write(key, bytes, options)),
+  };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+const others = (without: number) => range(0, 10).filter((index) => index !== without);
+
+for (const file of ['metadata.json', 'rejected.csv'])
+  test(`R1: finalize is called twice, the first call sleeps before ${file} while an object is added`, async () => {
+    const world = await prepare(range(0, 9), COUNT);
+    const answer = await world.f.plan('x');
+    await world.makePsd(answer);
+    await world.makeShards(answer);
+    const { paused, go, reached } = pausing(world.records, (call, key) => call === 'write' && key === file);
+    const sleeper = world.functions(paused).finalize(answer, 'x');
+    await reached;
+    await world.f.finalize(answer, 'x');
+    await world.put(9);
+    assert.equal(await world.f.ingest(9), true);
+    go();
+    await sleeper;
+    await world.check(range(0, 10), range(10, COUNT));
+  });
+
+for (const [where, dies] of [
+  ['lists/shard-00001.json', true],
+  ['lists/shard-00001.json', false],
+  ['samples.bin', false],
+  ['plan.json', false],
+] as const)
+  test(`R2: plan is called twice, an object comes between the listings, the first call sleeps before ${where}${dies ? ' and dies then' : ''}`, async () => {
+    const world = await prepare(others(4), 10);
+    world.running.add('x');
+    const { paused, go, reached } = pausing(
+      world.records,
+      (call, key) => call === 'write' && key.endsWith(where),
+    );
+    const over = dies ? dying(paused, (key) => key.endsWith('samples.bin')) : paused;
+    const sleeper = world
+      .functions(over)
+      .plan('x')
+      .catch(() => {});
+    await reached;
+    await world.put(4);
+    const answer = await world.f.plan('x');
+    const done = await world.f.ingest(4);
+    await world.makePsd(answer);
+    const [first, ...rest] = await world.list(answer.shards);
+    await world.f.shard(answer.id, first!);
+    go();
+    await (dies ? settled() : sleeper);
+    for (const index of rest) await world.f.shard(answer.id, index);
+    await world.f.finalize(answer, 'x');
+    if (!done) assert.equal(await world.f.ingest(4), true);
+    await world.check(range(0, 10));
+  });
+
+test('R2c: a run is cancelled while its plan function works, more is uploaded, another run starts', async () => {
+  const world = await prepare(others(4), 10);
+  world.running.add('x');
+  const { paused, go, reached } = pausing(
+    world.records,
+    (call, key) => call === 'write' && key.endsWith('lists/shard-00001.json'),
+  );
+  const sleeper = world
+    .functions(paused)
+    .plan('x')
+    .catch(() => {});
+  await reached;
+  world.running.delete('x');
+  await world.put(4);
+  world.running.add('y');
+  const answer = await world.f.plan('y');
+  await world.makePsd(answer);
+  go();
+  await sleeper;
+  await world.makeShards(answer);
+  await world.f.finalize(answer, 'y');
+  await world.check(range(0, 10));
+});
+
+for (const rows of [COUNT, 9])
+  test(`R3: an object comes after the plan${rows === 9 ? ', and its label too' : ''}, the run fails, redrive`, async () => {
+    const world = await prepare(range(0, 9), rows);
+    await world.f.plan('x');
+    await world.put(9);
+    if (rows === 9) await world.putLabels(10);
+    assert.equal(await world.f.ingest(9), false);
+    await world.run('y');
+    assert.equal(await world.f.ingest(9), true);
+    await world.check(range(0, 10), rows === 9 ? [] : range(10, COUNT));
+  });
+
+test('R3: a stray .npz beside the samples of a run that failed is one row, and no conflict', async () => {
+  const world = await prepare(range(0, 9), 9);
+  await world.f.plan('x');
+  await world.raw.write('notes/extra.npz', new Uint8Array(10));
+  await world.run('y');
+  assert.deepEqual(
+    (await world.rejected()).map(({ id, file }) => [id, file]),
+    [['', 'notes/extra.npz']],
+  );
+});
+
+test('R3b: the answer of plan is lost and an object has come when it is called again', async () => {
+  const world = await prepare(range(0, 9), COUNT);
+  world.running.add('x');
+  await world.f.plan('x');
+  await world.put(9);
+  await world.run('x');
+  await world.check(range(0, 10), range(10, COUNT));
+});
+
+for (const when of ['before its shard', 'after its shard'])
+  test(`R4: a broken sample comes again mended while the run is on, ${when}`, async () => {
+    const world = await prepare(range(0, 9), 9);
+    await world.put(2, samples.bytes[2]!.subarray(0, 5000));
+    const answer = await world.f.plan('x');
+    await world.makePsd(answer);
+    if (when === 'after its shard') await world.makeShards(answer);
+    await world.put(2);
+    const done = await world.f.ingest(2);
+    if (when === 'before its shard') await world.makeShards(answer);
+    const { again } = await world.f.finalize(answer, 'x');
+    if (again) await world.run('x');
+    if (!done) assert.equal(await world.f.ingest(2), true);
+    await world.check(range(0, 9));
+  });
+
+test('R4: a sample is overwritten with a broken one and restored while the run is on', async () => {
+  const world = await prepare(range(0, 9), 9);
+  const answer = await world.f.plan('x');
+  await world.makePsd(answer);
+  await world.put(2, samples.bytes[2]!.subarray(0, 5000));
+  await world.makeShards(answer);
+  await world.put(2);
+  await world.f.ingest(2);
+  assert.equal((await world.f.finalize(answer, 'x')).again, true);
+  await world.run('x');
+  await world.check(range(0, 9));
+});
+
+test('R5: an object without a label is taken by the run of the labels that name it', async () => {
+  const world = await prepare(range(0, 10), 9);
+  await world.run('x');
+  await world.check(range(0, 9), [9]);
+  await world.putLabels(10);
+  await world.run('y');
+  await world.check(range(0, 10));
+});
+
+test('R6: reduce is called twice with sums that differ: all shards have the PSD of the first', async () => {
+  const world = await prepare(range(0, 9), 9);
+  const answer = await world.f.plan('x');
+  for (const index of await world.list(answer.psdChunks)) await world.f.psd(answer.id, index);
+  const noise = samples.targets.indexOf(0);
+  const sums = `_work/${answer.id}/psd/00000.npy`;
+  const own = await world.records.read(sums);
+  await world.records.write(
+    sums,
+    own.map((byte, at) => (at === 900 ? byte ^ 1 : byte)),
+  );
+  const { paused, go, reached } = pausing(
+    world.records,
+    (call, key) => call === 'write' && key.endsWith('avg_psd.npz'),
+  );
+  const sleeper = world.functions(paused).reduce(answer.id);
+  await reached;
+  await world.records.write(sums, own);
+  await world.f.reduce(answer.id);
+  const [first, ...rest] = await world.list(answer.shards);
+  await world.f.shard(answer.id, first!);
+  go();
+  await sleeper;
+  for (const index of rest) await world.f.shard(answer.id, index);
+  await world.f.finalize(answer, 'x');
+  await world.check(range(0, 9));
+  assert.ok(noise >= 0);
+});
+
+test('R8: a plan call dies late, the missing objects come, and an event of one is at work while the run ends', async () => {
+  const world = await prepare(range(0, 9), COUNT);
+  world.running.add('x');
+  void world
+    .functions(dying(world.records, (key) => key.endsWith('plan.json')))
+    .plan('x')
+    .catch(() => {});
+  await settled();
+  for (const index of range(9, COUNT)) await world.put(index);
+  const answer = await world.f.plan('x');
+  const { paused, go, reached } = pausing(
+    world.records,
+    (call, key) => call === 'read' && key === MANIFEST_KEY,
+  );
+  const event = world.functions(paused).ingest(9);
+  await reached;
+  await world.makePsd(answer);
+  await world.makeShards(answer);
+  await world.f.finalize(answer, 'x');
+  go();
+  assert.equal(await event, true);
+  await world.check(range(0, COUNT));
+});
+
+test('R9: what a dead plan call left is taken for nothing', async () => {
+  const world = await prepare(range(0, 9), COUNT);
+  world.running.add('x');
+  void world
+    .functions(dying(world.records, (key) => key.endsWith('plan.json')))
+    .plan('x')
+    .catch(() => {});
+  await settled();
+  for (const index of range(9, COUNT)) await world.put(index);
+  const { id } = await world.f.plan('x');
+  assert.equal(await world.f.ingest(9), true);
+  for await (const { key } of world.records.list('_work/')) {
+    assert.ok(key === MANIFEST_KEY || key.startsWith(`_work/${id}/`), key);
+  }
+});
+
+test('R10: a shard function dies before it notes its result, and an object of it is overwritten', async () => {
+  const world = await prepare(range(0, 9), 9);
+  const answer = await world.f.plan('x');
+  await world.makePsd(answer);
+  void world
+    .functions(dying(world.records, (key) => key.includes('/shards/')))
+    .shard(answer.id, 0)
+    .catch(() => {});
+  await settled();
+  assert.ok(await world.records.head('train-00000-of-00003.tfrecord'));
+  await world.put(1, samples.second[1]!);
+  await world.makeShards(answer);
+  assert.equal((await world.f.finalize(answer, 'x')).again, false);
+  await world.check(range(0, 9));
+});
+
+for (const when of ['before', 'after'])
+  test(`R11: a run is cancelled while a shard function works, the records are removed, and it writes ${when} the new run does`, async () => {
+    const world = await prepare(others(4), 10);
+    const old = await world.f.plan('x');
+    await world.makePsd(old);
+    const { paused, go, reached } = pausing(
+      world.records,
+      (call, key) => call === 'write' && key.startsWith('train-00001'),
+    );
+    const sleeper = world
+      .functions(paused)
+      .shard(old.id, 1)
+      .catch(() => {});
+    await reached;
+    for await (const { key } of world.records.list('')) await world.records.remove(key);
+    await world.put(4);
+    const answer = await world.f.plan('y');
+    await world.makePsd(answer);
+    if (when === 'before') {
+      go();
+      await sleeper;
+    }
+    await world.makeShards(answer);
+    go();
+    await sleeper;
+    await world.f.finalize(answer, 'y');
+    await world.check(range(0, 10));
+  });

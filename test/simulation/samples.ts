@@ -1,0 +1,81 @@
+/** The raw samples that all worlds share, and what a run without faults makes of them. */
+import { createHash } from 'node:crypto';
+import { readPsd } from '../../src/pipeline/psd.ts';
+import { collect, makeShard } from '../../src/pipeline/shard.ts';
+import { readShard } from '../../src/records/shard.ts';
+import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { sampleKey } from '../../src/simulate/layout.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
+import { writeDataset } from '../support/dataset.ts';
+
+/** Samples that there are before the run, and in all. */
+export const BASE = 9;
+export const COUNT = 14;
+
+export interface Samples {
+  ids: string[];
+  targets: (0 | 1)[];
+  keys: string[];
+  bytes: Uint8Array[];
+  /** Other strain under the same id and key, as good as the first one. */
+  second: Uint8Array[];
+}
+
+export async function makeSamples(): Promise<Samples> {
+  const pool = createMemoryStore();
+  const { ids, targets } = await writeDataset(pool, COUNT);
+  const other = createMemoryStore();
+  const { ids: otherIds } = await writeDataset(other, COUNT, 2);
+  const keys = ids.map(sampleKey);
+  return {
+    ids,
+    targets: targets as (0 | 1)[],
+    keys,
+    bytes: await Promise.all(keys.map((key) => pool.read(key))),
+    second: await Promise.all(otherIds.map((id) => other.read(sampleKey(id)))),
+  };
+}
+
+export function labelsOf({ ids, targets }: Samples, count: number): Uint8Array {
+  return new TextEncoder().encode(
+    ['id,target', ...ids.slice(0, count).map((id, index) => `${id},${targets[index]}`), ''].join('\n'),
+  );
+}
+
+const cache = new Map<string, Map<string, Set<string>>>();
+
+/** Hashes of the records that are right for each id, with the PSD that is in `records`. */
+export async function rightRecords(
+  samples: Samples,
+  records: ObjectStore,
+): Promise<Map<string, Set<string>>> {
+  const { psd, sha256 } = await readPsd(records, 'avg_psd.npz');
+  const known = cache.get(sha256);
+  if (known !== undefined) return known;
+  const right = new Map(samples.ids.map((id) => [id, new Set<string>()]));
+  for (const version of [samples.bytes, samples.second]) {
+    const raw = createMemoryStore();
+    for (const [index, key] of samples.keys.entries()) await raw.write(key, version[index]!);
+    const refs = samples.ids.map((id, index) => ({
+      ref: { kind: 'npy' as const, id, key: samples.keys[index]! },
+      label: samples.targets[index]!,
+    }));
+    const shard = makeShard(raw, 'right', refs, 'float16', createPreprocessor(psd));
+    for (const { id, hash } of hashRecords(await collect(shard.pieces), 'right', COUNT))
+      right.get(id)!.add(hash);
+  }
+  cache.set(sha256, right);
+  return right;
+}
+
+export function* hashRecords(
+  bytes: Uint8Array,
+  object: string,
+  expected: number,
+): Generator<{ id: string; hash: string }> {
+  for (const { id = '', label, signal } of readShard(bytes, object, expected)) {
+    const data = new Uint8Array(signal.buffer, signal.byteOffset, signal.byteLength);
+    yield { id, hash: createHash('sha256').update(data).update(String(label)).digest('hex') };
+  }
+}
