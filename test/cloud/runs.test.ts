@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { claimRecords } from '../../src/cloud/claim.ts';
 import { datasetOfExecution, executionName } from '../../src/cloud/execution-name.ts';
 import { findRun, listRuns } from '../../src/cloud/runs.ts';
-import { findUnfinished, wasRefused } from '../../src/cloud/unfinished.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { findUnfinished } from '../../src/cloud/unfinished.ts';
 import { answerBy } from '../support/answers.ts';
 
 const MACHINE = 'arn:aws:states:eu-central-1:123456789012:stateMachine:chirpline-dev';
@@ -18,7 +16,6 @@ interface Execution {
   cause?: string;
 }
 
-const REFUSAL = `s3://bucket/records/g2net/ is being made by ${RUN}:g2net-000000000000. Wait for it`;
 let cause = 0;
 const execution = (dataset: string, status: string, more: Partial<Execution> = {}): Execution => {
   cause += 1;
@@ -117,12 +114,12 @@ test('a dataset whose latest run failed is unfinished, however many runs others 
   assert.deepEqual(found.running, []);
 });
 
-test('a dataset with a run that is on is left to it, whatever failed or was refused beside it', async () => {
+test('a dataset with a run that is on is left to it, whatever failed before it or beside it', async () => {
   const on = execution('g2net', 'RUNNING');
   const { client } = answerFor([
     execution('g2net', 'FAILED', { cause: 'x' }),
     on,
-    execution('g2net', 'FAILED', { cause: REFUSAL }),
+    execution('g2net', 'FAILED', { cause: 'y' }),
   ]);
   const { failed, running } = await findUnfinished(client, MACHINE);
   assert.deepEqual(failed, []);
@@ -130,40 +127,4 @@ test('a dataset with a run that is on is left to it, whatever failed or was refu
     running.map(({ name, dataset }) => [name, dataset]),
     [[on.name, 'g2net']],
   );
-});
-
-test("a refused run says nothing of its dataset: the one that was on does, and another conflict is a run's own", async () => {
-  const broken = execution('broken', 'FAILED', { cause: '3 shards are missing' });
-  const conflict = execution('conflict', 'FAILED', { cause: 'shard 3 is there with other bytes' });
-  const { client } = answerFor([
-    execution('whole', 'SUCCEEDED'),
-    execution('whole', 'FAILED', { cause: REFUSAL }),
-    broken,
-    execution('broken', 'FAILED', { cause: REFUSAL }),
-    execution('conflict', 'SUCCEEDED'),
-    conflict,
-  ]);
-  const { failed } = await findUnfinished(client, MACHINE);
-  assert.deepEqual(
-    failed.map(({ name }) => name),
-    [conflict.name, broken.name],
-  );
-});
-
-test('a refusal is known by what the step says that refuses', async () => {
-  const records = createMemoryStore();
-  const on = `${RUN}:one`;
-  await claimRecords(records, on, async () => true);
-  const refused = await claimRecords(records, `${RUN}:two`, async () => true).catch((error: Error) => error);
-  assert.ok(refused instanceof Error);
-  assert.equal(wasRefused({ state: 'FAILED', reason: `Runtime.HandlerError: ${refused.message}` }), true);
-  assert.equal(wasRefused({ state: 'ABORTED', reason: refused.message }), false);
-
-  // Between the look at the holder and the claim, the holder ends and a third run takes the records.
-  const raced = await claimRecords(records, `${RUN}:three`, async () => {
-    await claimRecords(records, `${RUN}:four`, async () => false);
-    return false;
-  }).catch((error: Error) => error);
-  assert.ok(raced instanceof Error);
-  assert.equal(wasRefused({ state: 'FAILED', reason: raced.message }), true);
 });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { RecordsSummary } from '../../functions/finalize.ts';
 import type { PlanAnswer } from '../../functions/plan.ts';
 import { packageStage, type Template } from './package.ts';
 
@@ -28,6 +29,8 @@ interface State {
   Next?: string;
   Choices?: Rule[];
   Default?: string;
+  Parameters?: { Payload: Record<string, string> };
+  ItemSelector?: Record<string, string>;
   ResultSelector?: Record<string, string>;
   Retry?: Retrier[];
   ItemProcessor?: { States: Record<string, State> };
@@ -35,21 +38,33 @@ interface State {
 
 type Left = Omit<PlanAnswer, 'psdChunks' | 'shards'>;
 
-function holds({ Variable, NumericGreaterThan, NumericEquals, BooleanEquals }: Rule, plan: Left): boolean {
-  const value = plan[Variable.replace('$.plan.', '') as keyof Left];
-  assert.notEqual(value, undefined, `the plan has no ${Variable}`);
+/** What a run knows when it has been through Finalize so often. */
+interface Input {
+  plan: Left;
+  records: Pick<RecordsSummary, 'again'>;
+}
+
+function holds({ Variable, NumericGreaterThan, NumericEquals, BooleanEquals }: Rule, input: Input): boolean {
+  const [, step, field] = Variable.split('.') as [string, keyof Input, string];
+  const value: unknown = (input[step] as unknown as Record<string, unknown>)[field];
+  assert.notEqual(value, undefined, `there is no ${Variable}`);
   if (NumericGreaterThan !== undefined) return Number(value) > NumericGreaterThan;
   return value === (NumericEquals ?? BooleanEquals);
 }
 
-/** The states that a run goes through. */
-function follow(states: Record<string, State>, plan: Left): string[] {
+/** The states that a run goes through which makes these plans, one after another. */
+function follow(states: Record<string, State>, ...plans: Left[]): string[] {
   const way: string[] = [];
+  let round = -1;
   let name: string | undefined = 'Plan';
   while (name !== undefined) {
     const { Type, Next, Choices = [], Default }: State = states[name]!;
+    if (name === 'Plan') round += 1;
+    const plan = plans[round];
+    assert.ok(plan !== undefined, 'one more plan');
     if (Type !== 'Choice') way.push(name);
-    name = Type === 'Choice' ? (Choices.find((rule) => holds(rule, plan))?.Next ?? Default) : Next;
+    const input = { plan, records: { again: round < plans.length - 1 } };
+    name = Type === 'Choice' ? (Choices.find((rule) => holds(rule, input))?.Next ?? Default) : Next;
   }
   return way;
 }
@@ -74,6 +89,8 @@ function retrierOf({ Retry = [] }: State, error: string): Retrier | undefined {
 }
 
 const ALL: Left = {
+  id: 'a-plan',
+  resumed: false,
   psdChunksLeft: 20,
   psdMissing: true,
   shardsLeft: 547,
@@ -99,6 +116,47 @@ for (const stage of ['local', 'dev', 'prod']) {
       const way = ['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize', 'Done'];
       assert.deepEqual(follow(states, ALL), way);
       assert.deepEqual(follow(states, { ...ALL, train: true }), way.toSpliced(5, 0, 'Train'));
+    });
+
+    test('makes another plan as long as the records may lack something, and trains after the last', () => {
+      const nothing = { ...ALL, psdChunksLeft: 0, psdMissing: false, shardsLeft: 0, train: true };
+      assert.deepEqual(follow(states, { ...ALL, train: true }, { ...nothing, shardsLeft: 1 }, nothing), [
+        ...['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize'],
+        ...['Plan', 'Shards', 'Finalize'],
+        ...['Plan', 'Finalize', 'Train', 'Done'],
+      ]);
+    });
+
+    test('tells its steps which plan they are of, and which execution holds the lease', () => {
+      for (const [name, fields] of [
+        ['Plan', { 'dataset.$': '$.dataset', 'execution.$': '$$.Execution.Id' }],
+        ['Reduce', { 'dataset.$': '$.dataset', 'plan.$': '$.plan.id' }],
+        [
+          'Finalize',
+          {
+            'dataset.$': '$.dataset',
+            'execution.$': '$$.Execution.Id',
+            'plan.$': '$.plan.id',
+            'resumed.$': '$.plan.resumed',
+          },
+        ],
+      ] as const) {
+        assert.deepEqual(states[name]!.Parameters?.Payload, fields, name);
+      }
+      const item = {
+        'dataset.$': '$.dataset',
+        'plan.$': '$.plan.id',
+        'index.$': '$$.Map.Item.Value.index',
+      };
+      for (const name of ['Psd', 'Shards', 'ShardsOfFiles']) {
+        assert.deepEqual(states[name]!.ItemSelector, item, name);
+      }
+    });
+
+    test('waits for another run on its records, for a day and more', () => {
+      const { MaxAttempts, MaxDelaySeconds } = retrierOf(states.Plan!, 'BusyError')!;
+      assert.ok(MaxAttempts * MaxDelaySeconds! > 86_400);
+      assert.ok(MaxDelaySeconds! <= 60);
     });
 
     test('leaves out what there is nothing to do for', () => {

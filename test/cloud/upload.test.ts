@@ -6,9 +6,6 @@ import { after, before, describe, test } from 'node:test';
 import { streamPack } from '../../src/cloud/packing.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import { ConflictError, InputError, StoppedError } from '../../src/errors.ts';
-import { finalizeRun } from '../../src/pipeline/finalize.ts';
-import { planDataset } from '../../src/pipeline/plan.ts';
-import { reducePsd } from '../../src/pipeline/psd.ts';
 import { parseRejected } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
@@ -21,6 +18,7 @@ import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { runPython } from '../support/python.ts';
 import { sampleFile, stackFile } from '../support/samples.ts';
+import { estimatePsd, needPlan, runWhole, SETTINGS } from '../support/steps.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -160,18 +158,7 @@ for name in sorted(glob.glob(sys.argv[1] + '/*.tar')):
 describe('records made of packs', () => {
   async function preprocess(raw: ObjectStore): Promise<ObjectStore> {
     const stores = { raw, records: createMemoryStore() };
-    const plan = await planDataset(stores, {
-      dataset: 'set',
-      dtype: 'float16',
-      shardSize: 8,
-      psdSamples: 10,
-      seed: 1,
-    });
-    const run = createTaskRunner(stores);
-    for (let index = 0; index < plan.psdChunks; index += 1) await run({ step: 'psd', index });
-    await reducePsd(stores, plan);
-    for (let index = 0; index < plan.shards; index += 1) await run({ step: 'shard', index });
-    await finalizeRun(stores, plan, 0.5);
+    await runWhole(stores, { ...SETTINGS, psdSamples: 10 });
     return stores.records;
   }
 
@@ -187,7 +174,7 @@ describe('records made of packs', () => {
     const packed = createMemoryStore();
     await uploadFolder(raw, packed, { perPack: 8 });
     const [plain, other] = [await preprocess(raw), await preprocess(packed)];
-    const keys = (await keysOf(plain)).filter((key) => /\.(tfrecord|npz)$/.test(key));
+    const keys = (await keysOf(plain)).filter((key) => /^[^/]+\.(tfrecord|npz)$/.test(key));
     assert.equal(keys.length, 5);
     for (const key of keys) assert.deepEqual(await other.read(key), await plain.read(key), key);
     const reasons = async (store: ObjectStore) =>
@@ -203,18 +190,11 @@ describe('records made of packs', () => {
     await uploadFolder(raw, packed, { perPack: 8 });
     const { store, reads } = countReads(packed);
     const stores = { raw: store, records: createMemoryStore() };
-    const plan = await planDataset(stores, {
-      dataset: 'set',
-      dtype: 'float16',
-      shardSize: 8,
-      psdSamples: 4,
-      seed: 1,
-    });
+    const plan = await needPlan(stores, { ...SETTINGS, psdSamples: 4 });
+    await estimatePsd(stores, plan);
     const run = createTaskRunner(stores);
-    await run({ step: 'psd', index: 0 });
-    await reducePsd(stores, plan);
     reads.length = 0;
-    for (let index = 0; index < plan.shards; index += 1) await run({ step: 'shard', index });
+    for (const index of plan.shards.keys()) await run({ step: 'shard', plan: plan.id, index });
     assert.deepEqual(
       reads.map(({ key }) => key),
       [0, 1, 2, 3].map((index) => `train/pack-0000${index}-of-00004.tar`),

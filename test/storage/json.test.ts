@@ -61,7 +61,7 @@ test('keys that nobody knows are passed over, and none becomes a prototype', () 
   const bytes = new TextEncoder().encode('{"name":"a","sizes":[],"more":1,"__proto__":{"note":"x"}}');
   const value = parseJson(bytes, 'a thing', schema);
   assert.deepEqual(value, { name: 'a', sizes: [] });
-  assert.equal(value.note, undefined);
+  assert.equal(Reflect.get(value, 'note'), undefined);
 });
 
 test('numbers come back as they were', () => {
