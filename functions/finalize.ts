@@ -1,7 +1,7 @@
 /** The last step of the shards: what was made becomes part of the records. */
-import { finalizePlan, readMetadataIfPresent } from '../src/pipeline/finalize.ts';
+import { finalizePlan } from '../src/pipeline/finalize.ts';
 import { releaseLease } from '../src/pipeline/lease.ts';
-import { publish } from '../src/pipeline/manifest.ts';
+import { publish, readMetadataIfPresent } from '../src/pipeline/manifest.ts';
 import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
 
 export interface FinalizeInput {

@@ -61,12 +61,6 @@ export class BusyError extends ConflictError {}
 /** Thrown when more samples were rejected than the run tolerates; finished work is kept. */
 export class TooManyRejectedError extends ChirplineError {
   readonly exitCode = 5;
-  /** What was rejected, where the one who catches it may want to write it down. */
-  readonly rows: readonly { id: string; file: string; reason: string }[];
-  constructor(message: string, rows: readonly { id: string; file: string; reason: string }[] = []) {
-    super(message);
-    this.rows = rows;
-  }
 }
 
 /** Thrown by storage when an object does not exist. */

@@ -79,6 +79,7 @@ export const preprocessOptions = () => [
     .argParser(whole(1))
     .default(10_000),
   maxRejectedOption(),
+  new Option('--no-wait', 'fail at once when another run is writing the records, in place of waiting for it'),
   new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)').argParser(name),
 ];
 

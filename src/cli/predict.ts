@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { SettingError, TooManyRejectedError } from '../errors.ts';
-import { exceeds, formatShare, writeRejected } from '../pipeline/rejected.ts';
+import { exceeds, formatRejected, formatShare } from '../pipeline/rejected.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import { deviceOption, jsonOption, maxRejectedOption, splitLocation, whole } from './options.ts';
@@ -62,7 +62,7 @@ export function predictCommand(): Command {
         const rejectedKey = `${key}.rejected.csv`;
         // Of an earlier prediction, it would be taken for this one's.
         if (rejected.length === 0) await store.remove(rejectedKey);
-        else await writeRejected(store, rejected, rejectedKey);
+        else await store.write(rejectedKey, new TextEncoder().encode(formatRejected(rejected)));
         const inputs = ids.length + rejected.length;
         if (exceeds(rejected.length, inputs, maxRejected)) {
           throw new TooManyRejectedError(

@@ -12,6 +12,7 @@ export interface PreprocessFlags {
   psdSamples: number;
   seed: number;
   maxRejected: number;
+  wait: boolean;
   dataset?: string;
   json?: boolean;
 }
@@ -34,7 +35,7 @@ export function preprocessCommand(): Command {
 }
 
 export function preprocessSettings(raw: string, flags: PreprocessFlags): PreprocessSettings {
-  const { dtype, shardSize, workers, psd, psdSamples, seed, maxRejected, dataset } = flags;
+  const { dtype, shardSize, workers, psd, psdSamples, seed, maxRejected, wait, dataset } = flags;
   return {
     dataset: dataset ?? datasetName(raw),
     dtype,
@@ -42,6 +43,7 @@ export function preprocessSettings(raw: string, flags: PreprocessFlags): Preproc
     psdSamples,
     seed,
     maxRejected,
+    wait,
     ...(workers !== undefined && { workers }),
     ...(psd !== undefined && { psd: splitLocation(psd) }),
   };

@@ -1,33 +1,24 @@
 /** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
-import { ConflictError, InputError } from '../errors.ts';
-import type { Metadata } from '../records/metadata.ts';
-import { parseMetadata } from '../records/metadata.ts';
+import pLimit from 'p-limit';
+import { ConflictError } from '../errors.ts';
+import { isAddedShardName } from '../records/shard.ts';
 import { forEachAhead, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
   appendPlan,
   type Content,
+  checkRejected,
+  countRecords,
   type ManifestShard,
   publish,
-  publishRejected,
   readManifest,
 } from './manifest.ts';
 import { type Plan, readPlan, type Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
-import { checkRejected, exceeds, type Rejection, rejectionListSchema } from './rejected.ts';
-import { isIntact, readResult, type ShardResult } from './shard.ts';
-import {
-  AT_ONCE,
-  indexKey,
-  indexOfKey,
-  METADATA_KEY,
-  PSD_KEY,
-  planFolder,
-  planPsdKey,
-  rejectedListKey,
-  shardResultPrefix,
-} from './work.ts';
+import { exceeds, type Rejection, rejectionListSchema } from './rejected.ts';
+import { readResult, type ShardResult } from './shard.ts';
+import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './work.ts';
 
 /**
  * Appends the shards and rows of the plan with that id to the manifest, unless they are in already. Resolves to whether another
@@ -41,14 +32,11 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
   let { content } = await readManifest(records);
   if (!content?.plans.includes(id)) {
     const plan = await readPlan(records, id);
-    const results = await collectResults(records, plan);
-    const rows = [
-      ...(await readJson(records, rejectedListKey(id), rejectionListSchema)),
-      ...results.flatMap(({ rejected }) => rejected),
-    ];
-    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
     const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
-    requireSame(records, plan, results, psdSha256);
+    const results = await collectResults(records, plan, psdSha256);
+    const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
+    const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
+    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
     content = await appendPlan(records, id, (before) => ({
       settings: plan.settings,
       recipeHash: plan.recipeHash,
@@ -58,7 +46,7 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
       ...before,
       labelsSha256: plan.labelsSha256,
       shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
-      rejected,
+      rejected: settle(rejected, before?.rejected ?? []),
     }));
   }
   await removeSpent(records, id);
@@ -69,124 +57,67 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
 
 /** Of a plan after the first one, a shard without records is none. */
 function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard[] {
-  return records === 0 && name.startsWith('added-') ? [] : [{ name, records, bytes, sha256 }];
+  return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
 }
 
-async function collectResults(records: ObjectStore, plan: Plan): Promise<ShardResult[]> {
+/** What was pending before and is again calls for no third plan: it is looked at when its object comes, or at the next run. */
+function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
+  const names = new Set(before.filter(({ pending }) => pending).map(({ key, id }) => `${key} ${id}`));
+  return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
+}
+
+/** The results of all shards, each of the plan, PSD and samples that it stands for, and of the shard that is there. */
+async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
   const results: ShardResult[] = [];
   const missing: number[] = [];
-  const noted = mapAhead(plan.shards.keys(), AT_ONCE, async (index) => {
-    const result = await readResult(records, plan.id, index);
-    return { index, result: result && { ...result, found: await records.head(result.name) } };
-  });
-  for await (const { index, result } of noted) {
-    if (result === undefined || !(await isIntact(records, result, result.found))) missing.push(index);
-    else results.push(result);
+  const noted = mapAhead(plan.shards.entries(), AT_ONCE, async ([index, shard]) => ({
+    index,
+    shard,
+    result: await readResult(records, plan.id, index),
+    found: await records.head(shard.name),
+  }));
+  for await (const { index, shard, result, found } of noted) {
+    if (result?.etag !== found?.etag || result === undefined) missing.push(index);
+    else if (
+      result.ids === shard.ids &&
+      result.records + result.rejected.length === shard.samples &&
+      result.plan === plan.hash &&
+      result.psd === psdSha256
+    ) {
+      results.push(result);
+    } else {
+      throw new ConflictError(
+        `${records.location}${shard.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
+      );
+    }
   }
-  if (missing.length > 0) {
-    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
-    throw new ConflictError(
-      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
-    );
-  }
-  return results;
-}
-
-/** Each result must be of the plan, the PSD and the samples that it stands for, and tell where each sample went. */
-function requireSame(
-  records: ObjectStore,
-  plan: Plan,
-  results: readonly ShardResult[],
-  psdSha256: string,
-): void {
-  for (const [index, result] of results.entries()) {
-    const { name, samples, ids } = plan.shards[index]!;
-    const told = result.records + result.rejected.length;
-    const same = result.name === name && result.ids === ids && result.plan === plan.hash && told === samples;
-    if (same && result.psd === psdSha256) continue;
-    throw new ConflictError(
-      `${records.location}${name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
-    );
-  }
+  if (missing.length === 0) return results;
+  const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+  throw new ConflictError(
+    `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+  );
 }
 
 /** Throws TooManyRejectedError. Rows of objects that have come again since are pending: they aren't counted. */
 async function checkTotal(
-  stores: Stores,
-  plan: Plan,
+  { raw, records }: Stores,
+  { inputs }: Plan,
   rows: Rejection[],
   content: Content | undefined,
   maxRejected: number,
 ): Promise<Rejection[]> {
-  const { records } = stores;
-  const had = content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
-  const inputs = had + plan.inputs;
-  const kept = exceeds(rows.length, inputs, maxRejected) ? await noteChanged(stores.raw, rows) : rows;
-  try {
-    checkRejected(kept, inputs, maxRejected, records.location);
-  } catch (error) {
-    await publishRejected(records, kept);
-    throw error;
+  const total = countRecords(content) + inputs;
+  let kept = rows;
+  if (exceeds(rows.length, total, maxRejected)) {
+    const look = async (row: Rejection) => {
+      const bad = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
+      return bad ? row : { ...row, etag: undefined, pending: true };
+    };
+    const limit = pLimit(AT_ONCE);
+    kept = await Promise.all(rows.map((row) => limit(() => look(row))));
   }
+  await checkRejected(records, kept, total, maxRejected);
   return kept;
-}
-
-/** The rows, those pending whose object has another version now than the one that was found bad. */
-async function noteChanged(raw: ObjectStore, rows: Rejection[]): Promise<Rejection[]> {
-  const versions = new Map<string, string | undefined>();
-  const keys = new Set(
-    rows.flatMap(({ key, etag }) => (key === undefined || etag === undefined ? [] : [key])),
-  );
-  await forEachAhead(keys, AT_ONCE, async (key) => {
-    versions.set(key, (await raw.head(key))?.etag);
-  });
-  return rows.map((row) => {
-    if (row.key === undefined || row.etag === undefined || versions.get(row.key) === row.etag) return row;
-    const { etag: _, ...rest } = row;
-    return { ...rest, pending: true };
-  });
-}
-
-/**
- * Throws TooManyRejectedError, once rejected.csv says which, when the results noted so far have too many rows already: no
- * reason to make the rest.
- */
-export async function checkSoFar(stores: Stores, plan: Plan, maxRejected: number): Promise<void> {
-  const { records } = stores;
-  const rows = await readJson(records, rejectedListKey(plan.id), rejectionListSchema);
-  const keys = records.list(shardResultPrefix(plan.id));
-  for await (const result of mapAhead(keys, AT_ONCE, ({ key }) =>
-    readResult(records, plan.id, indexOfKey(key)),
-  )) {
-    rows.push(...(result?.rejected ?? []));
-  }
-  await checkTotal(stores, plan, rows, (await readManifest(records)).content, maxRejected);
-}
-
-/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
-export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
-  if ((await records.head(METADATA_KEY)) === undefined) return undefined;
-  return parseMetadata(
-    new TextDecoder().decode(await records.read(METADATA_KEY)),
-    `${records.location}${METADATA_KEY}`,
-  );
-}
-
-/**
- * Throws InputError when a shard of finished records, or their PSD, has gone or has another size. (Whether the bytes
- * are the same is for `chirpline inspect` to say, which reads them all.)
- */
-export async function checkPresence(records: ObjectStore, { shards }: Metadata): Promise<void> {
-  for (const { name, bytes } of [...shards, { name: PSD_KEY, bytes: undefined }]) {
-    const size = (await records.head(name))?.size;
-    if (size !== undefined && size === (bytes ?? size)) continue;
-    throw new InputError({
-      object: `${records.location}${name}`,
-      found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: bytes === undefined ? 'it' : `${bytes} bytes, as metadata.json says`,
-      advice: 'Copy it here again, or remove the records and make them anew',
-    });
-  }
 }
 
 /** Removes what only a plan under way needs. Safe to do twice. */

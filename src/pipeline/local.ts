@@ -8,15 +8,14 @@ import { availableParallelism } from 'node:os';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { createListers, type ListPart } from '../storage/parts.ts';
-import { checkPresence, checkSoFar, finalizePlan, readMetadataIfPresent } from './finalize.ts';
+import { finalizePlan } from './finalize.ts';
 import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
-import { publish } from './manifest.ts';
+import { checkPresence, publish, readMetadataIfPresent } from './manifest.ts';
 import { type Plan, type PlanOptions, type PlanSettings, planDataset, type Stores } from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
-import { type IndexedSample, packSamples } from './sample-index.ts';
 import type { RunTask, Task, TaskResult } from './task.ts';
 import { indexOfKey, psdPartialPrefix } from './work.ts';
 
@@ -60,7 +59,6 @@ export async function preprocessDataset(
         maxRejected: settings.maxRejected,
         observer,
         listers: [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)],
-        encode: (samples: IndexedSample[]) => runTask({ step: 'index', ...packSamples(samples) }),
       },
       (step, plan, index) => runTask({ step, plan, index, raw, records }),
     );
@@ -98,7 +96,7 @@ export async function runPlans(
     }
     const { plan, resumed } = made;
     await estimatePsd(stores, plan, run, observer);
-    await writeShards(stores, plan, run, maxRejected, observer);
+    await writeShards(plan, run, observer);
     again = (await finalizePlan(stores, plan.id, maxRejected)) || resumed;
   }
 }
@@ -123,16 +121,8 @@ async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: O
   await reducePsd(stores, plan);
 }
 
-async function writeShards(
-  stores: Stores,
-  plan: Plan,
-  run: RunStep,
-  maxRejected: number,
-  observer: Observer,
-): Promise<void> {
+async function writeShards(plan: Plan, run: RunStep, observer: Observer): Promise<void> {
   let done = 0;
-  let { rejected } = plan;
-  let limit = maxRejected * plan.inputs;
   const total = plan.inputs - plan.rejected;
   const report = () => observer.progress?.({ stage: 'preprocess', done, total, unit: 'samples' });
   report();
@@ -140,12 +130,7 @@ async function writeShards(
     plan.shards.map(async (_, index) => {
       const result = await run('shard', plan.id, index);
       done += result.done + result.rejected;
-      rejected += result.rejected;
       report();
-      if (rejected <= limit) return;
-      // No reason to make the rest when there are too many. Some may have come again: then it goes on, for a while.
-      limit = 2 * rejected;
-      await checkSoFar(stores, plan, maxRejected);
     }),
   );
 }

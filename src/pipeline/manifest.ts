@@ -10,15 +10,15 @@
  * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
  */
 import * as v from 'valibot';
-import { ConflictError } from '../errors.ts';
-import { serializeMetadata } from '../records/metadata.ts';
+import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
+import { type Metadata, parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
 import { compareAndSwap, isOvertaken } from '../storage/conditional.ts';
 import { encodeJson, parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import { formatRejected, type Rejection, rejectionSchema } from './rejected.ts';
+import { exceeds, formatRejected, formatShare, type Rejection, rejectionListSchema } from './rejected.ts';
 import { MANIFEST_KEY, METADATA_KEY, PSD_KEY, planPsdKey, REJECTED_KEY } from './work.ts';
 
 export const settingsSchema = v.object({
@@ -70,7 +70,7 @@ const contentSchema = v.object({
   /** Plans that are in, by their ids. */
   plans: v.array(v.string()),
   shards: v.array(shardSchema),
-  rejected: v.array(rejectionSchema),
+  rejected: rejectionListSchema,
 });
 export type Content = v.InferOutput<typeof contentSchema>;
 
@@ -200,7 +200,7 @@ export async function publish(records: ObjectStore): Promise<void> {
     before = etag;
     if ((await records.head(METADATA_KEY)) === undefined) {
       const psd = await records.read(planPsdKey(content.plans[0]!));
-      await compareAndSwap(records, PSD_KEY, async () => psd);
+      await compareAndSwap(records, PSD_KEY, async () => ((await read()) === undefined ? undefined : psd));
     }
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await read();
@@ -213,18 +213,62 @@ export async function publish(records: ObjectStore): Promise<void> {
   }
 }
 
-/** rejected.csv of records that aren't finished: who mends the inputs must know which. */
-export async function publishRejected(records: ObjectStore, rows: Rejection[]): Promise<void> {
+/**
+ * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
+ * rejected.csv of records that aren't finished says which: whoever is to fix them must know.
+ */
+export async function checkRejected(
+  records: ObjectStore,
+  rows: readonly Rejection[],
+  inputs: number,
+  limit: number,
+): Promise<void> {
+  const rejected = rows.filter(({ pending }) => !pending).length;
+  if (!exceeds(rejected, inputs, limit)) return;
   await compareAndSwap(records, REJECTED_KEY, async () => {
     const { content } = await readManifest(records);
     return content === undefined ? encode(formatRejected(rows)) : undefined;
   });
+  throw new TooManyRejectedError(
+    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
+      `${records.location}${REJECTED_KEY} says which. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
+  );
+}
+
+export function countRecords(content: Content | undefined): number {
+  return content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
+}
+
+/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
+export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
+  if ((await records.head(METADATA_KEY)) === undefined) return undefined;
+  return parseMetadata(
+    new TextDecoder().decode(await records.read(METADATA_KEY)),
+    `${records.location}${METADATA_KEY}`,
+  );
+}
+
+/**
+ * Throws InputError when a shard of finished records, or their PSD, has gone or has another size. (Whether the bytes
+ * are the same is for `chirpline inspect` to say, which reads them all.)
+ */
+export async function checkPresence(records: ObjectStore, { shards }: Metadata): Promise<void> {
+  for (const { name, bytes } of [...shards, { name: PSD_KEY, bytes: undefined }]) {
+    const size = (await records.head(name))?.size;
+    if (size !== undefined && size === (bytes ?? size)) continue;
+    throw new InputError({
+      object: `${records.location}${name}`,
+      found: size === undefined ? 'no such file' : `${size} bytes`,
+      needed: bytes === undefined ? 'it' : `${bytes} bytes, as metadata.json says`,
+      advice: 'Copy it here again, or remove the records and make them anew',
+    });
+  }
 }
 
 function describeContent(content: Content): string {
   const { settings, shards, rejected } = content;
   return serializeMetadata({
-    n_samples: shards.reduce((sum, shard) => sum + shard.records, 0),
+    n_samples: countRecords(content),
     n_failed: rejected.length,
     signal_shape: [DETECTORS.length, SAMPLE_LENGTH],
     dtype: settings.dtype,

@@ -4,7 +4,7 @@ import { InputError, StoppedError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { mergeShards, type Shard } from '../records/merge.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import { readMetadataIfPresent } from './finalize.ts';
+import { readMetadataIfPresent } from './manifest.ts';
 import type { Observer } from './progress.ts';
 import { METADATA_KEY } from './work.ts';
 

@@ -24,23 +24,23 @@ import { type Known, readKnown } from './known.ts';
 import {
   beginPlan,
   type Content,
+  checkRejected,
+  countRecords,
   type Manifest,
   notePlanning,
-  publishRejected,
   readManifest,
+  readMetadataIfPresent,
   settingsSchema,
 } from './manifest.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import type { Observer } from './progress.ts';
-import { checkRejected, describeRejection, type Rejection, sameRows } from './rejected.ts';
-import { encodeIndex, type IndexedSample, readIndex } from './sample-index.ts';
+import { describeRejection, type Rejection, sameRows } from './rejected.ts';
+import { encodeIndex, readIndex } from './sample-index.ts';
 import type { Stop } from './stop.ts';
 import {
   AT_ONCE,
   indexKey,
   MANIFEST_KEY,
-  METADATA_KEY,
-  PSD_KEY,
   planFolder,
   planKey,
   planPsdKey,
@@ -51,6 +51,9 @@ import {
 
 /** The competition's samples without labels lie beside those with; they are for `predict`. */
 export const TEST_PREFIX = 'test/';
+
+/** Where earlier versions kept the plan. */
+const OLD_PLAN_KEY = '_work/plan.json';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
 export const PSD_CHUNK_SIZE = 512;
@@ -95,8 +98,6 @@ export interface PlanOptions {
   observer?: Observer;
   /** Who list the raw objects; by default this thread. */
   listers?: readonly ListPart[];
-  /** Who encodes the index while the lists are written; by default this thread. */
-  encode?: (samples: IndexedSample[]) => Promise<Uint8Array>;
   stop?: Stop | undefined;
 }
 
@@ -148,28 +149,21 @@ export async function planDataset(
   const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
   if (content === undefined) requireSamples(raw, choice, settings);
   else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) return undefined;
-  const had = content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
-  const rejected = choice.rejected.length;
-  try {
-    checkRejected(
-      choice.rejected,
-      had + choice.samples.length + rejected,
-      options.maxRejected,
-      records.location,
-    );
-  } catch (error) {
-    await publishRejected(records, choice.rejected);
-    throw error;
-  }
+  const inputs = choice.samples.length + choice.rejected.length;
+  await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected);
   const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
   await beginPlan(records, id);
   return { plan, resumed: false };
 }
 
-/** Throws ConflictError when the place holds records of an earlier layout, or none of ours. */
-async function refuseOthers(records: ObjectStore, manifest: Manifest): Promise<void> {
-  if (manifest.content !== undefined || manifest.plan !== undefined) return;
-  for (const key of [METADATA_KEY, '_work/plan.json', PSD_KEY]) {
+/**
+ * Throws ConflictError when the place holds records without a manifest. What a call that outlived its records wrote into their
+ * empty place doesn't count: files that describe shards which aren't there.
+ */
+async function refuseOthers(records: ObjectStore, { content, plan }: Manifest): Promise<void> {
+  if (content !== undefined || plan !== undefined) return;
+  const shard = (await readMetadataIfPresent(records))?.shards[0]?.name;
+  for (const key of [OLD_PLAN_KEY, ...(shard === undefined ? [] : [shard])]) {
     if ((await records.head(key)) === undefined) continue;
     throw new ConflictError(
       `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or a part of a copy. ` +
@@ -288,17 +282,14 @@ interface NewPlan extends Listed {
 async function writePlan(
   { raw, records }: Stores,
   { settings, id, content, labelBytes, choice: { samples, rejected }, etags }: NewPlan,
-  { psd, encode = async (list) => encodeIndex(list), stop }: PlanOptions,
+  { psd, stop }: PlanOptions,
 ): Promise<Plan> {
-  const index = encode(
-    samples.map(({ ref, label }) => ({ id: ref.id, label, key: ref.key, etag: etags.get(ref.key) ?? '' })),
-  );
-  // A failure is thrown when the index is wanted; should something else fail before, nobody is interested.
-  index.catch(() => {});
   const chunks = cut(samples, settings.shardSize);
   const estimates = content === undefined && settings.psdSha256 === undefined;
   const noise = estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [];
-  const hash = createHash('sha256').update(describeSettings(settings)).update(labelBytes);
+  const hash = createHash('sha256')
+    .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash() }))
+    .update(labelBytes);
   const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
   const files = encodeLists(id, chunks, noise, rejected, etags, hash);
   await forEachAhead(files, AT_ONCE, async ({ key, bytes }) => {
@@ -324,7 +315,7 @@ async function writePlan(
     psd: planPsdKey(content?.plans[0] ?? id),
     files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
-  await create(indexKey(id), await index);
+  await create(indexKey(id), encodeIndex(samples, etags));
   await writeJson(records, planKey(id), plan, { ifAbsent: true });
   return plan;
 }
@@ -355,19 +346,6 @@ function cut<T>(list: T[], size: number): T[][] {
   const chunks: T[][] = [];
   for (let start = 0; start < list.length; start += size) chunks.push(list.slice(start, start + size));
   return chunks;
-}
-
-function describeSettings(settings: PlanSettings): string {
-  const { dataset, dtype, shardSize, psdSamples, seed, psdSha256 } = settings;
-  return JSON.stringify({
-    dataset,
-    dtype,
-    shardSize,
-    psdSamples,
-    seed,
-    psdSha256,
-    recipe: recipeHash(),
-  });
 }
 
 /** The files of the lists, which are made one after another; what they list goes into the hash. */

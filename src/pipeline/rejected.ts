@@ -2,9 +2,6 @@
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
-import { TooManyRejectedError } from '../errors.ts';
-import type { ObjectStore } from '../storage/store.ts';
-import { REJECTED_KEY } from './work.ts';
 
 export interface Rejection {
   /** Empty where there is none: a row of the labels without an id, a stray file. */
@@ -32,19 +29,11 @@ export const rejectionSchema = v.object({
 export const rejectionListSchema = v.array(rejectionSchema);
 
 /** The file's text, in the order given. Cells that a spreadsheet would run as formulas are made harmless. */
-export function formatRejected(rows: Rejection[]): string {
+export function formatRejected(rows: readonly Rejection[]): string {
   return stringify(
     rows.map(({ id, file, reason }) => [id, file, reason]),
     { header: true, columns: ['id', 'file', 'reason'], escape_formulas: true },
   );
-}
-
-export async function writeRejected(
-  store: ObjectStore,
-  rows: Rejection[],
-  key: string = REJECTED_KEY,
-): Promise<void> {
-  await store.write(key, new TextEncoder().encode(formatRejected(rows)));
 }
 
 /** In one line for a person. */
@@ -64,30 +53,10 @@ export function exceeds(rejected: number, inputs: number, limit: number): boolea
 
 /** Whether two lists have the same rows, in whatever order. */
 export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
-  const texts = (rows: readonly Rejection[]) =>
-    rows
-      .map(({ id, file, reason, key, etag, pending }) =>
-        JSON.stringify([id, file, reason, key, etag, pending]),
-      )
-      .sort()
-      .join('\n');
-  return a.length === b.length && texts(a) === texts(b);
-}
-
-/** Throws TooManyRejectedError when the share of rejected inputs is over the limit; pending ones may still become records. */
-export function checkRejected(
-  rows: readonly Rejection[],
-  inputs: number,
-  maxRejected: number,
-  location: string,
-): void {
-  const rejected = rows.filter(({ pending }) => !pending).length;
-  if (!exceeds(rejected, inputs, maxRejected)) return;
-  throw new TooManyRejectedError(
-    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
-      `${location}${REJECTED_KEY} says which. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
-    rows,
-  );
+  const text = ({ id, file, reason, key, etag, pending }: Rejection) =>
+    JSON.stringify([id, file, reason, key, etag, pending]);
+  const [texts, others] = [a.map(text).sort(), b.map(text).sort()];
+  return a.length === b.length && texts.every((row, index) => row === others[index]);
 }
 
 /** Rows of a file that formatRejected made. */

@@ -7,6 +7,7 @@
 import { crc32 } from '@node-rs/crc32';
 import { InputError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import type { LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
 
 const ENTRY_SIZE = 16;
@@ -25,15 +26,8 @@ export interface SampleIndex {
   find(id: string): IndexEntry | undefined;
 }
 
-/** A sample as the index holds it. */
-export interface IndexedSample {
-  id: string;
-  label: 0 | 1;
-  key: string;
-  etag: string;
-}
-
-export function encodeIndex(samples: readonly IndexedSample[]): Uint8Array {
+/** @param etags of the samples' objects, by key. */
+export function encodeIndex(samples: readonly LabelledRef[], etags: ReadonlyMap<string, string>): Uint8Array {
   if (samples.length > POSITIONS) {
     throw new InputError({
       object: 'the plan',
@@ -42,7 +36,7 @@ export function encodeIndex(samples: readonly IndexedSample[]): Uint8Array {
     });
   }
   const hashes = Buffer.alloc(samples.length * 8);
-  for (const [position, { id }] of samples.entries()) sha256(id).copy(hashes, position * 8, 0, 8);
+  for (const [position, { ref }] of samples.entries()) sha256(ref.id).copy(hashes, position * 8, 0, 8);
   const order = Float64Array.from(
     samples,
     (_, position) => hashes.readUInt32BE(position * 8) * POSITIONS + position,
@@ -50,12 +44,12 @@ export function encodeIndex(samples: readonly IndexedSample[]): Uint8Array {
   const bytes = Buffer.alloc(samples.length * ENTRY_SIZE);
   for (const [entry, rank] of order.entries()) {
     const position = rank % POSITIONS;
-    const { label, key, etag } = samples[position]!;
+    const { label, ref } = samples[position]!;
     const at = entry * ENTRY_SIZE;
     hashes.copy(bytes, at, position * 8, position * 8 + 8);
     bytes[at + 7] = (bytes[at + 7]! & ~1) | label;
-    bytes.writeUInt32BE(checksum(key), at + 8);
-    bytes.writeUInt32BE(checksum(etag), at + 12);
+    bytes.writeUInt32BE(checksum(ref.key), at + 8);
+    bytes.writeUInt32BE(checksum(etags.get(ref.key) ?? ''), at + 12);
   }
   return bytes;
 }
@@ -63,36 +57,6 @@ export function encodeIndex(samples: readonly IndexedSample[]): Uint8Array {
 /** By which an entry tells a key or an etag. */
 export function checksum(text: string): number {
   return crc32(Buffer.from(text));
-}
-
-/** Samples as a thread sends them to another. */
-export interface PackedSamples {
-  /** Joined by zero bytes, which none of them holds. */
-  ids: string;
-  keys: string;
-  etags: string;
-  labels: Uint8Array;
-}
-
-export function packSamples(samples: readonly IndexedSample[]): PackedSamples {
-  const join = (field: 'id' | 'key' | 'etag') => samples.map((sample) => sample[field]).join('\0');
-  return {
-    ids: join('id'),
-    keys: join('key'),
-    etags: join('etag'),
-    labels: Uint8Array.from(samples, ({ label }) => label),
-  };
-}
-
-export function unpackSamples({ ids, keys, etags, labels }: PackedSamples): IndexedSample[] {
-  if (labels.length === 0) return [];
-  const [keyList, etagList] = [keys.split('\0'), etags.split('\0')];
-  return ids.split('\0').map((id, position) => ({
-    id,
-    key: keyList[position]!,
-    etag: etagList[position]!,
-    label: labels[position] === 1 ? 1 : 0,
-  }));
 }
 
 /** Throws NotFoundError when there is no such index, InputError when it is broken. */

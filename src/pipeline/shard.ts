@@ -15,7 +15,7 @@ import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocess.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
-import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { hashIds, type LabelledRef, readShardChunk } from './chunks.ts';
 import { requirePlan } from './manifest.ts';
 import { rowOf } from './match.ts';
@@ -54,22 +54,6 @@ export function readResult(
   return readJsonIfPresent(records, shardResultKey(plan, index), resultSchema);
 }
 
-/** Whether the shard is as its result says. Its bytes are only hashed when it has another version of the same size. */
-export async function isIntact(
-  records: ObjectStore,
-  { name, bytes, etag, sha256 }: ShardResult,
-  found: ObjectInfo | undefined,
-): Promise<boolean> {
-  if (found?.size !== bytes) return false;
-  if (found.etag === etag) return true;
-  return (
-    sha256 ===
-    createHash('sha256')
-      .update(await records.read(name))
-      .digest('hex')
-  );
-}
-
 /**
  * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before. `psd` is the SHA-256 of
  * the preprocessor's. Throws StoppedError when `stop` says so meanwhile; nothing is written then.
@@ -83,7 +67,7 @@ export async function preprocessChunk(
 ): Promise<ShardResult> {
   const key = shardResultKey(plan.id, index);
   const noted = await readResult(records, plan.id, index);
-  if (noted !== undefined && (await isIntact(records, noted, await records.head(noted.name)))) return noted;
+  if (noted !== undefined && (await records.head(noted.name))?.etag === noted.etag) return noted;
 
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;

@@ -7,7 +7,6 @@ import { keepLatest } from './keep.ts';
 import { type Listing, packListing } from './listing.ts';
 import { readPlan, type Stores } from './plan.ts';
 import { readPsd, sumPsdChunk } from './psd.ts';
-import { encodeIndex, type PackedSamples, unpackSamples } from './sample-index.ts';
 import { preprocessChunk } from './shard.ts';
 import type { Stop } from './stop.ts';
 
@@ -34,16 +33,10 @@ export interface TaskResult {
   rejected: number;
 }
 
-/** Samples whose index is to be encoded, see encodeIndex. */
-export interface IndexTask extends PackedSamples {
-  step: 'index';
-}
-
 /** How a task's answer follows from its step. */
 export interface RunTask {
   (task: Task): Promise<TaskResult>;
   (task: ListTask): Promise<Listing>;
-  (task: IndexTask): Promise<Uint8Array>;
 }
 
 /**
@@ -74,8 +67,7 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
-async function runTask(task: Task | ListTask | IndexTask): Promise<TaskResult | Listing | Uint8Array> {
-  if (task.step === 'index') return encodeIndex(unpackSamples(task));
+async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
   if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
