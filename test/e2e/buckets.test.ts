@@ -15,8 +15,8 @@ import { readEmulatorName } from '../../infra/local/emulators.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import { MachineError, SettingError } from '../../src/errors.ts';
-import { planDataset } from '../../src/pipeline/plan.ts';
-import { reducePsd } from '../../src/pipeline/psd.ts';
+import { finalizePlan } from '../../src/pipeline/finalize.ts';
+import { readMetadataIfPresent } from '../../src/pipeline/manifest.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
@@ -25,6 +25,7 @@ import { makeBucket } from '../storage/bucket.ts';
 import { chirplineIn, chirplineWell } from '../support/command.ts';
 import { type Dataset, writeDataset } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
+import { estimatePsd, needPlan, runWhole, SETTINGS } from '../support/steps.ts';
 
 const SAMPLES = 300;
 
@@ -102,21 +103,19 @@ test('a training on a bucket fetches its shards, and leaves a model there and no
   assert.deepEqual(readdirSync(place), []);
 });
 
-test('an object of a bucket that is overwritten after the plan is rejected, and no other', async () => {
+test('an object of a bucket that is overwritten after the plan is left for the plan that follows', async () => {
   const stores = { raw: openStore('s3://data/raw'), records: openStore('s3://data/changed') };
-  const plan = await planDataset(stores, {
-    dataset: 'changed',
-    dtype: 'float16',
-    shardSize: SAMPLES,
-    psdSamples: 10,
-    seed: 1,
-  });
-  const run = createTaskRunner(stores);
-  await run({ step: 'psd', index: 0 });
-  await reducePsd(stores, plan);
+  const settings = { ...SETTINGS, dataset: 'changed', shardSize: SAMPLES, psdSamples: 10 };
+  const plan = await needPlan(stores, settings);
+  await estimatePsd(stores, plan);
   const [one, other] = dataset.ids.map((id) => `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`);
   await stores.raw.write(one!, await stores.raw.read(other!));
-  assert.deepEqual(await run({ step: 'shard', index: 0 }), { done: SAMPLES - 1, rejected: 1 });
+  const task = { step: 'shard', plan: plan.id, index: 0 } as const;
+  assert.deepEqual(await createTaskRunner(stores)(task), { done: SAMPLES - 1, rejected: 1 });
+  assert.equal(await finalizePlan(stores, plan.id, 0), true);
+  assert.equal(await readMetadataIfPresent(stores.records), undefined);
+  const { n_samples, n_failed, shards } = await runWhole(stores, settings, 0);
+  assert.deepEqual([n_samples, n_failed, shards.length], [SAMPLES, 0, 2]);
 });
 
 test('an emulator is not started over another one, nor one that nobody knows', async () => {

@@ -14,7 +14,6 @@ import { restartRun } from '../../src/cloud/runs.ts';
 import { createStatusReader } from '../../src/cloud/status.ts';
 import { submitTraining } from '../../src/cloud/training-job.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
-import { readJson } from '../../src/pipeline/work.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
@@ -56,6 +55,10 @@ const { toleratesFailures, uploadLimit } = {
 
 before(startStage);
 after(endStage);
+
+async function readObject<T>(store: ObjectStore, key: string): Promise<T> {
+  return JSON.parse(new TextDecoder().decode(await store.read(key)));
+}
 
 async function readAll(store: ObjectStore): Promise<Map<string, string>> {
   const all = new Map<string, string>();
@@ -315,7 +318,7 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
   const configs = await Promise.all(
     keys
       .filter((key) => key.endsWith('_config.json'))
-      .map((key) => readJson<Record<string, number>>(models, key)),
+      .map((key) => readObject<Record<string, number>>(models, key)),
   );
   assert.deepEqual(configs.map(({ fold, folds, epochs, seed }) => [fold, folds, epochs, seed]).sort(), [
     [0, 2, 6, 9],
@@ -330,7 +333,7 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
     [second, 1],
   ] as const) {
     const status = await waitFor(`the status object of ${of}`, async () => {
-      const read = await readJson<JobStatus>(models, `jobs/${of}.json`);
+      const read = await readObject<JobStatus>(models, `jobs/${of}.json`);
       return read.state === 'SUCCEEDED' ? read : undefined;
     });
     assert.deepEqual([status.dataset, status.attempts, status.exitCode], ['twice', tries, 0]);

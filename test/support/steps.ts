@@ -1,9 +1,9 @@
 /** A plan's steps in this thread, as the local runner and the functions take them. */
 import assert from 'node:assert/strict';
 import { executionLease } from '../../src/cloud/execution-lease.ts';
-import { readMetadataIfPresent } from '../../src/pipeline/finalize.ts';
 import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
 import { runPlans } from '../../src/pipeline/local.ts';
+import { readMetadataIfPresent } from '../../src/pipeline/manifest.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from '../../src/pipeline/plan.ts';
 import { reducePsd } from '../../src/pipeline/psd.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
