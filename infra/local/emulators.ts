@@ -30,7 +30,7 @@ const PLUGIN = fileURLToPath(new URL('localstack/', import.meta.url));
 export function describeEmulator(
   name: EmulatorName,
   { port, folder, persist }: EmulatorPlace,
-): Pick<ServiceSettings, 'command' | 'env' | 'health'> {
+): Pick<ServiceSettings, 'command' | 'health'> & { env: Record<string, string> } {
   const endpoint = `http://127.0.0.1:${port}`;
   if (name === 'ministack') {
     return {

@@ -1,12 +1,11 @@
 /** Lists what lies at locations in the emulated cloud, and copies reports to where a browser finds them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { useLocalCloud } from '../../src/cloud/stage.ts';
+import { useLocalCloud } from '../../src/cloud/local-stage.ts';
 import { openStore } from '../../src/storage/open.ts';
 import { ROOT } from './cloud.ts';
 
 useLocalCloud(process.env);
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const reports = join(ROOT, '.chirpline/local/reports');
 const copies: string[] = [];
 for (const location of process.argv.slice(2)) {
