@@ -22,7 +22,7 @@ import {
 } from '../../src/cloud/local-stage.ts';
 import { InputError, MachineError } from '../../src/errors.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { chirplineIn } from '../support/command.ts';
+import { chirplineBeside } from '../support/command.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { type Emulator, findPort, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
@@ -158,11 +158,11 @@ function hostileEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-test('the commands talk to the emulator and its agent alone, and send nothing elsewhere', () => {
+test('the commands talk to the emulator and its agent alone, and send nothing elsewhere', async () => {
   const raw = join(folder, 'raw');
   const commands: [status: number, output: RegExp, ...words: string[]][] = [
     [0, /The labels have started the run/, 'upload', raw, '--dataset', 'one'],
-    [0, /The labels have started the run/, 'upload', raw, '--dataset', 'two', '--pack'],
+    [0, /The labels have started the run/, 'upload', raw, '--dataset', 'two', '--pack', '4'],
     [0, /no runs and no jobs yet/, 'status'],
     [4, /the dataset isn't preprocessed yet/, 'submit', '--dataset', 'one'],
     [0, /0 dead letters sent again/, 'redrive'],
@@ -179,7 +179,7 @@ test('the commands talk to the emulator and its agent alone, and send nothing el
       CONNECTIONS: connections,
       NODE_OPTIONS: `--import ${pathToFileURL(join(folder, 'guard.mjs'))}`,
     };
-    const ended = chirplineIn({ env }, ...words, '--stage', 'local');
+    const ended = await chirplineBeside(env, ...words, '--stage', 'local');
     const said = ended.stdout + ended.stderr;
     assert.equal(ended.status, status, said);
     assert.match(said, output);
