@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useLocalCloud } from '../../src/cloud/local-stage.ts';
 import { openStore } from '../../src/storage/open.ts';
+import { visible } from '../../src/visible.ts';
 import { ROOT } from './cloud.ts';
 
 useLocalCloud(process.env);
@@ -11,7 +12,7 @@ const copies: string[] = [];
 for (const location of process.argv.slice(2)) {
   const store = openStore(location);
   for await (const { key, size } of store.list('')) {
-    console.log(`${String(size).padStart(10)}  ${store.location}${key}`);
+    console.log(`${String(size).padStart(10)}  ${visible(store.location + key)}`);
     if (!key.endsWith('report.html')) continue;
     mkdirSync(reports, { recursive: true });
     const file = join(reports, `${location.split('/').at(-1)}.html`);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { JobView, StageStatus } from '../cloud/status.ts';
+import { visibleLines } from '../visible.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { formatTime, printResult } from './terminal.ts';
@@ -28,7 +29,7 @@ export function statusCommand(): Command {
             if (done) printResult(true, status, '');
           } else
             shown = show(
-              describeStatus(status, stage.name, process.stdout.isTTY ? Date.now() : undefined),
+              visibleLines(describeStatus(status, stage.name, process.stdout.isTTY ? Date.now() : undefined)),
               shown,
             );
           if (done) return;
