@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { InputError } from '../src/errors.ts';
 import { visible, visibleJson, visibleLines } from '../src/visible.ts';
 import { buildShard, makeSamples } from './records/samples.ts';
@@ -66,4 +67,12 @@ test('ids, names of files and arguments put no command on the terminal', (t) => 
     assert.notEqual(stdout + stderr, '');
     assert.doesNotMatch(stdout + stderr, COMMANDS);
   }
+});
+
+test('nothing is printed but by src/cli/terminal.ts, which makes it visible', () => {
+  const root = fileURLToPath(new URL('../src/', import.meta.url));
+  const printing = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /console\.|std(out|err)\s*\.write/.test(readFileSync(join(root, name), 'utf8')));
+  assert.deepEqual(printing, ['cli/terminal.ts']);
 });

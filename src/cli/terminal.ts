@@ -163,6 +163,17 @@ export function printResult(json: boolean | undefined, value: unknown, text: str
   process.stdout.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
 }
 
+/** Prints a text on a terminal over the one `before`, elsewhere only its new lines; returns what is to be `before` next. */
+export function printAgain(text: string, before: string): string {
+  const known = before.split('\n');
+  const shown = visibleLines(text);
+  if (process.stdout.isTTY) {
+    if (before !== '') process.stdout.write(`\x1b[${known.length}A\x1b[J`);
+    process.stdout.write(`${shown}\n`);
+  } else for (const line of shown.split('\n')) if (!known.includes(line)) process.stdout.write(`${line}\n`);
+  return shown;
+}
+
 /** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C or SIGTERM aborts. */
 export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
   const terminal = openTerminal();

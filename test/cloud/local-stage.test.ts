@@ -234,7 +234,18 @@ test('each start has a secret of its own, which only its owner can read and whic
   const settings = { folder: state, port, agentPort, runner: 'process', persist: false } as const;
   const cloud = createCloud(settings);
   t.after(() => cloud.down());
+  const putBack = setEnvironment(hostileEnvironment());
   await cloud.up();
+  putBack();
+  for (const name of ['emulator', 'agent']) {
+    const environment = readFileSync(
+      `/proc/${readFileSync(join(state, `${name}.pid`), 'utf8')}/environ`,
+      'utf8',
+    );
+    const variables = environment.split('\0').filter((line) => line.startsWith('AWS_'));
+    const given = Object.entries(localEnvironment(readLocalStage(state)!)).map((entry) => entry.join('='));
+    assert.deepEqual(variables.sort(), given.sort(), name);
+  }
   assert.equal(statSync(notePath(state)).mode & 0o777, 0o600);
   const { agent } = readLocalStage(state)!;
   assert.equal(agent, cloud.env.AWS_ENDPOINT_URL_BATCH);
