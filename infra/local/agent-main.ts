@@ -15,7 +15,7 @@ const JOB_VARIABLES = [
   'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
 ];
 
-if (AGENT_SECRET === undefined) throw new Error('AGENT_SECRET is not set: npm run local:up makes one');
+if (!AGENT_SECRET) throw new Error('AGENT_SECRET is not set: npm run local:up makes one');
 const agent = await startAgent({
   port: Number(AGENT_PORT),
   secret: AGENT_SECRET,

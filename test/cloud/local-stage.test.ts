@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -191,6 +191,34 @@ test('the commands talk to the emulator and its agent alone, and send nothing el
   assert.deepEqual(requests, []);
   // The guard does see both.
   assert.deepEqual([...seen].sort(), ports.map((port) => `127.0.0.1:${port}`).sort());
+});
+
+test('the emulator answers programs and no browser', async () => {
+  const port = Number(new URL(emulator.endpoint).port);
+  const ask = async (headers: Record<string, string>, method = 'POST') => {
+    const own = { host: `127.0.0.1:${port}`, 'content-type': 'text/plain' };
+    const path = '/2015-03-31/functions';
+    const sent = request({ host: '127.0.0.1', port, path, method, headers: { ...own, ...headers } });
+    sent.end(method === 'POST' ? '{}' : undefined);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    return { status: answer.statusCode, allows: answer.headers['access-control-allow-origin'] };
+  };
+  const refused = { status: 403, allows: undefined };
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { host: 'evil.example' },
+    { host: `evil.example:${port}` },
+    { host: `127.0.0.1.evil.example:${port}` },
+  ] as Record<string, string>[]) {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      assert.deepEqual(await ask(headers, method), refused, `${method} ${JSON.stringify(headers)}`);
+    }
+  }
+  assert.equal((await ask({}, 'GET')).status, 200);
+  assert.equal((await ask({ host: `localhost:${port}` }, 'GET')).status, 200);
 });
 
 test('nothing that the environment says of AWS is left, and all else is', (t) => {
