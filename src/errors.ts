@@ -4,6 +4,8 @@
  *
  * The exit code is part of the contract with scripts (docs/operations.md lists them).
  */
+import { visible } from './visible.ts';
+
 export abstract class ChirplineError extends Error {
   /** Process exit code of a command that ends with this error. */
   abstract readonly exitCode: number;
@@ -32,7 +34,8 @@ export class InputError extends ChirplineError {
   constructor(fields: InputErrorFields, options?: ErrorOptions) {
     const at = fields.offset === undefined ? '' : ` at byte ${fields.offset}`;
     const advice = fields.advice === undefined ? '' : `. ${fields.advice}`;
-    super(`${fields.object}${at}: found ${fields.found}, needed ${fields.needed}${advice}`, options);
+    // In one line, whatever the object's name and its bytes are.
+    super(visible(`${fields.object}${at}: found ${fields.found}, needed ${fields.needed}${advice}`), options);
     this.fields = fields;
   }
 }
@@ -68,7 +71,7 @@ export class NotFoundError extends ChirplineError {
   readonly exitCode = 1;
   readonly object: string;
   constructor(object: string, options?: ErrorOptions) {
-    super(`${object}: no such object`, options);
+    super(`${visible(object)}: no such object`, options);
     this.object = object;
   }
 }
@@ -78,7 +81,7 @@ export class PreconditionError extends ChirplineError {
   readonly exitCode = 4;
   readonly object: string;
   constructor(object: string, options?: ErrorOptions) {
-    super(`${object}: exists already or was changed meanwhile`, options);
+    super(`${visible(object)}: exists already or was changed meanwhile`, options);
     this.object = object;
   }
 }

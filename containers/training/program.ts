@@ -3,6 +3,7 @@
  * environment too, since that is what AWS Batch, Kubernetes and `docker run` pass on. Arguments win.
  */
 import { type Argument, Command } from 'commander';
+import { printError } from '../../src/cli/terminal.ts';
 import { trainCommand } from '../../src/cli/train.ts';
 import { SOFTWARE } from '../../src/software.ts';
 import { readLocations, readSettings } from './environment.ts';
@@ -16,8 +17,9 @@ export async function runProgram(words: readonly string[], env: NodeJS.ProcessEn
         'BUCKET and DATASET stand for RECORDS and OUT.',
     )
     .version(SOFTWARE.version)
+    .configureOutput({ writeErr: printError })
     .exitOverride()
-    .addCommand(train.exitOverride());
+    .addCommand(train.configureOutput({ writeErr: printError }).exitOverride());
   const [command, ...given] = words;
   if (command !== train.name()) {
     await program.parseAsync(words, { from: 'user' });

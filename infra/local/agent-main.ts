@@ -2,19 +2,23 @@
 import { startAgent } from './agent.ts';
 import type { RunnerKind } from './runner.ts';
 
-const { AGENT_PORT, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
+const { AGENT_PORT, AGENT_SECRET, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
 /** What a job needs to find the emulator. */
 const JOB_VARIABLES = [
   'AWS_ENDPOINT_URL',
   'AWS_REGION',
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
+  'AWS_CONFIG_FILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
   'AWS_EC2_METADATA_DISABLED',
   'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
 ];
 
+if (!AGENT_SECRET) throw new Error('AGENT_SECRET is not set: npm run local:up makes one');
 const agent = await startAgent({
   port: Number(AGENT_PORT),
+  secret: AGENT_SECRET,
   folder: AGENT_FOLDER ?? '',
   runner: AGENT_RUNNER as RunnerKind,
   image: AGENT_IMAGE,

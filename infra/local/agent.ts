@@ -1,13 +1,18 @@
-/** The job agent: AWS Batch's API on this machine. `node --import tsx infra/local/agent.ts`, settings by environment. */
+/** The job agent: AWS Batch's API on this machine, for who knows its secret. */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
+import { quote } from '../../src/numpy/quote.ts';
 import { openJobStore } from './job-store.ts';
-import { ClientError, createOperations, type Operations } from './operations.ts';
+import { createOperations, type Operations } from './operations.ts';
 import { createReports } from './reports.ts';
+import { ClientError } from './requests.ts';
 import type { RunnerKind } from './runner.ts';
 import { createScheduler } from './scheduler.ts';
 
 export interface AgentSettings {
   port: number;
+  /** What the path of a request must begin with. */
+  secret: string;
   folder: string;
   runner: RunnerKind;
   image?: string | undefined;
@@ -33,10 +38,10 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
   const scheduler = createScheduler(store, { kind, folder, image, env }, reports, settings);
   const operations = createOperations(store, scheduler);
   const server = createServer(async (request, response) => {
-    const { status, body } = await answer(operations, request);
+    const { status, body } = await answer(operations, request, settings.secret);
     response.writeHead(status, {
       'content-type': 'application/json',
-      ...(status !== 200 && { 'x-amzn-errortype': status === 400 ? 'ClientException' : 'ServerException' }),
+      ...(status !== 200 && { 'x-amzn-errortype': status < 500 ? 'ClientException' : 'ServerException' }),
     });
     response.end(JSON.stringify(body));
   });
@@ -59,17 +64,64 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
 async function answer(
   operations: Operations,
   request: IncomingMessage,
+  secret: string,
 ): Promise<{ status: number; body: unknown }> {
   try {
-    const name = (request.url ?? '').replace(/^\/v1\//, '').replace(/\/$/, '');
+    const name = admit(request, secret);
     if (name === 'health') return { status: 200, body: {} };
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-    if (operation === undefined) throw new ClientError(`the local agent has no operation ${request.url}`);
-    return { status: 200, body: operation(JSON.parse((await readBody(request)) || '{}') as never) };
+    if (operation === undefined) throw new ClientError(`the local agent has no operation ${name}`);
+    checkMessage(request);
+    return { status: 200, body: operation(parseBody(await readBody(request))) };
   } catch (error) {
-    const status = error instanceof ClientError || error instanceof SyntaxError ? 400 : 500;
-    if (status === 500) console.error(error);
-    return { status, body: { message: error instanceof Error ? error.message : String(error) } };
+    if (error instanceof ClientError) return { status: error.status, body: { message: error.message } };
+    console.error(error);
+    return { status: 500, body: { message: 'the local agent has a bug; its log says which' } };
+  }
+}
+
+/**
+ * The operation that is asked for. What a browser sends is refused, since a page of anybody may be in it, also under a name of
+ * its own that leads to this machine; and what doesn't know the secret, since others may be logged in here.
+ */
+function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): string {
+  const hosts = [`127.0.0.1:${socket.localPort}`, `localhost:${socket.localPort}`];
+  if (!hosts.includes(headers.host ?? ''))
+    throw new ClientError(`Host is ${quote(headers.host ?? '')}: needed ${hosts[0]}`, 403);
+  for (const name of ['origin', 'sec-fetch-site']) {
+    if (headers[name] !== undefined)
+      throw new ClientError(`the header ${name} is of a browser: the local agent answers none`, 403);
+  }
+  const [, given = '', name] = /^\/([^/]*)\/v1\/([^/]*)\/?$/.exec(url) ?? [];
+  if (name === undefined || !isEqual(given, secret)) {
+    throw new ClientError(
+      "the path doesn't begin with the secret of the stage that is up. Start it anew: npm run local:down && npm run local:up",
+      403,
+    );
+  }
+  return name;
+}
+
+/** In a time that doesn't tell how much of it is right. */
+function isEqual(given: string, secret: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(given), hash(secret));
+}
+
+/** As the SDK sends it. */
+function checkMessage({ method, headers }: IncomingMessage): void {
+  if (method !== 'POST') throw new ClientError(`${method}: needed POST`, 405);
+  const type = headers['content-type'];
+  if (type !== 'application/json')
+    throw new ClientError(`content-type is ${quote(type ?? '')}: needed application/json`, 415);
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text || '{}');
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ClientError(`the body is no JSON: ${error.message}`);
   }
 }
 
@@ -78,7 +130,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const part of request) {
     length += part.length;
-    if (length > BODY_LIMIT) throw new ClientError(`a body of more than ${BODY_LIMIT} bytes`);
+    if (length > BODY_LIMIT) throw new ClientError(`a body of more than ${BODY_LIMIT} bytes`, 413);
     parts.push(part);
   }
   return Buffer.concat(parts).toString();

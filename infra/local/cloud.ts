@@ -1,9 +1,18 @@
 /** The emulated cloud of one machine: ministack, the job agent beside it, and the same template as on AWS. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BatchClient, CreateJobQueueCommand, RegisterJobDefinitionCommand } from '@aws-sdk/client-batch';
+import {
+  type LocalStage,
+  localEnvironment,
+  notePath,
+  readLocalStage,
+  STATE_VARIABLE,
+  withoutAws,
+} from '../../src/cloud/local-stage.ts';
 import { MachineError } from '../../src/errors.ts';
 import { answers, startService, stopService } from './emulator.ts';
 import { describeEmulator, EMULATORS, type EmulatorName } from './emulators.ts';
@@ -25,7 +34,7 @@ export interface CloudSettings {
 }
 
 export interface Cloud {
-  /** Under which the AWS SDK, osls and chirpline talk to it and to nothing else. */
+  /** Under which the AWS SDK, osls and chirpline talk to it and to nothing else. Holds the secret of the job agent. */
   readonly env: Record<string, string>;
   /** Resolves to whether something had to be started. */
   up(): Promise<boolean>;
@@ -43,16 +52,8 @@ export function createCloud({
   persist,
   emulator: program = 'ministack',
 }: CloudSettings): Cloud {
-  const env = {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
-    AWS_ENDPOINT_URL_BATCH: `http://127.0.0.1:${agentPort}`,
-    AWS_REGION: 'us-east-1',
-    AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-  };
+  const stage = findStage(folder, port, agentPort);
+  const env = { ...localEnvironment(stage), [STATE_VARIABLE]: folder };
   const agentFolder = join(folder, 'agent');
   return {
     env,
@@ -62,19 +63,21 @@ export function createCloud({
       if (found !== undefined && found !== program) {
         throw new MachineError(`${found} is up on port ${port}. End it first: npm run local:down`);
       }
+      const own = { ...withoutAws(process.env), ...env };
       const service = describeEmulator(program, { port, folder, persist });
       const emulator = await startService({
         ...service,
         name: 'emulator',
         folder,
-        env: { ...env, ...service.env },
+        env: { ...own, ...service.env },
       });
       const agent = await startService({
         name: 'agent',
         folder,
         command: [process.execPath, '--import', 'tsx', join(ROOT, 'infra/local/agent-main.ts')],
         env: {
-          ...env,
+          ...own,
+          AGENT_SECRET: secretOf(stage),
           AGENT_PORT: String(agentPort),
           AGENT_FOLDER: agentFolder,
           AGENT_RUNNER: runner,
@@ -83,6 +86,7 @@ export function createCloud({
         },
         health: `${env.AWS_ENDPOINT_URL_BATCH}/v1/health`,
       });
+      writeNote(folder, stage);
       return emulator || agent;
     },
     async deploy(variables = {}) {
@@ -95,7 +99,7 @@ export function createCloud({
       const batch = new BatchClient({
         endpoint: env.AWS_ENDPOINT_URL_BATCH,
         region: env.AWS_REGION,
-        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+        credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
       });
       await batch.send(new CreateJobQueueCommand({ jobQueueName: queue, priority: 1 }));
       await batch.send(new RegisterJobDefinitionCommand(definition));
@@ -103,9 +107,30 @@ export function createCloud({
     },
     async down() {
       const agent = await stopService(folder, 'agent');
-      return (await stopService(folder, 'emulator')) || agent;
+      const emulator = await stopService(folder, 'emulator');
+      rmSync(notePath(folder), { force: true });
+      return emulator || agent;
     },
   };
+}
+
+/** The stage that is up on these ports, or one with a new secret. */
+function findStage(folder: string, port: number, agentPort: number): LocalStage {
+  const [emulator, agent] = [port, agentPort].map((number) => `http://127.0.0.1:${number}`) as [
+    string,
+    string,
+  ];
+  const noted = readLocalStage(folder);
+  if (noted?.emulator === emulator && new URL(noted.agent).origin === agent) return noted;
+  return { emulator, agent: `${agent}/${randomBytes(32).toString('base64url')}` };
+}
+
+const secretOf = ({ agent }: LocalStage): string => new URL(agent).pathname.slice(1);
+
+function writeNote(folder: string, stage: LocalStage): void {
+  // A file that is there would keep its mode.
+  rmSync(notePath(folder), { force: true });
+  writeFileSync(notePath(folder), JSON.stringify(stage), { mode: 0o600, flag: 'wx' });
 }
 
 /** Which emulator listens there, whoever started it. */
@@ -121,7 +146,12 @@ function runServerless(args: string[], env: Record<string, string>): void {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, 'node_modules/serverless/bin/serverless.js'), ...args],
-    { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env, ...QUIET }, timeout: DEPLOY_LIMIT },
+    {
+      cwd: ROOT,
+      encoding: 'utf8',
+      env: { ...withoutAws(process.env), ...env, ...QUIET },
+      timeout: DEPLOY_LIMIT,
+    },
   );
   if (status !== 0) throw new MachineError(`serverless ${args[0]} failed:\n${stdout}${stderr}`);
 }
@@ -131,6 +161,12 @@ const QUIET = {
   SLS_NOTIFICATIONS_MODE: 'off',
   // Between two looks at the stack [ms]: the emulator makes it in less than the five seconds of the default.
   SLS_AWS_MONITORING_FREQUENCY: '250',
+  // osls would send even what is for 127.0.0.1 through a proxy.
+  proxy: undefined,
+  HTTP_PROXY: undefined,
+  http_proxy: undefined,
+  HTTPS_PROXY: undefined,
+  https_proxy: undefined,
 };
 const TEMPLATE = 'cloudformation-template-update-stack.json';
 const DEPLOY_LIMIT = 300_000;

@@ -10,7 +10,8 @@ export interface ServiceSettings {
   /** Gets the log and the process number. */
   folder: string;
   command: string[];
-  env: Record<string, string>;
+  /** All that it gets; this process' own environment isn't added. */
+  env: NodeJS.ProcessEnv;
   /** Answers with 200 when the service is ready. */
   health: string;
 }
@@ -38,7 +39,7 @@ export async function startService({
   const child = spawn(command[0]!, command.slice(1), {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...env },
+    env,
   });
   closeSync(log);
   child.unref();

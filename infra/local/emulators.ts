@@ -23,6 +23,8 @@ export interface EmulatorPlace {
 }
 
 const INSTALLED = fileURLToPath(new URL('../../.chirpline/', import.meta.url));
+/** Starts ministack. LocalStack itself refuses what pages of other origins send. */
+const GUARD = fileURLToPath(new URL('ministack-guard.py', import.meta.url));
 /** Where LocalStack finds our plugin for it. */
 const PLUGIN = fileURLToPath(new URL('localstack/', import.meta.url));
 
@@ -30,11 +32,11 @@ const PLUGIN = fileURLToPath(new URL('localstack/', import.meta.url));
 export function describeEmulator(
   name: EmulatorName,
   { port, folder, persist }: EmulatorPlace,
-): Pick<ServiceSettings, 'command' | 'env' | 'health'> {
+): Pick<ServiceSettings, 'command' | 'health'> & { env: Record<string, string> } {
   const endpoint = `http://127.0.0.1:${port}`;
   if (name === 'ministack') {
     return {
-      command: [join(INSTALLED, 'python/bin/python'), '-m', 'ministack'],
+      command: [join(INSTALLED, 'python/bin/python'), GUARD],
       env: {
         GATEWAY_PORT: String(port),
         BIND_HOST: '127.0.0.1',

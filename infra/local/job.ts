@@ -85,7 +85,8 @@ export function createJob(
 
 /** https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#parameters */
 function resolveReference(part: string, values: Record<string, string>): string {
-  return part.startsWith('Ref::') ? (values[part.slice(5)] ?? part) : part;
+  const name = part.startsWith('Ref::') ? part.slice(5) : '';
+  return Object.hasOwn(values, name) ? values[name]! : part;
 }
 
 const ACCOUNT = '000000000000';

@@ -1,18 +1,18 @@
 /** Lists what lies at locations in the emulated cloud, and copies reports to where a browser finds them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { useLocalCloud } from '../../src/cloud/stage.ts';
+import { useLocalCloud } from '../../src/cloud/local-stage.ts';
 import { openStore } from '../../src/storage/open.ts';
+import { visible } from '../../src/visible.ts';
 import { ROOT } from './cloud.ts';
 
 useLocalCloud(process.env);
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const reports = join(ROOT, '.chirpline/local/reports');
 const copies: string[] = [];
 for (const location of process.argv.slice(2)) {
   const store = openStore(location);
   for await (const { key, size } of store.list('')) {
-    console.log(`${String(size).padStart(10)}  ${store.location}${key}`);
+    console.log(`${String(size).padStart(10)}  ${visible(store.location + key)}`);
     if (!key.endsWith('report.html')) continue;
     mkdirSync(reports, { recursive: true });
     const file = join(reports, `${location.split('/').at(-1)}.html`);

@@ -6,6 +6,8 @@ import { SettingError } from '../../src/errors.ts';
 import { createCloud, ROOT } from './cloud.ts';
 import { readEmulatorName } from './emulators.ts';
 
+const PORT = 4566;
+const AGENT_PORT = 4570;
 const RUNNERS = ['process', 'podman', 'docker'] as const;
 
 function readRunner(): (typeof RUNNERS)[number] {
@@ -39,8 +41,8 @@ async function main(args: string[]): Promise<void> {
   const folder = join(ROOT, '.chirpline/local');
   const cloud = createCloud({
     folder,
-    port: 4566,
-    agentPort: 4570,
+    port: PORT,
+    agentPort: AGENT_PORT,
     runner: readRunner(),
     image: process.env.CHIRPLINE_IMAGE,
     persist: true,
@@ -50,9 +52,8 @@ async function main(args: string[]): Promise<void> {
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   if (command === 'up') {
     const fresh = await cloud.up();
-    const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_BATCH } = cloud.env;
     const state = fresh ? `up after ${seconds()}` : 'up already';
-    console.log(`${state}: ${emulator} ${AWS_ENDPOINT_URL}, jobs ${AWS_ENDPOINT_URL_BATCH}`);
+    console.log(`${state}: ${emulator} on 127.0.0.1:${PORT}, jobs on 127.0.0.1:${AGENT_PORT}`);
   } else if (command === 'deploy') {
     await cloud.deploy();
     console.log(`stage local deployed in ${seconds()}: chirpline upload FOLDER --stage local`);

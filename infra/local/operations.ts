@@ -3,26 +3,31 @@
  * https://docs.aws.amazon.com/batch/latest/APIReference/API_Operations.html
  */
 import { randomUUID } from 'node:crypto';
-import type {
-  CreateJobQueueCommandInput,
-  DescribeJobsCommandInput,
-  JobDefinition,
-  ListJobsCommandInput,
-  RegisterJobDefinitionCommandInput,
-  SubmitJobCommandInput,
-  TerminateJobCommandInput,
-} from '@aws-sdk/client-batch';
+import type { JobDefinition } from '@aws-sdk/client-batch';
+import type * as v from 'valibot';
 import { createJob, definitionArn, type Job, queueArn, shortName } from './job.ts';
 import type { JobStore } from './job-store.ts';
+import {
+  ClientError,
+  checkRequest,
+  createQueueRequest,
+  describeJobsRequest,
+  emptyRequest,
+  endJobRequest,
+  jobRequest,
+  listJobsRequest,
+  registerDefinitionRequest,
+  submitRequest,
+} from './requests.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** An answer with status 400, as AWS gives it for a faulty request. */
-export class ClientError extends Error {}
+/** By name: they take a body as it was sent, and throw ClientError where it isn't right. */
+export type Operations = Record<string, (body: unknown) => unknown>;
 
-/** https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
-const ARRAY_LIMIT = 10_000;
-
-export type Operations = Record<string, (input: never) => unknown>;
+const taking =
+  <T>(schema: v.GenericSchema<unknown, T>, run: (input: T) => unknown) =>
+  (body: unknown) =>
+    run(checkRequest(schema, body));
 
 export function createOperations(store: JobStore, scheduler: Scheduler): Operations {
   function findDefinition(nameOrArn: string): JobDefinition {
@@ -45,18 +50,18 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
     return job;
   }
 
-  function terminate({ jobId = '', reason = '' }: TerminateJobCommandInput) {
+  function terminate({ jobId, reason }: v.InferOutput<typeof endJobRequest>) {
     scheduler.terminate(requireJob(jobId), reason);
     return {};
   }
 
   return {
-    createjobqueue({ jobQueueName = '' }: CreateJobQueueCommandInput) {
+    createjobqueue: taking(createQueueRequest, ({ jobQueueName }) => {
       store.queues.add(jobQueueName);
       store.saveSettings();
       return { jobQueueName, jobQueueArn: queueArn(jobQueueName) };
-    },
-    describejobqueues() {
+    }),
+    describejobqueues: taking(emptyRequest, () => {
       const describe = (name: string) => ({
         jobQueueName: name,
         jobQueueArn: queueArn(name),
@@ -64,32 +69,25 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
         status: 'VALID',
       });
       return { jobQueues: [...store.queues].map(describe) };
-    },
-    registerjobdefinition(input: RegisterJobDefinitionCommandInput) {
-      const { jobDefinitionName: name = '', type = 'container' } = input;
+    }),
+    registerjobdefinition: taking(registerDefinitionRequest, (input) => {
+      const { jobDefinitionName: name } = input;
       const revisions = store.definitions.get(name) ?? [];
       const revision = revisions.length + 1;
       const jobDefinitionArn = definitionArn(name, revision);
-      revisions.push({
-        ...input,
-        jobDefinitionName: name,
-        type,
-        revision,
-        jobDefinitionArn,
-      } as JobDefinition);
+      revisions.push({ ...input, revision, jobDefinitionArn });
       store.definitions.set(name, revisions);
       store.saveSettings();
       return { jobDefinitionName: name, jobDefinitionArn, revision };
-    },
-    describejobdefinitions: () => ({ jobDefinitions: [...store.definitions.values()].flat() }),
+    }),
+    describejobdefinitions: taking(emptyRequest, () => ({
+      jobDefinitions: [...store.definitions.values()].flat(),
+    })),
 
-    submitjob(input: SubmitJobCommandInput) {
-      const definition = findDefinition(input.jobDefinition ?? '');
-      const jobQueue = requireQueue(input.jobQueue ?? '');
+    submitjob: taking(submitRequest, (input) => {
+      const definition = findDefinition(input.jobDefinition);
+      const jobQueue = requireQueue(input.jobQueue);
       const size = input.arrayProperties?.size;
-      if (size !== undefined && (size < 2 || size > ARRAY_LIMIT)) {
-        throw new ClientError(`array size ${size}: needed 2 to ${ARRAY_LIMIT}`);
-      }
       const id = randomUUID();
       const job = createJob(id, definition, { ...input, jobQueue });
       const children = Array.from({ length: size ?? 0 }, (_, index) => {
@@ -103,11 +101,11 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
       }
       scheduler.submit(job, children);
       return { jobId: id, jobName: job.detail.jobName, jobArn: job.detail.jobArn };
-    },
-    describejobs: ({ jobs = [] }: DescribeJobsCommandInput) => ({
-      jobs: jobs.flatMap((id) => store.jobs.get(shortName(id))?.detail ?? []),
     }),
-    listjobs({ jobQueue, jobStatus, arrayJobId, filters = [] }: ListJobsCommandInput) {
+    describejobs: taking(describeJobsRequest, ({ jobs }) => ({
+      jobs: jobs.flatMap((id) => store.jobs.get(shortName(id))?.detail ?? []),
+    })),
+    listjobs: taking(listJobsRequest, ({ jobQueue, jobStatus, arrayJobId, filters = [] }) => {
       const since = Number(filters.find(({ name }) => name === 'AFTER_CREATED_AT')?.values?.[0] ?? 0);
       // As AWS does: without a filter or a status, the running ones.
       const status = jobStatus ?? (filters.length > 0 ? undefined : 'RUNNING');
@@ -129,17 +127,15 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
           createdAt,
         }));
       return { jobSummaryList };
-    },
-    terminatejob: terminate,
-    canceljob(input: TerminateJobCommandInput) {
+    }),
+    terminatejob: taking(endJobRequest, terminate),
+    canceljob: taking(endJobRequest, (input) => {
       // As AWS does: what has started goes on.
-      const { running } = requireJob(input.jobId ?? '');
+      const { running } = requireJob(input.jobId);
       return running === undefined ? terminate(input) : {};
-    },
+    }),
 
     /** Not of AWS: for tests and for trying what a reclaimed host does. */
-    reclaimhost: ({ jobId = '' }: { jobId?: string }) => ({
-      reclaimed: scheduler.reclaim(requireJob(jobId)),
-    }),
+    reclaimhost: taking(jobRequest, ({ jobId }) => ({ reclaimed: scheduler.reclaim(requireJob(jobId)) })),
   };
 }

@@ -21,8 +21,8 @@ export type RunConfig = Settings & RunFacts;
 const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
 const FACTS = ['n_samples', 'recipe_hash', 'psd_sha256', 'records'] as const;
 
-/** Largest file that is read [characters]. */
-const LIMIT = 1 << 16;
+/** Largest file that is read [bytes]; a config.json has 1 KB. */
+export const CONFIG_LIMIT = 1 << 16;
 
 /** The text of config.json. */
 export function serializeConfig(config: RunConfig): string {
@@ -31,7 +31,8 @@ export function serializeConfig(config: RunConfig): string {
 }
 
 /**
- * The settings in a file, JSON or YAML: those of a finished run, or some that a user has written down.
+ * The settings in a file, JSON or YAML, of at most CONFIG_LIMIT bytes: those of a finished run, or some that a user has
+ * written down.
  *
  * Throws InputError when it is neither, a key is unknown, or a value isn't what its setting needs.
  */
@@ -65,8 +66,6 @@ export function describeLocation(location: string): string {
 }
 
 function parseObject(text: string, object: string): Record<string, unknown> {
-  if (text.length > LIMIT)
-    throw new InputError({ object, found: `${text.length} characters`, needed: `at most ${LIMIT}` });
   let value: unknown;
   try {
     // JSON is YAML too. Aliases could refer to themselves, and settings need none.

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type { Range } from '../cloud/conditions.ts';
 import type { Estimate } from '../cloud/estimate.ts';
 import type { Workload } from '../cloud/requests.ts';
-import { NotFoundError, SettingError } from '../errors.ts';
-import { jsonOption, real, whole } from './options.ts';
+import { SettingError } from '../errors.ts';
+import { jsonOption, real, splitLocation, whole } from './options.ts';
 import { formatTime, printResult } from './terminal.ts';
 
 interface EstimateFlags {
@@ -88,13 +87,16 @@ function rates(text: string): Range {
 }
 
 async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new NotFoundError(file, { cause: error });
-    throw error;
-  }
+  const [{ readLimited }, { openStore }] = await Promise.all([
+    import('../pipeline/limited.ts'),
+    import('../storage/open.ts'),
+  ]);
+  const { folder, key } = splitLocation(file);
+  return new TextDecoder().decode(await readLimited(openStore(folder), key, PRICES_LIMIT));
 }
+
+/** Of the file [bytes]; one with every price has 1 KB. */
+const PRICES_LIMIT = 1 << 16;
 
 async function countSamples(raw: string | undefined, samples: number | undefined): Promise<number> {
   if ((raw === undefined) === (samples === undefined)) throw new SettingError('give either RAW or --samples');

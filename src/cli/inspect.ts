@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { inspectFile } from '../pipeline/inspect.ts';
 import { readPsd } from '../pipeline/psd.ts';
 import { openStore } from '../storage/open.ts';
+import { visible } from '../visible.ts';
 import { jsonOption, splitLocation } from './options.ts';
 import { printResult } from './terminal.ts';
 
@@ -46,7 +47,9 @@ async function openPsd(file: string) {
   return (await readPsd(await openStore(folder), key)).psd;
 }
 
-function describe(file: string, kind: string, facts: object, rows: string[][], faults: string[]): string {
+function describe(file: string, kind: string, facts: object, cells: string[][], faults: string[]): string {
+  // Before they are aligned: ids are whatever the file says.
+  const rows = cells.map((row) => row.map(visible));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const table = rows.map(
     (row) =>
@@ -62,5 +65,6 @@ function describe(file: string, kind: string, facts: object, rows: string[][], f
     )
     .map(([name, value]) => `  ${name}: ${Array.isArray(value) ? value.join(', ') : value}`);
   const wrong = faults.length === 0 ? ['all is well'] : faults.map((fault) => `WRONG: ${fault}`);
-  return [`${file}: ${kind}`, ...plain, ...(rows.length > 1 ? table : []), ...wrong].join('\n');
+  const lines = [`${file}: ${kind}`, ...plain, ...(rows.length > 1 ? table : []), ...wrong];
+  return lines.map(visible).join('\n');
 }

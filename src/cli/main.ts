@@ -16,11 +16,12 @@ import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
-import { endWith } from './terminal.ts';
+import { endWith, printError } from './terminal.ts';
 import { trainCommand } from './train.ts';
 import { uploadCommand } from './upload.ts';
 
 const program = new Command('chirpline')
+  .configureOutput({ writeErr: printError })
   .description('Raw gravitational-wave strain in, TFRecord shards and a trained 1D CNN out.')
   .version(SOFTWARE.version)
   .exitOverride()
@@ -49,14 +50,17 @@ for (const command of [
   kaggleCommand(),
 ]) {
   program.addCommand(
-    command.exitOverride().showHelpAfterError(`(chirpline ${command.name()} --help shows its options)`),
+    command
+      .configureOutput({ writeErr: printError })
+      .exitOverride()
+      .showHelpAfterError(`(chirpline ${command.name()} --help shows its options)`),
   );
 }
 
 // A reader that has seen enough (`chirpline inspect FILE | head`) closes the pipe.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`chirpline: cannot write to standard output: ${error.message}\n`);
+  printError(`chirpline: cannot write to standard output: ${error.message}\n`);
   process.exit(3);
 });
 // Progress that nobody can read any more (a closed pipe, a full disk behind a log) is no reason to stop the work.

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { JobView, StageStatus } from '../cloud/status.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
-import { formatTime, printResult } from './terminal.ts';
+import { formatTime, printAgain, printResult } from './terminal.ts';
 import { adviseOn, describeWait } from './waiting.ts';
 
 const INTERVAL = 2_000;
@@ -27,7 +27,7 @@ export function statusCommand(): Command {
           if (flags.json) {
             if (done) printResult(true, status, '');
           } else
-            shown = show(
+            shown = printAgain(
               describeStatus(status, stage.name, process.stdout.isTTY ? Date.now() : undefined),
               shown,
             );
@@ -36,16 +36,6 @@ export function statusCommand(): Command {
         }
       });
     });
-}
-
-/** On a terminal over what was shown before; elsewhere only the lines that are new. */
-function show(text: string, before: string): string {
-  const known = before.split('\n');
-  if (process.stdout.isTTY) {
-    if (before !== '') process.stdout.write(`\x1b[${known.length}A\x1b[J`);
-    process.stdout.write(`${text}\n`);
-  } else for (const line of text.split('\n')) if (!known.includes(line)) process.stdout.write(`${line}\n`);
-  return text;
 }
 
 /** `now` is for what is still going on; without it such times are left out. */

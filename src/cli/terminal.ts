@@ -1,10 +1,12 @@
 /**
  * What commands show: a progress bar on a terminal, plain lines elsewhere, both on standard error; the result on
- * standard output, as text or (with --json) as one JSON document.
+ * standard output, as text or (with --json) as one JSON document. Whatever goes out from here is made visible: names, ids and
+ * reasons may be anybody's, and a terminal obeys control characters.
  */
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { ChirplineError } from '../errors.ts';
 import type { Observer, Progress } from '../pipeline/progress.ts';
+import { visible, visibleJson, visibleLines } from '../visible.ts';
 
 /** Between two lines of the same stage where there is no terminal [ms]. */
 const LINE_INTERVAL = 10_000;
@@ -65,10 +67,10 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
       bar?.update(progress.done, describe(progress, start));
     },
     say(line) {
-      if (bars === undefined) stream.write(`${line}\n`);
+      if (bars === undefined) stream.write(`${visibleLines(line)}\n`);
       else {
         // The library prints above its bars only whole lines.
-        bars.log(`${line}\n`);
+        bars.log(`${visibleLines(line)}\n`);
         bars.update();
       }
     },
@@ -98,7 +100,7 @@ function openLines(stream: NodeJS.WriteStream): Terminal {
       const { label, unit, pace, note } = describe(progress, start);
       stream.write(`${label.trim()}: ${progress.done}/${progress.total} ${unit}  ${pace}${note}\n`);
     },
-    say: (line) => void stream.write(`${line}\n`),
+    say: (line) => void stream.write(`${visibleLines(line)}\n`),
     close: () => {},
   };
 }
@@ -117,10 +119,10 @@ function describe({ stage, done, total, unit, note }: Progress, start: Start) {
     rate === 0 ? '' : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
   const suffix = pace === '' ? '' : done < total ? ' left' : ' in all';
   return {
-    label: (words[stage] ?? stage).padEnd(14),
-    unit,
+    label: visible(words[stage] ?? stage).padEnd(14),
+    unit: visible(unit),
     pace: pace + suffix,
-    note: note ? `  ${note}` : '',
+    note: note ? `  ${visible(note)}` : '',
   };
 }
 
@@ -142,19 +144,34 @@ export function formatTime(seconds: number): string {
 /** Prints the error for a person and sets the exit code; what is no answer of ours keeps its stack trace. */
 export function endWith(error: unknown): void {
   if (error instanceof ChirplineError) {
-    process.stderr.write(`chirpline: ${error.message}\n`);
+    printError(`chirpline: ${error.message}\n`);
     process.exitCode = error.exitCode;
   } else {
-    process.stderr.write(
-      `chirpline: this is a bug, please report it\n${error instanceof Error ? error.stack : error}\n`,
-    );
+    const said = error instanceof Error ? error.stack : error;
+    printError(`chirpline: this is a bug, please report it\n${said}\n`);
     process.exitCode = 70;
   }
 }
 
+/** Writes to standard error, for Commander too, whose messages repeat arguments: with a wildcard these are names of files. */
+export function printError(text: string): void {
+  process.stderr.write(visibleLines(text));
+}
+
 /** Prints the result: the JSON document with --json, else the text. */
 export function printResult(json: boolean | undefined, value: unknown, text: string): void {
-  process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : `${text}\n`);
+  process.stdout.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
+}
+
+/** Prints a text on a terminal over the one `before`, elsewhere only its new lines; returns what is to be `before` next. */
+export function printAgain(text: string, before: string): string {
+  const known = before.split('\n');
+  const shown = visibleLines(text);
+  if (process.stdout.isTTY) {
+    if (before !== '') process.stdout.write(`\x1b[${known.length}A\x1b[J`);
+    process.stdout.write(`${shown}\n`);
+  } else for (const line of shown.split('\n')) if (!known.includes(line)) process.stdout.write(`${line}\n`);
+  return shown;
 }
 
 /** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C or SIGTERM aborts. */

@@ -1,6 +1,7 @@
 /** What a person says of a training: its settings, by file and flags, and how these go along to where it will run. */
 import type { Command } from 'commander';
-import { parseConfig } from '../artifacts/config.ts';
+import { CONFIG_LIMIT, parseConfig } from '../artifacts/config.ts';
+import { readLimited } from '../pipeline/limited.ts';
 import type { TrainOptions } from '../pipeline/train.ts';
 import { openStore } from '../storage/open.ts';
 import { flagOf, type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
@@ -18,7 +19,7 @@ export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
   const given = givenSettings({ ...flags });
   if (flags.config === undefined) return given;
   const { folder, key } = splitLocation(flags.config);
-  const text = new TextDecoder().decode(await openStore(folder).read(key));
+  const text = new TextDecoder().decode(await readLimited(openStore(folder), key, CONFIG_LIMIT));
   return { ...parseConfig(text, flags.config), ...given };
 }
 

@@ -2,6 +2,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { MachineError } from '../errors.ts';
 import { CONNECTION } from './connection.ts';
+import { useLocalCloud } from './local-stage.ts';
 
 export interface Stage {
   name: string;
@@ -15,27 +16,11 @@ export interface Stage {
   trainingLogs: string;
 }
 
-/** Where the emulated cloud of this machine listens, unless the environment says otherwise. */
-export const LOCAL_ENVIRONMENT = {
-  AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
-  AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:4570',
-  AWS_REGION: 'us-east-1',
-} as const;
-
-/** Turns this process to the emulated cloud, so that nothing of stage `local` ever reaches AWS. */
-export function useLocalCloud(env: NodeJS.ProcessEnv): void {
-  for (const [name, value] of Object.entries(LOCAL_ENVIRONMENT)) env[name] ??= value;
-  env.AWS_ACCESS_KEY_ID = 'test';
-  env.AWS_SECRET_ACCESS_KEY = 'test';
-  delete env.AWS_SESSION_TOKEN;
-  delete env.AWS_PROFILE;
-}
-
-/** Throws MachineError when the stage isn't deployed. */
+/** Throws MachineError when the stage isn't deployed, or is `local` and not up. */
 export async function openStage(name: string): Promise<Stage> {
+  if (name === 'local') useLocalCloud(process.env);
   // The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  if (name === 'local') useLocalCloud(process.env);
   const outputs = await readOutputs(name);
   const output = (key: string): string => {
     const value = outputs.get(key);

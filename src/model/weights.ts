@@ -152,6 +152,16 @@ function describeArray({ shape, data }: { shape: readonly number[]; data: unknow
   return `${kind} (${shape.join(', ')})`;
 }
 
+/**
+ * What the arrays of the largest preset take as .npy files [bytes], and so a weights.npz: twice their numbers, so that one
+ * with float64 is refused for its type and not for its size, and a kilobyte for the headers of each.
+ */
+export const WEIGHTS_LIMIT = Math.max(
+  ...PRESETS.map((preset) =>
+    [...weightShapes(preset).values()].reduce((sum, shape) => sum + 8 * sizeOf(shape) + 1024, 0),
+  ),
+);
+
 /** Numbers in an array of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);

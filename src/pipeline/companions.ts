@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import { InputError } from '../errors.ts';
-import { readJsonIfPresent } from '../storage/json.ts';
+import { NotFoundError } from '../errors.ts';
+import { parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { readLimited } from './limited.ts';
 import { companionNames, runOfWeights } from './model-file.ts';
 
 /** What the samples that a model was trained on went through, as training wrote it down beside the weights. */
@@ -19,17 +20,17 @@ export async function readPreprocessing(
   const run = runOfWeights(weightsKey);
   if (run === undefined) return undefined;
   const key = companionNames(run).recipe;
-  const value = await readJsonIfPresent(store, key, v.unknown());
-  if (value === undefined) return undefined;
-  const { recipe_hash, psd_sha256 } = Object(value) as { recipe_hash?: unknown; psd_sha256?: unknown };
-  if (isHash(recipe_hash) && isHash(psd_sha256)) return { recipeHash: recipe_hash, psdSha256: psd_sha256 };
-  throw new InputError({
-    object: `${store.location}${key}`,
-    found: 'no hashes of a recipe and a PSD',
-    needed: 'recipe_hash and psd_sha256, as training writes them beside the weights',
-  });
+  try {
+    const bytes = await readLimited(store, key, RECIPE_LIMIT);
+    const { recipe_hash, psd_sha256 } = parseJson(bytes, `${store.location}${key}`, RECIPE);
+    return { recipeHash: recipe_hash, psdSha256: psd_sha256 };
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
 }
 
-function isHash(value: unknown): value is string {
-  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
-}
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const RECIPE = v.object({ recipe_hash: hash, psd_sha256: hash });
+/** Of the file [bytes], which has a few kilobytes. */
+const RECIPE_LIMIT = 1 << 20;

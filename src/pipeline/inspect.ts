@@ -6,12 +6,13 @@ import { readNpz, readNpzHeaders } from '../numpy/npz.ts';
 import { catalogFile } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeExample } from '../records/example.ts';
-import { parseMetadata } from '../records/metadata.ts';
+import { METADATA_LIMIT, parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import { strainFault } from '../signal/check.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../strain.ts';
+import { readLimited } from './limited.ts';
 
 /** Rows shown of a long list. */
 const SHOWN = 20;
@@ -136,7 +137,8 @@ async function inspectRecords(store: ObjectStore, key: string): Promise<Inspecti
 
 /** Compares every shard with what metadata.json says of it. */
 async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspection> {
-  const metadata = parseMetadata(new TextDecoder().decode(await store.read(key)), `${store.location}${key}`);
+  const bytes = await readLimited(store, key, METADATA_LIMIT);
+  const metadata = parseMetadata(new TextDecoder().decode(bytes), `${store.location}${key}`);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
   const rows = [['shard', 'records', 'bytes', 'SHA-256']];
   const faults: string[] = [];

@@ -1,9 +1,10 @@
 /** A trained model on a store: weights.npz, and beside it what samples must be preprocessed with. */
 
 import type { Preset } from '../model/presets.ts';
-import { checkWeights, recognizePreset, type Weights } from '../model/weights.ts';
+import { checkWeights, recognizePreset, WEIGHTS_LIMIT, type Weights } from '../model/weights.ts';
 import { readNpz, writeNpz } from '../numpy/npz.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { readLimited } from './limited.ts';
 
 const WEIGHTS_SUFFIX = '_weights.npz';
 
@@ -19,10 +20,11 @@ export interface TrainedModel {
   weights: Weights;
 }
 
-/** Throws NotFoundError, and InputError when it isn't a model's weights. */
+/** Throws NotFoundError, and InputError when it isn't a model's weights; before more is read or unpacked than these can take. */
 export async function readModel(store: ObjectStore, key: string): Promise<TrainedModel> {
   const object = `${store.location}${key}`;
-  const arrays = await readNpz(await store.read(key), object);
+  const bytes = await readLimited(store, key, WEIGHTS_LIMIT);
+  const arrays = await readNpz(bytes, object, { limit: WEIGHTS_LIMIT });
   const preset = recognizePreset(arrays);
   return { preset, weights: checkWeights(preset, arrays, object) };
 }

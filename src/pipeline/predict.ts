@@ -2,7 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../errors.ts';
+import { quote } from '../numpy/quote.ts';
 import { catalogDataset } from '../raw/catalog.ts';
+import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeSignal } from '../records/dtype.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
@@ -15,7 +17,7 @@ import type { Engine } from '../training/engine.ts';
 import { createEngine } from '../training/engines.ts';
 import { averagePredictors } from '../training/ensemble.ts';
 import { predictSignals } from '../training/predict.ts';
-import { openRecords, type RecordSet, readRecordRange } from '../training/records.ts';
+import { openRecords, type RecordSet, readRecordRange, type SignalRecord } from '../training/records.ts';
 import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
 import type { Observer } from './progress.ts';
@@ -40,7 +42,8 @@ export interface Predictions {
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
  *
  * Throws what openModels throws, SettingError when a PSD is given for records, and ConflictError when the data was, or
- * would be, preprocessed otherwise than the models' training data.
+ * would be, preprocessed otherwise than the models' training data; InputError when a record has the id of another, or one that
+ * no sample can have.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -102,15 +105,43 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
 }
 
 function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
+  const taken = new Set<string>();
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
     for await (const record of readRecordRange(set, 0, set.count)) {
       decodeSignal(record.signal, record.dtype, signal);
-      ids.push(record.id === '' ? String(ids.length) : record.id);
+      const id = nameRecord(record, ids.length);
+      if (taken.has(id)) {
+        throw new InputError({
+          object: record.object,
+          offset: record.offset,
+          found: `the id ${quote(id)} again`,
+          needed: 'another one for each record (one without an id is called by its number, from 0)',
+        });
+      }
+      taken.add(id);
+      ids.push(id);
       yield signal;
     }
   }
   return { count: set.count, signals: read() };
+}
+
+/**
+ * The record's id, or its number where it has none. Throws InputError for an id that no sample can have: Kaggle wants ids as they
+ * are, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed, since without `( ) ! | =` nothing is
+ * called or fetched: at worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
+ */
+function nameRecord({ id, object, offset }: SignalRecord, number: number): string {
+  if (id === '') return String(number);
+  if (isSampleId(id)) return id;
+  throw new InputError({
+    object,
+    offset,
+    found: `the id ${quote(id)}`,
+    needed: SAMPLE_ID_RULE,
+    advice: 'Ids go into the predictions as they are, and a spreadsheet may run others as formulas',
+  });
 }
 
 async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Predictions): Promise<Source> {

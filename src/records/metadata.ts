@@ -28,6 +28,9 @@ export interface Metadata {
   software: { name: string; version: string };
 }
 
+/** Largest file that is read [bytes]: of 300,000 shards. */
+export const METADATA_LIMIT = 1 << 26;
+
 /** The file's text; the same for the same metadata, whatever the order of its keys. */
 export function serializeMetadata(metadata: Metadata): string {
   const { n_samples, n_failed, signal_shape, dtype, dataset, recipe, recipe_hash, psd_sha256 } = metadata;

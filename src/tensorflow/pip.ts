@@ -1,5 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MachineError } from '../errors.ts';
 import { type CommandResult, runCommand } from './command.ts';
 import { SETTING } from './library.ts';
@@ -25,8 +25,10 @@ export async function downloadWheels(
   log: (line: string) => void,
   env: NodeJS.ProcessEnv,
 ): Promise<string[]> {
-  const wheels = join(folder, 'wheels');
-  const temporary = join(folder, 'pip');
+  // pip doesn't stand where we do.
+  const place = resolve(folder);
+  const wheels = join(place, 'wheels');
+  const temporary = join(place, 'pip');
   await mkdir(temporary, { recursive: true });
   const timer = setInterval(() => {
     void megabytesIn(folder).then((size) => log(`  ${size} MB so far`));

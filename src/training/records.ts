@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { InputError, NotFoundError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { decodeExample } from '../records/example.ts';
-import { type Metadata, parseMetadata } from '../records/metadata.ts';
+import { METADATA_LIMIT, type Metadata, parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -80,6 +80,13 @@ export async function openRecords(store: ObjectStore): Promise<RecordSet> {
 export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA), store.head(SINGLE_FILE)]);
   if (described !== undefined) {
+    if (described.size > METADATA_LIMIT) {
+      throw new InputError({
+        object: store.location + METADATA,
+        found: `${described.size} bytes`,
+        needed: `at most ${METADATA_LIMIT}`,
+      });
+    }
     const text = new TextDecoder().decode(await store.read(METADATA));
     // Beside a lone file lies the reference's metadata.json, which names no shards.
     if (single === undefined || /"shards"\s*:/.test(text)) return findDescribed(store, text);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -29,6 +30,7 @@ let restore: () => void;
 let folder: string;
 let agent: Agent;
 let batch: BatchClient;
+const SECRET = 'a-secret_of-the-stage';
 
 before(async () => {
   receiver = createServer(async (request, response) => {
@@ -96,13 +98,14 @@ afterEach(async () => {
 async function start(): Promise<void> {
   agent = await startAgent({
     port: 0,
+    secret: SECRET,
     folder,
     runner: 'process',
     slots: 1,
     grace: 500,
     jobEnv: { FROM_AGENT: 'yes' },
   });
-  batch = new BatchClient({ endpoint: `http://127.0.0.1:${agent.port}` });
+  batch = new BatchClient({ endpoint: `http://127.0.0.1:${agent.port}/${SECRET}` });
 }
 
 async function stop(): Promise<void> {
@@ -140,9 +143,30 @@ async function waitFor(id: string, ...wanted: string[]): Promise<JobDetail> {
   throw new Error(`job ${id} is ${(await describe(id)).status}, not ${wanted}`);
 }
 
+interface Answer {
+  status: number;
+  message: string;
+}
+
+/** Not by fetch, which allows no Host and no Origin. An undefined header isn't sent. */
+async function send(
+  path: string,
+  body: string,
+  { method = 'POST', ...more }: Record<string, string | undefined> = {},
+): Promise<Answer> {
+  const given = { host: `127.0.0.1:${agent.port}`, 'content-type': 'application/json', ...more };
+  const headers = Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const sent = request({ host: '127.0.0.1', port: agent.port, path, method, headers });
+  sent.end(method === 'POST' ? body : undefined);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  const { message = '' } = JSON.parse(await text(answer));
+  return { status: answer.statusCode!, message };
+}
+
 async function reclaim(jobId: string): Promise<void> {
-  const url = `http://127.0.0.1:${agent.port}/v1/reclaimhost`;
-  await fetch(url, { method: 'POST', body: JSON.stringify({ jobId }) });
+  await send(`/${SECRET}/v1/reclaimhost`, JSON.stringify({ jobId }));
 }
 
 const ended = (id: string) => waitFor(id, 'SUCCEEDED', 'FAILED');
@@ -321,14 +345,142 @@ test('what does not exist is a client error', async () => {
   await assert.rejects(batch.send(new TerminateJobCommand({ jobId: 'none', reason: 'x' })), {
     name: 'ClientException',
   });
-  const url = `http://127.0.0.1:${agent.port}/v1/`;
-  for (const [path, body] of [
-    ['constructor', '{}'],
-    ['submitjob', '{'],
-    ['nothing', ''],
-  ]) {
-    assert.equal((await fetch(url + path, { method: 'POST', body: body! })).status, 400, path);
+});
+
+test('only who knows the secret is answered, and nothing that a browser sends', async () => {
+  const known = `/${SECRET}/v1/describejobqueues`;
+  const [port, host] = [agent.port, 'evil.example'];
+  const cases: [path: string, headers: Record<string, string | undefined>, status: number, why: RegExp][] = [
+    [known, {}, 200, /^$/],
+    [known, { host: `localhost:${port}` }, 200, /^$/],
+    [known, { host }, 403, /^Host is "evil\.example": needed 127\.0\.0\.1:\d+$/],
+    [known, { host: `${host}:${port}` }, 403, /^Host is/],
+    [known, { host: '127.0.0.1' }, 403, /^Host is/],
+    [known, { host: `127.0.0.1:${port + 1}` }, 403, /^Host is/],
+    [known, { origin: 'https://evil.example' }, 403, /^the header origin is of a browser/],
+    [known, { origin: 'null' }, 403, /^the header origin/],
+    [known, { origin: `http://127.0.0.1:${port}` }, 403, /^the header origin/],
+    [known, { 'sec-fetch-site': 'cross-site' }, 403, /^the header sec-fetch-site is of a browser/],
+    [known, { 'sec-fetch-site': 'same-origin' }, 403, /^the header sec-fetch-site/],
+    [
+      known,
+      { 'content-type': 'text/plain' },
+      415,
+      /^content-type is "text\/plain": needed application\/json$/,
+    ],
+    [known, { 'content-type': 'application/x-www-form-urlencoded' }, 415, /^content-type/],
+    [known, { 'content-type': undefined }, 415, /^content-type is ""/],
+    [known, { method: 'GET' }, 405, /^GET: needed POST$/],
+    ['/v1/describejobqueues', {}, 403, /the secret of the stage that is up\. Start it anew/],
+    ['//v1/describejobqueues', {}, 403, /secret/],
+    [`/${SECRET.slice(1)}/v1/describejobqueues`, {}, 403, /secret/],
+    [`/${SECRET}x/v1/describejobqueues`, {}, 403, /secret/],
+    ['/v1/health', { method: 'GET' }, 403, /secret/],
+    [`/${SECRET}/v1/health`, { method: 'GET' }, 200, /^$/],
+  ];
+  for (const [path, headers, status, why] of cases) {
+    const answer = await send(path, '{}', headers);
+    const what = `${path} ${JSON.stringify(headers)}: ${answer.message}`;
+    assert.equal(answer.status, status, what);
+    assert.match(answer.message, why, what);
   }
+});
+
+test('what a web page can send without being asked first starts no job', async () => {
+  const mark = join(folder, 'mark');
+  const page = {
+    host: 'evil.example',
+    origin: 'https://evil.example',
+    'content-type': 'text/plain',
+    'sec-fetch-site': 'cross-site',
+  };
+  const definition = {
+    jobDefinitionName: 'evil',
+    type: 'container',
+    containerProperties: { image: 'x', command: ['touch', mark] },
+  };
+  for (const start of ['', `/${SECRET}`]) {
+    const post = (name: string, body: unknown) => send(`${start}/v1/${name}`, JSON.stringify(body), page);
+    assert.equal((await post('createjobqueue', { jobQueueName: 'evil' })).status, 403);
+    assert.equal((await post('registerjobdefinition', definition)).status, 403);
+    const submission = { jobName: 'job', jobQueue: 'queue', jobDefinition: 'shell' };
+    assert.equal((await post('submitjob', submission)).status, 403);
+  }
+  await ended(await submit('true'));
+  assert.deepEqual(readdirSync(join(folder, 'jobs')).length, 1);
+  assert.ok(!existsSync(mark));
+});
+
+test('a body that is no request is a client error that says what is wrong', async () => {
+  const submission = { jobName: 'job', jobQueue: 'queue', jobDefinition: 'shell' };
+  const cases: [operation: string, body: unknown, why: RegExp][] = [
+    ['constructor', {}, /no operation constructor$/],
+    ['__proto__', {}, /no operation/],
+    ['nothing', {}, /no operation nothing$/],
+    ['submitjob', null, /^the body: found null, needed Object$/],
+    ['submitjob', [], /^the body: found Array|^jobName: found undefined/],
+    ['submitjob', 'text', /^the body: found "text", needed Object$/],
+    ['submitjob', {}, /^jobName: found undefined, needed/],
+    ['submitjob', { ...submission, jobName: '../../x' }, /^jobName: found "\.\.\/\.\.\/x", needed/],
+    ['submitjob', { ...submission, jobQueue: {} }, /^jobQueue: found Object, needed string$/],
+    ['submitjob', { ...submission, jobDefinition: 4 }, /^jobDefinition: found 4, needed string$/],
+    ['submitjob', { ...submission, parameters: { a: 1 } }, /^parameters\.a: found 1, needed string$/],
+    ['submitjob', { ...submission, arrayProperties: { size: '3' } }, /^arrayProperties\.size: found "3"/],
+    ['submitjob', { ...submission, arrayProperties: { size: 2.5 } }, /^arrayProperties\.size: found 2\.5/],
+    [
+      'submitjob',
+      { ...submission, arrayProperties: { size: 10_001 } },
+      /^arrayProperties\.size: found 10001/,
+    ],
+    ['submitjob', { ...submission, containerOverrides: { command: 'sh' } }, /^containerOverrides\.command/],
+    [
+      'submitjob',
+      { ...submission, containerOverrides: { command: [{}] } },
+      /^containerOverrides\.command\.0/,
+    ],
+    [
+      'submitjob',
+      { ...submission, containerOverrides: { environment: [null] } },
+      /environment\.0: found null/,
+    ],
+    ['submitjob', { ...submission, retryStrategy: { attempts: 'many' } }, /^retryStrategy\.attempts/],
+    ['submitjob', { ...submission, timeout: 3 }, /^timeout: found 3, needed Object$/],
+    ['registerjobdefinition', { jobDefinitionName: '__proto__' }, /^jobDefinitionName: found "__proto__"/],
+    [
+      'registerjobdefinition',
+      { jobDefinitionName: 'd', type: 'container', containerProperties: 1 },
+      /^containerP/,
+    ],
+    ['createjobqueue', { jobQueueName: '' }, /^jobQueueName: found ""/],
+    ['createjobqueue', { jobQueueName: ['a'] }, /^jobQueueName: found Array/],
+    ['describejobs', { jobs: 'x' }, /^jobs: found "x", needed Array$/],
+    ['describejobs', {}, /^jobs: found undefined/],
+    ['listjobs', { filters: 3 }, /^filters: found 3, needed Array$/],
+    [
+      'listjobs',
+      { jobQueue: 'queue', filters: [{ name: 'AFTER_CREATED_AT', values: 1 }] },
+      /^filters\.0\.values/,
+    ],
+    ['terminatejob', { jobId: 1, reason: 'x' }, /^jobId: found 1, needed string$/],
+    ['reclaimhost', null, /^the body: found null/],
+  ];
+  for (const [operation, body, why] of cases) {
+    const answer = await send(`/${SECRET}/v1/${operation}`, JSON.stringify(body));
+    assert.equal(answer.status, 400, `${operation} ${JSON.stringify(body)}: ${answer.message}`);
+    assert.match(answer.message, why, `${operation} ${JSON.stringify(body)}`);
+  }
+  const broken = await send(`/${SECRET}/v1/submitjob`, '{');
+  assert.equal(broken.status, 400);
+  assert.match(broken.message, /^the body is no JSON: /);
+  const large = await send(`/${SECRET}/v1/submitjob`, JSON.stringify({ jobName: 'x'.repeat(1 << 20) }));
+  assert.deepEqual([large.status, large.message], [413, 'a body of more than 1048576 bytes']);
+});
+
+test('a reference to what every object has by itself stays as it is', async () => {
+  await ended(
+    await submit(undefined, { containerOverrides: { command: ['echo', 'Ref::constructor', 'Ref::word'] } }),
+  );
+  assert.deepEqual(lines, ['Ref::constructor default']);
 });
 
 test('a job that the machine cannot start fails and says why, and the next one runs', async () => {

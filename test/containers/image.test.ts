@@ -202,6 +202,7 @@ test('a job whose host is reclaimed goes on in its next attempt; terminated, it 
   await waitForLog(id, 1, /^epoch 1\/1000 .* val/m);
   await fetch(`${cloud?.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jobId: id }),
   });
   await waitForLog(id, 2, /^going on with \S+ from its checkpoint in epoch \d+ after step \d+$/m);

@@ -290,7 +290,8 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
   const [first, second] = [`${id}:0`, `${id}:1`];
   await waitForLine(first, 1, /^epoch 1\/6 .* val/m);
   const url = `${cloud.env.AWS_ENDPOINT_URL_BATCH}/v1/reclaimhost`;
-  await fetch(url, { method: 'POST', body: JSON.stringify({ jobId: first }) });
+  const headers = { 'content-type': 'application/json' };
+  await fetch(url, { method: 'POST', headers, body: JSON.stringify({ jobId: first }) });
   const reader = createStatusReader(stage);
   const shown = await waitFor('the second attempt in the status', async () => {
     const job = (await reader.read('twice')).jobs.find((found) => found.id === id);

@@ -1,5 +1,7 @@
 /** What the commands do to a deployed stage whose runs are in trouble, are on, or train; on the emulator. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CreateJobQueueCommand, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
@@ -15,6 +17,7 @@ import type { ObjectStore } from '../../src/storage/store.ts';
 import { s3Event } from '../functions/events.ts';
 import { chirpline, chirplineIn, chirplineWell } from '../support/command.ts';
 import { writeLabels } from '../support/dataset.ts';
+import { scratch } from '../support/fixtures.ts';
 import {
   batch,
   cloud,
@@ -196,18 +199,24 @@ test('a run that waits for its training job is cancelled together with it', asyn
   assert.match(`${after?.state} ${after?.reason}`, /^(ABORTED|FAILED) .*chirpline cancel$/);
 });
 
-test('the commands say in one line what is wrong when the cloud, or a part of it, is not there', () => {
+test('the commands say in one line what is wrong when the cloud, or a part of it, is not there', (t) => {
   const status = (name: string, variables: NodeJS.ProcessEnv = {}) => {
     const ended = chirplineIn({ env: { ...process.env, ...variables } }, 'status', '--stage', name);
     assert.equal(ended.status, 3);
     return ended.stderr;
   };
+  const closed = 'http://127.0.0.1:9';
+  const noted = (note: object) => {
+    const state = scratch(t);
+    writeFileSync(join(state, 'stage.json'), JSON.stringify(note));
+    return { CHIRPLINE_LOCAL: state };
+  };
+  const notUp =
+    'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n';
+  assert.equal(status('local', { CHIRPLINE_LOCAL: scratch(t) }), notUp);
+  assert.equal(status('local', noted({ emulator: closed, agent: closed })), notUp);
   assert.equal(
-    status('local', { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:9' }),
-    'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n',
-  );
-  assert.equal(
-    status('local', { AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:9' }),
+    status('local', noted({ emulator: cloud.env.AWS_ENDPOINT_URL, agent: closed })),
     'chirpline: stage local: the job agent is not running. Start it: npm run local:up\n',
   );
   assert.equal(

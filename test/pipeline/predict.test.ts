@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ConflictError, SettingError } from '../../src/errors.ts';
+import { ConflictError, InputError, SettingError } from '../../src/errors.ts';
 import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
@@ -12,6 +12,7 @@ import { predictDataset } from '../../src/pipeline/predict.ts';
 import { recipeHash } from '../../src/signal/recipe.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { SPECTRUM_LENGTH } from '../../src/strain.ts';
+import { buildShard, makeSamples } from '../records/samples.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
@@ -131,4 +132,61 @@ test('a PSD that would be of no use is refused: records are whitened already', a
     (error) =>
       error instanceof SettingError && /holds records, which are whitened already/.test(error.message),
   );
+});
+
+/** A lone file of records with these ids. */
+async function writeIds(name: string, ids: readonly string[]): Promise<string> {
+  const samples = makeSamples(ids.length).map((sample, i) => ({ ...sample, id: ids[i]! }));
+  await createFileStore(join(folder, name)).write('train.tfrecord', buildShard(samples, 'float16'));
+  return join(folder, name);
+}
+
+test("ids that a spreadsheet would run, or that can't be a sample's, are refused and not rewritten", async () => {
+  const model = await writeModel('ids', 'diy');
+  const hostile = [
+    "=cmd|' /C calc'!A0",
+    '+1',
+    '@SUM(A1)',
+    '\t=1',
+    '\r=1',
+    '＝1+1',
+    '－1',
+    '-1+1',
+    'a b',
+    '\x1b[2J',
+    'a,b',
+  ];
+  for (const [i, id] of hostile.entries()) {
+    const place = await writeIds(`hostile-${i}`, ['fine', id]);
+    await assert.rejects(predictDataset([model], place, SETTINGS), (error) => {
+      assert.ok(error instanceof InputError, String(error));
+      assert.equal(error.fields.found, `the id ${JSON.stringify(id)}`);
+      assert.ok(error.fields.offset! > 0);
+      return true;
+    });
+  }
+  const good = ['-abc', '_x', '1e5', 'a.b-c'];
+  const { ids } = await predictDataset([model], await writeIds('good', good), SETTINGS);
+  assert.deepEqual(ids, good);
+});
+
+test('a record without an id is called by its number, unless that is the id of another', async () => {
+  const model = await writeModel('numbers', 'diy');
+  const { ids } = await predictDataset([model], await writeIds('some', ['', 'b', '']), SETTINGS);
+  assert.deepEqual(ids, ['0', 'b', '2']);
+  for (const [i, taken] of [
+    ['1', ''],
+    ['', '0'],
+    ['x', 'x'],
+  ].entries()) {
+    const place = await writeIds(`taken-${i}`, taken);
+    await assert.rejects(predictDataset([model], place, SETTINGS), (error) => {
+      assert.ok(error instanceof InputError, String(error));
+      assert.match(
+        error.message,
+        /at byte \d+: found the id "[01x]" again, needed another one for each record/,
+      );
+      return true;
+    });
+  }
 });

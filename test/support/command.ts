@@ -1,4 +1,6 @@
 import { type ChildProcess, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 /** The built command line; `npm test` builds it first. */
@@ -16,7 +18,10 @@ export function chirpline(...args: string[]): Ended {
 }
 
 /** The same with another environment or other streams. */
-export function chirplineIn(options: Pick<SpawnSyncOptions, 'env' | 'stdio'>, ...args: string[]): Ended {
+export function chirplineIn(
+  options: Pick<SpawnSyncOptions, 'env' | 'stdio' | 'cwd'>,
+  ...args: string[]
+): Ended {
   const { status, stdout, stderr, error } = spawnSync(process.execPath, [MAIN, ...args], {
     ...options,
     encoding: 'utf8',
@@ -35,4 +40,13 @@ export function chirplineWell(...args: string[]): string {
 /** Starts it and lets it run. */
 export function startChirpline(...args: string[]): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Runs it to its end while this process goes on, such as to answer it. */
+export async function chirplineBeside(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await closed;
+  return { status: child.exitCode, stdout, stderr };
 }

@@ -1,0 +1,82 @@
+/** The emulated cloud of this machine as its clients see it: where it listens, by the note that `npm run local:up` leaves. */
+import { readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
+import { MachineError } from '../errors.ts';
+import { parseJson } from '../storage/json.ts';
+
+export interface LocalStage {
+  /** URL of the emulator. */
+  emulator: string;
+  /** URL of the job agent; its path is the secret without which the agent takes no request. */
+  agent: string;
+}
+
+/** Names the state folder of an emulated cloud other than that of this checkout, for tests and the benchmark. */
+export const STATE_VARIABLE = 'CHIRPLINE_LOCAL';
+
+const loopback = v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}(\/[A-Za-z0-9_-]*)?$/));
+const NOTE = v.strictObject({ emulator: loopback, agent: loopback });
+
+/** The note in a state folder. For its owner alone (mode 0600), since it holds the secret. */
+export const notePath = (folder: string): string => join(folder, 'stage.json');
+
+/** Undefined where nothing was started. Throws InputError when the note is broken. */
+export function readLocalStage(folder: string): LocalStage | undefined {
+  const path = notePath(folder);
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+  return parseJson(
+    bytes,
+    path,
+    NOTE,
+    'Remove it and start the emulated cloud anew: npm run local:down && npm run local:up',
+  );
+}
+
+/** Where SDK and tools find the emulated cloud; config files could name other endpoints, so none are read. */
+export function localEnvironment({ emulator, agent }: LocalStage) {
+  return {
+    AWS_ENDPOINT_URL: emulator,
+    AWS_ENDPOINT_URL_BATCH: agent,
+    AWS_REGION: 'us-east-1',
+    AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+  };
+}
+
+/** The environment without all that says something of AWS: endpoints of single services, profiles, credentials. */
+export function withoutAws(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_')));
+}
+
+/**
+ * Turns this process to the emulated cloud, whatever its environment says of AWS, so that nothing of stage `local` leaves
+ * this machine. Throws MachineError when none was started.
+ */
+export function useLocalCloud(env: NodeJS.ProcessEnv): void {
+  const stage = readLocalStage(env[STATE_VARIABLE] ?? OWN_STATE);
+  if (stage === undefined) {
+    throw new MachineError(
+      'stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy',
+    );
+  }
+  const kept = withoutAws(env);
+  for (const name of Object.keys(env)) if (!(name in kept)) delete env[name];
+  Object.assign(env, localEnvironment(stage));
+}
+
+/** Of this checkout. The bundled command line lies two folders below it, as this file does. */
+const OWN_STATE = fileURLToPath(new URL('../../.chirpline/local', import.meta.url));
