@@ -51,32 +51,21 @@ export function createJob(open: OpenDataset, answerRun: AnswerRun) {
 }
 
 function readStatus(detail: JobDetail, dataset: string): JobStatus {
-  const {
-    jobId,
-    jobName,
-    status,
-    statusReason,
-    attempts,
-    createdAt,
-    startedAt,
-    stoppedAt,
-    container,
-    arrayProperties,
-  } = detail;
+  const { container, arrayProperties } = detail;
   return {
-    job: jobId,
-    name: jobName,
+    job: detail.jobId,
+    name: detail.jobName,
     dataset,
-    state: status,
-    ...(statusReason !== undefined && { reason: statusReason }),
-    ...(container?.exitCode !== undefined && { exitCode: container.exitCode }),
-    attempts: attempts?.length ?? 0,
-    ...(createdAt !== undefined && { created: createdAt }),
-    ...(startedAt !== undefined && { started: startedAt }),
-    ...(stoppedAt !== undefined && { stopped: stoppedAt }),
-    ...(container?.logStreamName !== undefined && { logStream: container.logStreamName }),
-    ...(arrayProperties?.size !== undefined && { folds: arrayProperties.size }),
-    ...(arrayProperties?.index !== undefined && { fold: arrayProperties.index }),
+    state: detail.status,
+    reason: detail.statusReason,
+    exitCode: container?.exitCode,
+    attempts: detail.attempts?.length ?? 0,
+    created: detail.createdAt,
+    started: detail.startedAt,
+    stopped: detail.stoppedAt,
+    logStream: container?.logStreamName,
+    folds: arrayProperties?.size,
+    fold: arrayProperties?.index,
   };
 }
 

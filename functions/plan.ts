@@ -59,16 +59,13 @@ export function createPlan(
       const say = (note: string) => log({ dataset, note });
       const options = { maxRejected, stop: timeLimit(context), observer: { say } };
       const made = await planDataset(stores, { ...settings, dataset }, execution, options);
-      if (made === undefined) {
-        // Not by the last step alone: a second call of this one may come after it.
-        await releaseLease(records, execution);
-        return { ...NOTHING, train };
-      }
-      const left = await listLeft(records, made.plan);
+      // Not by the last step alone: a second call of this one may come after it.
+      if (made === undefined) await releaseLease(records, execution);
+      const left = await listLeft(records, made?.plan);
       log({ dataset, ...left, peakMemoryMB: peakMemory() });
       return {
         ...left,
-        resumed: made.resumed,
+        resumed: made?.resumed ?? false,
         psdChunks: `records/${dataset}/${left.psdChunks}`,
         shards: `records/${dataset}/${left.shards}`,
         train,
@@ -80,33 +77,34 @@ export function createPlan(
   };
 }
 
-const NOTHING = {
-  id: '',
-  resumed: false,
-  psdChunks: '',
-  shards: '',
-  psdChunksLeft: 0,
-  shardsLeft: 0,
-  psdMissing: false,
-  files: false,
-};
-
-async function listLeft(records: ObjectStore, plan: Plan) {
+/** Lists what is left of the plan, and of none that nothing is. */
+async function listLeft(records: ObjectStore, plan: Plan | undefined) {
+  if (plan === undefined) {
+    return {
+      id: '',
+      psdChunks: '',
+      shards: '',
+      psdChunksLeft: 0,
+      shardsLeft: 0,
+      psdMissing: false,
+      files: false,
+    };
+  }
+  const { id, inputs, rejected } = plan;
   const psdMissing = (await records.head(plan.psd)) === undefined;
-  const psd = psdMissing ? await listMissing(records, psdPartialPrefix(plan.id), plan.psdChunks) : [];
-  const shards = await listMissing(records, shardResultPrefix(plan.id), plan.shards.length);
-  const psdKey = `${planFolder(plan.id)}psd-items.json`;
-  const shardsKey = `${planFolder(plan.id)}shard-items.json`;
-  await writeJson(records, psdKey, psd);
-  await writeJson(records, shardsKey, shards);
+  const psd = psdMissing ? await listMissing(records, psdPartialPrefix(id), plan.psdChunks) : [];
+  const shards = await listMissing(records, shardResultPrefix(id), plan.shards.length);
+  const [psdChunks, shardItems] = [`${planFolder(id)}psd-items.json`, `${planFolder(id)}shard-items.json`];
+  await writeJson(records, psdChunks, psd);
+  await writeJson(records, shardItems, shards);
   return {
-    id: plan.id,
-    psdChunks: psdKey,
-    shards: shardsKey,
+    id,
+    psdChunks,
+    shards: shardItems,
     psdChunksLeft: psd.length,
     shardsLeft: shards.length,
     psdMissing,
-    files: plan.files > (plan.inputs - plan.rejected) / 2,
+    files: plan.files > (inputs - rejected) / 2,
   };
 }
 

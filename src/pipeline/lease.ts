@@ -101,11 +101,8 @@ export async function acquireLease(
   }
 }
 
-/** With the note of a plan that is being made, or of one that a former holder left. */
 function renewed(manifest: Manifest, lease: Lease): Manifest {
-  const planning = manifest.lease?.planning;
-  const own = { ...lease, expires: ambient.now() + lease.span };
-  return { ...manifest, lease: planning === undefined ? own : { ...own, planning } };
+  return { ...manifest, lease: { ...lease, expires: ambient.now() + lease.span } };
 }
 
 /** Makes the lease last for its span from now on. Throws LostLeaseError when it is another's or nobody's. */

@@ -3,8 +3,8 @@
  * works on it. It is the one object that is ever changed, by compare-and-swap, so that whatever happens beside whatever,
  * one of the two comes first. The public files follow from it: metadata.json, rejected.csv and avg_psd.npz.
  *
- * - A lease is taken before the raw objects are listed, and whoever takes it over puts an end to the other's planning:
- *   `beginPlan` demands its note. So an object that comes when there is neither lease nor plan is in the list of the plan to come.
+ * - A plan gets under way only if its maker has had the lease since before it listed the raw objects. So an object that comes
+ *   when there is neither lease nor plan is in the list of the plan to come.
  * - While a plan is being made or under way nothing else is appended: what it lacked it lacks until the end, and no sample
  *   is in twice.
  * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
@@ -43,8 +43,6 @@ const leaseSchema = v.object({
   /** How long it lasts without being renewed [ms], and till when that is by the holder's clock [ms since 1970]. */
   span: v.number(),
   expires: v.number(),
-  /** Id of the plan that is being made; whoever takes the lease over puts an end to it. */
-  planning: v.optional(v.string()),
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
 
@@ -77,7 +75,8 @@ export type Content = v.InferOutput<typeof contentSchema>;
 const manifestSchema = v.object({
   version: v.literal(1),
   lease: v.optional(leaseSchema),
-  /** Id of the plan that is under way. */
+  /** Ids of the plan that is being made, or was when its maker died, and of the one that is under way. */
+  planning: v.optional(v.string()),
   plan: v.optional(v.string()),
   /** Absent before the first plan is appended. */
   content: v.optional(contentSchema),
@@ -127,28 +126,36 @@ export async function changeManifest(
  * Notes that the holder of the lease is making a plan, of content that stays as it is until then. Returns the plan that was
  * noted before: nothing comes of it any more. Throws LostLeaseError unless `token` has the lease and no plan is under way.
  */
-export async function notePlanning(
+export async function startPlanning(
   records: ObjectStore,
   token: string,
-  plan: string,
+  id: string,
 ): Promise<string | undefined> {
   let former: string | undefined;
-  await changeManifest(records, ({ lease, ...rest }) => {
-    if (lease?.token !== token || rest.plan !== undefined) throw new LostLeaseError(records.location);
-    if (lease.planning === plan) return undefined;
-    former = lease.planning;
-    return { ...rest, lease: { ...lease, planning: plan } };
+  await changeManifest(records, (manifest) => {
+    if (manifest.lease?.token !== token || manifest.plan !== undefined)
+      throw new LostLeaseError(records.location);
+    if (manifest.planning === id) return undefined;
+    former = manifest.planning;
+    return { ...manifest, planning: id };
   });
   return former;
 }
 
-/** Makes a plan the one that is under way. Throws LostLeaseError unless it is noted as being made. */
-export async function beginPlan(records: ObjectStore, plan: string): Promise<void> {
-  await changeManifest(records, ({ lease, ...rest }) => {
-    if (rest.plan === plan) return undefined;
-    if (lease?.planning !== plan) throw new LostLeaseError(records.location);
-    const { planning: _, ...kept } = lease;
-    return { ...rest, lease: kept, plan };
+/**
+ * Makes the plan that was noted the one that is under way, or none when nothing came of it. Throws LostLeaseError unless it
+ * is noted still and `token` has the lease.
+ */
+export async function endPlanning(
+  records: ObjectStore,
+  token: string,
+  id: string,
+  plan: string | undefined,
+): Promise<void> {
+  await changeManifest(records, ({ planning, ...rest }) => {
+    if (planning === undefined && rest.plan === plan) return undefined;
+    if (rest.lease?.token !== token || planning !== id) throw new LostLeaseError(records.location);
+    return { ...rest, plan };
   });
 }
 

@@ -22,15 +22,15 @@ import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
 import { sha256 } from './digest.ts';
 import { type Known, readKnown } from './known.ts';
 import {
-  beginPlan,
   type Content,
   checkRejected,
   countRecords,
+  endPlanning,
   type Manifest,
-  notePlanning,
   readManifest,
   readMetadataIfPresent,
   settingsSchema,
+  startPlanning,
 } from './manifest.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import type { Observer } from './progress.ts';
@@ -138,7 +138,7 @@ export async function planDataset(
   }
   // Before anything is listed: who sees no note knows that what comes is in the list of the next plan.
   const id = ambient.token();
-  const former = await notePlanning(records, token, id);
+  const former = await startPlanning(records, token, id);
   if (former !== undefined) await removePlan(records, former);
   const { content } = await readManifest(records);
   const known = await readKnown(records, content);
@@ -148,11 +148,14 @@ export async function planDataset(
   }
   const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
   if (content === undefined) requireSamples(raw, choice, settings);
-  else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) return undefined;
+  else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
+    await endPlanning(records, token, id, undefined);
+    return undefined;
+  }
   const inputs = choice.samples.length + choice.rejected.length;
   await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected);
   const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
-  await beginPlan(records, id);
+  await endPlanning(records, token, id, id);
   return { plan, resumed: false };
 }
 

@@ -74,12 +74,14 @@ const redrive = () => JSON.parse(chirplineWell('redrive', '--stage', 'local', '-
 test('redrive sends dead letters again and starts what failed, and leaves alone what is on', async () => {
   const rows = await labelRows();
   const { raw: from, records: spoilt } = open('spoilt');
-  // More of its files are away than a run tolerates.
-  await uploadSome('spoilt', 40);
-  for (const [id] of rows.slice(0, 30)) await from.remove(keyOf(id));
+  const upload = (some: [string, number][]) =>
+    Promise.all(some.map(async ([id]) => from.write(keyOf(id), await raw.read(keyOf(id)))));
+  // More of its files are missing than a run tolerates.
+  await upload(rows.slice(0, 10));
+  await writeLabels(from, rows.slice(0, 40));
   const [failed] = await waitForRuns('spoilt', 1);
   assert.equal(failed?.state, 'FAILED');
-  for (const [id] of rows.slice(0, 30)) await from.write(keyOf(id), await raw.read(keyOf(id)));
+  await upload(rows.slice(10, 40));
   const { deadLetters } = stage.queues.find(({ name }) => name === 'objects')!;
   const letter = s3Event({ key: `raw/spoilt/${keyOf(rows[0]![0])}` });
   await sqs.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: letter }));
@@ -124,7 +126,7 @@ test('redrive sends dead letters again and starts what failed, and leaves alone 
   assert.equal(again?.state, 'SUCCEEDED', again?.reason);
   assert.equal((await readMetadata(spoilt)).n_samples, 40);
 
-  const runs = await waitForRuns('busy', 2);
+  const runs = await waitForRuns('busy', 2, 120);
   assert.deepEqual(
     runs.map(({ state }) => state),
     ['SUCCEEDED', 'SUCCEEDED'],

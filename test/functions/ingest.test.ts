@@ -11,7 +11,7 @@ import { executionLease } from '../../src/cloud/execution-lease.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { finalizePlan } from '../../src/pipeline/finalize.ts';
 import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
-import { beginPlan, LostLeaseError, notePlanning, readManifest } from '../../src/pipeline/manifest.ts';
+import { endPlanning, LostLeaseError, readManifest, startPlanning } from '../../src/pipeline/manifest.ts';
 import { nameLaterShard, readPlan } from '../../src/pipeline/plan.ts';
 import { parseRejected, type Rejection } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
@@ -172,11 +172,11 @@ test('a lease that ran out long ago is removed by an object that comes, and no p
   t.mock.method(ambient, 'now', () => Date.now() - 86_400_000);
   const { records, send } = await prepare('end');
   await acquireLease(records, executionLease('first'));
-  await notePlanning(records, 'first', 'a-plan');
+  await startPlanning(records, 'first', 'a-plan');
   t.mock.restoreAll();
   assert.deepEqual(await send(keyOf(0)), OK);
   assert.equal((await readManifest(records)).lease, undefined);
-  await assert.rejects(beginPlan(records, 'a-plan'), LostLeaseError);
+  await assert.rejects(endPlanning(records, 'first', 'a-plan', 'a-plan'), LostLeaseError);
 });
 
 for (const until of ['plan', 'psd'] as const) {

@@ -307,9 +307,9 @@ test('from before the raw objects are listed until the plan is there, it can be 
   let asked = 0;
   const requirePlanning = async () => {
     asked += 1;
-    const { lease, plan } = await readManifest(records);
+    const { lease, plan, planning } = await readManifest(records);
     assert.deepEqual([lease?.token, plan], ['first', undefined]);
-    assert.ok(lease?.planning);
+    assert.ok(planning);
   };
   const watched: ObjectStore = {
     ...raw,

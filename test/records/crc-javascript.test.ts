@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as native from '@node-rs/crc32';
-import { crc32, crc32c } from '../../functions/crc32.ts';
+import { crc32, crc32c } from '../../src/records/crc-javascript.ts';
 
 test('the checksums of "123456789" are the published ones', () => {
   const bytes = new TextEncoder().encode('123456789');
