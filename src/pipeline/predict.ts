@@ -4,7 +4,6 @@ import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
-import { decodeSignal } from '../records/dtype.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
@@ -14,6 +13,7 @@ import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/l
 import type { Engine } from '../training/engine.ts';
 import { createEngine } from '../training/engines.ts';
 import { averagePredictors } from '../training/ensemble.ts';
+import { createIdCheck, decodeRecord } from '../training/examine.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, type RecordSet, readRecordRange } from '../training/records.ts';
 import { completeSettings } from '../training/settings.ts';
@@ -39,8 +39,9 @@ export interface Predictions {
 /**
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
  *
- * Throws what openModels throws, SettingError when a PSD is given for records, and ConflictError when the data was, or
- * would be, preprocessed otherwise than the models' training data.
+ * Throws what openModels throws, SettingError when a PSD is given for records, InputError when records are damaged or a
+ * sample is there twice, and ConflictError when the data was, or would be, preprocessed otherwise than the models' training
+ * data.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -104,9 +105,12 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
 function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
+    const checkId = createIdCheck();
     for await (const record of readRecordRange(set, 0, set.count)) {
-      decodeSignal(record.signal, record.dtype, signal);
-      ids.push(record.id === '' ? String(ids.length) : record.id);
+      decodeRecord(record, set.dtype, signal);
+      const id = record.id === '' ? String(ids.length) : record.id;
+      checkId({ ...record, id });
+      ids.push(id);
       yield signal;
     }
   }

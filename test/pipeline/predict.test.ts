@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ConflictError, SettingError } from '../../src/errors.ts';
+import { ConflictError, InputError, SettingError } from '../../src/errors.ts';
 import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
@@ -15,7 +15,7 @@ import { SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
-import { makeToyRecords } from '../training/toy.ts';
+import { makeToyRecords, replaceShard, type ToySettings } from '../training/toy.ts';
 
 // The test environment's TensorFlow, unless one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
@@ -130,5 +130,43 @@ test('a PSD that would be of no use is refused: records are whitened already', a
     predictDataset([model], records, { ...SETTINGS, psd }),
     (error) =>
       error instanceof SettingError && /holds records, which are whitened already/.test(error.message),
+  );
+});
+
+test('records that no training would take are refused: replaced shards, samples that come twice, NaN', async () => {
+  const model = await writeModel('records', 'diy', TOY);
+  const refused = async (settings: Partial<ToySettings>, pattern: RegExp, noted?: boolean) => {
+    const toy = await makeToyRecords({ count: 16, shardSize: 4, ...settings });
+    if (noted !== undefined) await replaceShard(toy, noted);
+    await assert.rejects(predictDataset([model], toy.location, SETTINGS), (error) => {
+      assert.ok(error instanceof InputError, String(error));
+      assert.match(error.message, pattern);
+      return true;
+    });
+  };
+  await refused(
+    {},
+    /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which .* needed each/,
+    true,
+  );
+  await refused({}, /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000"/, false);
+  const edit = (signal: Float32Array, i: number) => {
+    if (i === 3) signal[7] = Number.NaN;
+  };
+  await refused({ edit }, /00000-of-00004\.tfrecord at byte \d+: found NaN at index 7 of the signal/);
+});
+
+test('a shard of another dataset, of the same size and with ids of its own, is refused by its hash', async () => {
+  const model = await writeModel('foreign', 'diy', TOY);
+  const toy = await makeToyRecords({ count: 16, shardSize: 4 });
+  const other = await makeToyRecords({ count: 16, shardSize: 4, seed: 2 });
+  const name = 'train-00002-of-00004.tfrecord';
+  await toy.write(name, await other.read(name));
+  await assert.rejects(
+    predictDataset([model], toy.location, SETTINGS),
+    (error) =>
+      error instanceof InputError &&
+      /00002-of-00004\.tfrecord: found bytes of SHA-256/.test(error.message) &&
+      /preprocess the dataset again/.test(error.message),
   );
 });
