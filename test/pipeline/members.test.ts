@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { InputError } from '../../src/errors.ts';
 import { encodeMembers, packMembers, readMembers, unpackMembers } from '../../src/pipeline/members.ts';
 import { formatRejected, parseRejected } from '../../src/pipeline/rejected.ts';
 import { MEMBERS_KEY } from '../../src/pipeline/work.ts';
@@ -49,4 +50,18 @@ test('rejected.csv is read back as it was written, formulas and line breaks incl
   ];
   assert.deepEqual(parseRejected(formatRejected(rows)), rows);
   assert.deepEqual(parseRejected(formatRejected([])), []);
+});
+
+test('a rejected.csv that a spreadsheet, or somebody else, saved is refused', () => {
+  for (const [text, pattern] of [
+    ['id;file;reason\r\nx;y;z;\r\n"a",b\r\n', /rejected\.csv: found the columns "id;file;reason"/],
+    ['id,file,reason\na,b\n', /found 2 cells in row 2/],
+    ['id,file,reason\na,"b,c\n', /Quote/],
+    ['', /found the columns ""/],
+  ] as const)
+    assert.throws(
+      () => parseRejected(text),
+      (error) => error instanceof InputError && pattern.test(error.message),
+      text,
+    );
 });

@@ -127,6 +127,20 @@ test('a sample that is there twice ends the training, though the hashes are righ
   );
 });
 
+test('a rejected.csv that can’t be read costs the report its table, and not the training its weights', async (t) => {
+  const [toy, models] = [await makeToyRecords({ count: 10 }), scratch(t)];
+  await toy.write('avg_psd.npz', new Uint8Array(1));
+  const metadata = JSON.parse(new TextDecoder().decode(await toy.read('metadata.json')));
+  await toy.write('metadata.json', Buffer.from(JSON.stringify({ ...metadata, n_failed: 2 })));
+  await toy.write('rejected.csv', Buffer.from('id;file;reason\r\nx;y;z;\r\n"a",b\r\n'));
+  const options = { ...OPTIONS, note: 'made up' };
+  const { files } = await trainModel(toy.location, models, { ...SETTINGS, epochs: 1 }, options);
+  assert.ok(files.some((name) => name.endsWith('_weights.npz')));
+  const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
+  assert.match(report, /made up\. The rejected samples are not listed: .*rejected\.csv: found the columns/);
+  assert.match(report, /2 in all; which ones is not known here/);
+});
+
 test('files that can’t be written while a model trains are said, and the training goes on', async (t) => {
   const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
   const { observer, said } = listen(/^training on/, () =>
