@@ -19,10 +19,13 @@ export interface TrainedModel {
   weights: Weights;
 }
 
+/** Of all arrays [bytes]; the largest preset's take 3 MB. */
+const WEIGHTS_LIMIT = 1 << 24;
+
 /** Throws NotFoundError, and InputError when it isn't a model's weights. */
 export async function readModel(store: ObjectStore, key: string): Promise<TrainedModel> {
   const object = `${store.location}${key}`;
-  const arrays = await readNpz(await store.read(key), object);
+  const arrays = await readNpz(await store.read(key), object, { limit: WEIGHTS_LIMIT });
   const preset = recognizePreset(arrays);
   return { preset, weights: checkWeights(preset, arrays, object) };
 }

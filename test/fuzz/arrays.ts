@@ -11,19 +11,11 @@ import { createMemoryStore } from '../../src/storage/memory.ts';
 import { SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { packTar, packTarMember, paxRecords } from '../support/tar.ts';
 import { packZip } from '../support/zip.ts';
-import { digest, encode, strain, target } from './target.ts';
+import { digest, encode, target } from './target.ts';
 
-const sample = encodeNpy({ dtype: '<f8', shape: [3, 4096], data: strain(SAMPLE_SIZE, 1) });
-const float32 = encodeNpy({
-  dtype: '<f4',
-  shape: [3, 4096],
-  data: Float32Array.from(strain(SAMPLE_SIZE, 2)),
-});
-const stack = encodeNpy({
-  dtype: '<f4',
-  shape: [2, 3, 4096],
-  data: Float32Array.from(strain(2 * SAMPLE_SIZE, 3)),
-});
+const sample = encodeNpy({ dtype: '<f8', shape: [3, 4096], data: new Float64Array(SAMPLE_SIZE) });
+const float32 = encodeNpy({ dtype: '<f4', shape: [3, 4096], data: new Float32Array(SAMPLE_SIZE) });
+const stack = encodeNpy({ dtype: '<f4', shape: [2, 3, 4096], data: new Float32Array(2 * SAMPLE_SIZE) });
 const small: Record<string, NpyArray> = {
   a: { dtype: '<f8', shape: [3], data: Float64Array.of(1, 2, 3) },
   b: { dtype: '<f4', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
@@ -124,7 +116,9 @@ export const ARRAYS = [
   }),
   target({
     name: 'psd',
-    seeds: async () => [await encodePsd(strain(3 * SPECTRUM_LENGTH, 4).map((x) => x * x))],
+    seeds: async () => [
+      await encodePsd(Float64Array.from({ length: 3 * SPECTRUM_LENGTH }, (_, i) => i * 1e-46)),
+    ],
     async parse(bytes) {
       const store = createMemoryStore();
       await store.write('avg_psd.npz', bytes);

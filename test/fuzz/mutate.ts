@@ -20,11 +20,16 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
   const draw = (below: number) => Math.floor(random.uniform(0, below));
   const pick = <T>(list: readonly T[]): T => list[draw(list.length)]!;
 
-  function place(length: number): number {
-    const where = draw(4);
+  function place(bytes: Buffer): number {
+    const { length } = bytes;
+    const where = draw(5);
     if (where === 0) return draw(Math.min(length, EDGE));
     if (where === 1) return length - 1 - draw(Math.min(length, EDGE));
-    return draw(length);
+    const at = draw(length);
+    if (where === 2) return at;
+    // Seeds have zeros for numbers, of which none would be wrong: what comes next says something.
+    const next = bytes.subarray(at).findIndex((byte) => byte !== 0);
+    return next < 0 ? at : Math.min(length - 1, at + next + draw(160));
   }
 
   const changes: ((bytes: Buffer, at: number) => Buffer)[] = [
@@ -57,7 +62,7 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
   let bytes: Buffer = Buffer.from(seed);
   // Half of the files have one change: with more, the first one that is found hides the others.
   for (let left = draw(2) === 0 ? 1 : 1 + draw(6); left > 0 && bytes.length > 0; left--)
-    bytes = pick(kinds)(bytes, place(bytes.length));
+    bytes = pick(kinds)(bytes, place(bytes));
   return new Uint8Array(bytes);
 }
 

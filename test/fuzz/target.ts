@@ -51,11 +51,6 @@ export function target<Value>({ name, text = false, seeds, parse, check }: Targe
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** Numbers near 1e-20, as strain is. */
-export function strain(length: number, seed: number): Float64Array {
-  return Float64Array.from({ length }, (_, i) => Math.sin(seed + i * 0.7) * 1e-20);
-}
-
 /** Of bytes; for values that are too long to be compared, or shown, whole. */
 export function digest(data: ArrayBufferView | readonly string[]): string {
   const bytes = ArrayBuffer.isView(data)

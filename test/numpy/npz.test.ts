@@ -197,32 +197,4 @@ describe('a hostile .npz file', () => {
     );
     await assertRefused(many, /10001 members, more than 10000/);
   });
-
-  test('never makes anything but an InputError, cut or changed anywhere', async () => {
-    let refused = 0;
-    let state = 7;
-    const random = (limit: number) => {
-      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-      return Math.floor((state / 2 ** 32) * limit);
-    };
-    for (const compress of [false, true]) {
-      const bytes = await writeNpz(
-        { a: { dtype: '<f8', shape: [1], data: Float64Array.of(3) } },
-        { compress },
-      );
-      for (let round = 0; round < 1500; round += 1) {
-        const changed = Buffer.from(round % 5 === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
-        for (let flips = random(3); flips >= 0; flips -= 1) {
-          if (changed.length > 0) changed[random(changed.length)] = random(256);
-        }
-        try {
-          await readNpz(changed, 'x');
-        } catch (error) {
-          assert.ok(error instanceof InputError, String(error));
-          refused += 1;
-        }
-      }
-    }
-    assert.ok(refused > 1500, String(refused));
-  });
 });

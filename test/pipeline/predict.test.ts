@@ -14,6 +14,7 @@ import { createFileStore } from '../../src/storage/file.ts';
 import { SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests } from '../support/fixtures.ts';
+import { packZip } from '../support/zip.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 import { makeToyRecords, replaceShard, type ToySettings } from '../training/toy.ts';
 
@@ -168,5 +169,17 @@ test('a shard of another dataset, of the same size and with ids of its own, is r
       error instanceof InputError &&
       /00002-of-00004\.tfrecord: found bytes of SHA-256/.test(error.message) &&
       /preprocess the dataset again/.test(error.message),
+  );
+});
+
+test('weights that would unpack to more than any model has are refused before they are unpacked', async () => {
+  const zeros = new Uint8Array(64 << 20);
+  const bomb = packZip([{ name: 'conv0_W.npy', content: zeros, deflate: true }]);
+  await createFileStore(folder).write('bomb_weights.npz', bomb);
+  await assert.rejects(
+    predictDataset([{ folder, key: 'bomb_weights.npz' }], records, SETTINGS),
+    (error) =>
+      error instanceof InputError &&
+      /bomb_weights\.npz: found 67108864 bytes unpacked, needed at most 16777216/.test(error.message),
   );
 });
