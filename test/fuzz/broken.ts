@@ -26,7 +26,13 @@ export const TARGETS = [
     for (;;);
   }),
   broken('waits', () => new Promise(() => {})),
-  broken('sleeps', () => new Promise((resolve) => setTimeout(resolve, 2100))),
+  broken('is slow', () => {
+    const before = process.cpuUsage();
+    for (let spent = 0; spent < 2.1e6; ) {
+      const { user, system } = process.cpuUsage(before);
+      spent = user + system;
+    }
+  }),
   broken('grows', () => held.push(new Uint8Array(150 << 20).fill(1))),
   broken('rejects', () => {
     void Promise.reject(new Error('seen by nobody'));

@@ -46,9 +46,10 @@ test('whatever a parser does wrong is found, said, and kept for another time; th
   const expected: [string, RegExp | undefined][] = [
     ['sound', undefined],
     ['throws', /TypeError: a bug\n.*broken\.ts/],
-    ['hangs', /was at it for more than 5 s/],
+    ['hangs', /was at it for more than 10 s/],
     ['waits', /waits for what never comes/],
-    ['sleeps', /took 2\.\d s/],
+    // On a busy machine the clock may end it first.
+    ['is slow', /took [2-9]\.\d s|more than 10 s/],
     ['grows', /the process grew by 1\d\d MiB/],
     ['rejects', /seen by nobody/],
     ['accepts', /RangeError: \d+ bytes, not 10/],

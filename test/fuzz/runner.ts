@@ -22,7 +22,7 @@ const TARGETS = new URL('./targets.ts', import.meta.url).href;
 const WORKER = new URL('./worker.ts', import.meta.url).href;
 const FAILURES = fileURLToPath(new URL('../../.chirpline/fuzz/', import.meta.url));
 /** An input on which a thread has been for so long is never going to end [ms]. */
-const HUNG = 5000;
+const HUNG = 10_000;
 
 /** Runs changed files through the parsers. What a parser hangs or dies of is a failure of it too; the others are run then. */
 export async function fuzz(options: FuzzOptions): Promise<Report[]> {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 
 /** A parser, and files that it accepts, which are changed to see what else it does. */
@@ -57,4 +58,16 @@ export function digest(data: ArrayBufferView | readonly string[]): string {
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : JSON.stringify(data);
   return createHash('md5').update(bytes).digest('hex');
+}
+
+/** Fails unless JSON kept the value; it has no -0. */
+export function assertKept(again: unknown, value: unknown): void {
+  assert.deepEqual(again, withoutSigns(value));
+}
+
+function withoutSigns(value: unknown): unknown {
+  if (value === 0) return 0;
+  if (Array.isArray(value)) return value.map(withoutSigns);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutSigns(inner)]));
 }
