@@ -79,10 +79,11 @@ function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mix
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
-/** The first rejected samples, or that there is none. `total` counts all. */
+/** The first rejected samples, or that there is none, or that they aren't known. `total` counts all. */
 export function rejectedTable(samples: readonly RejectedSample[], total: number): Html {
   if (total === 0) return html`<p>None: every raw sample became a record.</p>`;
   const shown = samples.slice(0, REJECTED_LIMIT);
+  if (shown.length === 0) return html`<p>${formatCount(total)} in all; which ones is not known here.</p>`;
   const count =
     shown.length === total
       ? `${formatCount(total)} in all.`

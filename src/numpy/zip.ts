@@ -43,7 +43,10 @@ export async function listZip(source: ByteSource, object: string, limit: number)
       names.add(entry.fileName);
       if (!entry.fileName.endsWith('/')) members.push(toMember(entry));
     }
-    if (names.size > 0) await reader.checkDirectoryEnd();
+    // A number, whatever its type says: here the end of the last entry, or where the directory of none stands.
+    const end = Number(zip.readEntryCursor);
+    await reader.checkDirectoryEnd(end);
+    if (names.size === 0 && end > 0) throw new Error(`${end} bytes in front of a directory without entries`);
     measureMembers(members, source.size);
   } catch (error) {
     // What the source threw is no fault of the archive.
@@ -103,7 +106,6 @@ class BlockReader extends RandomAccessReader {
   readonly #source: ByteSource;
   #block: Uint8Array = new Uint8Array(0);
   #blockOffset = 0;
-  #end = 0;
 
   constructor(source: ByteSource) {
     super();
@@ -138,13 +140,12 @@ class BlockReader extends RandomAccessReader {
     const from = position - this.#blockOffset;
     if (this.#block.length - from < target.length) throw new Error('the end of the file in its directory');
     target.set(this.#block.subarray(from, from + target.length));
-    this.#end = position + target.length;
   }
 
   /** A count of entries that is too small would drop members in silence. */
-  async checkDirectoryEnd(): Promise<void> {
+  async checkDirectoryEnd(end: number): Promise<void> {
     const mark = Buffer.alloc(4);
-    await this.#copy(mark, this.#end);
+    await this.#copy(mark, end);
     if (![0x06054b50, 0x06064b50].includes(mark.readUInt32LE())) {
       throw new Error('a directory that goes on after its last entry');
     }

@@ -4,7 +4,7 @@ import { type Metrics, serializeHistory, serializeMetrics, summarizeRun } from '
 import { artifactNames, runName } from '../artifacts/names.ts';
 import { renderPlots } from '../artifacts/plots.ts';
 import { type RejectedSample, renderReport } from '../artifacts/report.ts';
-import { NotFoundError, PreconditionError } from '../errors.ts';
+import { InputError, NotFoundError, PreconditionError } from '../errors.ts';
 import type { Weights } from '../model/weights.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { SOFTWARE } from '../software.ts';
@@ -62,20 +62,22 @@ export async function saveRun(
   };
   const metrics = summarizeRun(date, config, history, evaluation);
   const names = artifactNames(run);
+  const rejected = await readRejected(records);
+  const notes = [finished.note, rejected.fault].filter((note) => note !== undefined);
   const report = renderReport({
     ...results,
     run,
     date,
     config,
     data: describeData(finished),
-    rejected: await readRejected(records),
+    rejected: rejected.samples,
     versions: {
       [SOFTWARE.name]: SOFTWARE.version,
       TensorFlow: finished.tensorflow,
       'Node.js': process.versions.node,
     },
     device: finished.device.toUpperCase(),
-    ...(finished.note !== undefined && { note: finished.note }),
+    ...(notes.length > 0 && { note: notes.join('. ') }),
   });
   const files = new Map<string, Uint8Array>([
     [names.weights, await encodeWeights(weights)],
@@ -155,11 +157,15 @@ function describeData({ set: { metadata, dtype }, training, evaluation, config }
   };
 }
 
-async function readRejected(records: ObjectStore): Promise<RejectedSample[]> {
+/** The rejected samples, or why they can't be told: a finished training doesn't end for a table of its report. */
+async function readRejected(records: ObjectStore): Promise<{ samples: RejectedSample[]; fault?: string }> {
   try {
-    return parseRejected(new TextDecoder().decode(await records.read(REJECTED_KEY)));
+    const text = new TextDecoder().decode(await records.read(REJECTED_KEY));
+    return { samples: parseRejected(text, records.location + REJECTED_KEY) };
   } catch (error) {
-    if (error instanceof NotFoundError) return [];
+    if (error instanceof NotFoundError) return { samples: [] };
+    if (error instanceof InputError)
+      return { samples: [], fault: `The rejected samples are not listed: ${error.message}` };
     throw error;
   }
 }

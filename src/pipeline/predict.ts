@@ -6,7 +6,6 @@ import { quote } from '../numpy/quote.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
-import { decodeSignal } from '../records/dtype.ts';
 import { createPreprocessor } from '../signal/preprocess.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
@@ -16,6 +15,7 @@ import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/l
 import type { Engine } from '../training/engine.ts';
 import { createEngine } from '../training/engines.ts';
 import { averagePredictors } from '../training/ensemble.ts';
+import { createIdCheck, decodeRecord } from '../training/examine.ts';
 import { predictSignals } from '../training/predict.ts';
 import { openRecords, type RecordSet, readRecordRange, type SignalRecord } from '../training/records.ts';
 import { completeSettings } from '../training/settings.ts';
@@ -41,9 +41,9 @@ export interface Predictions {
 /**
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
  *
- * Throws what openModels throws, SettingError when a PSD is given for records, and ConflictError when the data was, or
- * would be, preprocessed otherwise than the models' training data; InputError when a record has the id of another, or one that
- * no sample can have.
+ * Throws what openModels throws, SettingError when a PSD is given for records, InputError when records are damaged, a sample is
+ * there twice, or a record has an id that no sample can have, and ConflictError when the data was, or would be, preprocessed
+ * otherwise than the models' training data.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -105,21 +105,13 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
 }
 
 function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
-  const taken = new Set<string>();
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
+    const checkId = createIdCheck();
     for await (const record of readRecordRange(set, 0, set.count)) {
-      decodeSignal(record.signal, record.dtype, signal);
+      decodeRecord(record, set.dtype, signal);
       const id = nameRecord(record, ids.length);
-      if (taken.has(id)) {
-        throw new InputError({
-          object: record.object,
-          offset: record.offset,
-          found: `the id ${quote(id)} again`,
-          needed: 'another one for each record (one without an id is called by its number, from 0)',
-        });
-      }
-      taken.add(id);
+      checkId({ ...record, id });
       ids.push(id);
       yield signal;
     }

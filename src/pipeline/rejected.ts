@@ -1,7 +1,10 @@
 /** rejected.csv: every input that became no record, and why. */
-import { parse } from 'csv-parse/sync';
+import { CsvError, parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { quote } from '../numpy/quote.ts';
+import { REJECTED_KEY } from './work.ts';
 
 export interface Rejection {
   /** Empty where there is none: a row of the labels without an id, a stray file. */
@@ -59,13 +62,26 @@ export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): bool
   return a.length === b.length && texts.every((row, index) => row === others[index]);
 }
 
-/** Rows of a file that formatRejected made. */
-export function parseRejected(text: string): Rejection[] {
-  const rows: string[][] = parse(text, { from: 2 });
-  return rows.map((row) => {
-    const [id = '', file = '', reason = ''] = row.map((cell) =>
+/** Rows of a file that formatRejected made. Throws InputError when it is another one, as spreadsheets leave it. */
+export function parseRejected(text: string, object: string = REJECTED_KEY): Rejection[] {
+  const refuse = (found: string, cause?: unknown) => {
+    const needed = 'rows id,file,reason as chirpline writes them';
+    return new InputError({ object, found, needed, advice: 'Restore the file as it was' }, { cause });
+  };
+  let rows: string[][];
+  try {
+    rows = parse(text, { relax_column_count: true });
+  } catch (cause) {
+    if (cause instanceof CsvError) throw refuse(cause.message, cause);
+    throw cause;
+  }
+  const [header = [], ...rejected] = rows;
+  if (header.join() !== 'id,file,reason') throw refuse(`the columns ${quote(header.join())}`);
+  return rejected.map((row, index) => {
+    if (row.length !== 3) throw refuse(`${row.length} cells in row ${index + 2}`);
+    const [id, file, reason] = row.map((cell) =>
       cell.replace(/^'(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/, ''),
     );
-    return { id, file, reason };
+    return { id: id!, file: file!, reason: reason! };
   });
 }

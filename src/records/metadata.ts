@@ -137,7 +137,11 @@ function check<T>(
 
 function parseJson(text: string, object: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_key, value) => {
+      // 1e999 is Infinity to JSON.parse, and nothing to who writes it again.
+      if (typeof value !== 'number' || Number.isFinite(value)) return value;
+      throw new RangeError('a number beyond float64');
+    });
   } catch (error) {
     const found = error instanceof Error ? `no JSON (${error.message})` : 'no JSON';
     throw new InputError(

@@ -19,12 +19,13 @@ export interface TrainingInput {
   readonly waited: number;
   /**
    * All training records once, in an order that depends on the seed and the epoch (1, 2, ...) alone; the first `done`
-   * batches of it are left out. A batch's tensors live until the next one is asked for.
+   * batches of it are left out. A batch's tensors live until the next one is asked for. Of records that metadata.json
+   * describes no id may come twice: InputError is thrown at the batch in which one does.
    */
   training(epoch: number, done?: number): AsyncIterable<Batch>;
   /** All validation records once, in their order. */
   validation(): AsyncIterable<Batch>;
-  /** Reads all records one by one, and throws InputError at the first one that is broken. */
+  /** Reads all records one by one. Throws what examineRecords throws. */
   examine(): Promise<void>;
   dispose(): void;
 }
@@ -52,6 +53,10 @@ export function openTrainingInput(
     { first: held.end, end: set.count },
   ]);
   const passes = openPasses(createRecordReader(tf, batchSize, set.dtype), set, files, batchSize);
+  // The first pass over either takes note of the ids: a sample that is there twice might be in both.
+  const ids = new Set<string>();
+  const unread = new Set<readonly ShardPart[]>(set.metadata === undefined ? [] : [training, validation]);
+  const idsOfFirst = (parts: readonly ShardPart[]) => (unread.delete(parts) ? ids : undefined);
   return {
     trainingCount: set.count - (held.end - held.first),
     validationCount: held.end - held.first,
@@ -62,9 +67,9 @@ export function openTrainingInput(
     training: (epoch, done = 0) => {
       const { parts, order } = shuffleParts(training, { seed, buffer, epoch });
       files.want([...parts, ...validation].map(({ shard }) => shard));
-      return passes.read(parts, order, done);
+      return passes.read(parts, order, done, idsOfFirst(training));
     },
-    validation: () => passes.read(validation, IN_ORDER, 0),
+    validation: () => passes.read(validation, IN_ORDER, 0, idsOfFirst(validation)),
     examine: () => examineRecords(set),
     dispose: () => passes.dispose(),
   };
@@ -99,10 +104,25 @@ function chooseValidation(
   );
 }
 
+/** Adds the ids of a batch; false when one of them was there. */
+function addNew(ids: Set<string>, { ids: added }: Batch): boolean {
+  for (const id of added.dataSync() as unknown as string[]) {
+    if (id !== '' && ids.has(id)) return false;
+    ids.add(id);
+  }
+  return true;
+}
+
 function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, batchSize: number) {
   let waited = 0;
 
-  async function* read(parts: readonly ShardPart[], order: Order, done: number): AsyncGenerator<Batch> {
+  /** `ids`: those that the records mustn't have; theirs are added. */
+  async function* read(
+    parts: readonly ShardPart[],
+    order: Order,
+    done: number,
+    ids?: Set<string>,
+  ): AsyncGenerator<Batch> {
     const total = parts.reduce((sum, { take }) => sum + take, 0);
     const batches = Math.ceil(total / batchSize);
     let there = 0;
@@ -117,7 +137,7 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
           const segments = parts.map(({ shard, ...part }) => ({ ...part, file: files.path(shard) }));
           reader.start(segments, order, done * batchSize);
         }
-        batch = await take(Math.min(batchSize, total - i * batchSize));
+        batch = await take(Math.min(batchSize, total - i * batchSize), ids);
         waited += performance.now() - start;
         yield batch;
         disposeBatch(batch);
@@ -129,7 +149,7 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
   }
 
   /** The next batch, which has `size` samples when all is well. */
-  async function take(size: number): Promise<Batch> {
+  async function take(size: number, ids: Set<string> | undefined): Promise<Batch> {
     let batch: Batch | undefined;
     try {
       batch = reader.next();
@@ -139,7 +159,12 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
       throw error;
     }
     const labels = batch?.labels.dataSync() ?? [];
-    if (batch?.size === size && labels.every((label) => label === 0 || label === 1)) return batch;
+    if (
+      batch?.size === size &&
+      labels.every((label) => label === 0 || label === 1) &&
+      (ids === undefined || addNew(ids, batch))
+    )
+      return batch;
     if (batch !== undefined) disposeBatch(batch);
     await examineRecords(set);
     throw new InputError({

@@ -7,6 +7,7 @@ import { METADATA_LIMIT, type Metadata, parseMetadata } from '../records/metadat
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { checkHash } from './checked.ts';
 import { listParts, type ShardPart } from './order.ts';
 
 /** A dataset of preprocessed samples in the shards of a store, in the order of the labels. */
@@ -157,7 +158,7 @@ async function countSingle(store: ObjectStore): Promise<RecordSet> {
  * Records `first` up to, but without, `end`, streamed in their order; shards outside the range aren't opened.
  *
  * Throws InputError when a record is broken or isn't a sample (3, 4096) with a label 0 or 1, and when a shard that is
- * read to its end holds another number of records than it should.
+ * read to its end holds another number of records than it should, or has another hash than metadata.json says.
  */
 export async function* readRecordRange(
   set: RecordSet,
@@ -168,17 +169,21 @@ export async function* readRecordRange(
 }
 
 async function* readPart(
-  { store, shards }: RecordSet,
+  { store, shards, metadata }: RecordSet,
   { shard, offset: start, skip, take }: ShardPart,
 ): AsyncGenerator<SignalRecord> {
   const object = store.location + shard;
-  const { runs } = shards.find(({ name }) => name === shard)!;
+  const { runs, sha256 } = shards.find(({ name }) => name === shard)!;
   const run = runs.find(({ offset }) => offset === start)!;
   // Behind the only run of a shard nothing may follow; behind others lies what is damaged.
   const whole = runs.length === 1 && start === 0 && skip + take === run.records;
   let index = 0;
   const range = start === 0 ? undefined : { offset: start, length: Number.MAX_SAFE_INTEGER - start };
-  for await (const { data, offset } of streamRecords(store.stream(shard, range), object, start)) {
+  const stored = store.stream(shard, range);
+  // A lone file has no hash but the one of its bytes as they were found.
+  const hashed = whole && metadata !== undefined && sha256 !== undefined;
+  const chunks = hashed ? checkHash(stored, object, sha256) : stored;
+  for await (const { data, offset } of streamRecords(chunks, object, start)) {
     if (index >= skip && index < skip + take) {
       const { id = '', label, signal } = decodeExample(data, object, offset);
       yield { id, label, signal, dtype: checkSignal(signal, object, offset), object, offset };

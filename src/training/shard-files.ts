@@ -6,11 +6,11 @@ export interface ShardFiles {
   path(name: string): string;
   /** Says in which order shards will be needed. */
   want(names: readonly string[]): void;
-  /** Resolves when the shard is there. Throws what kept it from coming. */
+  /** Resolves when the shard is there and its bytes are the right ones. Throws what kept it from coming. */
   ready(name: string): Promise<void>;
 }
 
-/** Those of a store that keeps its objects as files. */
-export function filesOf(store: ObjectStore & Required<Pick<ObjectStore, 'path'>>): ShardFiles {
+/** Those of a store that keeps its objects as files, as they are. */
+export function filesOf(store: Required<Pick<ObjectStore, 'path'>>): ShardFiles {
   return { path: (name) => store.path(name), want: () => {}, ready: async () => {} };
 }

@@ -5,7 +5,8 @@ import { decodeExample } from '../records/example.ts';
 import { checkSignal } from '../records/shard.ts';
 import { FRAME_FOOTER, FRAME_HEADER, readFrameLength, streamRecords } from '../records/tfrecord.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { checkRecord } from './examine.ts';
+import { SAMPLE_SIZE } from '../strain.ts';
+import { decodeRecord } from './examine.ts';
 import type { FoundRecords, RecordSet, Run, Shard } from './records.ts';
 
 export interface Survey {
@@ -16,7 +17,7 @@ export interface Survey {
 }
 
 /**
- * Reads all records, one by one, and leaves out those that examineRecords would refuse. Where the length of a record is
+ * Reads all records, one by one, and leaves out those that can't be trained on. Where the length of a record is
  * damaged, nobody knows where the next one begins, so that the rest of its shard is left out. Of what nobody has said which
  * type the signals are, the first one decides.
  *
@@ -88,6 +89,8 @@ async function surveyShard(
   return { runs, dtype };
 }
 
+const values = new Float32Array(SAMPLE_SIZE);
+
 /** The type of a record whose frame is sound, or what is wrong with it. */
 function examine(
   data: Uint8Array,
@@ -98,7 +101,7 @@ function examine(
   try {
     const { signal, label } = decodeExample(data, object, offset);
     const dtype = checkSignal(signal, object, offset);
-    checkRecord({ signal, label, id: '', dtype, object, offset }, needed ?? dtype);
+    decodeRecord({ signal, label, id: '', dtype, object, offset }, needed ?? dtype, values);
     return dtype;
   } catch (error) {
     return expectDamage(error);

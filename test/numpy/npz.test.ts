@@ -86,6 +86,13 @@ for name in ['false', 'true']:
     }
   });
 
+  test('may hold no arrays at all, as numpy.savez() writes it', async (t) => {
+    const path = join(scratch(t), 'none.npz');
+    runPython('import numpy as np, sys; np.savez(sys.argv[1])', path);
+    for (const bytes of [readFileSync(path), await writeNpz({})])
+      assert.deepEqual(await readNpz(bytes, 'x'), new Map());
+  });
+
   test('that NumPy wrote has all its arrays, compressed or not, as in the fixtures', async () => {
     const golden = await readNpz(readFileSync(fixture('golden.npz')), 'golden.npz');
     assert.deepEqual([...golden.keys()].slice(0, 4), ['avg_psd', 'b', 'a', 'zi']);
@@ -180,37 +187,14 @@ describe('a hostile .npz file', () => {
     const end = Buffer.from(bytes.buffer, bytes.byteOffset + bytes.length - 22, 22);
     end.writeUInt16LE(1, 10);
     await assertRefused(bytes, /goes on after its last entry/);
+    end.writeUInt16LE(0, 10);
+    await assertRefused(bytes, /goes on after its last entry/);
+    // Nor is it empty when it says so of the place of its directory too.
+    end.writeUInt32LE(bytes.length - 22, 16);
+    await assertRefused(bytes, /\d+ bytes in front of a directory without entries/);
     const many = packZip(
       Array.from({ length: 10_001 }, (_, index) => ({ name: `${index}.npy`, content: new Uint8Array(0) })),
     );
     await assertRefused(many, /10001 members, more than 10000/);
-  });
-
-  test('never makes anything but an InputError, cut or changed anywhere', async () => {
-    let refused = 0;
-    let state = 7;
-    const random = (limit: number) => {
-      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-      return Math.floor((state / 2 ** 32) * limit);
-    };
-    for (const compress of [false, true]) {
-      const bytes = await writeNpz(
-        { a: { dtype: '<f8', shape: [1], data: Float64Array.of(3) } },
-        { compress },
-      );
-      for (let round = 0; round < 1500; round += 1) {
-        const changed = Buffer.from(round % 5 === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
-        for (let flips = random(3); flips >= 0; flips -= 1) {
-          if (changed.length > 0) changed[random(changed.length)] = random(256);
-        }
-        try {
-          await readNpz(changed, 'x');
-        } catch (error) {
-          assert.ok(error instanceof InputError, String(error));
-          refused += 1;
-        }
-      }
-    }
-    assert.ok(refused > 1500, String(refused));
   });
 });

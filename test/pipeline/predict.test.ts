@@ -15,8 +15,9 @@ import { SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { buildShard, makeSamples } from '../records/samples.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests } from '../support/fixtures.ts';
+import { packZip } from '../support/zip.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
-import { makeToyRecords } from '../training/toy.ts';
+import { makeToyRecords, replaceShard, type ToySettings } from '../training/toy.ts';
 
 // The test environment's TensorFlow, unless one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
@@ -184,9 +185,59 @@ test('a record without an id is called by its number, unless that is the id of a
       assert.ok(error instanceof InputError, String(error));
       assert.match(
         error.message,
-        /at byte \d+: found the id "[01x]" again, needed another one for each record/,
+        /at byte \d+: found the id "[01x]", which the record at byte 0 of .* has, needed each sample once/,
       );
       return true;
     });
   }
+});
+
+test('records that no training would take are refused: replaced shards, samples that come twice, NaN', async () => {
+  const model = await writeModel('records', 'diy', TOY);
+  const refused = async (settings: Partial<ToySettings>, pattern: RegExp, noted?: boolean) => {
+    const toy = await makeToyRecords({ count: 16, shardSize: 4, ...settings });
+    if (noted !== undefined) await replaceShard(toy, noted);
+    await assert.rejects(predictDataset([model], toy.location, SETTINGS), (error) => {
+      assert.ok(error instanceof InputError, String(error));
+      assert.match(error.message, pattern);
+      return true;
+    });
+  };
+  await refused(
+    {},
+    /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which .* needed each/,
+    true,
+  );
+  await refused({}, /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000"/, false);
+  const edit = (signal: Float32Array, i: number) => {
+    if (i === 3) signal[7] = Number.NaN;
+  };
+  await refused({ edit }, /00000-of-00004\.tfrecord at byte \d+: found NaN at index 7 of the signal/);
+});
+
+test('a shard of another dataset, of the same size and with ids of its own, is refused by its hash', async () => {
+  const model = await writeModel('foreign', 'diy', TOY);
+  const toy = await makeToyRecords({ count: 16, shardSize: 4 });
+  const other = await makeToyRecords({ count: 16, shardSize: 4, seed: 2 });
+  const name = 'train-00002-of-00004.tfrecord';
+  await toy.write(name, await other.read(name));
+  await assert.rejects(
+    predictDataset([model], toy.location, SETTINGS),
+    (error) =>
+      error instanceof InputError &&
+      /00002-of-00004\.tfrecord: found bytes of SHA-256/.test(error.message) &&
+      /preprocess the dataset again/.test(error.message),
+  );
+});
+
+test('weights that would unpack to more than any model has are refused before they are unpacked', async () => {
+  const zeros = new Uint8Array(64 << 20);
+  const bomb = packZip([{ name: 'conv0_W.npy', content: zeros, deflate: true }]);
+  await createFileStore(folder).write('bomb_weights.npz', bomb);
+  await assert.rejects(
+    predictDataset([{ folder, key: 'bomb_weights.npz' }], records, SETTINGS),
+    (error) =>
+      error instanceof InputError &&
+      /bomb_weights\.npz: found 67108864 bytes unpacked, needed at most \d+/.test(error.message),
+  );
 });

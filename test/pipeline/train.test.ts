@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { MachineError, PausedError, SettingError } from '../../src/errors.ts';
+import { ChirplineError, InputError, MachineError, PausedError, SettingError } from '../../src/errors.ts';
 import { predictDataset } from '../../src/pipeline/predict.ts';
 import type { Observer } from '../../src/pipeline/progress.ts';
 import { type TrainOptions, trainModel } from '../../src/pipeline/train.ts';
 import type { GivenSettings } from '../../src/training/settings.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
-import { makeToyRecords } from '../training/toy.ts';
+import { makeToyRecords, replaceShard } from '../training/toy.ts';
 
 // The test environment's TensorFlow, unless one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
@@ -93,6 +93,52 @@ test('checkpoints that are kept elsewhere serve another place, whose run has all
   const { files } = await trainModel(records, models, SETTINGS, options, observer);
   assert.match(said.join('\n'), /going on with coherent_\w+ from its checkpoint in epoch 2 after step 0/);
   for (const file of files) assert.ok(readFileSync(join(models, file)).length > 0, file);
+});
+
+test('a shard that was replaced by another one of its size ends the training, and no model comes of it', async (t) => {
+  for (const onCorrupt of ['stop', 'skip'] as const) {
+    const [toy, models] = [await makeToyRecords({ count: 16, shardSize: 4 }), scratch(t)];
+    await replaceShard(toy);
+    await assert.rejects(trainModel(toy.location, models, SETTINGS, { ...OPTIONS, onCorrupt }), (error) => {
+      assert.ok(error instanceof ChirplineError && error.exitCode === 1, String(error));
+      assert.match(
+        error.message,
+        /train-00001-of-00004\.tfrecord: found bytes of SHA-256 .*, as metadata\.json says/,
+      );
+      return true;
+    });
+    assert.deepEqual(
+      readdirSync(join(models, 'saved')).filter((name) => name.endsWith('.npz')),
+      [],
+    );
+  }
+});
+
+test('a sample that is there twice ends the training, though the hashes are right', async (t) => {
+  const toy = await makeToyRecords({ count: 16, shardSize: 4 });
+  await replaceShard(toy, true);
+  await assert.rejects(
+    trainModel(toy.location, scratch(t), SETTINGS, OPTIONS),
+    (error) =>
+      error instanceof InputError &&
+      /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which the record at byte 0 of .*00000-of-00004/.test(
+        error.message,
+      ),
+  );
+});
+
+test('a rejected.csv that can’t be read costs the report its table, and not the training its weights', async (t) => {
+  const [toy, models] = [await makeToyRecords({ count: 10 }), scratch(t)];
+  await toy.write('avg_psd.npz', new Uint8Array(1));
+  const metadata = JSON.parse(new TextDecoder().decode(await toy.read('metadata.json')));
+  await toy.write('metadata.json', Buffer.from(JSON.stringify({ ...metadata, n_failed: 2 })));
+  await toy.write('rejected.csv', Buffer.from('id;file;reason\r\nx;y;z;\r\n"a",b\r\n'));
+  const options = { ...OPTIONS, note: 'made up' };
+  const { files } = await trainModel(toy.location, models, { ...SETTINGS, epochs: 1 }, options);
+  assert.ok(files.some((name) => name.endsWith('_weights.npz')));
+  const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
+  assert.match(report, /made up\. The rejected samples are not listed: .*rejected\.csv: found the columns/);
+  assert.match(report, /2 in all; which ones is not known here/);
 });
 
 test('files that can’t be written while a model trains are said, and the training goes on', async (t) => {

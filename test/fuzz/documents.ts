@@ -1,0 +1,44 @@
+/** JSON that others, or chirpline itself, wrote. */
+import assert from 'node:assert/strict';
+import * as v from 'valibot';
+import { readUploads } from '../../functions/uploads.ts';
+import { encodeJson, parseJson } from '../../src/storage/json.ts';
+import { s3Event } from '../functions/events.ts';
+import { assertKept, decode, encode, target } from './target.ts';
+
+const SCHEMA = v.object({
+  version: v.literal(1),
+  shards: v.array(
+    v.object({ name: v.string(), records: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
+  ),
+  counts: v.record(v.string(), v.number()),
+  note: v.optional(v.string()),
+});
+
+export const DOCUMENTS = [
+  target({
+    name: 'json',
+    text: true,
+    seeds: () => [
+      encodeJson({ version: 1, shards: [{ name: 'a', records: 3 }], counts: { b: 1.5 }, note: 'c' }),
+    ],
+    parse: (bytes) => parseJson(bytes, 'x.json', SCHEMA),
+    check(value) {
+      assert.ok(v.is(SCHEMA, value));
+      assertKept(parseJson(encodeJson(value), 'again', SCHEMA), value);
+    },
+  }),
+  target({
+    name: 's3-event',
+    text: true,
+    seeds: () =>
+      [
+        s3Event({ key: 'raw/d/train/a b+c%.npy' }),
+        s3Event({ key: 'raw/d/a.npy', version: 'v' }, { key: 'raw/e/b' }),
+      ].map(encode),
+    parse: (bytes) => readUploads(decode(bytes)),
+    check: (uploads) => {
+      for (const { dataset } of uploads) assert.match(dataset, /^[\w.-]+$/);
+    },
+  }),
+];

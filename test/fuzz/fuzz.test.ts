@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ChirplineError } from '../../src/errors.ts';
+import { fixture, scratch } from '../support/fixtures.ts';
+import * as broken from './broken.ts';
+import { makeCase } from './case.ts';
+import { describeReports, fuzz } from './runner.ts';
+import { findTarget, TARGETS } from './targets.ts';
+
+const SEED = 1;
+
+test('no changed file makes a parser do anything but take it or refuse it', async () => {
+  const names = TARGETS.map(({ name }) => name);
+  const reports = await fuzz({ names, seed: SEED, seconds: 20 });
+  const described = await describeReports(reports, TARGETS, SEED);
+  assert.deepEqual(
+    reports.flatMap(({ failures }) => failures),
+    [],
+    described,
+  );
+  for (const { name, inputs } of reports) assert.ok(inputs > 0, `${name}: no input was run`);
+  assert.deepEqual(
+    reports.map(({ name }) => name),
+    names,
+  );
+});
+
+test('files that once made a parser fail are refused', async () => {
+  const corpus = fixture('fuzz');
+  for (const name of readdirSync(corpus)) {
+    const target = findTarget(name);
+    const [seed] = await target.seeds();
+    for (const file of readdirSync(join(corpus, name))) {
+      const bytes = readFileSync(join(corpus, name, file));
+      await assert.rejects(target.run(new Uint8Array(bytes), seed!), ChirplineError, `${name}/${file}`);
+    }
+  }
+});
+
+test('whatever a parser does wrong is found, said, and kept for another time; the others are run all the same', async (t) => {
+  const names = broken.TARGETS.map(({ name }) => name);
+  const module = new URL('./broken.ts', import.meta.url).href;
+  const reports = await fuzz({ names, seed: SEED, seconds: 2, module });
+  const expected: [string, RegExp | undefined][] = [
+    ['sound', undefined],
+    ['throws', /TypeError: a bug\n.*broken\.ts/],
+    ['hangs', /was at it for more than 10 s/],
+    ['waits', /waits for what never comes/],
+    // On a busy machine the clock may end it first.
+    ['is slow', /took [2-9]\.\d s|more than 10 s/],
+    ['grows', /the process grew by 1\d\d MiB/],
+    ['rejects', /seen by nobody/],
+    ['accepts', /RangeError: \d+ bytes, not 10/],
+  ];
+  assert.deepEqual(
+    reports.map(({ name }) => name),
+    expected.map(([name]) => name),
+  );
+  for (const [i, [name, pattern]] of expected.entries()) {
+    const { failures } = reports[i]!;
+    assert.equal(failures.length, pattern === undefined ? 0 : 1, name);
+    if (pattern !== undefined) assert.match(failures[0]!.message, pattern);
+  }
+  const described = await describeReports(reports.slice(1, 2), broken.TARGETS, SEED, scratch(t));
+  const { index } = reports[1]!.failures[0]!;
+  assert.match(described, new RegExp(`npm run fuzz -- --only throws --seed 1 --case ${index}\n`));
+  const kept = /input: (\S+);/.exec(described)![1]!;
+  const { bytes } = await makeCase(broken.TARGETS[1]!, SEED, index);
+  assert.deepEqual(new Uint8Array(readFileSync(kept)), bytes);
+});

@@ -1,0 +1,125 @@
+/** Models, their checkpoints, and what settings come in. */
+import assert from 'node:assert/strict';
+import { parseConfig } from '../../src/artifacts/config.ts';
+import { initialWeights, isTrainable, type Weights } from '../../src/model/weights.ts';
+import { readPreprocessing } from '../../src/pipeline/companions.ts';
+import { encodeWeights, readModel } from '../../src/pipeline/model-file.ts';
+import { createMemoryStore } from '../../src/storage/memory.ts';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
+import { completeSettings } from '../../src/training/settings.ts';
+import { parseStoredState, type StoredState } from '../../src/training/stored-state.ts';
+import { assertKept, decode, digest, encode, target } from './target.ts';
+
+const KEY = 'diy_20260101_0000_weights.npz';
+const RUN = 'diy_20260101_0000';
+const BOUNDS = completeSettings({ preset: 'diy', epochs: 50, batch_size: 4 }, 'cpu');
+const weights = initialWeights('diy', 1);
+
+const stored: StoredState = {
+  version: 1,
+  run: RUN,
+  updates: 9,
+  state: {
+    epoch: 2,
+    step: 2,
+    samples: 8,
+    lossSum: 5.5,
+    seconds: 1.5,
+    waited: 0.25,
+    schedule: {
+      learningRate: 1e-3,
+      bestLoss: 0.5,
+      improved: true,
+      epochsSinceBest: 0,
+      epochsOnPlateau: 0,
+      stop: false,
+    },
+    history: {
+      epochs: [
+        {
+          epoch: 1,
+          loss: 0.6,
+          val_loss: 0.5,
+          val_accuracy: 0.8,
+          val_auc: null,
+          learning_rate: 1e-3,
+          seconds: 3,
+          input_wait: 0.1,
+          best: true,
+        },
+      ],
+      best_epoch: 1,
+    },
+  },
+};
+const checkpoint: Checkpoint = {
+  run: RUN,
+  snapshot: {
+    state: stored.state,
+    weights,
+    best: weights,
+    optimizer: {
+      updates: stored.updates,
+      moments: [...weights]
+        .filter(([name]) => isTrainable(name))
+        .flatMap(([, { data }]) => [new Float32Array(data.length), new Float32Array(data.length)]),
+    },
+  },
+};
+
+const digests = (arrays: Weights) => [...arrays].map(([name, { data }]) => [name, digest(data)]);
+
+export const MODELS = [
+  target({
+    name: 'weights',
+    seeds: async () => [await encodeWeights(weights)],
+    async parse(bytes) {
+      const store = createMemoryStore();
+      await store.write(KEY, bytes);
+      const model = await readModel(store, KEY);
+      return [model.preset, digests(model.weights)];
+    },
+    check: (model, original) => assert.deepEqual(model, original),
+  }),
+  target({
+    name: 'checkpoint',
+    seeds: async () => [await encodeCheckpoint(checkpoint)],
+    async parse(bytes) {
+      const { run, snapshot } = await decodeCheckpoint(bytes, BOUNDS, 'c.npz');
+      const { state, weights, best, optimizer } = snapshot;
+      return [run, state, digests(weights), digests(best), optimizer.updates, optimizer.moments.map(digest)];
+    },
+    check: (value, original) => assert.deepEqual(value, original),
+  }),
+  target({
+    name: 'stored-state',
+    text: true,
+    seeds: () => [encode(JSON.stringify(stored))],
+    parse: (bytes) => parseStoredState(decode(bytes), BOUNDS, 'c.npz'),
+    check: (value) => assertKept(parseStoredState(JSON.stringify(value), BOUNDS, 'again'), value),
+  }),
+  target({
+    name: 'recipe',
+    text: true,
+    seeds: () => [
+      encode(JSON.stringify({ recipe: {}, recipe_hash: 'b'.repeat(64), psd_sha256: 'c'.repeat(64) })),
+    ],
+    async parse(bytes) {
+      const store = createMemoryStore();
+      await store.write(`${RUN}_recipe.json`, bytes);
+      return readPreprocessing(store, KEY);
+    },
+  }),
+  target({
+    name: 'config',
+    text: true,
+    seeds: () =>
+      [
+        'preset: diy\nepochs: 3\nlearning_rate: 1e-4\nsign_flip: true\n',
+        '{"epochs": 3, "batch_size": 16, "schedule": "cosine"}',
+        'epochs: !!int "3"\nseed: 0x1F\n',
+      ].map(encode),
+    parse: (bytes) => parseConfig(decode(bytes), 'c.yaml'),
+    check: (given) => assertKept(parseConfig(JSON.stringify(given), 'again'), given),
+  }),
+];

@@ -1,0 +1,118 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { makeCase } from './case.ts';
+import type { Checked } from './target.ts';
+import type { Report, WorkerJob } from './worker.ts';
+
+export interface FuzzOptions {
+  /** The parsers that are run; each has the same time. */
+  names: readonly string[];
+  seed: number;
+  /** For all of them together. */
+  seconds: number;
+  /** The only input of each that is run. */
+  only?: number;
+  /** Has the TARGETS. */
+  module?: string;
+}
+
+const TARGETS = new URL('./targets.ts', import.meta.url).href;
+const WORKER = new URL('./worker.ts', import.meta.url).href;
+const FAILURES = fileURLToPath(new URL('../../.chirpline/fuzz/', import.meta.url));
+/** An input on which a thread has been for so long is never going to end [ms]. */
+const HUNG = 10_000;
+
+/** Runs changed files through the parsers. What a parser hangs or dies of is a failure of it too; the others are run then. */
+export async function fuzz(options: FuzzOptions): Promise<Report[]> {
+  const { names, seed, seconds, only, module = TARGETS } = options;
+  const reports: Report[] = [];
+  while (reports.length < names.length) {
+    const left = names.slice(reports.length);
+    const progress = new Int32Array(new SharedArrayBuffer(8)).fill(-1);
+    const job: WorkerJob = {
+      module,
+      names: left,
+      seed,
+      first: only ?? 0,
+      count: only === undefined ? Number.POSITIVE_INFINITY : 1,
+      milliseconds: (1000 * seconds) / names.length,
+      progress,
+    };
+    const before = reports.length;
+    const death = await runWorker(job, (report) => reports.push(report));
+    if (death === undefined) break;
+    const [, index] = progress;
+    const name = left[reports.length - before]!;
+    if (Atomics.load(progress, 0) !== reports.length - before)
+      throw new Error(`${name} refuses its own seeds`, { cause: death });
+    const failure = { name, index: index!, message: String(death), times: 1 };
+    reports.push({ name, inputs: index! - job.first + 1, refused: 0, slowest: 0, failures: [failure] });
+  }
+  return reports;
+}
+
+/** What the thread died of; undefined when it has run all. */
+async function runWorker(job: WorkerJob, take: (report: Report) => void): Promise<unknown> {
+  // Under Node 20 a thread doesn't inherit the loader of TypeScript.
+  const worker = new Worker(
+    `import('tsx/esm/api').then(({ register }) => (register(), import('${WORKER}')))`,
+    {
+      eval: true,
+      workerData: job,
+      resourceLimits: { maxOldGenerationSizeMb: 512 },
+    },
+  );
+  let done = 0;
+  worker.on('message', (report: Report) => {
+    done++;
+    take(report);
+  });
+  let death: unknown;
+  worker.on('error', (error) => {
+    death = error;
+  });
+  let seen = '';
+  let since = performance.now();
+  const watch = setInterval(() => {
+    const now = job.progress.join();
+    // Before the first input it loads its modules.
+    if (now !== seen || now.startsWith('-')) [seen, since] = [now, performance.now()];
+    else if (performance.now() - since > HUNG) {
+      death ??= new Error(`was at it for more than ${HUNG / 1000} s`);
+      void worker.terminate();
+    }
+  }, 200);
+  await new Promise((resolve) => worker.on('exit', resolve));
+  clearInterval(watch);
+  if (death === undefined && done < job.names.length) return new Error('waits for what never comes');
+  return done < job.names.length ? death : undefined;
+}
+
+/** A line for each parser, and for each of its failures how to see it again; their inputs are written into the folder `kept`. */
+export async function describeReports(
+  reports: readonly Report[],
+  targets: readonly Checked[],
+  seed: number,
+  kept = FAILURES,
+): Promise<string> {
+  const lines: string[] = [];
+  for (const { name, inputs, refused, slowest, failures } of reports) {
+    const wrong = failures.length === 0 ? '' : `, ${failures.length} KINDS OF FAILURES`;
+    lines.push(`${name}: ${inputs} inputs, ${refused} refused, ${slowest.toFixed(0)} ms at most${wrong}`);
+    for (const { index, message, times } of failures) {
+      const { bytes } = await makeCase(targets.find((target) => target.name === name)!, seed, index);
+      const folder = join(kept, name);
+      const file = join(folder, `${seed}-${index}.bin`);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(file, bytes);
+      lines.push(
+        `  ${times} times: ${message}`,
+        `    again: npm run fuzz -- --only ${name} --seed ${seed} --case ${index}`,
+        `    input: ${file}; once it is refused, keep it in test/fixtures/fuzz/${name}/`,
+      );
+    }
+  }
+  return lines.join('\n');
+}

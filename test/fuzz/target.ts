@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+
+/** A parser, and files that it accepts, which are changed to see what else it does. */
+export interface Target<Value = unknown> {
+  name: string;
+  /** Small files that the parser accepts. */
+  seeds: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  /** Of text also words are inserted that mean something to some parser. */
+  text?: boolean;
+  /** Parses the bytes; a ChirplineError says that they are refused. */
+  parse(bytes: Uint8Array): Value | Promise<Value>;
+  /** Throws when the value is wrong. `original` is that of the seed, which every checksummed file that is accepted must have. */
+  check?(value: Value, original: Value): void | Promise<void>;
+}
+
+/** A target whose value only its own functions look at. */
+export interface Checked {
+  name: string;
+  text: boolean;
+  seeds(): Promise<readonly Uint8Array[]>;
+  /** Parses a changed seed, and checks what comes of it. */
+  run(bytes: Uint8Array, seed: Uint8Array): Promise<void>;
+}
+
+export function target<Value>({ name, text = false, seeds, parse, check }: Target<Value>): Checked {
+  let made: Promise<readonly Uint8Array[]> | undefined;
+  const originals = new Map<Uint8Array, Promise<Value>>();
+
+  function original(seed: Uint8Array): Promise<Value> {
+    const known = originals.get(seed);
+    if (known !== undefined) return known;
+    const parsed = Promise.resolve(parse(seed));
+    originals.set(seed, parsed);
+    return parsed;
+  }
+
+  return {
+    name,
+    text,
+    seeds() {
+      made ??= Promise.resolve(seeds());
+      return made;
+    },
+    async run(bytes, seed) {
+      const value = await parse(bytes);
+      await check?.(value, await original(seed));
+    },
+  };
+}
+
+export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** Of bytes; for values that are too long to be compared, or shown, whole. */
+export function digest(data: ArrayBufferView | readonly string[]): string {
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : JSON.stringify(data);
+  return createHash('md5').update(bytes).digest('hex');
+}
+
+/** Fails unless JSON kept the value; it has no -0. */
+export function assertKept(again: unknown, value: unknown): void {
+  assert.deepEqual(again, withoutSigns(value));
+}
+
+function withoutSigns(value: unknown): unknown {
+  if (value === 0) return 0;
+  if (Array.isArray(value)) return value.map(withoutSigns);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutSigns(inner)]));
+}
