@@ -7,7 +7,7 @@ import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
 import { checkKey, checkPrefix, checkRange, checkReadLength, clipRange } from './key.ts';
-import type { ByteRange, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import type { ByteRange, ListOptions, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 /** Bytes of one chunk of a stream. */
 const CHUNK_SIZE = 1 << 20;
@@ -64,14 +64,15 @@ export function createFileStore(folder: string, calls: FileCalls = chooseFileCal
       return describeFile(locate(key), key);
     },
 
-    async *list(prefix: string) {
+    async *list(prefix: string, { faults = false }: ListOptions = {}) {
       checkPrefix(prefix);
-      for (const files of listFiles(root, prefix, calls)) yield* files;
+      for (const files of listFiles(root, prefix, calls)) yield* faults ? files : files.filter(isSound);
     },
 
-    listSync(prefix: string) {
+    listSync(prefix: string, { faults = false }: ListOptions = {}) {
       checkPrefix(prefix);
-      return Array.from(listFiles(root, prefix, calls)).flat();
+      const files = Array.from(listFiles(root, prefix, calls)).flat();
+      return faults ? files : files.filter(isSound);
     },
 
     async *listLevel(prefix: string) {
@@ -120,6 +121,10 @@ export function createFileStore(folder: string, calls: FileCalls = chooseFileCal
       }
     },
   };
+}
+
+function isSound({ fault }: ObjectInfo): boolean {
+  return fault === undefined;
 }
 
 /** Size of the file that is open. Throws NotFoundError when it is no regular file, PreconditionError when it is another. */

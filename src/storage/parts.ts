@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { ObjectInfo, ObjectStore } from './store.ts';
 
-/** Lists all objects under a prefix, in the order of their keys. */
+/** Lists all objects and faults under a prefix, in the order of their keys. */
 export type ListPart = (prefix: string) => Promise<ObjectInfo[]>;
 
 /** Enough parts to keep as many listers busy to the end; a level more of folders is looked at until there are so many. */
@@ -21,7 +21,7 @@ export function createListers(store: ObjectStore): ListPart[] {
 }
 
 /**
- * Every object of the store in ascending order of the keys, as `list('')` gives them, but some hundred or thousand at a time.
+ * Every object and fault of the store in ascending order of the keys, as `list('')` gives them, but some hundred or thousand at a time.
  * Each of the `listers` takes one part after another, the last of them the first one.
  *
  * @param accept asked for starts of keys that end in `/`: what lies under a refused one isn't listed.
@@ -97,10 +97,10 @@ async function lookInto(
   return parts;
 }
 
-/** The whole of `list`. */
+/** The whole of `list`, with its faults. */
 export async function listWhole(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
-  if (store.listSync !== undefined) return store.listSync(prefix);
+  if (store.listSync !== undefined) return store.listSync(prefix, { faults: true });
   const all: ObjectInfo[] = [];
-  for await (const object of store.list(prefix)) all.push(object);
+  for await (const object of store.list(prefix, { faults: true })) all.push(object);
   return all;
 }

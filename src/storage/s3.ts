@@ -7,11 +7,20 @@ import type {
   S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { NotFoundError, PreconditionError, SettingError } from '../errors.ts';
-import { checkKey, checkPrefix, checkRange, compareKeys, keyFault, READ_LIMIT } from './key.ts';
+import {
+  checkKey,
+  checkPrefix,
+  checkRange,
+  compareKeys,
+  describeKeyFault,
+  keyFault,
+  prefixFault,
+  READ_LIMIT,
+} from './key.ts';
 import { openConnection, type S3Connection } from './s3-connection.ts';
 import { explainS3Error, isWriteConflict } from './s3-errors.ts';
 import { receiveObject } from './s3-reading.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import type { ByteRange, ListOptions, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 export interface S3StoreOptions {
   bucket: string;
@@ -121,7 +130,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   }
 
   async function* listPages(prefix: string, delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
-    checkPrefix(prefix);
     const { sdk, client } = await connect();
     const input = { Bucket, Prefix: start + prefix, Delimiter: delimiter };
     try {
@@ -134,27 +142,42 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   function* describePage({ Contents = [] }: ListObjectsV2CommandOutput): Generator<ObjectInfo> {
     for (const { Key = '', Size, ETag } of Contents) {
       // Consoles and sync tools make empty objects that stand for folders.
-      if (Key.endsWith('/')) continue;
+      if (Key.endsWith('/') && Size === 0) continue;
       const key = Key.slice(start.length);
-      checkKey(key);
-      yield describe(key, Size, ETag);
+      const fault = keyFault(key);
+      const info = describe(key, Size, ETag);
+      yield fault === undefined ? info : { ...info, fault: describeKeyFault(fault) };
     }
+  }
+
+  /** No prefix can lead to what lies under a start that is none: it is listed in its place. */
+  async function* openStart(prefix: string): AsyncGenerator<ObjectInfo | string> {
+    if (prefixFault(prefix) === undefined) yield prefix;
+    else for await (const page of listPages(prefix)) yield* describePage(page);
   }
 
   return {
     location,
     head,
 
-    async *list(prefix: string) {
-      for await (const page of listPages(prefix)) yield* describePage(page);
+    async *list(prefix: string, { faults = false }: ListOptions = {}) {
+      checkPrefix(prefix);
+      for await (const page of listPages(prefix)) {
+        for (const info of describePage(page)) if (faults || info.fault === undefined) yield info;
+      }
     },
 
     async *listLevel(prefix: string) {
+      checkPrefix(prefix);
       for await (const page of listPages(prefix, '/')) {
         const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(start.length));
         // A page has the two in lists of their own.
         const entries = [...describePage(page), ...starts];
-        yield* entries.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+        entries.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+        for (const entry of entries) {
+          if (typeof entry === 'string') yield* openStart(entry);
+          else yield entry;
+        }
       }
     },
 

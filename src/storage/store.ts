@@ -10,6 +10,17 @@ export interface ObjectInfo {
   size: number;
   /** Changes whenever the bytes may have changed. Opaque. */
   etag: string;
+  /** Why this is no object that can be read, as `found X, needed Y`. Only in listings that ask for faults. */
+  fault?: string;
+}
+
+export interface ListOptions {
+  /**
+   * Also list what is no object that can be read, each with its fault: in a folder, links to nothing, pipes, empty
+   * folders (their keys end in `/`), and names that aren't UTF-8; in a bucket, keys that are none of this store's. Default
+   * false: they are left out.
+   */
+  faults?: boolean;
 }
 
 export interface ByteRange {
@@ -41,11 +52,11 @@ export interface ObjectStore {
   /** Undefined when there is no such object. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
-  list(prefix: string): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** The whole of `list`, of a store that has `readSync`. */
-  listSync?(prefix: string): ObjectInfo[];
+  listSync?(prefix: string, options?: ListOptions): ObjectInfo[];
   /**
-   * Of the same list the objects that have no `/` behind the prefix and, in place of all others, the start up to that `/`
+   * Of the same list, faults included, the objects that have no `/` behind the prefix and, in place of all others, the start up to that `/`
    * that they share, once each.
    */
   listLevel(prefix: string): AsyncIterable<ObjectInfo | string>;

@@ -20,9 +20,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
+import { packListing, unpackListing } from '../../src/pipeline/listing.ts';
 import { createFileStore } from '../../src/storage/file.ts';
+import { NO_CALLS } from '../../src/storage/file-calls.ts';
 import { explainFileError } from '../../src/storage/file-errors.ts';
-import type { ObjectStore } from '../../src/storage/store.ts';
+import { createListers, listInParts } from '../../src/storage/parts.ts';
+import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { scratch } from '../support/fixtures.ts';
 
 const WRITER = fileURLToPath(new URL('writer.ts', import.meta.url));
@@ -147,6 +150,50 @@ test('symbolic links are followed, and what is no regular file is no object', as
   }
 });
 
+test('a listing that asks for faults says what each entry is that can not be read', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'a.npy'), 'x');
+  symlinkSync('/nowhere/at/all', join(folder, 'b.npy'));
+  symlinkSync('c.npy', join(folder, 'c.npy'));
+  execFileSync('mkfifo', [join(folder, 'd.npy')]);
+  mkdirSync(join(folder, 'e.npy'));
+  const deep = Array(5).fill('d'.repeat(250)).join('/');
+  mkdirSync(join(folder, deep), { recursive: true });
+  writeFileSync(join(folder, deep, 'x.npy'), 'x');
+  const raw = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part)));
+  writeFileSync(raw(`${folder}/f`, [0xff], '.npy'), 'x');
+  mkdirSync(raw(`${folder}/g`, [0xff]));
+  writeFileSync(raw(`${folder}/g`, [0xff], '/x.npy'), 'x');
+  const tooLong = deep.slice(0, 4 * 251);
+  mkdirSync(join(folder, tooLong, 'f'.repeat(17)));
+  writeFileSync(join(folder, tooLong, 'f'.repeat(17), 'x'.repeat(3)), 'x');
+  const expected = [
+    ['a.npy', undefined],
+    ['b.npy', 'found a link to nothing that can be read, needed a file'],
+    ['c.npy', 'found a link to nothing that can be read, needed a file'],
+    ['d.npy', 'found a pipe, socket or device, needed a file'],
+    [`${deep}/`, 'found a key with 1256 bytes, more than 1024, needed a relative key'],
+    [`${tooLong}${'f'.repeat(17)}/xxx`, 'found a key with 1025 bytes, more than 1024, needed a relative key'],
+    ['e.npy/', 'found an empty folder, needed a file'],
+    ['f\ufffd.npy', 'found a name that is not UTF-8, needed UTF-8'],
+    ['g\ufffd/', 'found a name that is not UTF-8, needed UTF-8'],
+  ];
+  for (const store of [createFileStore(folder), createFileStore(folder, NO_CALLS)]) {
+    const found: ObjectInfo[] = [];
+    for await (const info of store.list('', { faults: true })) found.push(info);
+    assert.deepEqual(
+      found.map(({ key, fault }) => [key, fault?.replace(/ such as .*/, '')]),
+      expected,
+    );
+    assert.deepEqual(store.listSync!('', { faults: true }), found);
+    assert.deepEqual(await keys(store), ['a.npy']);
+    const parts: ObjectInfo[] = [];
+    for await (const part of listInParts(store, createListers(store), () => true)) parts.push(...part);
+    assert.deepEqual(parts, found);
+    assert.deepEqual(unpackListing(packListing(found)), found);
+  }
+});
+
 test('a link that leads to a folder above it is an error, not an endless list', async (t) => {
   const folder = scratch(t);
   mkdirSync(join(folder, 'a'));
@@ -163,12 +210,6 @@ test('writing over a link replaces the link, not the file that it leads to', asy
   await store.write('k', bytes('new'));
   assert.deepEqual(await store.read('k'), bytes('new'));
   assert.equal(statSync(elsewhere).size, 8);
-});
-
-test('a file whose name is not UTF-8 is an error that names it, since no key does', async (t) => {
-  const folder = scratch(t);
-  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff, 0x62])]), 'x');
-  await assert.rejects(keys(createFileStore(folder)), /found a file name that is not UTF-8/);
 });
 
 test("the store's own names are no keys", async (t) => {
