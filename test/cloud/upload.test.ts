@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -19,6 +19,7 @@ import { makeBucket } from '../storage/bucket.ts';
 import { countReads } from '../support/counting.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
+import { scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 import { sampleFile, stackFile } from '../support/samples.ts';
 
@@ -65,7 +66,14 @@ describe('files in packs', () => {
     const from = await folderOf(keys, ['c', 'e', 'a', 'nowhere', 'b']);
     const to = createMemoryStore();
     const result = await uploadFolder(from, to, { perPack: 2 });
-    assert.deepEqual(result, { uploaded: 6, skipped: 0, objects: 3, bytes: result.bytes, labels: true });
+    assert.deepEqual(result, {
+      uploaded: 6,
+      skipped: 0,
+      leftOut: 0,
+      objects: 3,
+      bytes: result.bytes,
+      labels: true,
+    });
     assert.deepEqual(await keysOf(to), [
       'train/pack-00000-of-00003.tar',
       'train/pack-00001-of-00003.tar',
@@ -289,6 +297,26 @@ describe('an upload', () => {
       );
       assert.equal(seen.at(-1), '3/3');
     }
+  });
+
+  test('says which entries it can not upload, and sends the others', async (t) => {
+    const folder = scratch(t);
+    writeFileSync(join(folder, 'a.npy'), 'x');
+    for (let i = 0; i < 12; i++) symlinkSync('/nowhere', join(folder, `gone-${10 + i}.npy`));
+    mkdirSync(join(folder, 'empty.npz'));
+    symlinkSync('/nowhere', join(folder, 'gone.txt'));
+    const to = createMemoryStore();
+    const said: string[] = [];
+    const result = await uploadFolder(openStore(folder), to, {}, { say: (line) => said.push(line) });
+    assert.deepEqual([result.uploaded, result.leftOut], [1, 13]);
+    assert.deepEqual(await keysOf(to), ['a.npy']);
+    assert.equal(said.length, 11);
+    assert.equal(said[0], `left out: ${folder}/empty.npz/: found an empty folder, needed a file`);
+    assert.equal(
+      said[1],
+      `left out: ${folder}/gone-10.npy: found a link to nothing that can be read, needed a file`,
+    );
+    assert.equal(said[10], 'left out: 3 more');
   });
 
   test('of a file that is being written is refused', async () => {
