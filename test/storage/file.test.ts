@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,8 +16,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
@@ -39,9 +41,22 @@ async function keys(store: ObjectStore): Promise<string[]> {
 
 /** A process of its own that writes into the folder, with these options of Node; see writer.ts. */
 function startWriter(options: string[], ...args: string[]) {
+  return startWriterIn(process.env, options, ...args);
+}
+
+function startWriterIn(env: NodeJS.ProcessEnv, options: string[], ...args: string[]) {
   return spawn(process.execPath, [...options, '--import', 'tsx', WRITER, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env,
   });
+}
+
+/** An environment whose processes find no hard links: link() fails with this error. See refuse-link.c for the rest. */
+function withoutLinks(t: TestContext, error: number, folder: string, more: Record<string, string> = {}) {
+  const library = join(scratch(t), 'refuse-link.so');
+  const source = fileURLToPath(new URL('refuse-link.c', import.meta.url));
+  execFileSync('g++', ['-x', 'c', '-shared', '-fPIC', '-o', library, source, '-ldl']);
+  return { ...process.env, LD_PRELOAD: library, REFUSE_LINK: String(error), FOLDER: folder, ...more };
 }
 
 async function outputOf(child: ReturnType<typeof startWriter>): Promise<string> {
@@ -120,6 +135,59 @@ test('of several processes that write the same keys with ifAbsent each key has o
   assert.equal(wins.length, 100);
   assert.equal(new Set(wins).size, 100);
   assert.equal((await keys(createFileStore(folder))).length, 100);
+});
+
+describe('where there are no hard links', () => {
+  const { EPERM, ENOSYS, ENOTSUP } = constants.errno;
+  for (const [name, error] of Object.entries({ EPERM, ENOSYS, ENOTSUP })) {
+    test(`each key that several processes write with ifAbsent has one winner (${name})`, async (t) => {
+      const folder = scratch(t);
+      const env = withoutLinks(t, error, folder);
+      const outputs = await Promise.all(
+        [1, 2, 3].map((i) => outputOf(startWriterIn(env, [], 'claim', folder, `process ${i}`))),
+      );
+      const wins = outputs.map((output) => output.trim().split('\n').filter(Boolean));
+      assert.equal(wins.flat().length, 100);
+      assert.equal(new Set(wins.flat()).size, 100);
+      for (const [i, keys] of wins.entries())
+        for (const key of keys) assert.equal(readFileSync(join(folder, key), 'utf8'), `process ${i + 1}`);
+      assert.equal(readdirSync(folder).length, 100, 'nothing is left beside the objects');
+    });
+  }
+
+  test('a claim of a writer that was killed holds up the next one for a moment only', async (t) => {
+    const folder = scratch(t);
+    const env = withoutLinks(t, EPERM, folder);
+    const killed = startWriterIn({ ...env, KILL_RENAME: '3' }, [], 'claim', folder, 'killed');
+    await once(killed, 'close');
+    assert.equal(killed.signalCode, 'SIGKILL');
+    assert.deepEqual(await keys(createFileStore(folder)), ['key 0', 'key 1']);
+    const left = readdirSync(folder).filter((name) => name.startsWith('.chirpline-'));
+    assert.equal(left.length, 1, `${left}`);
+    const output = await outputOf(startWriterIn(env, [], 'claim', folder, 'next'));
+    assert.equal(output.trim().split('\n').length, 98);
+    assert.equal(readFileSync(join(folder, 'key 2'), 'utf8'), 'next');
+    // The killed writer's file is swept when it is old.
+    for (const name of readdirSync(folder).filter((name) => name.startsWith('.chirpline-')))
+      utimesSync(join(folder, name), 1, 1);
+    await createFileStore(folder).write('last', bytes('x'));
+    assert.equal(readdirSync(folder).length, 101);
+  });
+
+  test('a writer that sleeps while it holds the claim finds out that another one was first', async (t) => {
+    const folder = scratch(t);
+    const env = withoutLinks(t, EPERM, folder);
+    const sleeper = startWriterIn({ ...env, PAUSE_RENAME: '1' }, [], 'claim', folder, 'sleeper');
+    const slept = outputOf(sleeper);
+    const isStopped = () => /^State:\s+T/m.test(readFileSync(`/proc/${sleeper.pid}/status`, 'utf8'));
+    while (!isStopped()) await sleep(10);
+    const output = await outputOf(startWriterIn(env, [], 'claim', folder, 'other'));
+    assert.equal(output.trim().split('\n').length, 100);
+    sleeper.kill('SIGCONT');
+    assert.equal(await slept, '');
+    for (let i = 0; i < 100; i++) assert.equal(readFileSync(join(folder, `key ${i}`), 'utf8'), 'other');
+    assert.equal(readdirSync(folder).length, 100);
+  });
 });
 
 test('no step of several processes that count with ifMatch is lost', async (t) => {
