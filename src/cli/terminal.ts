@@ -5,6 +5,7 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { ChirplineError } from '../errors.ts';
 import type { Observer, Progress } from '../pipeline/progress.ts';
+import { explainShortage } from '../storage/file-errors.ts';
 
 /** Between two lines of the same stage where there is no terminal [ms]. */
 const LINE_INTERVAL = 10_000;
@@ -140,7 +141,8 @@ export function formatTime(seconds: number): string {
 }
 
 /** Prints the error for a person and sets the exit code; what is no answer of ours keeps its stack trace. */
-export function endWith(error: unknown): void {
+export function endWith(thrown: unknown): void {
+  const error = explainShortage(thrown);
   if (error instanceof ChirplineError) {
     process.stderr.write(`chirpline: ${error.message}\n`);
     process.exitCode = error.exitCode;

@@ -1,8 +1,9 @@
 /** Brings one object to a folder of this machine, in a worker thread: the main one is busy with training steps. */
 import { createHash } from 'node:crypto';
-import { InputError } from '../errors.ts';
+import { InputError, StoppedError } from '../errors.ts';
 import { openStore } from '../storage/open.ts';
 import { answering } from './answer.ts';
+import type { Stop } from './stop.ts';
 
 export interface StageTask {
   /** Location of the store that has the object. */
@@ -15,11 +16,12 @@ export interface StageTask {
 }
 
 /** Throws InputError, and leaves nothing behind, when the bytes are others than they should be. */
-async function stageObject({ from, to, key, sha256 }: StageTask): Promise<void> {
+async function stageObject({ from, to, key, sha256 }: StageTask, stop: Stop): Promise<void> {
   const source = openStore(from);
   const hash = createHash('sha256');
   async function* read(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source.stream(key)) {
+      if (stop.aborted) throw new StoppedError(`${source.location}${key}: stopped while it was fetched`);
       hash.update(chunk);
       yield chunk;
     }

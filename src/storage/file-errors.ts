@@ -1,4 +1,4 @@
-import { MachineError } from '../errors.ts';
+import { ChirplineError, MachineError } from '../errors.ts';
 
 /** What to do about each error of the operating system that a user can meet and mend. */
 const ADVICE: Record<string, string> = {
@@ -24,6 +24,17 @@ const ADVICE: Record<string, string> = {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * A MachineError in place of an error of Node itself that says the system's open files are used up: it may come from
+ * anywhere, even from loading a module. Anything else is returned as it is.
+ */
+export function explainShortage(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof ChirplineError || !('code' in error)) return error;
+  const { code } = error;
+  if (code !== 'EMFILE' && code !== 'ENFILE') return error;
+  return new MachineError(`${ADVICE[code]} (${code})`, { cause: error });
 }
 
 /** True when the system call failed because nothing is there: no such name, none possible, or a link to itself. */
