@@ -2,6 +2,7 @@
  * What commands show: a progress bar on a terminal, plain lines elsewhere, both on standard error; the result on
  * standard output, as text or (with --json) as one JSON document.
  */
+import { constants } from 'node:os';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { ChirplineError } from '../errors.ts';
 import type { Observer, Progress } from '../pipeline/progress.ts';
@@ -159,7 +160,7 @@ export function printResult(json: boolean | undefined, value: unknown, text: str
   process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : `${text}\n`);
 }
 
-/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C or SIGTERM aborts. */
+/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C, SIGTERM or SIGHUP aborts. */
 export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
   const terminal = openTerminal();
   try {
@@ -169,19 +170,18 @@ export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) =>
   }
 }
 
-/** A signal that Ctrl-C or SIGTERM aborts; a second one ends the process at once. */
+/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal went away) aborts; a second one ends the process at once. */
 function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       // Gives the cursor back.
       terminal.close();
-      process.exit(name === 'SIGINT' ? 130 : 143);
+      process.exit(128 + constants.signals[name]);
     }
     terminal.say('stopping; press Ctrl-C again to stop at once');
     controller.abort();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
   return controller.signal;
 }

@@ -12,6 +12,7 @@ const ADVICE: Record<string, string> = {
   EFBIG: 'the file is larger than this file system or this user (ulimit -f) may have. Choose another folder',
   EMFILE: 'too many open files. Raise the limit (ulimit -n) or use fewer workers',
   ENFILE: 'too many open files in the whole system. Close other programs or use fewer workers',
+  ENOENT: 'a folder on the way is a link to nothing, or was removed meanwhile. Choose another folder',
   ENAMETOOLONG: 'the name is too long for this file system. Choose a folder with a shorter path',
   ENOTDIR: 'a file stands where a folder is needed. Move it away or choose another folder',
   EEXIST: 'a file stands where a folder is needed. Move it away or choose another folder',

@@ -175,7 +175,7 @@ function isFolder(path: string, entry: Dirent): boolean {
 }
 
 /** Device and inode of the folder at the path; undefined when there is no folder. */
-function folderIdentity(path: string): string | undefined {
+export function folderIdentity(path: string): string | undefined {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
     return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;

@@ -79,9 +79,29 @@ async function openWithParents(path: string): Promise<FileHandle> {
     return await open(path, 'wx');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     return await open(path, 'wx');
   }
+}
+
+/**
+ * Makes the folder and those above it, each brought to the disk in the one that it is in. Node's own way reports a missing
+ * folder where the system said why none can be made.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    // Another writer may have made it meanwhile.
+    await mkdir(path).catch((again: unknown) => {
+      if (systemCode(again) !== 'EEXIST') throw again;
+    });
+  }
+  await syncFolder(dirname(path));
 }
 
 async function fill(

@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -25,7 +26,7 @@ import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
 import { packListing, unpackListing } from '../../src/pipeline/listing.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { NO_CALLS } from '../../src/storage/file-calls.ts';
-import { explainFileError } from '../../src/storage/file-errors.ts';
+import { explainFileError, explainShortage } from '../../src/storage/file-errors.ts';
 import { createListers, listInParts } from '../../src/storage/parts.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -51,12 +52,17 @@ function startWriterIn(env: NodeJS.ProcessEnv, options: string[], ...args: strin
   });
 }
 
-/** An environment whose processes find no hard links: link() fails with this error. See refuse-link.c for the rest. */
-function withoutLinks(t: TestContext, error: number, folder: string, more: Record<string, string> = {}) {
-  const library = join(scratch(t), 'refuse-link.so');
-  const source = fileURLToPath(new URL('refuse-link.c', import.meta.url));
+/** An environment whose processes load preload.c, which these variables tell what to do. */
+function preloaded(t: TestContext, variables: Record<string, string>) {
+  const library = join(scratch(t), 'preload.so');
+  const source = fileURLToPath(new URL('preload.c', import.meta.url));
   execFileSync('g++', ['-x', 'c', '-shared', '-fPIC', '-o', library, source, '-ldl']);
-  return { ...process.env, LD_PRELOAD: library, REFUSE_LINK: String(error), FOLDER: folder, ...more };
+  return { ...process.env, LD_PRELOAD: library, ...variables };
+}
+
+/** One whose processes find no hard links: link() fails with this error. */
+function withoutLinks(t: TestContext, error: number, folder: string) {
+  return preloaded(t, { REFUSE_LINK: String(error), FOLDER: folder });
 }
 
 async function outputOf(child: ReturnType<typeof startWriter>): Promise<string> {
@@ -306,6 +312,41 @@ test('a folder that is not there is empty, and is made by the first write', asyn
   assert.deepEqual(await keys(store), []);
   await store.write('c/d', bytes('x'));
   assert.deepEqual(await keys(store), ['c/d']);
+});
+
+test('a new folder is brought to the disk in the one that it is in', async (t) => {
+  const folder = realpathSync(scratch(t));
+  const log = join(scratch(t), 'log');
+  await outputOf(startWriterIn(preloaded(t, { SYNC_LOG: log }), [], 'pieces', join(folder, 'a/b')));
+  const synced = readFileSync(log, 'utf8').split('\n');
+  for (const path of [folder, join(folder, 'a'), join(folder, 'a/b')]) assert.ok(synced.includes(path), path);
+});
+
+test('on a read-only disk a folder that is not there can not be made, and that is said', async (t) => {
+  const folder = scratch(t);
+  const script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"';
+  const command = [process.execPath, '--import', 'tsx', WRITER, 'fail', join(folder, 'a/b')];
+  const output = execFileSync('unshare', ['-m', 'sh', '-c', script, 'sh', folder, ...command], {
+    encoding: 'utf8',
+  });
+  assert.match(
+    output,
+    /^MachineError: cannot write .*a\/b\/large: the file system is read-only. Choose another/,
+  );
+});
+
+test('too many open files are told with what to do, wherever they are noticed', () => {
+  const error = Object.assign(new Error('EMFILE: too many open files, open x.js'), { code: 'EMFILE' });
+  const explained = explainShortage(error);
+  assert.ok(explained instanceof MachineError);
+  assert.match(explained.message, /^too many open files. Raise the limit \(ulimit -n\)/);
+  for (const other of [
+    new Error('x'),
+    new MachineError('x'),
+    Object.assign(new Error(), { code: 'ENOENT' }),
+    'x',
+  ])
+    assert.equal(explainShortage(other), other);
 });
 
 test('a file where a folder is needed, or a folder where a file is needed, is told', async (t) => {
