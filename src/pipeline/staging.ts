@@ -25,7 +25,7 @@ export async function withShardFiles<T>(
   use: (files: ShardFiles) => Promise<T>,
 ): Promise<T> {
   const { store } = set;
-  if (store.path !== undefined) return use(filesOf({ ...store, path: store.path }));
+  if (store.folder !== undefined) return use(filesOf(store.folder));
   const folder = await mkdtemp(join(tmpdir(), 'chirpline-records-'));
   try {
     const bytes = await checkRoom(set, folder);

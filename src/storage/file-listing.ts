@@ -43,7 +43,7 @@ export function listFiles(root: string, prefix: string, calls: FileCalls): Gener
 }
 
 /** The same, without going into folders: each is a start of keys, whatever is in it. */
-export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo | string> {
+export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo> {
   const [path, keyStart, nameStart] = splitPrefix(root, prefix);
   const names = sortedNames(path, nameStart);
   if (names.length === 0 && nameStart === '' && keyStart !== '' && folderIdentity(path) !== undefined)
@@ -52,7 +52,7 @@ export function* listFileLevel(root: string, prefix: string): Generator<ObjectIn
     const isFolder = name.endsWith('/');
     const entry = isFolder ? findFolderFault(path, name, keyStart) : describeEntry(path, name, keyStart);
     if (entry !== undefined) yield entry;
-    else if (isFolder) yield keyStart + name;
+    else if (isFolder) yield { key: keyStart + name, size: 0, etag: '' };
   }
 }
 

@@ -1,6 +1,6 @@
 import { NotFoundError, PreconditionError } from '../errors.ts';
 import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from './key.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import type { ByteRange, ListOptions, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 interface StoredObject {
   bytes: Uint8Array;
@@ -28,10 +28,18 @@ export function createMemoryStore(): ObjectStore {
     return { key, size: object.bytes.length, etag: object.etag };
   }
 
-  async function* list(prefix: string): AsyncGenerator<ObjectInfo> {
+  async function* list(prefix: string, { delimiter }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
+    let last = '';
     const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
     for (const key of keys) {
+      const end = delimiter === undefined ? 0 : key.indexOf(delimiter, prefix.length) + 1;
+      if (end > 0) {
+        const start = key.slice(0, end);
+        if (start !== last) yield { key: start, size: 0, etag: '' };
+        last = start;
+        continue;
+      }
       const object = objects.get(key);
       if (object !== undefined) yield describe(key, object);
     }
@@ -47,18 +55,6 @@ export function createMemoryStore(): ObjectStore {
     },
 
     list,
-
-    async *listLevel(prefix: string) {
-      let start: string | undefined;
-      for await (const info of list(prefix)) {
-        const slash = info.key.indexOf('/', prefix.length);
-        if (slash < 0) yield info;
-        else if (start === undefined || !info.key.startsWith(start)) {
-          start = info.key.slice(0, slash + 1);
-          yield start;
-        }
-      }
-    },
 
     async read(key: string, range?: ByteRange, options: ReadOptions = {}) {
       checkRange(range);

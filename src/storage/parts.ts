@@ -17,7 +17,7 @@ const REQUESTS = 16;
 /** What lists `store` in this thread, as often as it is worth while to call it at once. */
 export function createListers(store: ObjectStore): ListPart[] {
   const list: ListPart = (prefix) => listWhole(store, prefix);
-  return Array(store.readSync === undefined ? REQUESTS : 1).fill(list);
+  return Array(store.folder === undefined ? REQUESTS : 1).fill(list);
 }
 
 /**
@@ -85,12 +85,12 @@ async function lookInto(
 ): Promise<(ObjectInfo[] | string)[]> {
   const parts: (ObjectInfo[] | string)[] = [];
   let starts = 0;
-  for await (const entry of store.listLevel(prefix)) {
+  for await (const entry of store.list(prefix, { delimiter: '/', faults: true })) {
     const last = parts.at(-1);
-    if (typeof entry === 'string') {
+    if (entry.fault === undefined && entry.key.endsWith('/')) {
       starts += 1;
       if (starts > MOST) return [prefix];
-      if (accept(entry)) parts.push(entry);
+      if (accept(entry.key)) parts.push(entry.key);
     } else if (Array.isArray(last)) last.push(entry);
     else parts.push([entry]);
   }
@@ -99,7 +99,7 @@ async function lookInto(
 
 /** The whole of `list`, with its faults. */
 export async function listWhole(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
-  if (store.listSync !== undefined) return store.listSync(prefix, { faults: true });
+  if (store.folder !== undefined) return store.folder.list(prefix);
   const all: ObjectInfo[] = [];
   for await (const object of store.list(prefix, { faults: true })) all.push(object);
   return all;

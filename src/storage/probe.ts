@@ -7,7 +7,7 @@ import type { ObjectStore } from './store.ts';
  * hours of work aren't done for an output that can't be written. Leaves nothing but its folder.
  */
 export async function probeWriting(store: ObjectStore, key: string): Promise<void> {
-  const path = store.path?.(key);
+  const path = store.folder?.path(key);
   if (path !== undefined && folderIdentity(path) !== undefined)
     throw new MachineError(
       `cannot write ${path}: a folder stands there. Move it away or choose another name`,

@@ -150,34 +150,28 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     }
   }
 
-  /** No prefix can lead to what lies under a start that is none: it is listed in its place. */
-  async function* openStart(prefix: string): AsyncGenerator<ObjectInfo | string> {
-    if (prefixFault(prefix) === undefined) yield prefix;
-    else for await (const page of listPages(prefix)) yield* describePage(page);
+  /** A page's objects and starts, which it has in lists of their own. */
+  async function* describeLevel(page: ListObjectsV2CommandOutput): AsyncGenerator<ObjectInfo> {
+    const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) =>
+      describe(Prefix.slice(start.length), 0, ''),
+    );
+    const entries = [...describePage(page), ...starts].sort((a, b) => compareKeys(a.key, b.key));
+    for (const entry of entries) {
+      if (!starts.includes(entry) || prefixFault(entry.key) === undefined) yield entry;
+      // No prefix can lead to what lies under a start that is none: it is listed in its place.
+      else for await (const inner of listPages(entry.key)) yield* describePage(inner);
+    }
   }
 
   return {
     location,
     head,
 
-    async *list(prefix: string, { faults = false }: ListOptions = {}) {
+    async *list(prefix: string, { delimiter, faults = false }: ListOptions = {}) {
       checkPrefix(prefix);
-      for await (const page of listPages(prefix)) {
-        for (const info of describePage(page)) if (faults || info.fault === undefined) yield info;
-      }
-    },
-
-    async *listLevel(prefix: string) {
-      checkPrefix(prefix);
-      for await (const page of listPages(prefix, '/')) {
-        const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(start.length));
-        // A page has the two in lists of their own.
-        const entries = [...describePage(page), ...starts];
-        entries.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
-        for (const entry of entries) {
-          if (typeof entry === 'string') yield* openStart(entry);
-          else yield entry;
-        }
+      for await (const page of listPages(prefix, delimiter)) {
+        for await (const info of delimiter === undefined ? describePage(page) : describeLevel(page))
+          if (faults || info.fault === undefined) yield info;
       }
     },
 
@@ -221,10 +215,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
 function describe(key: string, size: number | undefined, etag: string | undefined): ObjectInfo {
   return { key, size: size ?? 0, etag: etag ?? '' };
-}
-
-function keyOf(entry: ObjectInfo | string): string {
-  return typeof entry === 'string' ? entry : entry.key;
 }
 
 /** The chunks' copies, since parts are sent while a producer may already use its buffer again. */

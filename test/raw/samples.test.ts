@@ -384,7 +384,7 @@ describe('reading samples a few at a time', () => {
         expected.push(reason ?? strain.slice());
       }
       assert.equal(expected.filter((each) => typeof each === 'string').length, 7);
-      assert.ok(files.readSync !== undefined && memory.readSync === undefined);
+      assert.ok(files.folder !== undefined && memory.folder === undefined);
       assert.deepEqual(await readAll(memory, refs, size), expected);
       assert.deepEqual(await readAll(files, refs, size), expected);
       const [first, second, ...rest] = refs;
@@ -393,13 +393,13 @@ describe('reading samples a few at a time', () => {
   }
 
   test('throws what the store throws other than that an object is gone', async () => {
-    const store: ObjectStore = {
-      ...createMemoryStore(),
-      readSync: () => {
-        throw new MachineError('the disk is on fire');
-      },
+    const { folder, ...store } = createFileStore('anywhere');
+    const readInto = () => {
+      throw new MachineError('the disk is on fire');
     };
-    const reader = createSampleReader(store, [{ id: 'a', key: 'a.npy', kind: 'npy' }]);
+    const reader = createSampleReader({ ...store, folder: { ...folder, readInto } }, [
+      { id: 'a', key: 'a.npy', kind: 'npy' },
+    ]);
     await assert.rejects(reader.read(makeTargets(1)), /on fire/);
   });
 });
