@@ -48,7 +48,7 @@ export async function preprocessDataset(
     const given = settings.psd && (await readPsd(await openStore(settings.psd.folder), settings.psd.key));
     // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
-    const helpers = stores.raw.readSync === undefined ? 0 : workers;
+    const helpers = stores.raw.folder === undefined ? 0 : workers;
     const listers = [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)];
     const encode = (members: Member[]) => runTask({ step: 'members', ...packMembers(members) });
     const plan = await planDataset(stores, planSettings(settings, given?.sha256), {
@@ -76,7 +76,7 @@ export async function preprocessDataset(
     return finalizeRun(stores, plan, settings.maxRejected);
   };
   // A bucket gets a shard in one, which is in memory until then.
-  const tasksAtOnce = stores.records.takesPieces ? 3 : 2;
+  const tasksAtOnce = stores.records.folder === undefined ? 2 : 3;
   // The threads start while the plan is made.
   return withLock(stores.records, () =>
     withWorkers('task', { workers, tasksAtOnce, signal }, (run) => work(run as RunTask)),

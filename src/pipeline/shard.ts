@@ -44,7 +44,7 @@ export async function preprocessChunk(
   const { dtype } = plan.settings;
   const shard = makeShard(raw, name, samples, dtype, preprocessor, stop);
   // A bucket takes a piece as a request of its own.
-  await writeOnce(records, shard, records.takesPieces ? shard.pieces : await collect(shard.pieces));
+  await writeOnce(records, shard, records.folder === undefined ? await collect(shard.pieces) : shard.pieces);
   const result = shard.result();
   await writeJson(records, shardResultKey(index), result);
   return result;
