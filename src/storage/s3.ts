@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   ListObjectsV2CommandOutput,
   PutObjectCommandInput,
@@ -17,6 +16,7 @@ import {
   prefixFault,
   READ_LIMIT,
 } from './key.ts';
+import { type RetryPolicy, retry } from './retry.ts';
 import { openConnection, type S3Connection } from './s3-connection.ts';
 import { explainS3Error, isWriteConflict } from './s3-errors.ts';
 import { receiveObject } from './s3-reading.ts';
@@ -36,10 +36,8 @@ export interface S3StoreOptions {
 export const PART_SIZE = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
-/** How often a write is tried while another one is under way. */
-const ATTEMPTS = 5;
-/** Wait between them [ms], times the number of the attempt. */
-const PAUSE = 100;
+/** While another conditional write is under way. */
+const WRITE_CONFLICT: RetryPolicy = { attempts: 5, pause: 200 };
 
 /**
  * A prefix of an S3 bucket as an object store.
@@ -107,14 +105,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   /** S3 answers that another conditional write is under way; whether it succeeds is known a moment later. */
   async function put(input: PutObjectCommandInput): Promise<string | undefined> {
     const { sdk, client } = await connect();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await client.send(new sdk.PutObjectCommand(input))).ETag;
-      } catch (error) {
-        if (attempt === ATTEMPTS || !isWriteConflict(error)) throw error;
-        await sleep(attempt * PAUSE);
-      }
-    }
+    const send = () => client.send(new sdk.PutObjectCommand(input));
+    return (await retry(WRITE_CONFLICT, isWriteConflict, send)).ETag;
   }
 
   async function upload(input: PutObjectCommandInput, body: Readable): Promise<string | undefined> {
