@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLAIM_KEY, claimRecords, isPlanning, releaseRecords } from '../../src/cloud/claim.ts';
 import { ConflictError, PreconditionError } from '../../src/errors.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const nobody = async () => false;
 const everybody = async () => true;

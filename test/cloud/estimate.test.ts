@@ -18,9 +18,9 @@ import { psdPlanKey, readJson, shardPlanKey } from '../../src/pipeline/work.ts';
 import { planReads } from '../../src/raw/reads.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { type FleetChunk, type FleetConditions, simulateFleet } from './fleet.ts';
 
 const G2NET: Workload = {

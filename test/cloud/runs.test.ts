@@ -5,8 +5,8 @@ import { claimRecords } from '../../src/cloud/claim.ts';
 import { datasetOfExecution, executionName } from '../../src/cloud/execution-name.ts';
 import { findRun, listRuns } from '../../src/cloud/runs.ts';
 import { findUnfinished, wasRefused } from '../../src/cloud/unfinished.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { answerBy } from '../support/answers.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const MACHINE = 'arn:aws:states:eu-central-1:123456789012:stateMachine:chirpline-dev';
 const RUN = 'arn:aws:states:eu-central-1:123456789012:execution:chirpline-dev';

@@ -12,7 +12,6 @@ import { reducePsd } from '../../src/pipeline/psd.ts';
 import { parseRejected } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { makeBucket } from '../storage/bucket.ts';
@@ -20,6 +19,7 @@ import { countReads } from '../support/counting.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { sampleFile, stackFile } from '../support/samples.ts';
 

@@ -19,10 +19,10 @@ import { readSamples } from '../../src/raw/samples.ts';
 import { TAR_END } from '../../src/raw/tar-header.ts';
 import { type Metadata, parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { s3Event, sqsEvent, withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
 

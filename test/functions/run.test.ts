@@ -9,9 +9,9 @@ import { uploadFolder } from '../../src/cloud/upload.ts';
 import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/errors.ts';
 import { PLAN_KEY, readJson } from '../../src/pipeline/work.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PreconditionError } from '../../src/errors.ts';
 import { changeText } from '../../src/pipeline/change.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const read = async (store: ObjectStore) => new TextDecoder().decode(await store.read('text'));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encodeMembers, packMembers, readMembers, unpackMembers } from '../../src/pipeline/members.ts';
 import { formatRejected, parseRejected } from '../../src/pipeline/rejected.ts';
 import { MEMBERS_KEY } from '../../src/pipeline/work.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 test('every member is found with its label, and nobody else', async () => {
   const samples = Array.from({ length: 1000 }, (_, i) => ({

@@ -10,10 +10,10 @@ import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const SETTINGS: PlanSettings = { dataset: 'tiny', dtype: 'float16', shardSize: 8, psdSamples: 100, seed: 1 };
 

@@ -9,9 +9,9 @@ import { catalogDataset, catalogFile, catalogObject } from '../../src/raw/catalo
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { readSamples } from '../../src/raw/samples.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 import { packZip } from '../support/zip.ts';

@@ -8,10 +8,10 @@ import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { createSampleReader, readSamples } from '../../src/raw/samples.ts';
 import { listVersions, restoreVersions } from '../../src/raw/versions.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
 import { STRAIN_MARGIN } from '../../src/strain.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 

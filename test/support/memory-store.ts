@@ -1,6 +1,13 @@
-import { NotFoundError, PreconditionError } from '../errors.ts';
-import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from './key.ts';
-import type { ByteRange, ListOptions, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import { NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from '../../src/storage/key.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  ReadOptions,
+  WriteOptions,
+} from '../../src/storage/store.ts';
 
 interface StoredObject {
   bytes: Uint8Array;
@@ -10,7 +17,7 @@ interface StoredObject {
 /** Small, so that consumers of streams meet boundaries in the middle of what they read. */
 const CHUNK_SIZE = 64 * 1024;
 
-/** A store in this process's memory, for tests and for steps whose output is looked at at once. */
+/** A store in this process's memory. */
 export function createMemoryStore(): ObjectStore {
   const objects = new Map<string, StoredObject>();
   const location = 'memory:';
