@@ -29,7 +29,7 @@ try {
   const set = writeRecords();
   // All records but 2 %, in an order drawn from a buffer that holds them.
   const settings = completeSettings({ validation_split: 0.02, batch_size: 64 }, 'cpu');
-  const input = openTrainingInput(tf, set, filesOf(createStore()), settings);
+  const input = openTrainingInput(tf, set, filesOf(createFileStore(folder).folder), settings);
   const ours: number[] = [];
   const theirs: number[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
@@ -58,12 +58,6 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-function createStore() {
-  const { path, ...store } = createFileStore(folder);
-  if (path === undefined) throw new Error('a store of files has paths');
-  return { ...store, path };
-}
-
 /** The same shard under many names: what is in it makes no difference. */
 function writeRecords(): RecordSet {
   const random = createRandomStream(1, 0, 0);
@@ -80,7 +74,7 @@ function writeRecords(): RecordSet {
     writeFileSync(join(folder, name), bytes);
     return { name, bytes: bytes.length, runs: [{ offset: 0, records: RECORDS }] };
   });
-  return { store: createStore(), shards, count: SHARDS * RECORDS, dtype: 'float16' };
+  return { store: createFileStore(folder), shards, count: SHARDS * RECORDS, dtype: 'float16' };
 }
 
 /** Records a second. */

@@ -87,14 +87,14 @@ export class PreconditionError extends ChirplineError {
 }
 
 /**
- * Thrown when a training was stopped (Ctrl-C, SIGTERM, a spot host that is reclaimed) and its checkpoint was written: the
+ * Thrown when a training was stopped (Ctrl-C, SIGTERM, SIGHUP, a spot host that is reclaimed) and its checkpoint was written: the
  * same command goes on from there. The code is that of sysexits.h for "try again later".
  */
 export class PausedError extends ChirplineError {
   readonly exitCode = 75;
 }
 
-/** Thrown when the user stopped the command (Ctrl-C, SIGTERM); the same command goes on where it stopped. */
+/** Thrown when the user stopped the command (Ctrl-C, SIGTERM, SIGHUP); the same command goes on where it stopped. */
 export class StoppedError extends ChirplineError {
   readonly exitCode = 130;
 }

@@ -3,9 +3,11 @@
  * standard output, as text or (with --json) as one JSON document. Whatever goes out from here is made visible: names, ids and
  * reasons may be anybody's, and a terminal obeys control characters.
  */
+import { constants } from 'node:os';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { ChirplineError } from '../errors.ts';
 import type { Observer, Progress } from '../pipeline/progress.ts';
+import { explainShortage } from '../storage/file-errors.ts';
 import { visible, visibleJson, visibleLines } from '../visible.ts';
 
 /** Between two lines of the same stage where there is no terminal [ms]. */
@@ -142,7 +144,8 @@ export function formatTime(seconds: number): string {
 }
 
 /** Prints the error for a person and sets the exit code; what is no answer of ours keeps its stack trace. */
-export function endWith(error: unknown): void {
+export function endWith(thrown: unknown): void {
+  const error = explainShortage(thrown);
   if (error instanceof ChirplineError) {
     printError(`chirpline: ${error.message}\n`);
     process.exitCode = error.exitCode;
@@ -174,7 +177,7 @@ export function printAgain(text: string, before: string): string {
   return shown;
 }
 
-/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C or SIGTERM aborts. */
+/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C, SIGTERM or SIGHUP aborts. */
 export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
   const terminal = openTerminal();
   try {
@@ -184,19 +187,18 @@ export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) =>
   }
 }
 
-/** A signal that Ctrl-C or SIGTERM aborts; a second one ends the process at once. */
+/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal went away) aborts; a second one ends the process at once. */
 function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       // Gives the cursor back.
       terminal.close();
-      process.exit(name === 'SIGINT' ? 130 : 143);
+      process.exit(128 + constants.signals[name]);
     }
     terminal.say('stopping; press Ctrl-C again to stop at once');
     controller.abort();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
   return controller.signal;
 }

@@ -50,14 +50,15 @@ async function upload(folder: string, location: string, flags: UploadFlags, star
   const result = await attend((terminal, stop) =>
     uploadFolder(openStore(folder), openStore(location), { perPack: flags.pack }, terminal, stop),
   );
-  const { uploaded, skipped, objects, bytes, labels } = result;
+  const { uploaded, skipped, leftOut, objects, bytes, labels } = result;
   const amount = `${uploaded} files (${objects} objects, ${(bytes / 1e6).toFixed(1)} MB)`;
+  const left = leftOut === 0 ? '' : `, ${leftOut} were left out`;
   const run = labels
     ? ' The labels have started the run: chirpline status shows it.'
     : ' There are no labels: the run starts when training_labels.csv is uploaded.';
   printResult(
     flags.json,
     result,
-    `${amount} uploaded to ${location}, ${skipped} were there.${starts ? run : ''}`,
+    `${amount} uploaded to ${location}, ${skipped} were there${left}.${starts ? run : ''}`,
   );
 }

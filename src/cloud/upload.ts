@@ -23,6 +23,8 @@ export interface UploadResult {
   uploaded: number;
   /** Files that were there already, with the same bytes. */
   skipped: number;
+  /** What goes by the name of raw data and can't be read: links to nothing, empty folders, pipes. */
+  leftOut: number;
   /** Objects that the uploaded files are in. */
   objects: number;
   /** Bytes of those. */
@@ -33,6 +35,8 @@ export interface UploadResult {
 const FILES_AT_ONCE = 16;
 /** Each in parts, of which the store sends a few at once: 40 MB of memory a pack. */
 const PACKS_AT_ONCE = 4;
+/** Entries that can't be uploaded and are told of one by one. */
+const TOLD = 10;
 /** Larger files are sent in parts. */
 const WHOLE_LIMIT = 8 << 20;
 
@@ -48,7 +52,13 @@ export async function uploadFolder(
   stop?: AbortSignal,
 ): Promise<UploadResult> {
   const files: RawFile[] = [];
-  for await (const { key, size } of from.list('')) if (isRaw(key)) files.push({ key, size });
+  let leftOut = 0;
+  for await (const { key, size, fault } of from.list('', { faults: true })) {
+    if (!isRaw(key.replace(/\/$/, ''))) continue;
+    if (fault === undefined) files.push({ key, size });
+    else if (++leftOut <= TOLD) observer.say?.(`left out: ${from.location}${key}: ${fault}`);
+  }
+  if (leftOut > TOLD) observer.say?.(`left out: ${leftOut - TOLD} more`);
   const hasLabels = (await from.head(LABELS_KEY)) !== undefined;
   if (files.length === 0 && !hasLabels) {
     throw new InputError({
@@ -65,7 +75,7 @@ export async function uploadFolder(
   for await (const object of to.list('')) there.set(object.key, object);
   await refuseMixture(to, there, files, packing);
 
-  const result: UploadResult = { uploaded: 0, skipped: 0, objects: 0, bytes: 0, labels: hasLabels };
+  const result: UploadResult = { uploaded: 0, skipped: 0, leftOut, objects: 0, bytes: 0, labels: hasLabels };
   let done = 0;
   const advance = (count: number) => {
     done += count;

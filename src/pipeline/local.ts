@@ -49,7 +49,7 @@ export async function preprocessDataset(
   const work = async (runTask: RunTask, token: string): Promise<Metadata> => {
     // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
-    const helpers = stores.raw.readSync === undefined ? 0 : workers;
+    const helpers = stores.raw.folder === undefined ? 0 : workers;
     await runPlans(
       stores,
       planSettings(settings, given?.sha256),
@@ -65,7 +65,7 @@ export async function preprocessDataset(
     return (await readMetadataIfPresent(stores.records))!;
   };
   // A bucket gets a shard in one, which is in memory until then.
-  const tasksAtOnce = stores.records.takesPieces ? 3 : 2;
+  const tasksAtOnce = stores.records.folder === undefined ? 2 : 3;
   const lease: AcquireOptions = { observer, signal, ...(!wait && { patience: 0 }) };
   // The threads start while the plan is made.
   return withLease(stores.records, lease, (token, stop) =>

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { InputError, StoppedError } from '../errors.ts';
 import type { RecordDType } from '../records/dtype.ts';
 import { mergeShards, type Shard } from '../records/merge.ts';
+import { probeWriting } from '../storage/probe.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { readMetadataIfPresent } from './manifest.ts';
 import type { Observer } from './progress.ts';
@@ -17,6 +18,7 @@ export async function mergeRecords(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<ObjectInfo & { records: number }> {
+  await probeWriting(out, key);
   const metadata = await readMetadataIfPresent(records);
   if (metadata === undefined) {
     throw new InputError({

@@ -2,17 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Piscina } from 'piscina';
-import { ChirplineError, StoppedError } from '../errors.ts';
-import type { Answer } from './answer.ts';
+import { StoppedError } from '../errors.ts';
+import { type Answer, type Message, unpackError } from './answer.ts';
 
-/** A ChirplineError that was thrown in a worker thread, with its message and exit code. */
-class TaskError extends ChirplineError {
-  readonly exitCode: number;
-  constructor({ message, exitCode }: { message: string; exitCode: number }) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
+/** Tasks under way are told to stop, and waited for so long [ms] when the user wants to leave, and after a failure. */
+const PATIENCE = { stop: 5_000, failure: 60_000 };
 
 export interface WorkerOptions {
   /** Threads; by default one a core. */
@@ -28,15 +22,16 @@ export type Run<Task, Result> = (task: Task) => Promise<Result>;
  * Calls `work` with a function that runs tasks in worker threads, which end when `work` does. The threads run the
  * default export of the module `name` of this folder, which is one of `answering`.
  *
- * A task's ChirplineError comes as one with the same message and exit code. Throws StoppedError when `signal` was
- * aborted; tasks that were running then are ended where they are, which is safe because every write is atomic.
+ * A task's ChirplineError comes with its class and fields. The first failure is the one that is thrown, after the tasks
+ * under way have ended, so that they leave no temporary files. Throws StoppedError when `signal` was aborted. Tasks that
+ * don't end in time are ended where they are, which is safe because every write is atomic.
  */
 export async function withWorkers<Task, Result, Product>(
   name: string,
   { workers = availableParallelism(), tasksAtOnce = 1, signal }: WorkerOptions,
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
-  const pool = new Piscina<Task, Answer<Result>>({
+  const pool = new Piscina<Message<Task>, Answer<Result>>({
     // Under a TypeScript loader this module and the tasks' are .ts files, in the package they are .js.
     filename: new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href,
     // Two start at once, while the caller may still be planning; more come when there is work for them.
@@ -51,19 +46,34 @@ export async function withWorkers<Task, Result, Product>(
     },
     idleTimeout: 60_000,
   });
+  // A thread that fails outside a task; and, when they are ended, messages that are late.
+  const broken = new Promise<never>((_, reject) => pool.on('error', reject));
+  broken.catch(() => {});
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const underWay = new Set<Promise<unknown>>();
   let ended: Promise<void> | undefined;
   // Once: a second call would not wait for the threads, and others would be started in their place.
   const end = () => {
     ended ??= pool.destroy();
     return ended;
   };
+  let timer: NodeJS.Timeout | undefined;
   // Not by Piscina's own signals: a thread that has a task with one gets no other beside it.
-  const stop = () => void end();
-  signal?.addEventListener('abort', stop);
+  const leave = (patience: number) => {
+    Atomics.store(stop, 0, 1);
+    clearTimeout(timer);
+    timer = setTimeout(end, patience);
+  };
+  const leaveSoon = () => leave(PATIENCE.stop);
+  signal?.addEventListener('abort', leaveSoon);
   const run = async (task: Task): Promise<Result> => {
     signal?.throwIfAborted();
-    const answer = await pool.run(task);
-    if ('refusal' in answer) throw new TaskError(answer.refusal);
+    const answered = pool.run({ task, stop });
+    underWay.add(answered);
+    const forget = () => underWay.delete(answered);
+    answered.then(forget, forget);
+    const answer = await Promise.race([answered, broken]);
+    if ('refusal' in answer) throw unpackError(answer.refusal);
     return answer.result;
   };
   try {
@@ -72,7 +82,10 @@ export async function withWorkers<Task, Result, Product>(
     if (!signal?.aborted) throw error;
     throw new StoppedError('stopped; the same command goes on from here', { cause: error });
   } finally {
-    signal?.removeEventListener('abort', stop);
+    if (!signal?.aborted) leave(PATIENCE.failure);
+    await Promise.allSettled(underWay);
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', leaveSoon);
     await end();
   }
 }

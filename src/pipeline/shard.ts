@@ -102,7 +102,7 @@ async function createShard(
     const shard = make();
     try {
       // A bucket takes a piece as a request of its own.
-      const bytes = records.takesPieces ? shard.pieces : await collect(shard.pieces);
+      const bytes = records.folder === undefined ? await collect(shard.pieces) : shard.pieces;
       const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
       return { made: shard.result(), etag };
     } catch (error) {

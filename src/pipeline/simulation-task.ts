@@ -8,6 +8,7 @@ import { writeJson } from '../storage/json.ts';
 import { openStore } from '../storage/open.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../strain.ts';
 import { answering } from './answer.ts';
+import { type Stop, stopIfAborted } from './stop.ts';
 
 export const SIMULATED_PREFIX = '_work/simulated/';
 /** Where the result of the chunk that begins with sample `first` is kept until all are finished. */
@@ -27,12 +28,16 @@ export const resultSchema = v.object({ labels: rowsSchema, truth: rowsSchema });
 export type SimulationResult = v.InferOutput<typeof resultSchema>;
 
 /** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
-async function simulateChunk({ out, first, count, settings }: SimulationTask): Promise<SimulationResult> {
+async function simulateChunk(
+  { out, first, count, settings }: SimulationTask,
+  stop: Stop,
+): Promise<SimulationResult> {
   const store = await openStore(out);
   const simulator = createSimulator(settings);
   const strain = new Float64Array(SAMPLE_SIZE);
   const result: SimulationResult = { labels: [], truth: [] };
   for (let index = first; index < first + count; index += 1) {
+    stopIfAborted(stop, simulatedKey(first), index - first, count);
     const sample = simulator.sample(index, strain);
     const bytes = encodeNpy({ dtype: '<f8', shape: [DETECTORS.length, SAMPLE_LENGTH], data: strain });
     await store.write(sampleKey(sample.id), bytes);

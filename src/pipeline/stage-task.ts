@@ -1,7 +1,9 @@
 /** Checks one shard, and brings it to a folder of this machine, in a worker thread: the main one is busy with training steps. */
+import { StoppedError } from '../errors.ts';
 import { openStore } from '../storage/open.ts';
 import { checkHash } from '../training/checked.ts';
 import { answering } from './answer.ts';
+import type { Stop } from './stop.ts';
 
 export interface StageTask {
   /** Location of the store that has the object. */
@@ -14,9 +16,15 @@ export interface StageTask {
 }
 
 /** Throws InputError, and leaves nothing behind, when the bytes are others than they should be. */
-async function stageObject({ from, to, key, sha256 }: StageTask): Promise<void> {
+async function stageObject({ from, to, key, sha256 }: StageTask, stop: Stop): Promise<void> {
   const source = openStore(from);
-  const stored = source.stream(key);
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source.stream(key)) {
+      if (stop.aborted) throw new StoppedError(`${source.location}${key}: stopped while it was read`);
+      yield chunk;
+    }
+  }
+  const stored = read();
   const bytes = sha256 === undefined ? stored : checkHash(stored, source.location + key, sha256);
   if (to !== undefined) await openStore(to).write(key, bytes);
   else for await (const _ of bytes);

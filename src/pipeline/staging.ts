@@ -29,8 +29,7 @@ export async function withShardFiles<T>(
   use: (files: ShardFiles) => Promise<T>,
 ): Promise<T> {
   const { store } = set;
-  if (store.path !== undefined)
-    return withCheckedFiles(set, filesOf({ ...store, path: store.path }), signal, use);
+  if (store.folder !== undefined) return withCheckedFiles(set, filesOf(store.folder), signal, use);
   const folder = await mkdtemp(join(tmpdir(), 'chirpline-records-'));
   try {
     const bytes = await checkRoom(set, folder);

@@ -67,7 +67,7 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
-async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
+async function runTask(task: Task | ListTask, stop: Stop): Promise<TaskResult | Listing> {
   if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
@@ -75,7 +75,7 @@ async function runTask(task: Task | ListTask): Promise<TaskResult | Listing> {
     run = createTaskRunner({ raw: await openStore(task.raw), records: await openStore(task.records) });
     runners.set(place, run);
   }
-  return run(task);
+  return run(task, stop);
 }
 
 export default answering(runTask);

@@ -67,7 +67,7 @@ export async function trainModel(
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
   // That of the models was probed.
-  if (options.checkpoints !== undefined) await probeWriting(store, fingerprint);
+  if (options.checkpoints !== undefined) await probeWriting(store, `${fingerprint}/checkpoint`);
   const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
   return withShardFiles(set, observer, signal, (files) =>
     train({

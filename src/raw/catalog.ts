@@ -111,6 +111,27 @@ function raise(fault: InputError): never {
   throw fault;
 }
 
+/** Of a listing: files that needn't be looked into, one that must be, or what is no object. */
+type Found = ObjectInfo[] | { info: ObjectInfo; open: boolean } | RawFault;
+
+/** Names the outermost folder around a key that goes by the name of raw data, as of train/X.npy/part.npy. */
+function createFolderFinder(): (key: string) => string | undefined {
+  let last = '';
+  let found: string | undefined;
+  return (key) => {
+    // Hundreds of thousands of keys come folder by folder.
+    const end = key.lastIndexOf('/') + 1;
+    if (end !== last.length || !key.startsWith(last)) {
+      last = key.slice(0, end);
+      const names = last.split('/').slice(0, -1);
+      found = names
+        .map((_, i) => names.slice(0, i + 1).join('/'))
+        .find((path) => rawKind(path) !== undefined);
+    }
+    return found;
+  };
+}
+
 export interface Catalog {
   refs: SampleRef[];
   /** What can't be used, with the columns of rejected.csv. */
@@ -143,12 +164,24 @@ export async function catalogDataset(
   const objects: ObjectInfo[] = [];
 
   /** Files that needn't be looked into come by the hundred: 560,000 of them one by one take seconds. */
-  async function* listRaw(): AsyncGenerator<ObjectInfo[] | { info: ObjectInfo; open: boolean }> {
+  async function* listRaw(): AsyncGenerator<Found> {
+    const findRawFolder = createFolderFinder();
+    const folders = new Set<string>();
     const companions = new Set<string>();
     let plain: ObjectInfo[] = [];
     for await (const part of listInParts(store, listers, accept)) {
       for (const info of part) {
         if (!accept(info.key)) continue;
+        const folder = findRawFolder(info.key);
+        if (folder !== undefined) {
+          if (!folders.has(folder)) yield { id: '', file: folder, reason: 'found a folder, needed a file' };
+          folders.add(folder);
+          continue;
+        }
+        if (info.fault !== undefined) {
+          if (rawKind(info.key) !== undefined) yield { id: '', file: info.key, reason: info.fault };
+          continue;
+        }
         if (info.key.endsWith('.ids.txt')) {
           // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
           companions.add(info.key);
@@ -171,7 +204,8 @@ export async function catalogDataset(
     if (plain.length > 0) yield plain;
   }
 
-  async function catalog(found: ObjectInfo[] | { info: ObjectInfo; open: boolean }) {
+  async function catalog(found: Found) {
+    if ('reason' in found) return { refs: [], faults: [found] };
     const own: RawFault[] = [];
     const key = Array.isArray(found) ? undefined : found.info.key;
     const onFault = (fault: InputError) =>

@@ -1,7 +1,7 @@
 /** The strain of samples, wherever they lie. */
 import { InputError } from '../errors.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { LocalFolder, ObjectStore } from '../storage/store.ts';
 import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { createListedReader, isAbsent, type ReadListed, reasonOfAbsence } from './absence.ts';
 import { passRows } from './passing.ts';
@@ -60,9 +60,9 @@ export interface SampleReader {
  * The targets have STRAIN_MARGIN bytes on either side, which are overwritten as well.
  */
 export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[]): SampleReader {
-  const { readSync } = store;
+  const { folder } = store;
   const files = refs.filter((ref) => ref.kind === 'npy');
-  if (readSync === undefined || files.length < refs.length) return createAheadReader(store, refs);
+  if (folder === undefined || files.length < refs.length) return createAheadReader(store, refs);
   const left = files.values();
   const readListed = createListedReader(store);
   return {
@@ -71,7 +71,7 @@ export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[
       for (let filled = 0; filled < targets.length; ) {
         const { value: ref } = left.next();
         if (ref === undefined) break;
-        let reason = readFile(readSync, ref, targets[filled]!);
+        let reason = readFile(folder, ref, targets[filled]!);
         if (reason !== undefined && isAbsent(reason)) {
           reason = await readAgain(store, readListed, ref, targets[filled]!);
         }
@@ -104,15 +104,9 @@ function createAheadReader(store: ObjectStore, refs: readonly SampleRef[]): Samp
 }
 
 /** Returns the reason if there is no good sample. */
-function readFile(
-  readSync: NonNullable<ObjectStore['readSync']>,
-  ref: FileRef,
-  target: Strain,
-): string | undefined {
+function readFile(folder: LocalFolder, ref: FileRef, target: Strain): string | undefined {
   try {
-    const memory = memoryAround(target);
-    const range = { offset: 0, length: memory.length };
-    decodeSampleFile(readSync(ref.key, range, { ifMatch: ref.etag, memory }), ref.key, target);
+    decodeSampleFile(folder.readInto(ref.key, memoryAround(target), ref.etag), ref.key, target);
   } catch (error) {
     const reason = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
     if (reason === undefined) throw error;

@@ -1,4 +1,4 @@
-import { MachineError } from '../errors.ts';
+import { ChirplineError, MachineError } from '../errors.ts';
 
 /** What to do about each error of the operating system that a user can meet and mend. */
 const ADVICE: Record<string, string> = {
@@ -12,6 +12,7 @@ const ADVICE: Record<string, string> = {
   EFBIG: 'the file is larger than this file system or this user (ulimit -f) may have. Choose another folder',
   EMFILE: 'too many open files. Raise the limit (ulimit -n) or use fewer workers',
   ENFILE: 'too many open files in the whole system. Close other programs or use fewer workers',
+  ENOENT: 'a folder on the way is a link to nothing, or was removed meanwhile. Choose another folder',
   ENAMETOOLONG: 'the name is too long for this file system. Choose a folder with a shorter path',
   ENOTDIR: 'a file stands where a folder is needed. Move it away or choose another folder',
   EEXIST: 'a file stands where a folder is needed. Move it away or choose another folder',
@@ -24,6 +25,17 @@ const ADVICE: Record<string, string> = {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * A MachineError in place of an error of Node itself that says the system's open files are used up: it may come from
+ * anywhere, even from loading a module. Anything else is returned as it is.
+ */
+export function explainShortage(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof ChirplineError || !('code' in error)) return error;
+  const { code } = error;
+  if (code !== 'EMFILE' && code !== 'ENFILE') return error;
+  return new MachineError(`${ADVICE[code]} (${code})`, { cause: error });
 }
 
 /** True when the system call failed because nothing is there: no such name, none possible, or a link to itself. */

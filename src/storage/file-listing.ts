@@ -1,9 +1,9 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError, MachineError } from '../errors.ts';
+import { MachineError } from '../errors.ts';
 import type { FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence } from './file-errors.ts';
-import { compareKeys } from './key.ts';
+import { compareKeys, describeKeyFault, KEY_LIMIT, keyFault, prefixFault } from './key.ts';
 import type { ObjectInfo } from './store.ts';
 
 /** Starts the names that this store keeps for itself; no key's last part may start with it, and none is listed. */
@@ -27,24 +27,32 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
   return { key, size: Number(stats.size), etag: fileEtag(stats) };
 }
 
+/** NAME_MAX of the file systems there are [bytes]. */
+const NAME_LIMIT = 255;
+
 /**
  * The regular files under a folder whose key starts with the prefix, in order of their keys, some of a folder at a time: one
  * by one, each would pass a generator for every folder above it. One folder's names are in memory at a time (and those of
  * the folders above it), never the whole tree.
  *
  * Symbolic links are followed, to files and to folders; a link to a folder that it lies in is a MachineError. What
- * cannot be read as an object is no object: sockets, pipes, devices, links to nothing.
+ * can't be read as an object is listed with its fault.
  */
 export function listFiles(root: string, prefix: string, calls: FileCalls): Generator<ObjectInfo[]> {
   return walkFolders(calls, ...splitPrefix(root, prefix), []);
 }
 
 /** The same, without going into folders: each is a start of keys, whatever is in it. */
-export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo | string> {
+export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo> {
   const [path, keyStart, nameStart] = splitPrefix(root, prefix);
-  for (const name of sortedNames(path, nameStart)) {
-    const entry = name.endsWith('/') ? keyStart + name : describeEntry(path, name, keyStart);
+  const names = sortedNames(path, nameStart);
+  if (names.length === 0 && nameStart === '' && keyStart !== '' && folderIdentity(path) !== undefined)
+    yield emptyFolder(keyStart);
+  for (const name of names) {
+    const isFolder = name.endsWith('/');
+    const entry = isFolder ? findFolderFault(path, name, keyStart) : describeEntry(path, name, keyStart);
     if (entry !== undefined) yield entry;
+    else if (isFolder) yield { key: keyStart + name, size: 0, etag: '' };
   }
 }
 
@@ -67,13 +75,17 @@ function* walkFolders(
     throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
   }
   const plain = nameStart === '' ? listPlainFolder(calls, path, keyStart) : undefined;
-  if (plain !== undefined) {
+  if (plain !== undefined && plain.length > 0) {
     yield plain;
     return;
   }
   let files: ObjectInfo[] = [];
-  for (const name of sortedNames(path, nameStart)) {
-    if (name.endsWith('/')) {
+  const names = sortedNames(path, nameStart);
+  if (names.length === 0 && nameStart === '' && keyStart !== '') files.push(emptyFolder(keyStart));
+  for (const name of names) {
+    const fault = name.endsWith('/') ? findFolderFault(path, name, keyStart) : undefined;
+    if (fault !== undefined) files.push(fault);
+    else if (name.endsWith('/')) {
       yield files;
       files = [];
       yield* walkFolders(calls, `${path}/${name.slice(0, -1)}`, keyStart + name, '', [...above, identity]);
@@ -87,6 +99,8 @@ function* walkFolders(
 
 /** The files of a folder that holds nothing else, with one call; undefined where that isn't the way. */
 function listPlainFolder(calls: FileCalls, path: string, keyStart: string): ObjectInfo[] | undefined {
+  // Keys that may be too long are looked at one by one.
+  if (Buffer.byteLength(keyStart) + NAME_LIMIT > KEY_LIMIT) return undefined;
   const listing = calls.listFolder(path);
   if (listing === undefined || listing.names.includes(UNREADABLE)) return undefined;
   const [names, etags] = [listing.names.split('\0'), listing.etags.split('\0')];
@@ -101,18 +115,42 @@ function listPlainFolder(calls: FileCalls, path: string, keyStart: string): Obje
 /** What stands in names for bytes that aren't UTF-8. */
 const UNREADABLE = '\ufffd';
 
-/** Undefined for what is no regular file. */
+/** A file, or what is wrong with it; undefined for what has vanished meanwhile. */
 function describeEntry(path: string, name: string, keyStart: string): ObjectInfo | undefined {
-  const file = describeFile(`${path}/${name}`, keyStart + name);
-  // A file that vanished meanwhile is no object; one whose name was not UTF-8 would vanish from every count.
-  if (file === undefined && name.includes(UNREADABLE)) {
-    throw new InputError({
-      object: join(path, name),
-      found: 'a file name that is not UTF-8',
-      needed: 'UTF-8',
-    });
-  }
-  return file;
+  const key = keyStart + name;
+  const badKey = keyFault(key);
+  if (badKey !== undefined) return faulty(key, describeKeyFault(badKey));
+  const file = describeFile(`${path}/${name}`, key);
+  if (file !== undefined) return file;
+  if (name.includes(UNREADABLE)) return faulty(key, BAD_NAME);
+  const found = nameEntry(`${path}/${name}`);
+  return found === undefined ? undefined : faulty(key, `found ${found}, needed a file`);
+}
+
+/** Undefined for a folder that can be gone into. */
+function findFolderFault(path: string, name: string, keyStart: string): ObjectInfo | undefined {
+  const key = keyStart + name;
+  const badKey = prefixFault(key);
+  if (badKey !== undefined) return faulty(key, describeKeyFault(badKey));
+  const unreadable = name.includes(UNREADABLE) && folderIdentity(`${path}/${name}`) === undefined;
+  return unreadable ? faulty(key, BAD_NAME) : undefined;
+}
+
+function emptyFolder(keyStart: string): ObjectInfo {
+  return faulty(keyStart, 'found an empty folder, needed a file');
+}
+
+const BAD_NAME = 'found a name that is not UTF-8, needed UTF-8';
+
+function faulty(key: string, fault: string): ObjectInfo {
+  return { key, size: 0, etag: '', fault };
+}
+
+/** What lies at the path in place of a file; undefined when nothing does any more. */
+function nameEntry(path: string): string | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  return stats.isSymbolicLink() ? 'a link to nothing that can be read' : 'a pipe, socket or device';
 }
 
 /** Names in the folder that start as asked, folders with `/` behind, so that "a.b" comes before "a/b" as in keys. */
@@ -137,7 +175,7 @@ function isFolder(path: string, entry: Dirent): boolean {
 }
 
 /** Device and inode of the folder at the path; undefined when there is no folder. */
-function folderIdentity(path: string): string | undefined {
+export function folderIdentity(path: string): string | undefined {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
     return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined;

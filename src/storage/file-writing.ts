@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, linkSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MachineError, PreconditionError } from '../errors.ts';
 import { createAppender, createDirectAppender, writeWhole } from './file-appending.ts';
+import { createOnly } from './file-creating.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 import type { ObjectInfo, WriteOptions } from './store.ts';
@@ -35,7 +36,7 @@ export async function writeFile(
     if (info === undefined) {
       throw new MachineError(`cannot write ${path}: somebody removed its temporary file ${temporary}`);
     }
-    publish(temporary, path, options);
+    await writing(path, () => publish(temporary, path, options));
     await writing(path, () => syncFolder(folder));
     return info;
   } finally {
@@ -55,7 +56,9 @@ export function removeStale(folder: string): void {
       if (!name.startsWith(OWN_PREFIX)) continue;
       const path = join(folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_AFTER) unlinkSync(path);
+      // A folder is a claim, see file-creating.ts.
+      if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_AFTER)
+        rmSync(path, { recursive: true, force: true });
     }
   } catch (error) {
     // Another writer may have removed it, or the folder isn't there yet.
@@ -76,9 +79,29 @@ async function openWithParents(path: string): Promise<FileHandle> {
     return await open(path, 'wx');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     return await open(path, 'wx');
   }
+}
+
+/**
+ * Makes the folder and those above it, each brought to the disk in the one that it is in. Node's own way reports a missing
+ * folder where the system said why none can be made.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    // Another writer may have made it meanwhile.
+    await mkdir(path).catch((again: unknown) => {
+      if (systemCode(again) !== 'EEXIST') throw again;
+    });
+  }
+  await syncFolder(dirname(path));
 }
 
 async function fill(
@@ -116,29 +139,10 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function publish(temporary: string, path: string, options: WriteOptions): void {
-  try {
-    if (options.ifMatch !== undefined) replaceVersion(temporary, path, options.ifMatch);
-    else if (options.ifAbsent === true) createOnly(temporary, path);
-    else renameSync(temporary, path);
-  } catch (error) {
-    throw explainFileError(error, 'write', path);
-  }
-}
-
-/** A link, unlike a rename, is refused by the file system when the name is taken. */
-function createOnly(temporary: string, path: string): void {
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new MachineError(
-        `cannot write ${path}: a folder stands there. Move it away or choose another folder`,
-      );
-    }
-    throw new PreconditionError(path, { cause: error });
-  }
+async function publish(temporary: string, path: string, options: WriteOptions): Promise<void> {
+  if (options.ifMatch !== undefined) replaceVersion(temporary, path, options.ifMatch);
+  else if (options.ifAbsent === true) await createOnly(temporary, path);
+  else renameSync(temporary, path);
 }
 
 /**

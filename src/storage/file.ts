@@ -7,7 +7,15 @@ import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
 import { checkKey, checkPrefix, checkRange, checkReadLength, clipRange } from './key.ts';
-import type { ByteRange, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  LocalFolder,
+  ObjectInfo,
+  ObjectStore,
+  ReadOptions,
+  WriteOptions,
+} from './store.ts';
 
 /** Bytes of one chunk of a stream. */
 const CHUNK_SIZE = 1 << 20;
@@ -22,7 +30,10 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
  * Names that start with `.chirpline-` are this store's own and no keys. Throws MachineError, which names the path
  * and what to do, when the operating system refuses.
  */
-export function createFileStore(folder: string, calls: FileCalls = chooseFileCalls()): ObjectStore {
+export function createFileStore(
+  folder: string,
+  calls: FileCalls = chooseFileCalls(),
+): ObjectStore & { folder: LocalFolder } {
   const root = resolve(folder);
   const location = root.endsWith('/') ? root : `${root}/`;
   const swept = new Set<string>();
@@ -58,34 +69,32 @@ export function createFileStore(folder: string, calls: FileCalls = chooseFileCal
   return {
     location,
 
-    path: locate,
+    folder: {
+      path: locate,
+      list(prefix) {
+        checkPrefix(prefix);
+        return Array.from(listFiles(root, prefix, calls)).flat();
+      },
+      // A raw sample of 98 KB in the page cache takes 12-32 us so, 30-53 us by way of the thread pool, and nobody else waits
+      // for a worker's event loop meanwhile.
+      readInto: (key, memory, ifMatch) =>
+        read(key, { offset: 0, length: memory.length }, { ifMatch, memory }),
+    },
 
     async head(key: string) {
       return describeFile(locate(key), key);
     },
 
-    async *list(prefix: string) {
+    async *list(prefix: string, { delimiter, faults = false }: ListOptions = {}) {
       checkPrefix(prefix);
-      for (const files of listFiles(root, prefix, calls)) yield* files;
-    },
-
-    listSync(prefix: string) {
-      checkPrefix(prefix);
-      return Array.from(listFiles(root, prefix, calls)).flat();
-    },
-
-    async *listLevel(prefix: string) {
-      checkPrefix(prefix);
-      yield* listFileLevel(root, prefix);
+      const isWanted = ({ fault }: ObjectInfo) => faults || fault === undefined;
+      const parts = delimiter === undefined ? listFiles(root, prefix, calls) : [listFileLevel(root, prefix)];
+      for (const part of parts) for (const info of part) if (isWanted(info)) yield info;
     },
 
     async read(key, range, options) {
       return read(key, range, options);
     },
-
-    // A raw sample of 98 KB in the page cache takes 12-32 us so, 30-53 us by way of the thread pool, and nobody else waits
-    // for a worker's event loop meanwhile.
-    readSync: read,
 
     async *stream(key: string, range?: ByteRange, { ifMatch }: ReadOptions = {}) {
       checkRange(range);
@@ -97,8 +106,6 @@ export function createFileStore(folder: string, calls: FileCalls = chooseFileCal
         await handle.close();
       }
     },
-
-    takesPieces: true,
 
     async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>, options: WriteOptions = {}) {
       const path = locate(key);

@@ -2,7 +2,9 @@ import { InputError } from '../errors.ts';
 import type { ByteRange } from './store.ts';
 
 /** S3's limit [bytes of UTF-8]; the other stores keep it, so that what works on a laptop works in a bucket. */
-const KEY_LIMIT = 1024;
+export const KEY_LIMIT = 1024;
+
+const KEY_RULE = 'a relative key such as train/0/1/2/0123456789.npy';
 
 /** Most bytes that one read() returns; what is larger is streamed. */
 export const READ_LIMIT = 2 ** 31 - 1;
@@ -19,15 +21,25 @@ export function checkKey(key: string): void {
 /** Like checkKey for the start of keys: may be empty, and may end anywhere in a key. */
 export function checkPrefix(prefix: string): void {
   // A last part that is empty, `.` or `..` may be the start of a good name.
-  const found = prefix === '' ? undefined : keyFault(`${prefix}x`);
+  const found = prefixFault(prefix);
   if (found !== undefined) refuse(prefix, found);
+}
+
+/** Why no key can start with the text; undefined when keys can. */
+export function prefixFault(prefix: string): string | undefined {
+  return prefix === '' ? undefined : keyFault(`${prefix}x`);
+}
+
+/** What a listing says of a key that is none. */
+export function describeKeyFault(found: string): string {
+  return `found a key with ${found}, needed ${KEY_RULE}`;
 }
 
 function refuse(key: string, found: string): never {
   throw new InputError({
     object: `key ${JSON.stringify(key.length > 200 ? `${key.slice(0, 200)}...` : key)}`,
     found,
-    needed: 'a relative key such as train/0/1/2/0123456789.npy',
+    needed: KEY_RULE,
   });
 }
 

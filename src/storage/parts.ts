@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { ObjectInfo, ObjectStore } from './store.ts';
 
-/** Lists all objects under a prefix, in the order of their keys. */
+/** Lists all objects and faults under a prefix, in the order of their keys. */
 export type ListPart = (prefix: string) => Promise<ObjectInfo[]>;
 
 /** Enough parts to keep as many listers busy to the end; a level more of folders is looked at until there are so many. */
@@ -17,11 +17,11 @@ const REQUESTS = 16;
 /** What lists `store` in this thread, as often as it is worth while to call it at once. */
 export function createListers(store: ObjectStore): ListPart[] {
   const list: ListPart = (prefix) => listWhole(store, prefix);
-  return Array(store.readSync === undefined ? REQUESTS : 1).fill(list);
+  return Array(store.folder === undefined ? REQUESTS : 1).fill(list);
 }
 
 /**
- * Every object of the store in ascending order of the keys, as `list('')` gives them, but some hundred or thousand at a time.
+ * Every object and fault of the store in ascending order of the keys, as `list('')` gives them, but some hundred or thousand at a time.
  * Each of the `listers` takes one part after another, the last of them the first one.
  *
  * @param accept asked for starts of keys that end in `/`: what lies under a refused one isn't listed.
@@ -85,22 +85,22 @@ async function lookInto(
 ): Promise<(ObjectInfo[] | string)[]> {
   const parts: (ObjectInfo[] | string)[] = [];
   let starts = 0;
-  for await (const entry of store.listLevel(prefix)) {
+  for await (const entry of store.list(prefix, { delimiter: '/', faults: true })) {
     const last = parts.at(-1);
-    if (typeof entry === 'string') {
+    if (entry.fault === undefined && entry.key.endsWith('/')) {
       starts += 1;
       if (starts > MOST) return [prefix];
-      if (accept(entry)) parts.push(entry);
+      if (accept(entry.key)) parts.push(entry.key);
     } else if (Array.isArray(last)) last.push(entry);
     else parts.push([entry]);
   }
   return parts;
 }
 
-/** The whole of `list`. */
+/** The whole of `list`, with its faults. */
 export async function listWhole(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
-  if (store.listSync !== undefined) return store.listSync(prefix);
+  if (store.folder !== undefined) return store.folder.list(prefix);
   const all: ObjectInfo[] = [];
-  for await (const object of store.list(prefix)) all.push(object);
+  for await (const object of store.list(prefix, { faults: true })) all.push(object);
   return all;
 }

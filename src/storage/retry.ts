@@ -21,7 +21,12 @@ export async function retry<T>(
       return await work();
     } catch (error) {
       if (attempt === attempts || !when(error)) throw error;
-      await ambient.sleep(ambient.random() * attempt * pause);
+      await backOff(attempt, pause);
     }
   }
+}
+
+/** The wait after attempt n. */
+export function backOff(attempt: number, pause: number): Promise<void> {
+  return ambient.sleep(ambient.random() * attempt * pause);
 }

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { GetObjectCommandInput } from '@aws-sdk/client-s3';
 import { checkReadLength } from './key.ts';
+import { backOff } from './retry.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { explainS3Error, httpStatus, isConnectionError } from './s3-errors.ts';
 import type { ByteRange, ReadOptions } from './store.ts';
 
 /** How often in a row a read may be cut off without a byte in between. */
 const ATTEMPTS = 5;
-/** Wait before it goes on [ms], times the number of the failure. */
-const PAUSE = 100;
+/** See retry.ts [ms]. Not by `retry`: it resumes, and what has arrived is handed on meanwhile. */
+const PAUSE = 200;
 
 /**
  * The bytes of an object, or of a range that is not empty, as they arrive. The SDK tries again when a request
@@ -56,7 +56,7 @@ export async function* receiveObject(
       if (!answered || failures === ATTEMPTS || !isConnectionError(error)) {
         throw explainS3Error(error, 'read', name);
       }
-      await sleep(failures * PAUSE);
+      await backOff(failures, PAUSE);
     }
   }
 }

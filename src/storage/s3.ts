@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   ListObjectsV2CommandOutput,
   PutObjectCommandInput,
@@ -7,11 +6,21 @@ import type {
   S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { NotFoundError, PreconditionError, SettingError } from '../errors.ts';
-import { checkKey, checkPrefix, checkRange, compareKeys, keyFault, READ_LIMIT } from './key.ts';
+import {
+  checkKey,
+  checkPrefix,
+  checkRange,
+  compareKeys,
+  describeKeyFault,
+  keyFault,
+  prefixFault,
+  READ_LIMIT,
+} from './key.ts';
+import { type RetryPolicy, retry } from './retry.ts';
 import { openConnection, type S3Connection } from './s3-connection.ts';
 import { explainS3Error, isWriteConflict } from './s3-errors.ts';
 import { receiveObject } from './s3-reading.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import type { ByteRange, ListOptions, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
 
 export interface S3StoreOptions {
   bucket: string;
@@ -27,10 +36,8 @@ export interface S3StoreOptions {
 export const PART_SIZE = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
-/** How often a write is tried while another one is under way. */
-const ATTEMPTS = 5;
-/** Wait between them [ms], times the number of the attempt. */
-const PAUSE = 100;
+/** While another conditional write is under way. */
+const WRITE_CONFLICT: RetryPolicy = { attempts: 5, pause: 200 };
 
 /**
  * A prefix of an S3 bucket as an object store.
@@ -98,14 +105,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   /** S3 answers that another conditional write is under way; whether it succeeds is known a moment later. */
   async function put(input: PutObjectCommandInput): Promise<string | undefined> {
     const { sdk, client } = await connect();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await client.send(new sdk.PutObjectCommand(input))).ETag;
-      } catch (error) {
-        if (attempt === ATTEMPTS || !isWriteConflict(error)) throw error;
-        await sleep(attempt * PAUSE);
-      }
-    }
+    const send = () => client.send(new sdk.PutObjectCommand(input));
+    return (await retry(WRITE_CONFLICT, isWriteConflict, send)).ETag;
   }
 
   async function upload(input: PutObjectCommandInput, body: Readable): Promise<string | undefined> {
@@ -121,7 +122,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   }
 
   async function* listPages(prefix: string, delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
-    checkPrefix(prefix);
     const { sdk, client } = await connect();
     const input = { Bucket, Prefix: start + prefix, Delimiter: delimiter };
     try {
@@ -134,10 +134,24 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   function* describePage({ Contents = [] }: ListObjectsV2CommandOutput): Generator<ObjectInfo> {
     for (const { Key = '', Size, ETag } of Contents) {
       // Consoles and sync tools make empty objects that stand for folders.
-      if (Key.endsWith('/')) continue;
+      if (Key.endsWith('/') && Size === 0) continue;
       const key = Key.slice(start.length);
-      checkKey(key);
-      yield describe(key, Size, ETag);
+      const fault = keyFault(key);
+      const info = describe(key, Size, ETag);
+      yield fault === undefined ? info : { ...info, fault: describeKeyFault(fault) };
+    }
+  }
+
+  /** A page's objects and starts, which it has in lists of their own. */
+  async function* describeLevel(page: ListObjectsV2CommandOutput): AsyncGenerator<ObjectInfo> {
+    const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) =>
+      describe(Prefix.slice(start.length), 0, ''),
+    );
+    const entries = [...describePage(page), ...starts].sort((a, b) => compareKeys(a.key, b.key));
+    for (const entry of entries) {
+      if (!starts.includes(entry) || prefixFault(entry.key) === undefined) yield entry;
+      // No prefix can lead to what lies under a start that is none: it is listed in its place.
+      else for await (const inner of listPages(entry.key)) yield* describePage(inner);
     }
   }
 
@@ -145,16 +159,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     location,
     head,
 
-    async *list(prefix: string) {
-      for await (const page of listPages(prefix)) yield* describePage(page);
-    },
-
-    async *listLevel(prefix: string) {
-      for await (const page of listPages(prefix, '/')) {
-        const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(start.length));
-        // A page has the two in lists of their own.
-        const entries = [...describePage(page), ...starts];
-        yield* entries.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    async *list(prefix: string, { delimiter, faults = false }: ListOptions = {}) {
+      checkPrefix(prefix);
+      for await (const page of listPages(prefix, delimiter)) {
+        for await (const info of delimiter === undefined ? describePage(page) : describeLevel(page))
+          if (faults || info.fault === undefined) yield info;
       }
     },
 
@@ -198,10 +207,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
 function describe(key: string, size: number | undefined, etag: string | undefined): ObjectInfo {
   return { key, size: size ?? 0, etag: etag ?? '' };
-}
-
-function keyOf(entry: ObjectInfo | string): string {
-  return typeof entry === 'string' ? entry : entry.key;
 }
 
 /** The chunks' copies, since parts are sent while a producer may already use its buffer again. */

@@ -10,6 +10,19 @@ export interface ObjectInfo {
   size: number;
   /** Changes whenever the bytes may have changed. Opaque. */
   etag: string;
+  /** Why this is no object that can be read, as `found X, needed Y`. Only in listings that ask for faults. */
+  fault?: string;
+}
+
+export interface ListOptions {
+  /** In place of the objects that have a `/` behind the prefix, the start up to it that they share, once each: its key ends in `/`. */
+  delimiter?: '/';
+  /**
+   * Also list what is no object that can be read, each with its fault: in a folder, links to nothing, pipes, empty
+   * folders (their keys end in `/`), and names that aren't UTF-8; in a bucket, keys that are none of this store's. Default
+   * false: they are left out.
+   */
+  faults?: boolean;
 }
 
 export interface ByteRange {
@@ -33,22 +46,29 @@ export interface WriteOptions {
   uncached?: boolean;
 }
 
+/** Without promises, since nothing is gained by doing something else while a page cache answers. */
+export interface LocalFolder {
+  /** The file that the object lies in, for readers that aren't ours. */
+  path(key: string): string;
+  /** The whole of the store's `list`, faults included. */
+  list(prefix: string): ObjectInfo[];
+  /**
+   * The start of an object, as much of it as the memory holds; mostly a part of the memory. Throws as `read` does.
+   *
+   * @param ifMatch as of ReadOptions.
+   */
+  readInto(key: string, memory: Uint8Array, ifMatch?: string): Uint8Array;
+}
+
 export interface ObjectStore {
   /** Stands before a key in messages, and opens the same store again: `s3://bucket/prefix/` or `/path/`. */
   readonly location: string;
-  /** The file of this machine that an object lies in, for readers that aren't ours. Only where there is one. */
-  path?(key: string): string;
+  /** What can be done besides where the objects are files of this machine. Such a store also writes pieces as they come. */
+  readonly folder?: LocalFolder;
   /** Undefined when there is no such object. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every object whose key starts with the prefix, in ascending order of the key's UTF-8 bytes, streamed. */
-  list(prefix: string): AsyncIterable<ObjectInfo>;
-  /** The whole of `list`, of a store that has `readSync`. */
-  listSync?(prefix: string): ObjectInfo[];
-  /**
-   * Of the same list the objects that have no `/` behind the prefix and, in place of all others, the start up to that `/`
-   * that they share, once each.
-   */
-  listLevel(prefix: string): AsyncIterable<ObjectInfo | string>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /**
    * The object's bytes. The caller owns them. Throws NotFoundError, or PreconditionError by the options.
    *
@@ -59,16 +79,8 @@ export interface ObjectStore {
     range?: ByteRange,
     options?: ReadOptions & { memory?: Uint8Array | undefined },
   ): Promise<Uint8Array>;
-  /** `read` without a promise, of a store where nothing is gained by doing something else meanwhile. */
-  readSync?(
-    key: string,
-    range?: ByteRange,
-    options?: ReadOptions & { memory?: Uint8Array | undefined },
-  ): Uint8Array;
   /** The object's bytes as they arrive, for what is too large to hold. Throws as `read` does. */
   stream(key: string, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
-  /** True where an object that comes in pieces is written as they come, at no other cost than in one. */
-  readonly takesPieces?: boolean;
   /** Throws PreconditionError, or MachineError when the disk is full or the location isn't writable. */
   write(
     key: string,

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../storage/store.ts';
+import type { LocalFolder } from '../storage/store.ts';
 
 /** The shards of a dataset as files of this machine, which TensorFlow reads. */
 export interface ShardFiles {
@@ -10,7 +10,7 @@ export interface ShardFiles {
   ready(name: string): Promise<void>;
 }
 
-/** Those of a store that keeps its objects as files, as they are. */
-export function filesOf(store: Required<Pick<ObjectStore, 'path'>>): ShardFiles {
-  return { path: (name) => store.path(name), want: () => {}, ready: async () => {} };
+/** Those of a folder, as they are. */
+export function filesOf(folder: Pick<LocalFolder, 'path'>): ShardFiles {
+  return { path: (name) => folder.path(name), want: () => {}, ready: async () => {} };
 }

@@ -83,21 +83,28 @@ test('a run killed at any moment is finished by the same command at once, to the
   }
 });
 
-test('Ctrl-C stops with exit code 130 and the same command goes on', async (t) => {
-  const records = join(scratch(t), 'records');
-  const args = ['preprocess', raw, records, '--shard-size', '8', '--workers', '1'];
-  const child = startChirpline(...args);
-  const ended = once(child, 'exit');
-  while (
-    !readdirSync(join(records, '..'), { recursive: true }).some((path) => String(path).endsWith('.tfrecord'))
-  ) {
-    await setTimeout(5);
-  }
-  child.kill('SIGINT');
-  const [code] = await ended;
-  assert.equal(code, 130);
-  assert.match(chirplineWell(...args), /400 records in 50 shards/);
-});
+for (const signal of ['SIGINT', 'SIGHUP'] as const)
+  test(`${signal} stops with exit code 130, leaves no temporary files, and the same command goes on`, async (t) => {
+    const records = join(scratch(t), 'records');
+    const args = ['preprocess', raw, records, '--shard-size', '8', '--workers', '1'];
+    const child = startChirpline(...args);
+    const ended = once(child, 'exit');
+    while (
+      !readdirSync(join(records, '..'), { recursive: true }).some((path) =>
+        String(path).endsWith('.tfrecord'),
+      )
+    ) {
+      await setTimeout(5);
+    }
+    child.kill(signal);
+    const [code] = await ended;
+    assert.equal(code, 130);
+    assert.deepEqual(
+      readdirSync(records, { recursive: true }).filter((path) => String(path).includes('.chirpline-')),
+      [],
+    );
+    assert.match(chirplineWell(...args), /400 records in 50 shards/);
+  });
 
 test('two runs on the same output at once: the second says for whom it waits, and finds all done', async (t) => {
   const records = join(scratch(t), 'records');

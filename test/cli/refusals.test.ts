@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -33,6 +34,26 @@ test('what a worker thread is refused by the machine is told as what it is, not 
   const { status, stderr } = chirpline('simulate', out, '--samples', '2', '--seed', '1');
   assert.equal(status, 3);
   assert.match(stderr, /^chirpline: cannot write .*\/train\/.*a file stands where a folder is needed/m);
+});
+
+test('too few open files are told with what to do, not as a bug', () => {
+  const main = join(import.meta.dirname, '../../dist/cli/main.js');
+  const command = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, main, 'train', records, folder];
+  const { status, stderr } = spawnSync('sh', command, { encoding: 'utf8' });
+  assert.equal(status, 3, stderr);
+  assert.match(stderr, /^chirpline: .*too many open files. Raise the limit \(ulimit -n\)/m);
+});
+
+test('a folder in place of the output is told before anything is computed', (t) => {
+  const out = scratch(t);
+  for (const args of [
+    ['merge', records, out],
+    ['predict', join(out, 'no_weights.npz'), raw, '--out', out],
+  ]) {
+    const { status, stderr } = chirpline(...args);
+    assert.equal(status, 3, stderr);
+    assert.match(stderr, /^chirpline: cannot write .*: a folder stands there. Move it away/);
+  }
 });
 
 test('outputs that lie among the raw samples are not taken for inputs', (t) => {

@@ -18,10 +18,11 @@ import { psdListKey, shardListKey } from '../../src/pipeline/work.ts';
 import { planReads } from '../../src/raw/reads.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { needPlan } from '../support/steps.ts';
+
 import { type FleetChunk, type FleetConditions, simulateFleet } from './fleet.ts';
 
 const G2NET: Workload = {
@@ -118,13 +119,9 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
       counts.gets += 1;
       return store.stream(key, range);
     },
-    list: (prefix) => {
+    list: (...args) => {
       counts.puts += 1;
-      return store.list(prefix);
-    },
-    listLevel: (prefix) => {
-      counts.puts += 1;
-      return store.listLevel(prefix);
+      return store.list(...args);
     },
     write: (key, ...rest) => {
       counts.puts += 1;
@@ -206,7 +203,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
     /** Objects of which only the listing, and of packs the start, are there. */
     const hollow = (objects: { key: string; size: number }[]): ObjectStore => ({
       ...memory,
-      async *listLevel() {
+      async *list() {
         for (const object of objects) yield { ...object, etag: '' };
       },
       read: async (key, ...rest) => byKey.get(key)?.index ?? memory.read(key, ...rest),

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { datasetOfExecution, executionName } from '../../src/cloud/execution-name.ts';
 import { findRun, listRuns } from '../../src/cloud/runs.ts';
+
 import { findUnfinished } from '../../src/cloud/unfinished.ts';
+
 import { answerBy } from '../support/answers.ts';
 
 const MACHINE = 'arn:aws:states:eu-central-1:123456789012:stateMachine:chirpline-dev';

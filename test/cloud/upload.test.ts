@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,13 +9,14 @@ import { ConflictError, InputError, StoppedError } from '../../src/errors.ts';
 import { parseRejected } from '../../src/pipeline/rejected.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { makeBucket } from '../storage/bucket.ts';
 import { countReads } from '../support/counting.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
+import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { sampleFile, stackFile } from '../support/samples.ts';
 import { estimatePsd, needPlan, runWhole, SETTINGS } from '../support/steps.ts';
@@ -63,7 +64,14 @@ describe('files in packs', () => {
     const from = await folderOf(keys, ['c', 'e', 'a', 'nowhere', 'b']);
     const to = createMemoryStore();
     const result = await uploadFolder(from, to, { perPack: 2 });
-    assert.deepEqual(result, { uploaded: 6, skipped: 0, objects: 3, bytes: result.bytes, labels: true });
+    assert.deepEqual(result, {
+      uploaded: 6,
+      skipped: 0,
+      leftOut: 0,
+      objects: 3,
+      bytes: result.bytes,
+      labels: true,
+    });
     assert.deepEqual(await keysOf(to), [
       'train/pack-00000-of-00003.tar',
       'train/pack-00001-of-00003.tar',
@@ -269,6 +277,26 @@ describe('an upload', () => {
       );
       assert.equal(seen.at(-1), '3/3');
     }
+  });
+
+  test('says which entries it can not upload, and sends the others', async (t) => {
+    const folder = scratch(t);
+    writeFileSync(join(folder, 'a.npy'), 'x');
+    for (let i = 0; i < 12; i++) symlinkSync('/nowhere', join(folder, `gone-${10 + i}.npy`));
+    mkdirSync(join(folder, 'empty.npz'));
+    symlinkSync('/nowhere', join(folder, 'gone.txt'));
+    const to = createMemoryStore();
+    const said: string[] = [];
+    const result = await uploadFolder(openStore(folder), to, {}, { say: (line) => said.push(line) });
+    assert.deepEqual([result.uploaded, result.leftOut], [1, 13]);
+    assert.deepEqual(await keysOf(to), ['a.npy']);
+    assert.equal(said.length, 11);
+    assert.equal(said[0], `left out: ${folder}/empty.npz/: found an empty folder, needed a file`);
+    assert.equal(
+      said[1],
+      `left out: ${folder}/gone-10.npy: found a link to nothing that can be read, needed a file`,
+    );
+    assert.equal(said[10], 'left out: 3 more');
   });
 
   test('of a file that is being written is refused', async () => {

@@ -9,12 +9,12 @@ import { initialWeights } from '../../src/model/weights.ts';
 import { exportModel, SAVED_MODEL_KEY } from '../../src/pipeline/export.ts';
 import { encodeWeights } from '../../src/pipeline/model-file.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 import { chirpline } from '../support/command.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { makeSignals, predict, usedWeights } from './models.ts';
 

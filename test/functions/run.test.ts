@@ -16,9 +16,9 @@ import { LostLeaseError, readManifest } from '../../src/pipeline/manifest.ts';
 import { readPlan } from '../../src/pipeline/plan.ts';
 import { psdPartialPrefix } from '../../src/pipeline/work.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
 

@@ -1,6 +1,6 @@
 import type { OpenDataset } from '../../functions/environment.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 /** Datasets in memory, each with stores of its own. */
 export function memoryDatasets(): OpenDataset {

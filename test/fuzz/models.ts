@@ -4,10 +4,10 @@ import { parseConfig } from '../../src/artifacts/config.ts';
 import { initialWeights, isTrainable, type Weights } from '../../src/model/weights.ts';
 import { readPreprocessing } from '../../src/pipeline/companions.ts';
 import { encodeWeights, readModel } from '../../src/pipeline/model-file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 import { parseStoredState, type StoredState } from '../../src/training/stored-state.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { assertKept, decode, digest, encode, target } from './target.ts';
 
 const KEY = 'diy_20260101_0000_weights.npz';

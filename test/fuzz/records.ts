@@ -11,10 +11,10 @@ import { decodeExample, encodeExample } from '../../src/records/example.ts';
 import { parseMetadata, serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
 import { frameRecord, readRecords, streamRecords } from '../../src/records/tfrecord.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { findRecords, readRecordRange } from '../../src/training/records.ts';
 import { surveyRecords } from '../../src/training/survey.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { assertKept, decode, digest, encode, target } from './target.ts';
 
 const COUNT = 3;

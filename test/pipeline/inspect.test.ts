@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
 import { inspectFile } from '../../src/pipeline/inspect.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples } from '../support/samples.ts';
 
 const COUNT = 100;

@@ -24,12 +24,12 @@ import { changeManifest, type Lease, LostLeaseError, readManifest } from '../../
 import { readPlan } from '../../src/pipeline/plan.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { memoryDatasets } from '../functions/stores.ts';
 import { mockClock } from '../support/clock.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { runSteps, SETTINGS } from '../support/steps.ts';
 
 const SECOND = 1000;

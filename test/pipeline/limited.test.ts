@@ -9,8 +9,8 @@ import { initialWeights, WEIGHTS_LIMIT } from '../../src/model/weights.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { readLimited } from '../../src/pipeline/limited.ts';
 import { encodeWeights, readModel } from '../../src/pipeline/model-file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { folderForTests } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { packZip } from '../support/zip.ts';
 import { runNode } from '../tensorflow/process.ts';
 

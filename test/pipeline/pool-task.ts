@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { MachineError } from '../../src/errors.ts';
+import { MachineError, StoppedError } from '../../src/errors.ts';
 import { answering } from '../../src/pipeline/answer.ts';
 
 export interface PoolTask {
@@ -10,6 +10,8 @@ export interface PoolTask {
   /** Counts every few milliseconds while the task runs. */
   ticks?: Int32Array;
   refuse?: string;
+  /** Goes on when it is told to stop. */
+  deaf?: boolean;
 }
 
 export interface PoolResult {
@@ -25,13 +27,16 @@ if (started !== undefined) appendFileSync(started, `${threadId}\n`);
 let running = 0;
 let atOnce = 0;
 
-export default answering(async ({ milliseconds, ticks, refuse }: PoolTask): Promise<PoolResult> => {
-  running += 1;
-  atOnce = Math.max(atOnce, running);
-  for (const end = performance.now() + milliseconds; performance.now() < end; await setTimeout(2)) {
-    if (ticks !== undefined) Atomics.add(ticks, 0, 1);
-  }
-  running -= 1;
-  if (refuse !== undefined) throw new MachineError(refuse);
-  return { thread: threadId, atOnce };
-});
+export default answering(
+  async ({ milliseconds, ticks, refuse, deaf }: PoolTask, stop): Promise<PoolResult> => {
+    running += 1;
+    atOnce = Math.max(atOnce, running);
+    for (const end = performance.now() + milliseconds; performance.now() < end; await setTimeout(2)) {
+      if (stop.aborted && !deaf) throw new StoppedError('told to stop');
+      if (ticks !== undefined) Atomics.add(ticks, 0, 1);
+    }
+    running -= 1;
+    if (refuse !== undefined) throw new MachineError(refuse);
+    return { thread: threadId, atOnce };
+  },
+);

@@ -3,7 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { MachineError, StoppedError } from '../../src/errors.ts';
+import {
+  ConflictError,
+  InputError,
+  MachineError,
+  NotFoundError,
+  StoppedError,
+  UnnamedError,
+} from '../../src/errors.ts';
+import { packError, unpackError } from '../../src/pipeline/answer.ts';
 import { type Run, type WorkerOptions, withWorkers } from '../../src/pipeline/pool.ts';
 import { setEnvironment } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -44,7 +52,7 @@ test('a thread has as many tasks at once as are asked for, also when they can be
   assert.deepEqual(await spread({ workers: 2, signal }, 5), { threads: 2, atOnce: 1 });
 });
 
-test('when it is stopped all threads have ended, and no others are started', async (t) => {
+test('when it is stopped all threads have ended, also the deaf, and no others are started', async (t) => {
   const started = join(scratch(t), 'started');
   writeFileSync(started, '');
   t.after(setEnvironment({ CHIRPLINE_TEST_THREADS: started }));
@@ -52,7 +60,7 @@ test('when it is stopped all threads have ended, and no others are started', asy
   const ticks = new Int32Array(new SharedArrayBuffer(4));
   const stopping = new AbortController();
   const stopped = withTasks({ workers: 2, tasksAtOnce: 2, signal: stopping.signal }, (run) => {
-    const tasks = Array.from({ length: 6 }, () => run({ milliseconds: 60_000, ticks }));
+    const tasks = Array.from({ length: 6 }, () => run({ milliseconds: 60_000, ticks, deaf: true }));
     return Promise.all(tasks);
   });
   while (Atomics.load(ticks, 0) < 10) await setTimeout(5);
@@ -74,8 +82,54 @@ test("a task's refusal comes with its message and exit code, and ends the others
   const work = withTasks({ workers: 2, tasksAtOnce: 2 }, (run) =>
     Promise.all([run({ milliseconds: 60_000, ticks }), run({ milliseconds: 20, refuse: 'no disk' })]),
   );
-  await assert.rejects(work, { message: 'no disk', exitCode: new MachineError('').exitCode });
+  await assert.rejects(work, (error) => error instanceof MachineError && error.message === 'no disk');
   const last = Atomics.load(ticks, 0);
   await setTimeout(100);
   assert.equal(Atomics.load(ticks, 0), last);
+});
+
+test('of several tasks that fail at once the first is heard, and no other one crashes the process', async () => {
+  for (let round = 0; round < 12; round++) {
+    const refuse = 'no disk';
+    let finished = false;
+    const work = withTasks({ workers: 4, tasksAtOnce: 3 }, async (run) => {
+      await Promise.all(Array.from({ length: 4 }, () => run({ milliseconds: 5 })));
+      try {
+        await Promise.all(Array.from({ length: 40 }, (_, i) => run({ milliseconds: i % 4, refuse })));
+      } finally {
+        finished = true;
+      }
+    });
+    await assert.rejects(work, { name: 'MachineError', message: refuse });
+    assert.ok(finished);
+  }
+});
+
+test('after a failure the tasks under way are waited for', async () => {
+  let started = 0;
+  const work = withTasks({ workers: 2 }, async (run) => {
+    await Promise.all([run({ milliseconds: 20 }), run({ milliseconds: 20 })]);
+    started = performance.now();
+    await Promise.all([run({ milliseconds: 700, deaf: true }), run({ milliseconds: 20, refuse: 'no disk' })]);
+  });
+  await assert.rejects(work, MachineError);
+  assert.ok(performance.now() - started > 600);
+});
+
+test('an error that crosses a thread keeps its class and fields', () => {
+  const fields = { object: 'a.npy', offset: 3, found: 'x', needed: 'y', advice: 'z' };
+  class OwnError extends ConflictError {}
+  for (const [error, type] of [
+    [new InputError(fields), InputError],
+    [new UnnamedError(fields), UnnamedError],
+    [new NotFoundError('k', { cause: new Error('x') }), NotFoundError],
+    [new StoppedError('s'), StoppedError],
+    [new OwnError('o'), ConflictError],
+  ] as const) {
+    const other = unpackError(structuredClone(packError(error)));
+    assert.ok(other instanceof type);
+    assert.ok(other instanceof Error);
+    assert.deepEqual({ ...other }, { ...error });
+    assert.equal(other.message, error.message);
+  }
 });

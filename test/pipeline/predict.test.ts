@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ConflictError, InputError, SettingError } from '../../src/errors.ts';
@@ -14,8 +14,10 @@ import { createFileStore } from '../../src/storage/file.ts';
 import { SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { buildShard, makeSamples } from '../records/samples.ts';
 import { writeDataset } from '../support/dataset.ts';
-import { folderForTests } from '../support/fixtures.ts';
+
+import { folderForTests, scratch } from '../support/fixtures.ts';
 import { packZip } from '../support/zip.ts';
+
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 import { makeToyRecords, replaceShard, type ToySettings } from '../training/toy.ts';
 
@@ -97,6 +99,27 @@ test('raw samples are read and preprocessed once for all models', async () => {
   const ofEach = [];
   for (const model of models) ofEach.push((await predictDataset([model], raw, given)).probabilities);
   assertMeans(together.probabilities, ofEach);
+});
+
+test('raw samples that are links to nothing are named among the rejected', async (t) => {
+  const broken = scratch(t);
+  for await (const { key } of createFileStore(raw).list('train/'))
+    await createFileStore(broken).write(key, await createFileStore(raw).read(key));
+  symlinkSync('/nowhere', join(broken, 'gone.npy'));
+  const psd = new Float64Array(3 * SPECTRUM_LENGTH).fill(1e-46);
+  const npz = await writeNpz({ avg_psd: { dtype: '<f8', shape: [3, SPECTRUM_LENGTH], data: psd } });
+  writeFileSync(join(broken, 'psd.npz.given'), npz);
+  const settings = { ...SETTINGS, psd: { folder: broken, key: 'psd.npz.given' } };
+  const { ids, rejected } = await predictDataset(
+    [await writeModel('raw', 'diy', recipeHash())],
+    broken,
+    settings,
+  );
+  assert.ok(ids.length > 0);
+  assert.deepEqual(
+    rejected.filter(({ file }) => file === 'gone.npy'),
+    [{ id: '', file: 'gone.npy', reason: 'found a link to nothing that can be read, needed a file' }],
+  );
 });
 
 test('models that need their samples preprocessed otherwise are not averaged', async () => {

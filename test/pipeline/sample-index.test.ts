@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelledRef } from '../../src/pipeline/chunks.ts';
 import { checksum, encodeIndex, readIndex } from '../../src/pipeline/sample-index.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const KEY = '_work/a-plan/samples.bin';
 

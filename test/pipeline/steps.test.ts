@@ -12,10 +12,10 @@ import { planKey, shardResultKey } from '../../src/pipeline/work.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { estimatePsd, makePlan, needPlan, runSteps, runWhole, SETTINGS } from '../support/steps.ts';
 
 async function prepare(samples = 20): Promise<{ stores: Stores; dataset: Dataset }> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { InputError, NotFoundError } from '../../src/errors.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
@@ -7,9 +8,10 @@ import { writeNpz } from '../../src/numpy/npz.ts';
 import { catalogDataset, catalogFile, catalogObject } from '../../src/raw/catalog.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { readSamples } from '../../src/raw/samples.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createFileStore } from '../../src/storage/file.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { fixture } from '../support/fixtures.ts';
+import { fixture, scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 import { packZip } from '../support/zip.ts';
@@ -80,6 +82,31 @@ describe("a dataset's catalog", () => {
       objects.map(({ key }) => key),
       refs.map(({ key }) => key),
     );
+  });
+
+  test('has a fault for what goes by the name of raw data and is no file, and passes other oddities over', async (t) => {
+    const folder = scratch(t);
+    mkdirSync(join(folder, 'train/X.npy/deeper'), { recursive: true });
+    mkdirSync(join(folder, 'train/empty.npz'));
+    mkdirSync(join(folder, 'train/empty'));
+    for (const key of ['good.npy', 'X.npy/part.npy', 'X.npy/deeper/part.npy', 'X.npy.txt'])
+      writeFileSync(join(folder, 'train', key), sampleFile(1));
+    for (const name of ['gone.npy', 'gone.txt', 'X.npy/gone.npy'])
+      symlinkSync('/nowhere', join(folder, 'train', name));
+    const { refs, faults } = await catalogDataset(createFileStore(folder));
+    assert.deepEqual(
+      refs.map(({ key }) => key),
+      ['train/good.npy'],
+    );
+    assert.deepEqual(faults, [
+      { id: '', file: 'train/X.npy', reason: 'found a folder, needed a file' },
+      { id: '', file: 'train/empty.npz', reason: 'found a folder, needed a file' },
+      {
+        id: '',
+        file: 'train/gone.npy',
+        reason: 'found a link to nothing that can be read, needed a file',
+      },
+    ]);
   });
 
   test('has samples of all kinds of objects, and a fault for each object that is none', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { catalogObject } from '../../src/raw/catalog.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { readMarks } from '../support/samples.ts';
 

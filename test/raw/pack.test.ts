@@ -5,9 +5,9 @@ import { encodePackIndex, packName, packSize, readPackIndex } from '../../src/ra
 import { readSamples } from '../../src/raw/samples.ts';
 import { scanTar, type TarMember } from '../../src/raw/tar.ts';
 import { encodeTarHeader, fitsTarName, TAR_END, tarPadding } from '../../src/raw/tar-header.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { countReads } from '../support/counting.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { readMarks, sampleFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 

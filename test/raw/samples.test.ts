@@ -8,10 +8,10 @@ import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { createSampleReader, readSamples } from '../../src/raw/samples.ts';
 import { listVersions, restoreVersions } from '../../src/raw/versions.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
 import { STRAIN_MARGIN } from '../../src/strain.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';
 import { packTar } from '../support/tar.ts';
 
@@ -344,7 +344,7 @@ describe('reading samples a few at a time', () => {
         expected.push(reason ?? strain.slice());
       }
       assert.equal(expected.filter((each) => typeof each === 'string').length, 7);
-      assert.ok(files.readSync !== undefined && memory.readSync === undefined);
+      assert.ok(files.folder !== undefined && memory.folder === undefined);
       assert.deepEqual(await readAll(memory, refs, size), expected);
       assert.deepEqual(await readAll(files, refs, size), expected);
       const [first, second, ...rest] = refs;
@@ -353,13 +353,13 @@ describe('reading samples a few at a time', () => {
   }
 
   test('throws what the store throws other than that an object is gone', async () => {
-    const store: ObjectStore = {
-      ...createMemoryStore(),
-      readSync: () => {
-        throw new MachineError('the disk is on fire');
-      },
+    const { folder, ...store } = createFileStore('anywhere');
+    const readInto = () => {
+      throw new MachineError('the disk is on fire');
     };
-    const reader = createSampleReader(store, [{ id: 'a', key: 'a.npy', kind: 'npy' }]);
+    const reader = createSampleReader({ ...store, folder: { ...folder, readInto } }, [
+      { id: 'a', key: 'a.npy', kind: 'npy' },
+    ]);
     await assert.rejects(reader.read(makeTargets(1)), /on fire/);
   });
 });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { InputError } from '../../src/errors.ts';
 import { catalogObject } from '../../src/raw/catalog.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ByteRange } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { readMarks, sampleFile } from '../support/samples.ts';
 import { packTar, packTarMember, paxRecords, type TarPart } from '../support/tar.ts';
 

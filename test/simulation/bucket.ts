@@ -61,11 +61,34 @@ export function createBucket(world: World, name: string): Bucket {
       false,
     );
 
+  async function* listLevel(prefix: string): AsyncGenerator<ObjectInfo> {
+    const entries = await world.call(
+      `list ${name}/${prefix}`,
+      () => {
+        const level = new Map<string, ObjectInfo>();
+        for (const key of sorted(prefix)) {
+          const slash = key.indexOf('/', prefix.length);
+          const start = key.slice(0, slash + 1);
+          if (slash < 0) level.set(key, describe(key)!);
+          else level.set(start, { key: start, size: 0, etag: '' });
+        }
+        return [...level.values()];
+      },
+      false,
+      false,
+    );
+    yield* entries;
+  }
+
   const bucket: Bucket = {
     objects,
     location,
     head: (key) => world.call(`head ${name}/${key}`, () => describe(key), false, false),
-    async *list(prefix) {
+    async *list(prefix, { delimiter } = {}) {
+      if (delimiter !== undefined) {
+        yield* listLevel(prefix);
+        return;
+      }
       for (let last: string | undefined; ; ) {
         const page = await world.call(
           `list ${name}/${prefix}`,
@@ -81,24 +104,6 @@ export function createBucket(world: World, name: string): Bucket {
         if (page.length < PAGE) return;
         last = page.at(-1)!.key;
       }
-    },
-    async *listLevel(prefix) {
-      const entries = await world.call(
-        `list ${name}/${prefix}`,
-        () => {
-          const level = new Map<string, ObjectInfo | string>();
-          for (const key of sorted(prefix)) {
-            const slash = key.indexOf('/', prefix.length);
-            const start = key.slice(0, slash + 1);
-            if (slash < 0) level.set(key, describe(key)!);
-            else level.set(start, start);
-          }
-          return [...level.values()];
-        },
-        false,
-        false,
-      );
-      yield* entries;
     },
     read,
     async *stream(key, range, options) {

@@ -11,9 +11,9 @@ import { parseRejected } from '../../src/pipeline/rejected.ts';
 import { MANIFEST_KEY } from '../../src/pipeline/work.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { s3Event, sqsEvent, withTime } from '../functions/events.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { SETTINGS } from './cloud.ts';
 import { COUNT, labelsOf, makeSamples, type Samples } from './samples.ts';
 

@@ -5,9 +5,9 @@ import { collect, makeShard } from '../../src/pipeline/shard.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { createPreprocessor } from '../../src/signal/preprocess.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 /** Samples that there are before the run, and in all. */
 export const BASE = 9;

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { ambient } from '../../src/ambient.ts';
 import { ConflictError, NotFoundError, PreconditionError } from '../../src/errors.ts';
 import { compareAndSwap, putIfAbsent, putIfSame } from '../../src/storage/conditional.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

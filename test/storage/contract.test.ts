@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createFileStore } from '../../src/storage/file.ts';
 import { NO_CALLS } from '../../src/storage/file-calls.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { createS3Store } from '../../src/storage/s3.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { makeBucket } from './bucket.ts';
 import { CONTRACT } from './contract.ts';
 

@@ -7,6 +7,8 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,14 +17,18 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
+import { packListing, unpackListing } from '../../src/pipeline/listing.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { explainFileError } from '../../src/storage/file-errors.ts';
-import type { ObjectStore } from '../../src/storage/store.ts';
+import { NO_CALLS } from '../../src/storage/file-calls.ts';
+import { explainFileError, explainShortage } from '../../src/storage/file-errors.ts';
+import { createListers, listInParts } from '../../src/storage/parts.ts';
+import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { scratch } from '../support/fixtures.ts';
 
 const WRITER = fileURLToPath(new URL('writer.ts', import.meta.url));
@@ -36,9 +42,27 @@ async function keys(store: ObjectStore): Promise<string[]> {
 
 /** A process of its own that writes into the folder, with these options of Node; see writer.ts. */
 function startWriter(options: string[], ...args: string[]) {
+  return startWriterIn(process.env, options, ...args);
+}
+
+function startWriterIn(env: NodeJS.ProcessEnv, options: string[], ...args: string[]) {
   return spawn(process.execPath, [...options, '--import', 'tsx', WRITER, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env,
   });
+}
+
+/** An environment whose processes load preload.c, which these variables tell what to do. */
+function preloaded(t: TestContext, variables: Record<string, string>) {
+  const library = join(scratch(t), 'preload.so');
+  const source = fileURLToPath(new URL('preload.c', import.meta.url));
+  execFileSync('g++', ['-x', 'c', '-shared', '-fPIC', '-o', library, source, '-ldl']);
+  return { ...process.env, LD_PRELOAD: library, ...variables };
+}
+
+/** One whose processes find no hard links: link() fails with this error. */
+function withoutLinks(t: TestContext, error: number, folder: string) {
+  return preloaded(t, { REFUSE_LINK: String(error), FOLDER: folder });
 }
 
 async function outputOf(child: ReturnType<typeof startWriter>): Promise<string> {
@@ -119,6 +143,59 @@ test('of several processes that write the same keys with ifAbsent each key has o
   assert.equal((await keys(createFileStore(folder))).length, 100);
 });
 
+describe('where there are no hard links', () => {
+  const { EPERM, ENOSYS, ENOTSUP } = constants.errno;
+  for (const [name, error] of Object.entries({ EPERM, ENOSYS, ENOTSUP })) {
+    test(`each key that several processes write with ifAbsent has one winner (${name})`, async (t) => {
+      const folder = scratch(t);
+      const env = withoutLinks(t, error, folder);
+      const outputs = await Promise.all(
+        [1, 2, 3].map((i) => outputOf(startWriterIn(env, [], 'claim', folder, `process ${i}`))),
+      );
+      const wins = outputs.map((output) => output.trim().split('\n').filter(Boolean));
+      assert.equal(wins.flat().length, 100);
+      assert.equal(new Set(wins.flat()).size, 100);
+      for (const [i, keys] of wins.entries())
+        for (const key of keys) assert.equal(readFileSync(join(folder, key), 'utf8'), `process ${i + 1}`);
+      assert.equal(readdirSync(folder).length, 100, 'nothing is left beside the objects');
+    });
+  }
+
+  test('a claim of a writer that was killed holds up the next one for a moment only', async (t) => {
+    const folder = scratch(t);
+    const env = withoutLinks(t, EPERM, folder);
+    const killed = startWriterIn({ ...env, KILL_RENAME: '3' }, [], 'claim', folder, 'killed');
+    await once(killed, 'close');
+    assert.equal(killed.signalCode, 'SIGKILL');
+    assert.deepEqual(await keys(createFileStore(folder)), ['key 0', 'key 1']);
+    const left = readdirSync(folder).filter((name) => name.startsWith('.chirpline-'));
+    assert.equal(left.length, 1, `${left}`);
+    const output = await outputOf(startWriterIn(env, [], 'claim', folder, 'next'));
+    assert.equal(output.trim().split('\n').length, 98);
+    assert.equal(readFileSync(join(folder, 'key 2'), 'utf8'), 'next');
+    // The killed writer's file is swept when it is old.
+    for (const name of readdirSync(folder).filter((name) => name.startsWith('.chirpline-')))
+      utimesSync(join(folder, name), 1, 1);
+    await createFileStore(folder).write('last', bytes('x'));
+    assert.equal(readdirSync(folder).length, 101);
+  });
+
+  test('a writer that sleeps while it holds the claim finds out that another one was first', async (t) => {
+    const folder = scratch(t);
+    const env = withoutLinks(t, EPERM, folder);
+    const sleeper = startWriterIn({ ...env, PAUSE_RENAME: '1' }, [], 'claim', folder, 'sleeper');
+    const slept = outputOf(sleeper);
+    const isStopped = () => /^State:\s+T/m.test(readFileSync(`/proc/${sleeper.pid}/status`, 'utf8'));
+    while (!isStopped()) await sleep(10);
+    const output = await outputOf(startWriterIn(env, [], 'claim', folder, 'other'));
+    assert.equal(output.trim().split('\n').length, 100);
+    sleeper.kill('SIGCONT');
+    assert.equal(await slept, '');
+    for (let i = 0; i < 100; i++) assert.equal(readFileSync(join(folder, `key ${i}`), 'utf8'), 'other');
+    assert.equal(readdirSync(folder).length, 100);
+  });
+});
+
 test('no step of several processes that count with ifMatch is lost', async (t) => {
   const folder = scratch(t);
   const store = createFileStore(folder);
@@ -147,6 +224,50 @@ test('symbolic links are followed, and what is no regular file is no object', as
   }
 });
 
+test('a listing that asks for faults says what each entry is that can not be read', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'a.npy'), 'x');
+  symlinkSync('/nowhere/at/all', join(folder, 'b.npy'));
+  symlinkSync('c.npy', join(folder, 'c.npy'));
+  execFileSync('mkfifo', [join(folder, 'd.npy')]);
+  mkdirSync(join(folder, 'e.npy'));
+  const deep = Array(5).fill('d'.repeat(250)).join('/');
+  mkdirSync(join(folder, deep), { recursive: true });
+  writeFileSync(join(folder, deep, 'x.npy'), 'x');
+  const raw = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part)));
+  writeFileSync(raw(`${folder}/f`, [0xff], '.npy'), 'x');
+  mkdirSync(raw(`${folder}/g`, [0xff]));
+  writeFileSync(raw(`${folder}/g`, [0xff], '/x.npy'), 'x');
+  const tooLong = deep.slice(0, 4 * 251);
+  mkdirSync(join(folder, tooLong, 'f'.repeat(17)));
+  writeFileSync(join(folder, tooLong, 'f'.repeat(17), 'x'.repeat(3)), 'x');
+  const expected = [
+    ['a.npy', undefined],
+    ['b.npy', 'found a link to nothing that can be read, needed a file'],
+    ['c.npy', 'found a link to nothing that can be read, needed a file'],
+    ['d.npy', 'found a pipe, socket or device, needed a file'],
+    [`${deep}/`, 'found a key with 1256 bytes, more than 1024, needed a relative key'],
+    [`${tooLong}${'f'.repeat(17)}/xxx`, 'found a key with 1025 bytes, more than 1024, needed a relative key'],
+    ['e.npy/', 'found an empty folder, needed a file'],
+    ['f\ufffd.npy', 'found a name that is not UTF-8, needed UTF-8'],
+    ['g\ufffd/', 'found a name that is not UTF-8, needed UTF-8'],
+  ];
+  for (const store of [createFileStore(folder), createFileStore(folder, NO_CALLS)]) {
+    const found: ObjectInfo[] = [];
+    for await (const info of store.list('', { faults: true })) found.push(info);
+    assert.deepEqual(
+      found.map(({ key, fault }) => [key, fault?.replace(/ such as .*/, '')]),
+      expected,
+    );
+    assert.deepEqual(store.folder.list(''), found);
+    assert.deepEqual(await keys(store), ['a.npy']);
+    const parts: ObjectInfo[] = [];
+    for await (const part of listInParts(store, createListers(store), () => true)) parts.push(...part);
+    assert.deepEqual(parts, found);
+    assert.deepEqual(unpackListing(packListing(found)), found);
+  }
+});
+
 test('a link that leads to a folder above it is an error, not an endless list', async (t) => {
   const folder = scratch(t);
   mkdirSync(join(folder, 'a'));
@@ -163,12 +284,6 @@ test('writing over a link replaces the link, not the file that it leads to', asy
   await store.write('k', bytes('new'));
   assert.deepEqual(await store.read('k'), bytes('new'));
   assert.equal(statSync(elsewhere).size, 8);
-});
-
-test('a file whose name is not UTF-8 is an error that names it, since no key does', async (t) => {
-  const folder = scratch(t);
-  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff, 0x62])]), 'x');
-  await assert.rejects(keys(createFileStore(folder)), /found a file name that is not UTF-8/);
 });
 
 test("the store's own names are no keys", async (t) => {
@@ -197,6 +312,41 @@ test('a folder that is not there is empty, and is made by the first write', asyn
   assert.deepEqual(await keys(store), []);
   await store.write('c/d', bytes('x'));
   assert.deepEqual(await keys(store), ['c/d']);
+});
+
+test('a new folder is brought to the disk in the one that it is in', async (t) => {
+  const folder = realpathSync(scratch(t));
+  const log = join(scratch(t), 'log');
+  await outputOf(startWriterIn(preloaded(t, { SYNC_LOG: log }), [], 'pieces', join(folder, 'a/b')));
+  const synced = readFileSync(log, 'utf8').split('\n');
+  for (const path of [folder, join(folder, 'a'), join(folder, 'a/b')]) assert.ok(synced.includes(path), path);
+});
+
+test('on a read-only disk a folder that is not there can not be made, and that is said', async (t) => {
+  const folder = scratch(t);
+  const script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"';
+  const command = [process.execPath, '--import', 'tsx', WRITER, 'fail', join(folder, 'a/b')];
+  const output = execFileSync('unshare', ['-m', 'sh', '-c', script, 'sh', folder, ...command], {
+    encoding: 'utf8',
+  });
+  assert.match(
+    output,
+    /^MachineError: cannot write .*a\/b\/large: the file system is read-only. Choose another/,
+  );
+});
+
+test('too many open files are told with what to do, wherever they are noticed', () => {
+  const error = Object.assign(new Error('EMFILE: too many open files, open x.js'), { code: 'EMFILE' });
+  const explained = explainShortage(error);
+  assert.ok(explained instanceof MachineError);
+  assert.match(explained.message, /^too many open files. Raise the limit \(ulimit -n\)/);
+  for (const other of [
+    new Error('x'),
+    new MachineError('x'),
+    Object.assign(new Error(), { code: 'ENOENT' }),
+    'x',
+  ])
+    assert.equal(explainShortage(other), other);
 });
 
 test('a file where a folder is needed, or a folder where a file is needed, is told', async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { InputError, NotFoundError, PreconditionError } from '../../src/errors.ts';
 import { encodeJson, parseJson, readJson, readJsonIfPresent, writeJson } from '../../src/storage/json.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const schema = v.object({ name: v.string(), sizes: v.array(v.number()), note: v.optional(v.string()) });
 const KEY = '_work/thing.json';

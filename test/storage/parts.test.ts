@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { createListers, type ListPart, listInParts } from '../../src/storage/parts.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 
 const DIGITS = [...'0123456789abcdef'];
 

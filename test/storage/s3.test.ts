@@ -4,8 +4,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { MachineError, PreconditionError } from '../../src/errors.ts';
+import { catalogDataset } from '../../src/raw/catalog.ts';
 import { openStore } from '../../src/storage/open.ts';
+import { createListers, listInParts } from '../../src/storage/parts.ts';
 import { createS3Store } from '../../src/storage/s3.ts';
+import type { ObjectInfo } from '../../src/storage/store.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 import { type Emulator, findPort, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { makeBucket } from './bucket.ts';
@@ -53,6 +56,39 @@ describe('a bucket', () => {
     assert.equal(store.location, 's3://bucket/raw/');
     assert.equal(Buffer.from(await store.read('a/1')).toString(), 'raw/a/1');
     assert.deepEqual(await openStore(store.location).head('a/1'), await store.head('a/1'));
+  });
+
+  test('lists keys that are none of ours as faults, whole or in parts, and costs the others nothing', async () => {
+    const client = new S3Client({ forcePathStyle: true });
+    const odd = ['notes//todo.txt', 'notes//x.npy', 'train/..', 'train/./y.npy', '/z', 'train/full/'];
+    for (const key of [...odd, 'notes/a.npy', 'train/b.npy', 'notes/'])
+      await client.send(
+        new PutObjectCommand({ Bucket: 'bucket', Key: `odd/${key}`, Body: key === 'notes/' ? '' : key }),
+      );
+    const store = openStore('s3://bucket/odd');
+    const all: ObjectInfo[] = [];
+    for await (const info of store.list('', { faults: true })) all.push(info);
+    const parts: ObjectInfo[] = [];
+    for await (const part of listInParts(store, createListers(store), () => true)) parts.push(...part);
+    assert.deepEqual(parts, all);
+    assert.deepEqual(
+      all.filter(({ fault }) => fault !== undefined).map(({ key }) => key),
+      odd.toSorted(),
+    );
+    assert.match(all[0]?.fault ?? '', /^found a key with an empty part, needed a relative key/);
+    const sound: string[] = [];
+    for await (const { key } of store.list('')) sound.push(key);
+    assert.deepEqual(sound, ['notes/a.npy', 'train/b.npy']);
+
+    const { refs, faults } = await catalogDataset(store);
+    assert.deepEqual(
+      refs.map(({ key }) => key),
+      ['notes/a.npy', 'train/b.npy'],
+    );
+    assert.deepEqual(
+      faults.map(({ file }) => file),
+      ['notes//x.npy', 'train/./y.npy'],
+    );
   });
 
   test('keeps no parts of a streamed write that failed', async () => {

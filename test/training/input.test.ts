@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { InputError, NotFoundError, SettingError } from '../../src/errors.ts';
 import { FRAME_HEADER } from '../../src/records/tfrecord.ts';
 import { createFileStore } from '../../src/storage/file.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { SAMPLE_SIZE } from '../../src/strain.ts';
 import type { Batch } from '../../src/training/batch.ts';
@@ -16,6 +15,7 @@ import type { ShardFiles } from '../../src/training/shard-files.ts';
 import { surveyRecords } from '../../src/training/survey.ts';
 import { tf } from '../model/tensorflow.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { makeSignal, makeToyRecords, toyFiles, toyId } from './toy.ts';
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {

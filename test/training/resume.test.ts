@@ -6,7 +6,6 @@ import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
 import { fingerprintOf, openCheckpoints, trySaving } from '../../src/pipeline/checkpoints.ts';
 import { createRandomStream } from '../../src/random.ts';
-import { createMemoryStore } from '../../src/storage/memory.ts';
 import { createBatch } from '../../src/training/batch.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
 import { createEngine } from '../../src/training/engines.ts';
@@ -17,6 +16,7 @@ import { openRecords } from '../../src/training/records.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 import type { StoredState } from '../../src/training/stored-state.ts';
 import { tf } from '../model/tensorflow.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
 import { makeSignal, makeToyRecords, toyFiles } from './toy.ts';
 
 // 7 steps an epoch, the last one of a short batch.

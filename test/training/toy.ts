@@ -32,9 +32,9 @@ export function makeSignal(label: 0 | 1, seed: number, index: number): Float32Ar
 }
 
 /** The shards of a store that makeToyRecords made. */
-export function toyFiles({ path, ...store }: ObjectStore): ShardFiles {
-  if (path === undefined) throw new Error('no store of files');
-  return filesOf({ ...store, path });
+export function toyFiles({ folder }: ObjectStore): ShardFiles {
+  if (folder === undefined) throw new Error('no store of files');
+  return filesOf(folder);
 }
 
 const { folder, remove } = folderForTests();

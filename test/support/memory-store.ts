@@ -1,6 +1,13 @@
-import { NotFoundError, PreconditionError } from '../errors.ts';
-import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from './key.ts';
-import type { ByteRange, ObjectInfo, ObjectStore, ReadOptions, WriteOptions } from './store.ts';
+import { NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from '../../src/storage/key.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  ReadOptions,
+  WriteOptions,
+} from '../../src/storage/store.ts';
 
 interface StoredObject {
   bytes: Uint8Array;
@@ -10,7 +17,7 @@ interface StoredObject {
 /** Small, so that consumers of streams meet boundaries in the middle of what they read. */
 const CHUNK_SIZE = 64 * 1024;
 
-/** A store in this process's memory, for tests and for steps whose output is looked at at once. */
+/** A store in this process's memory. */
 export function createMemoryStore(): ObjectStore {
   const objects = new Map<string, StoredObject>();
   const location = 'memory:';
@@ -28,10 +35,18 @@ export function createMemoryStore(): ObjectStore {
     return { key, size: object.bytes.length, etag: object.etag };
   }
 
-  async function* list(prefix: string): AsyncGenerator<ObjectInfo> {
+  async function* list(prefix: string, { delimiter }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
+    let last = '';
     const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
     for (const key of keys) {
+      const end = delimiter === undefined ? 0 : key.indexOf(delimiter, prefix.length) + 1;
+      if (end > 0) {
+        const start = key.slice(0, end);
+        if (start !== last) yield { key: start, size: 0, etag: '' };
+        last = start;
+        continue;
+      }
       const object = objects.get(key);
       if (object !== undefined) yield describe(key, object);
     }
@@ -47,18 +62,6 @@ export function createMemoryStore(): ObjectStore {
     },
 
     list,
-
-    async *listLevel(prefix: string) {
-      let start: string | undefined;
-      for await (const info of list(prefix)) {
-        const slash = info.key.indexOf('/', prefix.length);
-        if (slash < 0) yield info;
-        else if (start === undefined || !info.key.startsWith(start)) {
-          start = info.key.slice(0, slash + 1);
-          yield start;
-        }
-      }
-    },
 
     async read(key: string, range?: ByteRange, options: ReadOptions = {}) {
       checkRange(range);
