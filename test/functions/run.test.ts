@@ -4,7 +4,6 @@ import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan, type PlanAnswer, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { executionLease } from '../../src/cloud/execution-lease.ts';
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import {
   BusyError,
@@ -164,13 +163,16 @@ test('a second run is told to wait for the first one, and takes over when that h
   assert.equal((await readManifest(records)).lease, undefined);
 });
 
-test("a run that was stopped gives nothing back that is another one's, and finishes what it has made", async () => {
-  const { records, plan, finalize, round } = await prepare();
+test("a run that was stopped gives nothing back that is another one's", async () => {
+  const { raw, records, plan, finalize, round } = await prepare();
+  await writeLabels(raw, labelRows().slice(0, 18));
   const { id } = await plan('first');
   await round('first');
-  await acquireLease(records, executionLease('second'));
+  await writeLabels(raw, labelRows());
+  await plan('second');
   // Its last function is late.
-  assert.deepEqual(await finalize('first', { id, resumed: false }), DONE);
+  const { again, samples } = await finalize('first', { id, resumed: false });
+  assert.deepEqual([again, samples], [false, 18]);
   assert.equal((await readManifest(records)).lease?.token, 'second');
 });
 

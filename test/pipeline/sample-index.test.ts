@@ -43,18 +43,18 @@ test('every sample is found with its label, its object and its version, and nobo
 });
 
 test('samples whose hashes begin alike are told apart', async () => {
-  // Their SHA-256 begins with the same 32 bits.
-  const alike = ['s2330', 's130636'];
+  // Their SHA-256 begins with the same 48 bits.
+  const alike = ['s5294434', 's34989017'];
   const [one, other] = alike as [string, string];
   const index = await indexOf(encode([sample(one, 1), sample('x', 0), sample(other, 0)]));
   assert.deepEqual([index.find(one)?.label, index.find(other)?.label], [1, 0]);
   assert.equal((await indexOf(encode([sample(one, 1)]))).find(other), undefined);
 });
 
-test('an index is the same whatever the order of the samples, and tells labels and versions', () => {
+test('an index tells labels, objects and versions, 16 bytes a sample', () => {
   const samples = [sample('a', 0), sample('b', 1), sample('c', 0)];
   const bytes = encode(samples);
-  assert.deepEqual(encode(samples.toReversed()), bytes);
+  assert.equal(bytes.length, 48);
   for (const changed of [sample('a', 1), sample('a', 0, 'other.npy'), sample('a', 0, 'a.npy', '"other"')]) {
     assert.notDeepEqual(encode([changed, ...samples.slice(1)]), bytes);
   }
