@@ -12,7 +12,14 @@ import { finalizePlan } from './finalize.ts';
 import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
 import { checkPresence, publish, readMetadataIfPresent } from './manifest.ts';
-import { type Plan, type PlanOptions, type PlanSettings, planDataset, type Stores } from './plan.ts';
+import {
+  type Plan,
+  type PlanOptions,
+  type PlanSettings,
+  planDataset,
+  readLabels,
+  type Stores,
+} from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { readPsd, reducePsd } from './psd.ts';
@@ -45,6 +52,8 @@ export async function preprocessDataset(
 ): Promise<Metadata> {
   const stores: Stores = { raw: openStore(raw), records: openStore(records) };
   const { workers = availableParallelism(), wait = true } = settings;
+  // Before anything is written.
+  await readLabels(stores.raw);
   const given = settings.psd && (await readPsd(openStore(settings.psd.folder), settings.psd.key));
   const work = async (runTask: RunTask, token: string): Promise<Metadata> => {
     // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.

@@ -230,7 +230,9 @@ export async function checkRejected(
   inputs: number,
   limit: number,
 ): Promise<void> {
-  const rejected = rows.filter(({ pending }) => !pending).length;
+  // What belongs to no sample is told, but costs the others nothing.
+  const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
+  const rejected = rows.filter((row) => !row.pending && !isStray(row)).length;
   if (!exceeds(rejected, inputs, limit)) return;
   await compareAndSwap(records, REJECTED_KEY, async () => {
     const { content } = await readManifest(records);

@@ -175,7 +175,8 @@ async function refuseOthers(records: ObjectStore, { content, plan }: Manifest): 
   }
 }
 
-async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
+/** Throws InputError when there are none. */
+export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
   try {
     return await raw.read(LABELS_KEY);
   } catch (error) {

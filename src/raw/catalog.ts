@@ -174,12 +174,16 @@ export async function catalogDataset(
         if (!accept(info.key)) continue;
         const folder = findRawFolder(info.key);
         if (folder !== undefined) {
-          if (!folders.has(folder)) yield { id: '', file: folder, reason: 'found a folder, needed a file' };
+          if (!folders.has(folder)) {
+            yield { id: '', file: folder, reason: 'found a folder, needed a file', key: folder };
+          }
           folders.add(folder);
           continue;
         }
         if (info.fault !== undefined) {
-          if (rawKind(info.key) !== undefined) yield { id: '', file: info.key, reason: info.fault };
+          if (rawKind(info.key) !== undefined) {
+            yield { id: '', file: info.key, reason: info.fault, key: info.key };
+          }
           continue;
         }
         if (info.key.endsWith('.ids.txt')) {
