@@ -3,8 +3,9 @@ import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionLease } from '../src/cloud/execution-lease.ts';
-import { SettingError } from '../src/errors.ts';
+import { BusyError, SettingError } from '../src/errors.ts';
 import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
+import { LostLeaseError } from '../src/pipeline/manifest.ts';
 import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
 import { indexOfKey, planFolder, psdPartialPrefix, shardResultPrefix } from '../src/pipeline/work.ts';
 import { writeJson } from '../src/storage/json.ts';
@@ -19,6 +20,8 @@ export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'>
 }
 
 export interface PlanAnswer {
+  /** Whether another run works on the records; nothing else is said then. */
+  busy: boolean;
   /** Id of the plan; '' when the records lack nothing. */
   id: string;
   /** Whether the plan is of an earlier run: what came since is then for a plan after it. */
@@ -51,26 +54,40 @@ export function createPlan(
     const { maxRejected, train, ...settings } = readSettings();
     const stores = open(dataset);
     const { records } = stores;
-    await acquireLease(records, executionLease(execution), {
-      patience: PATIENCE,
-      isRunning: async ({ kind, token }) => (kind === 'execution' ? isRunning(token) : undefined),
-    });
+    const nothing = { ...(await listLeft(records, undefined)), busy: false, resumed: false, train };
+    try {
+      await acquireLease(records, executionLease(execution), {
+        patience: PATIENCE,
+        isRunning: async ({ kind, token }) => (kind === 'execution' ? isRunning(token) : undefined),
+      });
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+      // An answer, since emulators don't keep the names of errors.
+      log({ dataset, waits: error.message });
+      return { ...nothing, busy: true };
+    }
     try {
       const say = (note: string) => log({ dataset, note });
       const options = { maxRejected, stop: timeLimit(context), observer: { say } };
       const made = await planDataset(stores, { ...settings, dataset }, execution, options);
-      // Not by the last step alone: a second call of this one may come after it.
-      if (made === undefined) await releaseLease(records, execution);
-      const left = await listLeft(records, made?.plan);
+      if (made === undefined) {
+        // Not by the last step alone: a second call of this one may come after it.
+        await releaseLease(records, execution);
+        return nothing;
+      }
+      const left = await listLeft(records, made.plan);
       log({ dataset, ...left, peakMemoryMB: peakMemory() });
       return {
         ...left,
-        resumed: made?.resumed ?? false,
+        busy: false,
+        resumed: made.resumed,
         psdChunks: `records/${dataset}/${left.psdChunks}`,
         shards: `records/${dataset}/${left.shards}`,
         train,
       };
     } catch (error) {
+      // Another call of this execution may be at work with it.
+      if (error instanceof LostLeaseError) throw error;
       await releaseLease(records, execution).catch((fault: unknown) => logError(fault, { dataset }));
       throw error;
     }

@@ -31,7 +31,9 @@ export const ambient = {
 
 function host(): string {
   try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+    // Names of hosts recur, and so do those of the first namespaces; a boot has an id of its own.
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return `${hostname()} ${boot} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
     return hostname();
   }

@@ -29,30 +29,39 @@ import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './wo
  */
 export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<boolean> {
   const { records } = stores;
-  let { content } = await readManifest(records);
-  if (!content?.plans.includes(id)) {
-    const plan = await readPlan(records, id);
-    const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
-    const results = await collectResults(records, plan, psdSha256);
-    const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
-    const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
-    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
-    content = await appendPlan(records, id, (before) => ({
-      settings: plan.settings,
-      recipeHash: plan.recipeHash,
-      psdSha256,
-      planHash: plan.hash,
-      plans: [],
-      ...before,
-      labelsSha256: plan.labelsSha256,
-      shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
-      rejected: settle(rejected, before?.rejected ?? []),
-    }));
+  const isIn = async () => (await readManifest(records)).content?.plans.includes(id) ?? false;
+  if (!(await isIn())) {
+    // Another call may have finished the plan meanwhile, and removed what this one reads.
+    await appendResults(stores, id, maxRejected).catch(async (error: unknown) => {
+      if (!(await isIn())) throw error;
+    });
   }
   await removeSpent(records, id);
-  const again = content.rejected.some(({ pending }) => pending);
+  const again = (await readManifest(records)).content?.rejected.some(({ pending }) => pending) ?? false;
   if (!again) await publish(records);
   return again;
+}
+
+async function appendResults(stores: Stores, id: string, maxRejected: number): Promise<void> {
+  const { records } = stores;
+  const { content } = await readManifest(records);
+  const plan = await readPlan(records, id);
+  const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
+  const results = await collectResults(records, plan, psdSha256);
+  const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
+  const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
+  const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
+  await appendPlan(records, id, (before) => ({
+    settings: plan.settings,
+    recipeHash: plan.recipeHash,
+    psdSha256,
+    planHash: plan.hash,
+    plans: [],
+    ...before,
+    labelsSha256: plan.labelsSha256,
+    shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
+    rejected: settle(rejected, before?.rejected ?? []),
+  }));
 }
 
 /** Of a plan after the first one, a shard without records is none. */

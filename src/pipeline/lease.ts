@@ -139,7 +139,9 @@ export async function withLease<T>(
     try {
       return await work(lease.token, signal);
     } catch (error) {
-      if (!(lost.signal.aborted || error instanceof LostLeaseError) || options.signal?.aborted) throw error;
+      // Another holder may have removed what this one worked on, before any renewal told.
+      const { lease: now } = await readManifest(records);
+      if (options.signal?.aborted || now?.token === lease.token) throw error;
       options.observer?.say?.(`${records.location}: another run has taken over; waiting for it`);
     } finally {
       ended.abort();

@@ -166,33 +166,34 @@ export class LostLeaseError extends ConflictError {
   }
 }
 
-/** Throws ConflictError unless the plan is under way. */
-export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
-  const manifest = await readManifest(records);
-  if (manifest.plan === plan) return manifest;
-  throw new ConflictError(
-    `${records.location}: plan ${plan} is not under way any more: another run finished it, or the records were removed`,
-  );
+/** Thrown when a step is about a plan that another run finished, or whose records were removed. */
+export class NotUnderWayError extends ConflictError {
+  constructor(location: string, plan: string) {
+    super(
+      `${location}: plan ${plan} is not under way any more: another run finished it, or the records were removed`,
+    );
+  }
 }
 
-/** Makes the content what `edit` makes of it, and the plan one that is in, unless it is; returns the content. */
+/** Throws NotUnderWayError unless the plan is under way. */
+export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
+  const manifest = await readManifest(records);
+  if (manifest.plan !== plan) throw new NotUnderWayError(records.location, plan);
+  return manifest;
+}
+
+/** Makes the content what `edit` makes of it, and the plan one that is in, unless it is. */
 export async function appendPlan(
   records: ObjectStore,
   plan: string,
   edit: (content: Content | undefined) => Content,
-): Promise<Content> {
-  const { content } = await changeManifest(records, (manifest) => {
+): Promise<void> {
+  await changeManifest(records, (manifest) => {
     if (manifest.content?.plans.includes(plan)) return undefined;
-    if (manifest.plan !== plan) {
-      throw new ConflictError(
-        `${records.location}: plan ${plan} is not under way any more: the records were removed, or another run finished it. Run again.`,
-      );
-    }
-    const { plan: _, ...rest } = manifest;
-    const changed = edit(manifest.content);
-    return { ...rest, content: { ...changed, plans: [...changed.plans, plan] } };
+    if (manifest.plan !== plan) throw new NotUnderWayError(records.location, plan);
+    const content = edit(manifest.content);
+    return { ...manifest, plan: undefined, content: { ...content, plans: [...content.plans, plan] } };
   });
-  return content!;
 }
 
 /**

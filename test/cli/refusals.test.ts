@@ -160,13 +160,19 @@ test('an output of training that cannot be written is said before the first step
   assert.doesNotMatch(stderr, /training on/);
 });
 
-test('a broken note of an earlier run is said with its path', (t) => {
-  const broken = join(scratch(t), 'records');
-  mkdirSync(join(broken, '_work'), { recursive: true });
-  writeFileSync(join(broken, '_work', 'plan.json'), '{"settings"');
-  const { status, stderr } = chirpline('preprocess', raw, broken);
-  assert.equal(status, 1);
-  assert.match(stderr, /_work\/plan\.json: found no JSON/);
+test('a broken note of an earlier run is said with its path, and so is one of an earlier version', (t) => {
+  const refused = (name: string, text: string) => {
+    const place = join(scratch(t), 'records');
+    mkdirSync(join(place, '_work'), { recursive: true });
+    writeFileSync(join(place, '_work', name), text);
+    return chirpline('preprocess', raw, place);
+  };
+  const broken = refused('manifest.json', '{"version"');
+  assert.equal(broken.status, 1);
+  assert.match(broken.stderr, /_work\/manifest\.json: found no JSON/);
+  const old = refused('plan.json', '{}');
+  assert.equal(old.status, 4);
+  assert.match(old.stderr, /_work\/plan\.json without .*: records of an earlier version of chirpline/);
 });
 
 test('what is no file, and a share without digits, is said for what it is', () => {

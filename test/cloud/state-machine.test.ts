@@ -26,6 +26,7 @@ interface State {
   Type: string;
   Label?: string;
   MaxConcurrency?: number;
+  Seconds?: number;
   Next?: string;
   Choices?: Rule[];
   Default?: string;
@@ -89,6 +90,7 @@ function retrierOf({ Retry = [] }: State, error: string): Retrier | undefined {
 }
 
 const ALL: Left = {
+  busy: false,
   id: 'a-plan',
   resumed: false,
   psdChunksLeft: 20,
@@ -154,9 +156,15 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
 
     test('waits for another run on its records, for a day and more', () => {
-      const { MaxAttempts, MaxDelaySeconds } = retrierOf(states.Plan!, 'BusyError')!;
-      assert.ok(MaxAttempts * MaxDelaySeconds! > 86_400);
-      assert.ok(MaxDelaySeconds! <= 60);
+      const { Type, Seconds, Next } = states.WaitForOther!;
+      assert.deepEqual([Type, Next], ['Wait', 'Plan']);
+      const [first] = states.PsdOrNot!.Choices!;
+      assert.deepEqual(
+        [first!.Variable, first!.BooleanEquals, first!.Next],
+        ['$.plan.busy', true, 'WaitForOther'],
+      );
+      // An execution has 25,000 events at most, a round some nine.
+      assert.ok((25_000 / 9) * Number(Seconds) > (stage === 'local' ? 3_600 : 86_400));
     });
 
     test('leaves out what there is nothing to do for', () => {

@@ -363,3 +363,16 @@ test('the test folder of the competition is not taken for training samples', asy
   await stores.raw.write('test/0/0/0/0000000000.npy', bytes);
   assert.equal((await runWhole(stores)).n_failed, 0);
 });
+
+test('a plan is appended once, however often and beside whomever it is finished', async () => {
+  const { stores } = await prepare();
+  const plan = await needPlan(stores);
+  await runSteps(stores, plan);
+  const finish = () => finalizePlan(stores, plan.id, 0);
+  assert.deepEqual(await Promise.all([finish(), finish(), finish()]), [false, false, false]);
+  const once = await contents(stores.records);
+  assert.equal(await finish(), false);
+  assert.deepEqual(await contents(stores.records), once);
+  const { content } = await readManifest(stores.records);
+  assert.deepEqual([content?.plans, content?.shards.length], [[plan.id], 3]);
+});

@@ -66,6 +66,11 @@ async function runMachine(machine: Machine, input: object, context: object, arou
       name = rule?.Next ?? state.Default!;
       continue;
     }
+    if (state.Type === 'Wait') {
+      await around.sleep(20_000);
+      name = state.Next!;
+      continue;
+    }
     if (state.Type === 'Map') {
       const keyPath = state.ItemReader!.Parameters['Key.$'];
       const items = await around.readItems(String(look(data, keyPath)));
