@@ -41,7 +41,8 @@ function parseRecords(body: string): S3EventRecord[] {
   return event.Records as S3EventRecord[];
 }
 
-function readUpload({ eventName, s3 }: S3EventRecord): Upload | undefined {
+function readUpload(record: S3EventRecord | null): Upload | undefined {
+  const { eventName, s3 } = record ?? {};
   if (typeof s3?.object?.key !== 'string' || typeof eventName !== 'string') {
     throw new InputError({ object: OBJECT, found: 'a record without an object', needed: 'an S3 event' });
   }

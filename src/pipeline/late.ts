@@ -11,12 +11,14 @@
  * - A plan: its index tells whether it holds this version of the object. If not, the message comes again until the plan is in.
  */
 import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
+import { rawKind } from '../raw/arrays.ts';
 import { catalogObject } from '../raw/catalog.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { baseName, companionKey } from '../raw/row-ids.ts';
 import { reasonOf, type SampleRef } from '../raw/sample-ref.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
 import { putIfSame } from '../storage/conditional.ts';
+import { keyFault } from '../storage/key.ts';
 import type { ObjectInfo } from '../storage/store.ts';
 import type { LabelledRef } from './chunks.ts';
 import { keepLatest } from './keep.ts';
@@ -35,8 +37,11 @@ import { indexKey, planPsdKey } from './work.ts';
 export type LateAnswer =
   /** So many of its samples became records now, in this shard; so many are rejected. */
   | { answer: 'added'; shard: string | undefined; records: number; rejected: number }
-  /** All that can be said of it is said; nothing is there any more; it is for `predict` and never in records. */
-  | { answer: 'known' | 'gone' | 'test' }
+  /**
+   * All that can be said of it is said; nothing is there any more; it is for `predict` and never in records; it is no raw data,
+   * or has a key that can't be used, which the next run tells.
+   */
+  | { answer: 'known' | 'gone' | 'test' | 'other' }
   /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
   | { answer: 'waiting'; reason: string; again: boolean };
 
@@ -112,6 +117,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     async take(key, { manifest, known, planned }, stop) {
       const { lease, plan, content } = manifest;
       if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
+      if (rawKind(key) === undefined || keyFault(key) !== undefined) return { answer: 'other' };
       if (lease === undefined && plan === undefined && content === undefined) {
         return waiting(`until ${LABELS_KEY} is uploaded`, false);
       }

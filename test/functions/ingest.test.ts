@@ -584,3 +584,10 @@ test('a function without time fails its message and writes no shard', async () =
   assert.deepEqual(await ingest(sqsEvent(s3Event({ key: `raw/tiny/${keyOf(9)}` })), withTime(0)), AGAIN);
   assert.equal((await readMetadata(records)).shards.length, 1);
 });
+
+test('what is no raw data, and a key that cannot be used, costs nobody a message', async () => {
+  const { records, send } = await prepare('end');
+  const before = await readManifest(records);
+  assert.deepEqual(await send('notes//todo.txt', 'notes//x.npy', 'a/../b.npz', 'readme.md'), OK);
+  assert.deepEqual(await readManifest(records), before);
+});

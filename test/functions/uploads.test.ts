@@ -54,6 +54,7 @@ test('a message that is no S3 event, and a key without a proper dataset, are inp
     'null',
     '[]',
     '{}',
+    '{"Records":[null]}',
     '{"Records":{}}',
     '{"Records":[{}]}',
     '{"Records":[{"s3":{}}]}',
