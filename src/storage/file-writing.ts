@@ -1,12 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { MachineError, PreconditionError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { MachineError } from '../errors.ts';
 import { createAppender, createDirectAppender, writeWhole } from './file-appending.ts';
-import { createOnly } from './file-creating.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
+import { createOnly, replaceVersion } from './file-publishing.ts';
 import type { ObjectInfo, WriteOptions } from './store.ts';
 
 /** A temporary file that nobody wrote to for so long [ms] belongs to a writer that was killed. */
@@ -56,7 +56,7 @@ export function removeStale(folder: string): void {
       if (!name.startsWith(OWN_PREFIX)) continue;
       const path = join(folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
-      // A folder is a claim, see file-creating.ts.
+      // A folder is a claim, see file-publishing.ts.
       if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_AFTER)
         rmSync(path, { recursive: true, force: true });
     }
@@ -140,30 +140,7 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 async function publish(temporary: string, path: string, options: WriteOptions): Promise<void> {
-  if (options.ifMatch !== undefined) replaceVersion(temporary, path, options.ifMatch);
+  if (options.ifMatch !== undefined) await replaceVersion(temporary, path, options.ifMatch);
   else if (options.ifAbsent === true) await createOnly(temporary, path);
   else renameSync(temporary, path);
-}
-
-/**
- * Replaces the file if it is that version. Whoever makes the claim file named for the version has the right to
- * replace it; no version ever comes again, so a claim needs no waiting. Synchronous, to hold it for microseconds
- * only: a writer killed just then leaves its claim until removeStale comes.
- */
-function replaceVersion(temporary: string, path: string, etag: string): void {
-  const version = createHash('sha256')
-    .update(`${basename(path)}/${etag}`)
-    .digest('hex');
-  const claim = join(dirname(path), `${OWN_PREFIX}${version}.claim`);
-  try {
-    closeSync(openSync(claim, 'wx'));
-  } catch (error) {
-    throw systemCode(error) === 'EEXIST' ? new PreconditionError(path, { cause: error }) : error;
-  }
-  try {
-    if (describeFile(path, '')?.etag !== etag) throw new PreconditionError(path);
-    renameSync(temporary, path);
-  } finally {
-    unlinkSync(claim);
-  }
 }

@@ -180,6 +180,19 @@ describe('where there are no hard links', () => {
     assert.equal(readdirSync(folder).length, 101);
   });
 
+  test('a writer that was killed while it replaced a version holds up the next one for a moment only', async (t) => {
+    const folder = scratch(t);
+    const store = createFileStore(folder);
+    await store.write('counter', bytes('0'));
+    const env = withoutLinks(t, EPERM, folder);
+    const killed = startWriterIn({ ...env, KILL_RENAME: '3' }, [], 'count', folder, 'killed');
+    await once(killed, 'close');
+    assert.equal(killed.signalCode, 'SIGKILL');
+    const before = Number(readFileSync(join(folder, 'counter'), 'utf8'));
+    await outputOf(startWriterIn(env, [], 'count', folder, 'next'));
+    assert.equal(readFileSync(join(folder, 'counter'), 'utf8'), String(before + 50));
+  });
+
   test('a writer that sleeps while it holds the claim finds out that another one was first', async (t) => {
     const folder = scratch(t);
     const env = withoutLinks(t, EPERM, folder);

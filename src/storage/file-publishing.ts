@@ -1,4 +1,4 @@
-/** Giving a new file its name, if nobody has it yet. */
+/** Giving a new file its name, on a condition that still holds at that moment. */
 import { createHash } from 'node:crypto';
 import {
   linkSync,
@@ -14,7 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import { ambient } from '../ambient.ts';
 import { MachineError, PreconditionError } from '../errors.ts';
 import { isAbsence, systemCode } from './file-errors.ts';
-import { OWN_PREFIX } from './file-listing.ts';
+import { describeFile, OWN_PREFIX } from './file-listing.ts';
 
 /** How a file system says that it has no hard links: exFAT, many FUSE and network ones. Node calls EOPNOTSUPP by its other name. */
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
@@ -34,19 +34,28 @@ export async function createOnly(temporary: string, path: string): Promise<void>
     const code = systemCode(error) ?? '';
     if (code === 'EEXIST') throw describeTaken(path, error);
     if (!NO_LINKS.includes(code)) throw error;
-    await createByClaim(temporary, path);
+    await renameByClaim(temporary, path, () => {
+      if (isThere(path)) throw describeTaken(path);
+    });
   }
 }
 
+/** The same in place of the file that has the name, if it is that version; PreconditionError when it is another, or none. */
+export async function replaceVersion(temporary: string, path: string, etag: string): Promise<void> {
+  await renameByClaim(temporary, path, () => {
+    if (describeFile(path, '')?.etag !== etag) throw new PreconditionError(path);
+  });
+}
+
 /**
- * The same by renames alone. A claim on the name is a folder that holds the writer's file: it is made elsewhere and renamed to
- * the claim's name, which fails while another's file is in there. The claim's holder looks whether the name is free, and
- * renames the file from the claim to it.
+ * Renames by a claim on the name: a folder that holds the writer's file. It is made elsewhere and renamed to the claim's name,
+ * which fails while another's file is in there. The claim's holder calls `check`, which throws when the condition doesn't
+ * hold, and renames the file from the claim to its name.
  *
  * A claim whose writer was killed, or only sleeps, is broken by moving its file back to where it was: a sleeper's
  * rename then finds nothing, and the sleeper begins again. So a file can only get the name while its writer holds the claim.
  */
-async function createByClaim(temporary: string, path: string): Promise<void> {
+async function renameByClaim(temporary: string, path: string, check: () => void): Promise<void> {
   const folder = dirname(path);
   const version = createHash('sha256').update(basename(path)).digest('hex');
   const place: Place = {
@@ -59,10 +68,10 @@ async function createByClaim(temporary: string, path: string): Promise<void> {
   let seen = { holder: '', since: 0 };
   try {
     for (;;) {
-      if (isThere(path)) throw describeTaken(path);
+      check();
       const holder = readHolder(place.claim);
       if (holder === undefined) {
-        if (renameByClaim(place)) return;
+        if (tryClaim(place, check)) return;
       } else if (holder !== seen.holder) seen = { holder, since: ambient.elapsed() };
       else if (ambient.elapsed() - seen.since > CLAIM_TIME) {
         renameIfThere(join(place.claim, holder), join(folder, holder));
@@ -86,10 +95,10 @@ interface Place {
 }
 
 /**
- * False when another writer was first, or broke the claim: the file is at `temporary` again then. Synchronous, to hold the
- * claim for microseconds.
+ * False when another writer was first, or broke the claim: the file is at `temporary` again then, as when `check` throws.
+ * Synchronous, to hold the claim for microseconds.
  */
-function renameByClaim({ temporary, path, name, own, claim }: Place): boolean {
+function tryClaim({ temporary, path, name, own, claim }: Place, check: () => void): boolean {
   mkdirSync(own);
   renameSync(temporary, join(own, name));
   try {
@@ -102,10 +111,15 @@ function renameByClaim({ temporary, path, name, own, claim }: Place): boolean {
     removeIfEmpty(claim);
     return false;
   }
-  const isFree = !isThere(path);
-  const moved = renameIfThere(join(claim, name), isFree ? path : temporary);
-  removeIfEmpty(claim);
-  return isFree && moved;
+  try {
+    check();
+    return renameIfThere(join(claim, name), path);
+  } catch (error) {
+    renameIfThere(join(claim, name), temporary);
+    throw error;
+  } finally {
+    removeIfEmpty(claim);
+  }
 }
 
 /** The name of the file in the claim; undefined when nobody holds it. */
