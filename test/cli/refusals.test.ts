@@ -16,6 +16,9 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { executionLease } from '../../src/cloud/execution-lease.ts';
+import { acquireLease } from '../../src/pipeline/lease.ts';
+import { createFileStore } from '../../src/storage/file.ts';
 import { chirpline, chirplineIn, chirplineWell, startChirpline } from '../support/command.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 
@@ -173,6 +176,14 @@ test('a broken note of an earlier run is said with its path, and so is one of an
   const old = refused('plan.json', '{}');
   assert.equal(old.status, 4);
   assert.match(old.stderr, /_work\/plan\.json without .*: records of an earlier version of chirpline/);
+});
+
+test('with --no-wait, records that another run writes are refused at once, with its name', async (t) => {
+  const busy = join(scratch(t), 'records');
+  await acquireLease(createFileStore(busy), executionLease('arn:of-a-run'));
+  const { status, stderr } = chirpline('preprocess', raw, busy, '--no-wait');
+  assert.equal(status, 4);
+  assert.match(stderr, /is being written by arn:of-a-run\. Wait for it, or stop it/);
 });
 
 test('what is no file, and a share without digits, is said for what it is', () => {
