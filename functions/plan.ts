@@ -6,7 +6,8 @@ import { executionLease } from '../src/cloud/execution-lease.ts';
 import { SettingError } from '../src/errors.ts';
 import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
 import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
-import { indexOfKey, planFolder, psdPartialPrefix, shardResultPrefix } from '../src/pipeline/work.ts';
+import { readResults } from '../src/pipeline/shard.ts';
+import { indexOfKey, planFolder, psdPartialPrefix } from '../src/pipeline/work.ts';
 import { writeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
 import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';
@@ -61,7 +62,7 @@ export function createPlan(
       const made = await planDataset(stores, { ...settings, dataset }, execution, options);
       // Not by the last step alone: a second call of this one may come after it.
       if (made === undefined) await releaseLease(records, execution);
-      const left = await listLeft(records, made?.plan);
+      const left = await listLeft(records, made);
       log({ dataset, ...left, peakMemoryMB: peakMemory() });
       return {
         ...left,
@@ -78,8 +79,8 @@ export function createPlan(
 }
 
 /** Lists what is left of the plan, and of none that nothing is. */
-async function listLeft(records: ObjectStore, plan: Plan | undefined) {
-  if (plan === undefined) {
+async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boolean } | undefined) {
+  if (made === undefined) {
     return {
       id: '',
       psdChunks: '',
@@ -90,10 +91,18 @@ async function listLeft(records: ObjectStore, plan: Plan | undefined) {
       files: false,
     };
   }
+  const { plan, resumed } = made;
   const { id, inputs, rejected } = plan;
   const psdMissing = (await records.head(plan.psd)) === undefined;
-  const psd = psdMissing ? await listMissing(records, psdPartialPrefix(id), plan.psdChunks) : [];
-  const shards = await listMissing(records, shardResultPrefix(id), plan.shards.length);
+  const psd = psdMissing ? await listSums(records, plan) : [];
+  const shards: { index: number }[] = [];
+  let index = 0;
+  if (!resumed) shards.push(...Array.from(plan.shards, (_, index) => ({ index })));
+  else
+    for await (const result of readResults(records, plan)) {
+      if (result === undefined) shards.push({ index });
+      index += 1;
+    }
   const [psdChunks, shardItems] = [`${planFolder(id)}psd-items.json`, `${planFolder(id)}shard-items.json`];
   await writeJson(records, psdChunks, psd);
   await writeJson(records, shardItems, shards);
@@ -108,14 +117,11 @@ async function listLeft(records: ObjectStore, plan: Plan | undefined) {
   };
 }
 
-async function listMissing(
-  records: ObjectStore,
-  prefix: string,
-  total: number,
-): Promise<{ index: number }[]> {
+/** Chunks of the PSD that are not summed yet. */
+async function listSums(records: ObjectStore, { id, psdChunks }: Plan): Promise<{ index: number }[]> {
   const made = new Set<number>();
-  for await (const { key } of records.list(prefix)) made.add(indexOfKey(key));
-  return Array.from({ length: total }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
+  for await (const { key } of records.list(psdPartialPrefix(id))) made.add(indexOfKey(key));
+  return Array.from({ length: psdChunks }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
 }
 
 function readEnvironment(): RunSettings {

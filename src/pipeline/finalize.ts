@@ -1,8 +1,8 @@
 /** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
 import pLimit from 'p-limit';
-import { ConflictError } from '../errors.ts';
+import { ConflictError, TooManyRejectedError } from '../errors.ts';
 import { isAddedShardName } from '../records/shard.ts';
-import { forEachAhead, mapAhead } from '../storage/ahead.ts';
+import { forEachAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
@@ -10,6 +10,8 @@ import {
   type Content,
   checkRejected,
   countRecords,
+  giveUpPlan,
+  hasPlan,
   type ManifestShard,
   publish,
   readManifest,
@@ -17,7 +19,7 @@ import {
 import { type Plan, readPlan, type Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import { exceeds, type Rejection, rejectionListSchema } from './rejected.ts';
-import { readResult, type ShardResult } from './shard.ts';
+import { readResults, type ShardResult } from './shard.ts';
 import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './work.ts';
 
 /**
@@ -30,7 +32,7 @@ import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './wo
 export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<boolean> {
   const { records } = stores;
   let { content } = await readManifest(records);
-  if (!content?.plans.includes(id)) {
+  if (content === undefined || !hasPlan(content, id)) {
     const plan = await readPlan(records, id);
     const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
     const results = await collectResults(records, plan, psdSha256);
@@ -42,8 +44,8 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
       recipeHash: plan.recipeHash,
       psdSha256,
       planHash: plan.hash,
-      plans: [],
       ...before,
+      plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
       labelsSha256: plan.labelsSha256,
       shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
       rejected: settle(rejected, before?.rejected ?? []),
@@ -60,6 +62,8 @@ function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard
   return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
 }
 
+const listWithout = ({ rejected }: ShardResult): string[] => rejected.map(({ id }) => id);
+
 /** What was pending before and is again calls for no third plan: it is looked at when its object comes, or at the next run. */
 function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   const names = new Set(before.filter(({ pending }) => pending).map(({ key, id }) => `${key} ${id}`));
@@ -70,14 +74,10 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
 async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
   const results: ShardResult[] = [];
   const missing: number[] = [];
-  const noted = mapAhead(plan.shards.entries(), AT_ONCE, async ([index, shard]) => ({
-    index,
-    shard,
-    result: await readResult(records, plan.id, index),
-    found: await records.head(shard.name),
-  }));
-  for await (const { index, shard, result, found } of noted) {
-    if (result?.etag !== found?.etag || result === undefined) missing.push(index);
+  let index = 0;
+  for await (const result of readResults(records, plan)) {
+    const shard = plan.shards[index++]!;
+    if (result === undefined) missing.push(index - 1);
     else if (
       result.ids === shard.ids &&
       result.records + result.rejected.length === shard.samples &&
@@ -101,7 +101,7 @@ async function collectResults(records: ObjectStore, plan: Plan, psdSha256: strin
 /** Throws TooManyRejectedError. Rows of objects that have come again since are pending: they aren't counted. */
 async function checkTotal(
   { raw, records }: Stores,
-  { inputs }: Plan,
+  { id, inputs, rejected }: Plan,
   rows: Rejection[],
   content: Content | undefined,
   maxRejected: number,
@@ -116,7 +116,16 @@ async function checkTotal(
     const limit = pLimit(AT_ONCE);
     kept = await Promise.all(rows.map((row) => limit(() => look(row))));
   }
-  await checkRejected(records, kept, total, maxRejected);
+  try {
+    await checkRejected(records, kept, total, maxRejected);
+  } catch (error) {
+    const found = kept.filter(({ pending }) => !pending).length - rejected;
+    // Whether what the plan lacked has come since, only another plan can tell.
+    if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
+      await giveUpPlan(records, id);
+    }
+    throw error;
+  }
   return kept;
 }
 

@@ -11,7 +11,7 @@ import { createListers, type ListPart } from '../storage/parts.ts';
 import { finalizePlan } from './finalize.ts';
 import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
-import { checkPresence, publish, readMetadataIfPresent } from './manifest.ts';
+import { publishComplete, readMetadataIfPresent } from './manifest.ts';
 import {
   type Plan,
   type PlanOptions,
@@ -97,9 +97,7 @@ export async function runPlans(
   for (let again = true, first = true; again; first = false) {
     const made = await planDataset(stores, settings, token, options);
     if (made === undefined) {
-      await publish(records);
-      const finished = await readMetadataIfPresent(records);
-      if (finished !== undefined) await checkPresence(records, finished);
+      await publishComplete(records);
       if (first) observer.say?.(`${records.location} is complete already`);
       return;
     }

@@ -14,12 +14,21 @@ import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
+import { forEachAhead } from '../storage/ahead.ts';
 import { compareAndSwap, isOvertaken } from '../storage/conditional.ts';
 import { encodeJson, parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import { exceeds, formatRejected, formatShare, type Rejection, rejectionListSchema } from './rejected.ts';
-import { MANIFEST_KEY, METADATA_KEY, PSD_KEY, planPsdKey, REJECTED_KEY } from './work.ts';
+import {
+  AT_ONCE,
+  MANIFEST_KEY,
+  METADATA_KEY,
+  PSD_KEY,
+  planFolder,
+  planPsdKey,
+  REJECTED_KEY,
+} from './work.ts';
 
 export const settingsSchema = v.object({
   dataset: v.string(),
@@ -51,9 +60,9 @@ const shardSchema = v.object({
   records: v.number(),
   bytes: v.number(),
   sha256: v.string(),
-  /** Of a shard of one raw object: its key, and the ids of the records. The others' are in their plan's index. */
+  /** Of a shard of one raw object: its key, and ids and labels of the records. The others' are in their plan's index. */
   key: v.optional(v.string()),
-  ids: v.optional(v.array(v.string())),
+  samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),
 });
 export type ManifestShard = v.InferOutput<typeof shardSchema>;
 
@@ -65,8 +74,8 @@ const contentSchema = v.object({
   planHash: v.string(),
   /** Of the labels that the latest plan was made from. */
   labelsSha256: v.string(),
-  /** Plans that are in, by their ids. */
-  plans: v.array(v.string()),
+  /** Plans that are in: their ids, and those of the samples in their indexes that became no records. */
+  plans: v.array(v.object({ id: v.string(), without: v.array(v.string()) })),
   shards: v.array(shardSchema),
   rejected: rejectionListSchema,
 });
@@ -175,24 +184,38 @@ export async function requirePlan(records: ObjectStore, plan: string): Promise<M
   );
 }
 
-/** Makes the content what `edit` makes of it, and the plan one that is in, unless it is; returns the content. */
+/** Whether the plan is in. */
+export function hasPlan(content: Content | undefined, plan: string): boolean {
+  return content?.plans.some(({ id }) => id === plan) ?? false;
+}
+
+/** Makes the content what `edit` makes of it, which has the plan, unless it has it already; returns the content. */
 export async function appendPlan(
   records: ObjectStore,
   plan: string,
   edit: (content: Content | undefined) => Content,
 ): Promise<Content> {
   const { content } = await changeManifest(records, (manifest) => {
-    if (manifest.content?.plans.includes(plan)) return undefined;
+    if (hasPlan(manifest.content, plan)) return undefined;
     if (manifest.plan !== plan) {
       throw new ConflictError(
         `${records.location}: plan ${plan} is not under way any more: the records were removed, or another run finished it. Run again.`,
       );
     }
     const { plan: _, ...rest } = manifest;
-    const changed = edit(manifest.content);
-    return { ...rest, content: { ...changed, plans: [...changed.plans, plan] } };
+    return { ...rest, content: edit(manifest.content) };
   });
   return content!;
+}
+
+/** Has the next run make a new plan in place of this one, of what there is then: this one can't be finished. */
+export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
+  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
+}
+
+/** Removes what was written for a plan that can't get under way any more. */
+export async function removePlan(records: ObjectStore, id: string): Promise<void> {
+  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
 }
 
 /**
@@ -205,10 +228,11 @@ export async function publish(records: ObjectStore): Promise<void> {
     const { etag, content } = await readManifest(records);
     if (content === undefined || etag === before) return;
     before = etag;
-    if ((await records.head(METADATA_KEY)) === undefined) {
-      const psd = await records.read(planPsdKey(content.plans[0]!));
-      await compareAndSwap(records, PSD_KEY, async () => ((await read()) === undefined ? undefined : psd));
-    }
+    // Each time: another one may lie there, of a call that outlived its records.
+    await compareAndSwap(records, PSD_KEY, async () => {
+      const now = await read();
+      return now && records.read(planPsdKey(now.plans[0]!.id));
+    });
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await read();
       return now && encode(formatRejected(now.rejected));
@@ -258,20 +282,22 @@ export async function readMetadataIfPresent(records: ObjectStore): Promise<Metad
 }
 
 /**
- * Throws InputError when a shard of finished records, or their PSD, has gone or has another size. (Whether the bytes
- * are the same is for `chirpline inspect` to say, which reads them all.)
+ * Publishes records that lack nothing. Throws InputError when a shard of theirs has gone or has another size. (Whether the
+ * bytes are the same is for `chirpline inspect` to say, which reads them all.)
  */
-export async function checkPresence(records: ObjectStore, { shards }: Metadata): Promise<void> {
-  for (const { name, bytes } of [...shards, { name: PSD_KEY, bytes: undefined }]) {
+export async function publishComplete(records: ObjectStore): Promise<void> {
+  await publish(records);
+  const { shards } = (await readMetadataIfPresent(records)) ?? { shards: [] };
+  await forEachAhead(shards, AT_ONCE, async ({ name, bytes }) => {
     const size = (await records.head(name))?.size;
-    if (size !== undefined && size === (bytes ?? size)) continue;
+    if (size === bytes) return;
     throw new InputError({
       object: `${records.location}${name}`,
       found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: bytes === undefined ? 'it' : `${bytes} bytes, as metadata.json says`,
+      needed: `${bytes} bytes, as metadata.json says`,
       advice: 'Copy it here again, or remove the records and make them anew',
     });
-  }
+  });
 }
 
 function describeContent(content: Content): string {

@@ -14,6 +14,7 @@ import { putIfAbsent } from '../storage/conditional.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import { readPsdChunk } from './chunks.ts';
+import { giveUpPlan } from './manifest.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
 import { AT_ONCE, psdListKey, psdPartialKey } from './work.ts';
@@ -64,6 +65,8 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
     sums.push(data.subarray(1));
   }
   if (count === 0) {
+    // Fixed files are other versions than the plan's.
+    await giveUpPlan(stores.records, plan.id);
     throw new InputError({
       object: stores.raw.location,
       found: 'no readable sample among the noise samples chosen for the PSD',

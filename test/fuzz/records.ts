@@ -75,8 +75,8 @@ const manifest: Manifest = {
     psdSha256: HASH,
     planHash: HASH,
     labelsSha256: HASH,
-    plans: ['q'],
-    shards: [{ name: shardName(0, 1), records: 1, bytes: 1, sha256: HASH, key: 'k', ids: ['a'] }],
+    plans: [{ id: 'q', without: ['a'] }],
+    shards: [{ name: shardName(0, 1), records: 1, bytes: 1, sha256: HASH, key: 'k', samples: [['a', 1]] }],
     rejected: [{ id: 'a', file: 'f', reason: 'r', key: 'k', etag: 'e' }],
   },
 };
