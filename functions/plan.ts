@@ -5,9 +5,11 @@ import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionLease } from '../src/cloud/execution-lease.ts';
 import { SettingError } from '../src/errors.ts';
 import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
+import { LostLeaseError } from '../src/pipeline/manifest.ts';
 import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
+import { listUnsummed } from '../src/pipeline/psd.ts';
 import { readResults } from '../src/pipeline/shard.ts';
-import { indexOfKey, planFolder, psdPartialPrefix } from '../src/pipeline/work.ts';
+import { planFolder } from '../src/pipeline/work.ts';
 import { writeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
 import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';
@@ -72,11 +74,15 @@ export function createPlan(
         train,
       };
     } catch (error) {
-      await releaseLease(records, execution).catch((fault: unknown) => logError(fault, { dataset }));
+      // Another call of this execution may have it.
+      if (!(error instanceof LostLeaseError))
+        await releaseLease(records, execution).catch((fault: unknown) => logError(fault, { dataset }));
       throw error;
     }
   };
 }
+
+const toItems = (indices: number[]) => indices.map((index) => ({ index }));
 
 /** Lists what is left of the plan, and of none that nothing is. */
 async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boolean } | undefined) {
@@ -94,18 +100,12 @@ async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boole
   const { plan, resumed } = made;
   const { id, inputs, rejected } = plan;
   const psdMissing = (await records.head(plan.psd)) === undefined;
-  const psd = psdMissing ? await listSums(records, plan) : [];
-  const shards: { index: number }[] = [];
-  let index = 0;
-  if (!resumed) shards.push(...Array.from(plan.shards, (_, index) => ({ index })));
-  else
-    for await (const result of readResults(records, plan)) {
-      if (result === undefined) shards.push({ index });
-      index += 1;
-    }
+  const psd = psdMissing ? await listUnsummed(records, plan) : [];
+  const results = resumed ? await readResults(records, plan) : [];
+  const shards = [...plan.shards.keys()].filter((index) => results[index] === undefined);
   const [psdChunks, shardItems] = [`${planFolder(id)}psd-items.json`, `${planFolder(id)}shard-items.json`];
-  await writeJson(records, psdChunks, psd);
-  await writeJson(records, shardItems, shards);
+  await writeJson(records, psdChunks, toItems(psd));
+  await writeJson(records, shardItems, toItems(shards));
   return {
     id,
     psdChunks,
@@ -115,13 +115,6 @@ async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boole
     psdMissing,
     files: plan.files > (inputs - rejected) / 2,
   };
-}
-
-/** Chunks of the PSD that are not summed yet. */
-async function listSums(records: ObjectStore, { id, psdChunks }: Plan): Promise<{ index: number }[]> {
-  const made = new Set<number>();
-  for await (const { key } of records.list(psdPartialPrefix(id))) made.add(indexOfKey(key));
-  return Array.from({ length: psdChunks }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
 }
 
 function readEnvironment(): RunSettings {

@@ -72,29 +72,25 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
 
 /** The results of all shards, each of the plan, PSD and samples that it stands for, and of the shard that is there. */
 async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
-  const results: ShardResult[] = [];
-  const missing: number[] = [];
-  let index = 0;
-  for await (const result of readResults(records, plan)) {
-    const shard = plan.shards[index++]!;
-    if (result === undefined) missing.push(index - 1);
-    else if (
-      result.ids === shard.ids &&
-      result.records + result.rejected.length === shard.samples &&
-      result.plan === plan.hash &&
-      result.psd === psdSha256
-    ) {
-      results.push(result);
-    } else {
-      throw new ConflictError(
-        `${records.location}${shard.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
-      );
-    }
+  const results = await readResults(records, plan);
+  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
+  if (missing.length > 0) {
+    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+    throw new ConflictError(
+      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    );
   }
-  if (missing.length === 0) return results;
-  const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+  const made = results as ShardResult[];
+  const other = made.find(
+    ({ ids, records, rejected, plan: hash, psd }, index) =>
+      ids !== plan.shards[index]!.ids ||
+      records + rejected.length !== plan.shards[index]!.samples ||
+      hash !== plan.hash ||
+      psd !== psdSha256,
+  );
+  if (other === undefined) return made;
   throw new ConflictError(
-    `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    `${records.location}${other.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** What the records hold already, sample by sample: what a plan, or an object that comes late, leaves alone. */
-import type { SampleRef } from '../raw/sample-ref.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { sha256 } from './digest.ts';
 import type { Content } from './manifest.ts';
 import type { Rejection } from './rejected.ts';
 import { checksum, readIndex, type SampleIndex } from './sample-index.ts';
@@ -17,8 +17,6 @@ export interface Known {
   /** True when nothing is known. */
   isEmpty: boolean;
   record(id: string): KnownRecord | undefined;
-  /** The row of a sample that was found broken in this very version of its object. */
-  broken(ref: SampleRef, etag: string | undefined): Rejection | undefined;
   /** The rows of an object. */
   rows(key: string): Rejection[];
   /** The rows with an id, of objects. */
@@ -28,7 +26,6 @@ export interface Known {
 export const NOTHING_KNOWN: Known = {
   isEmpty: true,
   record: () => undefined,
-  broken: () => undefined,
   rows: () => [],
   rowsOf: () => [],
 };
@@ -51,15 +48,13 @@ export function createKnown(content: Content, indexes: readonly SampleIndex[]): 
   return {
     isEmpty: false,
     record(id) {
+      const hash = sha256(id);
       for (const { index, without } of plans) {
-        const entry = index.find(id);
+        const entry = index.find(id, hash);
         if (entry === undefined || without.has(id)) continue;
         return { label: entry.label, late: false, isFrom: (key) => checksum(key) === entry.key };
       }
       return late.get(id);
-    },
-    broken({ id, key }, etag) {
-      return byId.get(id)?.find((row) => row.key === key && row.etag !== undefined && row.etag === etag);
     },
     rows: (key) => byKey.get(key) ?? [],
     rowsOf: (id) => byId.get(id) ?? [],

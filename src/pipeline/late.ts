@@ -99,7 +99,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
 
   const late: LateObjects = {
     async look() {
-      let manifest: Manifest & { etag?: string } = await readManifest(records);
+      let manifest = await readManifest(records);
       if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
         manifest = await freeLease(records, hasExpired);
       }

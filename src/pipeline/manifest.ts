@@ -9,17 +9,25 @@
  *   is in twice.
  * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
  */
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
 import { forEachAhead } from '../storage/ahead.ts';
-import { compareAndSwap, isOvertaken } from '../storage/conditional.ts';
-import { encodeJson, parseJson } from '../storage/json.ts';
+import { compareAndSwap } from '../storage/conditional.ts';
+import { encodeJson, parseJson, readIfPresent, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import { exceeds, formatRejected, formatShare, type Rejection, rejectionListSchema } from './rejected.ts';
+import {
+  describeRejection,
+  exceeds,
+  formatRejected,
+  formatShare,
+  type Rejection,
+  rejectionListSchema,
+} from './rejected.ts';
 import {
   AT_ONCE,
   MANIFEST_KEY,
@@ -94,23 +102,9 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 const EMPTY: Manifest = { version: 1 };
 
-function parseManifest(records: ObjectStore, bytes: Uint8Array | undefined): Manifest {
-  if (bytes === undefined) return EMPTY;
-  return parseJson(bytes, `${records.location}${MANIFEST_KEY}`, manifestSchema);
-}
-
-/** The empty one when there is none. `etag` tells two versions apart; '' of the empty one. */
-export async function readManifest(records: ObjectStore): Promise<Manifest & { etag: string }> {
-  for (;;) {
-    const found = await records.head(MANIFEST_KEY);
-    if (found === undefined) return { ...EMPTY, etag: '' };
-    try {
-      const bytes = await records.read(MANIFEST_KEY, undefined, { ifMatch: found.etag });
-      return { ...parseManifest(records, bytes), etag: found.etag };
-    } catch (error) {
-      if (!isOvertaken(error)) throw error;
-    }
-  }
+/** The empty one when there is none. */
+export async function readManifest(records: ObjectStore): Promise<Manifest> {
+  return (await readJsonIfPresent(records, MANIFEST_KEY, manifestSchema)) ?? EMPTY;
 }
 
 /**
@@ -121,9 +115,10 @@ export async function changeManifest(
   records: ObjectStore,
   edit: (manifest: Manifest) => Promise<Manifest | undefined> | Manifest | undefined,
 ): Promise<Manifest> {
+  const object = `${records.location}${MANIFEST_KEY}`;
   let latest = EMPTY;
   await compareAndSwap(records, MANIFEST_KEY, async (bytes) => {
-    const found = parseManifest(records, bytes);
+    const found = bytes === undefined ? EMPTY : parseJson(bytes, object, manifestSchema);
     const changed = await edit(found);
     latest = changed ?? found;
     return changed && encodeJson(changed);
@@ -224,10 +219,10 @@ export async function removePlan(records: ObjectStore, id: string): Promise<void
  */
 export async function publish(records: ObjectStore): Promise<void> {
   const read = async () => (await readManifest(records)).content;
-  for (let before: string | undefined; ; ) {
-    const { etag, content } = await readManifest(records);
-    if (content === undefined || etag === before) return;
-    before = etag;
+  for (let before: Content | undefined; ; ) {
+    const content = await read();
+    if (isDeepStrictEqual(content, before)) return;
+    before = content;
     // Each time: another one may lie there, of a call that outlived its records.
     await compareAndSwap(records, PSD_KEY, async () => {
       const now = await read();
@@ -246,7 +241,7 @@ export async function publish(records: ObjectStore): Promise<void> {
 
 /**
  * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
- * rejected.csv of records that aren't finished says which: whoever is to fix them must know.
+ * rejected.csv of records that aren't finished says which, the error what is new in others: whoever is to fix them must know.
  */
 export async function checkRejected(
   records: ObjectStore,
@@ -258,13 +253,18 @@ export async function checkRejected(
   const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
   const rejected = rows.filter((row) => !row.pending && !isStray(row)).length;
   if (!exceeds(rejected, inputs, limit)) return;
+  let which = `${records.location}${REJECTED_KEY} says which`;
   await compareAndSwap(records, REJECTED_KEY, async () => {
     const { content } = await readManifest(records);
-    return content === undefined ? encode(formatRejected(rows)) : undefined;
+    if (content === undefined) return encode(formatRejected(rows));
+    const known = new Set(content.rejected.map(describeRejection));
+    const fresh = rows.map(describeRejection).filter((row) => !known.has(row));
+    which = `New: ${fresh.slice(0, 5).join('; ')}${fresh.length > 5 ? `; and ${fresh.length - 5} more` : ''}`;
+    return undefined;
   });
   throw new TooManyRejectedError(
     `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
-      `${records.location}${REJECTED_KEY} says which. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
+      `${which}. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
   );
 }
 
@@ -274,11 +274,8 @@ export function countRecords(content: Content | undefined): number {
 
 /** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
 export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
-  if ((await records.head(METADATA_KEY)) === undefined) return undefined;
-  return parseMetadata(
-    new TextDecoder().decode(await records.read(METADATA_KEY)),
-    `${records.location}${METADATA_KEY}`,
-  );
+  const bytes = await readIfPresent(records, METADATA_KEY);
+  return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);
 }
 
 /**

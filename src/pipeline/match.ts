@@ -113,7 +113,11 @@ function take(
     }
   } else {
     const [ref] = group as [SampleRef];
-    const row = known.broken(ref, etags.get(ref.key));
+    // Found broken in this very version of its object.
+    const etag = etags.get(ref.key);
+    const row = known
+      .rowsOf(ref.id)
+      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === etag);
     if (row !== undefined) rejected.push(row);
     else samples.push({ ref, label: target });
   }

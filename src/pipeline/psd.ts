@@ -17,7 +17,7 @@ import { readPsdChunk } from './chunks.ts';
 import { giveUpPlan } from './manifest.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { AT_ONCE, psdListKey, psdPartialKey } from './work.ts';
+import { AT_ONCE, psdListKey, psdPartialKey, psdPartialPrefix } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
@@ -48,6 +48,13 @@ export async function sumPsdChunk(
   const bytes = encodeNpy({ dtype: '<f8', shape: [data.length], data });
   await putIfAbsent(stores.records, psdPartialKey(plan, index), bytes);
   return { count };
+}
+
+/** Chunks of the plan's PSD that aren't summed yet. */
+export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan): Promise<number[]> {
+  const summed = new Set<string>();
+  for await (const { key } of records.list(psdPartialPrefix(id))) summed.add(key);
+  return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
 }
 
 /** Adds the partial sums up to the plan's PSD. Whoever is first counts: all shards of a plan have the same. */

@@ -46,15 +46,18 @@ const resultSchema = v.object({
 });
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
-/** The noted results of a plan's shards, in their order; undefined where the shard is to be made. */
-export function readResults(
+/** The noted results of a plan's shards, in their order; undefined of those that are to be made. */
+export async function readResults(
   records: ObjectStore,
   { id, shards }: Plan,
-): AsyncIterable<ShardResult | undefined> {
-  return mapAhead(shards.keys(), AT_ONCE, async (index) => {
-    const noted = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
-    return (await isThere(records, noted)) ? noted : undefined;
+): Promise<(ShardResult | undefined)[]> {
+  const results: (ShardResult | undefined)[] = [];
+  const noted = mapAhead(shards.keys(), AT_ONCE, async (index) => {
+    const result = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
+    return (await isThere(records, result)) ? result : undefined;
   });
+  for await (const result of noted) results.push(result);
+  return results;
 }
 
 /** Whether a shard is there as it was noted: somebody may have removed or changed it. */
