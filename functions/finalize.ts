@@ -1,7 +1,7 @@
 /** The last step of the shards: what was made becomes part of the records. */
 import { finalizePlan } from '../src/pipeline/finalize.ts';
 import { releaseLease } from '../src/pipeline/lease.ts';
-import { publish, readMetadataIfPresent } from '../src/pipeline/manifest.ts';
+import { publishComplete, readMetadataIfPresent } from '../src/pipeline/manifest.ts';
 import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
 
 export interface FinalizeInput {
@@ -25,7 +25,7 @@ export function createFinalize(open: OpenDataset, readMaxRejected: () => number)
   return async ({ dataset, execution, plan, resumed }: FinalizeInput): Promise<RecordsSummary> => {
     const stores = open(dataset);
     const more = plan !== '' && (await finalizePlan(stores, plan, readMaxRejected()));
-    if (plan === '') await publish(stores.records);
+    if (plan === '') await publishComplete(stores.records);
     const again = more || resumed;
     if (!again) await releaseLease(stores.records, execution);
     const metadata = await readMetadataIfPresent(stores.records);

@@ -7,7 +7,9 @@ import { BusyError, SettingError } from '../src/errors.ts';
 import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
 import { LostLeaseError } from '../src/pipeline/manifest.ts';
 import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
-import { indexOfKey, planFolder, psdPartialPrefix, shardResultPrefix } from '../src/pipeline/work.ts';
+import { listUnsummed } from '../src/pipeline/psd.ts';
+import { readResults } from '../src/pipeline/shard.ts';
+import { planFolder } from '../src/pipeline/work.ts';
 import { writeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
 import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';
@@ -75,7 +77,7 @@ export function createPlan(
         await releaseLease(records, execution);
         return nothing;
       }
-      const left = await listLeft(records, made.plan);
+      const left = await listLeft(records, made);
       log({ dataset, ...left, peakMemoryMB: peakMemory() });
       return {
         ...left,
@@ -94,9 +96,11 @@ export function createPlan(
   };
 }
 
+const toItems = (indices: number[]) => indices.map((index) => ({ index }));
+
 /** Lists what is left of the plan, and of none that nothing is. */
-async function listLeft(records: ObjectStore, plan: Plan | undefined) {
-  if (plan === undefined) {
+async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boolean } | undefined) {
+  if (made === undefined) {
     return {
       id: '',
       psdChunks: '',
@@ -107,13 +111,15 @@ async function listLeft(records: ObjectStore, plan: Plan | undefined) {
       files: false,
     };
   }
+  const { plan, resumed } = made;
   const { id, inputs, rejected } = plan;
   const psdMissing = (await records.head(plan.psd)) === undefined;
-  const psd = psdMissing ? await listMissing(records, psdPartialPrefix(id), plan.psdChunks) : [];
-  const shards = await listMissing(records, shardResultPrefix(id), plan.shards.length);
+  const psd = psdMissing ? await listUnsummed(records, plan) : [];
+  const results = resumed ? await readResults(records, plan) : [];
+  const shards = [...plan.shards.keys()].filter((index) => results[index] === undefined);
   const [psdChunks, shardItems] = [`${planFolder(id)}psd-items.json`, `${planFolder(id)}shard-items.json`];
-  await writeJson(records, psdChunks, psd);
-  await writeJson(records, shardItems, shards);
+  await writeJson(records, psdChunks, toItems(psd));
+  await writeJson(records, shardItems, toItems(shards));
   return {
     id,
     psdChunks,
@@ -123,16 +129,6 @@ async function listLeft(records: ObjectStore, plan: Plan | undefined) {
     psdMissing,
     files: plan.files > (inputs - rejected) / 2,
   };
-}
-
-async function listMissing(
-  records: ObjectStore,
-  prefix: string,
-  total: number,
-): Promise<{ index: number }[]> {
-  const made = new Set<number>();
-  for await (const { key } of records.list(prefix)) made.add(indexOfKey(key));
-  return Array.from({ length: total }, (_, index) => ({ index })).filter(({ index }) => !made.has(index));
 }
 
 function readEnvironment(): RunSettings {

@@ -1,8 +1,8 @@
 /** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
 import pLimit from 'p-limit';
-import { ConflictError } from '../errors.ts';
+import { ConflictError, TooManyRejectedError } from '../errors.ts';
 import { isAddedShardName } from '../records/shard.ts';
-import { forEachAhead, mapAhead } from '../storage/ahead.ts';
+import { forEachAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
@@ -10,6 +10,8 @@ import {
   type Content,
   checkRejected,
   countRecords,
+  giveUpPlan,
+  hasPlan,
   type ManifestShard,
   publish,
   readManifest,
@@ -17,7 +19,7 @@ import {
 import { type Plan, readPlan, type Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
 import { exceeds, type Rejection, rejectionListSchema } from './rejected.ts';
-import { readResult, type ShardResult } from './shard.ts';
+import { readResults, type ShardResult } from './shard.ts';
 import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './work.ts';
 
 /**
@@ -29,7 +31,7 @@ import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './wo
  */
 export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<boolean> {
   const { records } = stores;
-  const isIn = async () => (await readManifest(records)).content?.plans.includes(id) ?? false;
+  const isIn = async () => hasPlan((await readManifest(records)).content, id);
   if (!(await isIn())) {
     // Another call may have finished the plan meanwhile, and removed what this one reads.
     await appendResults(stores, id, maxRejected).catch(async (error: unknown) => {
@@ -56,8 +58,8 @@ async function appendResults(stores: Stores, id: string, maxRejected: number): P
     recipeHash: plan.recipeHash,
     psdSha256,
     planHash: plan.hash,
-    plans: [],
     ...before,
+    plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
     labelsSha256: plan.labelsSha256,
     shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
     rejected: settle(rejected, before?.rejected ?? []),
@@ -69,6 +71,8 @@ function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard
   return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
 }
 
+const listWithout = ({ rejected }: ShardResult): string[] => rejected.map(({ id }) => id);
+
 /** What was pending before and is again calls for no third plan: it is looked at when its object comes, or at the next run. */
 function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   const names = new Set(before.filter(({ pending }) => pending).map(({ key, id }) => `${key} ${id}`));
@@ -77,40 +81,32 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
 
 /** The results of all shards, each of the plan, PSD and samples that it stands for, and of the shard that is there. */
 async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
-  const results: ShardResult[] = [];
-  const missing: number[] = [];
-  const noted = mapAhead(plan.shards.entries(), AT_ONCE, async ([index, shard]) => ({
-    index,
-    shard,
-    result: await readResult(records, plan.id, index),
-    found: await records.head(shard.name),
-  }));
-  for await (const { index, shard, result, found } of noted) {
-    if (result?.etag !== found?.etag || result === undefined) missing.push(index);
-    else if (
-      result.ids === shard.ids &&
-      result.records + result.rejected.length === shard.samples &&
-      result.plan === plan.hash &&
-      result.psd === psdSha256
-    ) {
-      results.push(result);
-    } else {
-      throw new ConflictError(
-        `${records.location}${shard.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
-      );
-    }
+  const results = await readResults(records, plan);
+  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
+  if (missing.length > 0) {
+    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+    throw new ConflictError(
+      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    );
   }
-  if (missing.length === 0) return results;
-  const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+  const made = results as ShardResult[];
+  const other = made.find(
+    ({ ids, records, rejected, plan: hash, psd }, index) =>
+      ids !== plan.shards[index]!.ids ||
+      records + rejected.length !== plan.shards[index]!.samples ||
+      hash !== plan.hash ||
+      psd !== psdSha256,
+  );
+  if (other === undefined) return made;
   throw new ConflictError(
-    `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    `${records.location}${other.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
   );
 }
 
 /** Throws TooManyRejectedError. Rows of objects that have come again since are pending: they aren't counted. */
 async function checkTotal(
   { raw, records }: Stores,
-  { inputs }: Plan,
+  { id, inputs, rejected }: Plan,
   rows: Rejection[],
   content: Content | undefined,
   maxRejected: number,
@@ -125,7 +121,16 @@ async function checkTotal(
     const limit = pLimit(AT_ONCE);
     kept = await Promise.all(rows.map((row) => limit(() => look(row))));
   }
-  await checkRejected(records, kept, total, maxRejected);
+  try {
+    await checkRejected(records, kept, total, maxRejected);
+  } catch (error) {
+    const found = kept.filter(({ pending }) => !pending).length - rejected;
+    // Whether what the plan lacked has come since, only another plan can tell.
+    if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
+      await giveUpPlan(records, id);
+    }
+    throw error;
+  }
   return kept;
 }
 

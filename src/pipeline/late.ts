@@ -12,20 +12,21 @@
  */
 import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
 import { rawKind } from '../raw/arrays.ts';
-import { catalogObject } from '../raw/catalog.ts';
+import { catalogObject, rawFolder } from '../raw/catalog.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
-import { baseName, companionKey } from '../raw/row-ids.ts';
+import { baseName, COMPANION, companionKey } from '../raw/row-ids.ts';
 import { reasonOf, type SampleRef } from '../raw/sample-ref.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocess.ts';
+import { recipeHash } from '../signal/recipe.ts';
 import { putIfSame } from '../storage/conditional.ts';
 import { keyFault } from '../storage/key.ts';
 import type { ObjectInfo } from '../storage/store.ts';
 import type { LabelledRef } from './chunks.ts';
 import { keepLatest } from './keep.ts';
 import { createKnown, type Known } from './known.ts';
-import { hasExpired } from './lease.ts';
+import { freeLease, hasExpired } from './lease.ts';
 import { type Content, changeManifest, type Manifest, publish, readManifest } from './manifest.ts';
-import { matchObject, NO_LABEL } from './match.ts';
+import { matchObject, NO_SAMPLE } from './match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan.ts';
 import { readPsd } from './psd.ts';
 import { type Rejection, sameRows } from './rejected.ts';
@@ -38,8 +39,7 @@ export type LateAnswer =
   /** So many of its samples became records now, in this shard; so many are rejected. */
   | { answer: 'added'; shard: string | undefined; records: number; rejected: number }
   /**
-   * All that can be said of it is said; nothing is there any more; it is for `predict` and never in records; it is no raw data,
-   * or has a key that can't be used, which the next run tells.
+   * All that can be said of it is said; nothing is there any more; it is for `predict` and never in records; it is no raw data.
    */
   | { answer: 'known' | 'gone' | 'test' | 'other' }
   /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
@@ -61,8 +61,9 @@ export interface LateObjects {
 
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they are the same. */
 export function createLateObjects({ raw, records }: Stores): LateObjects {
-  const labels = keepLatest(async () => {
-    const parsed = parseLabels(await raw.read(LABELS_KEY), `${raw.location}${LABELS_KEY}`);
+  const labels = keepLatest(async (etag) => {
+    const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
+    const parsed = parseLabels(bytes, `${raw.location}${LABELS_KEY}`);
     return {
       ids: parsed.labels.map(({ id }) => id),
       targets: new Map(parsed.labels.map(({ id, target }) => [id, target])),
@@ -83,7 +84,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     return index;
   };
   const knownOf = async (content: Content) =>
-    createKnown(content, await Promise.all(content.plans.map(indexOf)));
+    createKnown(content, await Promise.all(content.plans.map(({ id }) => indexOf(id))));
 
   async function readObject(info: ObjectInfo) {
     const { ids, targets } = await readLabels();
@@ -98,13 +99,11 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     return { refs, faults, unnamed, targets };
   }
 
-  return {
+  const late: LateObjects = {
     async look() {
-      let manifest: Manifest & { etag?: string } = await readManifest(records);
+      let manifest = await readManifest(records);
       if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
-        manifest = await changeManifest(records, ({ lease, ...rest }) =>
-          lease !== undefined && hasExpired(lease) ? rest : undefined,
-        );
+        manifest = await freeLease(records, hasExpired);
       }
       const { content, plan } = manifest;
       return {
@@ -114,10 +113,14 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       };
     },
 
-    async take(key, { manifest, known, planned }, stop) {
+    async take(key, view, stop) {
+      const { manifest, known, planned } = view;
       const { lease, plan, content } = manifest;
       if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
-      if (rawKind(key) === undefined || keyFault(key) !== undefined) return { answer: 'other' };
+      if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
+        return waiting('for the next run, which rejects it: its key is none of a raw object', false);
+      }
+      if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
       if (lease === undefined && plan === undefined && content === undefined) {
         return waiting(`until ${LABELS_KEY} is uploaded`, false);
       }
@@ -135,6 +138,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       if (lease !== undefined && plan === undefined) {
         return waiting(`until ${lease.holder} has finished`, true);
       }
+      if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
       const { refs, faults, unnamed, targets } = await readObject(info);
       if (unnamed) return waiting(`for ${companionKey(key)}`, true);
       if (plan !== undefined) {
@@ -144,6 +148,19 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       return append(info, refs, faults, targets, stop);
     },
   };
+
+  return late;
+
+  /** The objects that a companion file names. */
+  async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
+    let answer: LateAnswer = { answer: 'known' };
+    for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
+      if (companionKey(other) !== key || rawKind(other) === undefined) continue;
+      answer = await late.take(other, view, stop);
+      if (answer.answer === 'waiting') break;
+    }
+    return answer;
+  }
 
   async function append(
     info: ObjectInfo,
@@ -162,15 +179,20 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
         answer = waiting('until the run that is on has ended', true);
         return undefined;
       }
+      if (content.recipeHash !== recipeHash()) {
+        throw new ConflictError(
+          `${records.location} holds records of another recipe. Remove them to make them anew.`,
+        );
+      }
       const known = await knownOf(content);
-      const { samples, rejected } = matchObject(refs, faults, (id) => targets.get(id), etags, known);
+      const { samples, rejected } = matchObject(key, refs, faults, (id) => targets.get(id), etags, known);
       if (samples.length === 0 && sameRows(rejected, known.rows(key))) {
         answer = { answer: 'known' };
         return undefined;
       }
       const name = samples.length === 0 ? undefined : nameLaterShard(content, samples, etags);
       if (name !== undefined && made?.name !== name) {
-        made = await make(name, content, samples, await preprocessor(content.plans[0]!), stop);
+        made = await make(name, content, samples, await preprocessor(content.plans[0]!.id), stop);
       }
       const result = name === undefined ? undefined : made;
       // Not later: who takes a newer version in changes the manifest, and this is then tried again.
@@ -215,10 +237,12 @@ function withObject(
   rows: readonly Rejection[],
 ): Content {
   const bad = new Set(made?.rejected.map(({ id }) => id));
-  const ids = samples.map(({ ref }) => ref.id).filter((id) => !bad.has(id));
-  const told = new Set([...ids, ...rows.filter(({ reason }) => reason !== NO_LABEL).map(({ id }) => id)]);
+  const ids = samples
+    .map(({ ref, label }): [string, 0 | 1] => [ref.id, label])
+    .filter(([id]) => !bad.has(id));
+  const told = new Set([...ids.map(([id]) => id), ...rows.map(({ id }) => id)]);
   const { shards, rejected } = content;
-  const kept = rejected.filter((row) => row.key !== key && (row.key !== undefined || !told.has(row.id)));
+  const kept = rejected.filter((row) => row.key !== key && !(row.reason === NO_SAMPLE && told.has(row.id)));
   return {
     ...content,
     rejected: [...kept, ...rows],
@@ -227,7 +251,14 @@ function withObject(
         ? shards
         : [
             ...shards,
-            { name: made.name, records: made.records, bytes: made.bytes, sha256: made.sha256, key, ids },
+            {
+              name: made.name,
+              records: made.records,
+              bytes: made.bytes,
+              sha256: made.sha256,
+              key,
+              samples: ids,
+            },
           ],
   };
 }

@@ -10,7 +10,14 @@ import { hostname } from 'node:os';
 import { ambient } from '../ambient.ts';
 import { BusyError, StoppedError } from '../errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { changeManifest, type Lease, LostLeaseError, type Manifest, readManifest } from './manifest.ts';
+import {
+  changeManifest,
+  type Lease,
+  LostLeaseError,
+  type Manifest,
+  readManifest,
+  removePlan,
+} from './manifest.ts';
 import type { Observer } from './progress.ts';
 
 /** How long a process' lease lasts without being renewed, and how often it renews it [ms]. */
@@ -116,8 +123,23 @@ export async function renewLease(records: ObjectStore, lease: Lease): Promise<vo
 /** Gives the lease back, if `token` has it. */
 export async function releaseLease(records: ObjectStore, token: string): Promise<void> {
   // In most cases there is nothing to write.
-  if ((await readManifest(records)).lease?.token !== token) return;
-  await changeManifest(records, ({ lease, ...rest }) => (lease?.token === token ? rest : undefined));
+  if ((await readManifest(records)).lease?.token === token)
+    await freeLease(records, (lease) => lease.token === token);
+}
+
+/**
+ * Takes the lease from its holder, if `which` says so, and ends the planning under it: what comes now is answered as if nobody
+ * had listed the raw objects, so nothing may come of a list made before. Returns the manifest as it is then.
+ */
+export async function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
+  let former: string | undefined;
+  const freed = await changeManifest(records, ({ lease, planning, ...rest }) => {
+    const isFree = lease === undefined || !which(lease);
+    former = isFree ? undefined : planning;
+    return isFree ? undefined : rest;
+  });
+  if (former !== undefined) await removePlan(records, former);
+  return freed;
 }
 
 /**

@@ -11,7 +11,7 @@ import { createListers, type ListPart } from '../storage/parts.ts';
 import { finalizePlan } from './finalize.ts';
 import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
-import { checkPresence, publish, readMetadataIfPresent } from './manifest.ts';
+import { publishComplete, readMetadataIfPresent } from './manifest.ts';
 import {
   type Plan,
   type PlanOptions,
@@ -22,9 +22,8 @@ import {
 } from './plan.ts';
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
-import { readPsd, reducePsd } from './psd.ts';
+import { listUnsummed, readPsd, reducePsd } from './psd.ts';
 import type { RunTask, Task, TaskResult } from './task.ts';
-import { indexOfKey, psdPartialPrefix } from './work.ts';
 
 export interface PreprocessSettings {
   dataset: string;
@@ -97,9 +96,7 @@ export async function runPlans(
   for (let again = true, first = true; again; first = false) {
     const made = await planDataset(stores, settings, token, options);
     if (made === undefined) {
-      await publish(records);
-      const finished = await readMetadataIfPresent(records);
-      if (finished !== undefined) await checkPresence(records, finished);
+      await publishComplete(records);
       if (first) observer.say?.(`${records.location} is complete already`);
       return;
     }
@@ -112,14 +109,10 @@ export async function runPlans(
 
 async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: Observer): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
-  const finished = new Set<number>();
-  for await (const { key } of stores.records.list(psdPartialPrefix(plan.id))) finished.add(indexOfKey(key));
-  let done = finished.size;
+  const left = await listUnsummed(stores.records, plan);
+  let done = plan.psdChunks - left.length;
   const report = () => observer.progress?.({ stage: 'psd', done, total: plan.psdChunks, unit: 'chunks' });
   report();
-  const left = Array.from({ length: plan.psdChunks }, (_, index) => index).filter(
-    (index) => !finished.has(index),
-  );
   await Promise.all(
     left.map(async (index) => {
       await run('psd', plan.id, index);

@@ -9,17 +9,34 @@
  *   is in twice.
  * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
  */
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
 import { type Metadata, parseMetadata, serializeMetadata } from '../records/metadata.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { SOFTWARE } from '../software.ts';
-import { compareAndSwap, isOvertaken } from '../storage/conditional.ts';
-import { encodeJson, parseJson } from '../storage/json.ts';
+import { forEachAhead } from '../storage/ahead.ts';
+import { compareAndSwap } from '../storage/conditional.ts';
+import { encodeJson, parseJson, readIfPresent, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import { exceeds, formatRejected, formatShare, type Rejection, rejectionListSchema } from './rejected.ts';
-import { MANIFEST_KEY, METADATA_KEY, PSD_KEY, planPsdKey, REJECTED_KEY } from './work.ts';
+import {
+  describeRejection,
+  exceeds,
+  formatRejected,
+  formatShare,
+  type Rejection,
+  rejectionListSchema,
+} from './rejected.ts';
+import {
+  AT_ONCE,
+  MANIFEST_KEY,
+  METADATA_KEY,
+  PSD_KEY,
+  planFolder,
+  planPsdKey,
+  REJECTED_KEY,
+} from './work.ts';
 
 export const settingsSchema = v.object({
   dataset: v.string(),
@@ -51,9 +68,9 @@ const shardSchema = v.object({
   records: v.number(),
   bytes: v.number(),
   sha256: v.string(),
-  /** Of a shard of one raw object: its key, and the ids of the records. The others' are in their plan's index. */
+  /** Of a shard of one raw object: its key, and ids and labels of the records. The others' are in their plan's index. */
   key: v.optional(v.string()),
-  ids: v.optional(v.array(v.string())),
+  samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),
 });
 export type ManifestShard = v.InferOutput<typeof shardSchema>;
 
@@ -65,8 +82,8 @@ const contentSchema = v.object({
   planHash: v.string(),
   /** Of the labels that the latest plan was made from. */
   labelsSha256: v.string(),
-  /** Plans that are in, by their ids. */
-  plans: v.array(v.string()),
+  /** Plans that are in: their ids, and those of the samples in their indexes that became no records. */
+  plans: v.array(v.object({ id: v.string(), without: v.array(v.string()) })),
   shards: v.array(shardSchema),
   rejected: rejectionListSchema,
 });
@@ -85,23 +102,9 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 const EMPTY: Manifest = { version: 1 };
 
-function parseManifest(records: ObjectStore, bytes: Uint8Array | undefined): Manifest {
-  if (bytes === undefined) return EMPTY;
-  return parseJson(bytes, `${records.location}${MANIFEST_KEY}`, manifestSchema);
-}
-
-/** The empty one when there is none. `etag` tells two versions apart; '' of the empty one. */
-export async function readManifest(records: ObjectStore): Promise<Manifest & { etag: string }> {
-  for (;;) {
-    const found = await records.head(MANIFEST_KEY);
-    if (found === undefined) return { ...EMPTY, etag: '' };
-    try {
-      const bytes = await records.read(MANIFEST_KEY, undefined, { ifMatch: found.etag });
-      return { ...parseManifest(records, bytes), etag: found.etag };
-    } catch (error) {
-      if (!isOvertaken(error)) throw error;
-    }
-  }
+/** The empty one when there is none. */
+export async function readManifest(records: ObjectStore): Promise<Manifest> {
+  return (await readJsonIfPresent(records, MANIFEST_KEY, manifestSchema)) ?? EMPTY;
 }
 
 /**
@@ -112,9 +115,10 @@ export async function changeManifest(
   records: ObjectStore,
   edit: (manifest: Manifest) => Promise<Manifest | undefined> | Manifest | undefined,
 ): Promise<Manifest> {
+  const object = `${records.location}${MANIFEST_KEY}`;
   let latest = EMPTY;
   await compareAndSwap(records, MANIFEST_KEY, async (bytes) => {
-    const found = parseManifest(records, bytes);
+    const found = bytes === undefined ? EMPTY : parseJson(bytes, object, manifestSchema);
     const changed = await edit(found);
     latest = changed ?? found;
     return changed && encodeJson(changed);
@@ -182,18 +186,32 @@ export async function requirePlan(records: ObjectStore, plan: string): Promise<M
   return manifest;
 }
 
-/** Makes the content what `edit` makes of it, and the plan one that is in, unless it is. */
+/** Whether the plan is in. */
+export function hasPlan(content: Content | undefined, plan: string): boolean {
+  return content?.plans.some(({ id }) => id === plan) ?? false;
+}
+
+/** Makes the content what `edit` makes of it, which has the plan, unless it has it already. */
 export async function appendPlan(
   records: ObjectStore,
   plan: string,
   edit: (content: Content | undefined) => Content,
 ): Promise<void> {
   await changeManifest(records, (manifest) => {
-    if (manifest.content?.plans.includes(plan)) return undefined;
+    if (hasPlan(manifest.content, plan)) return undefined;
     if (manifest.plan !== plan) throw new NotUnderWayError(records.location, plan);
-    const content = edit(manifest.content);
-    return { ...manifest, plan: undefined, content: { ...content, plans: [...content.plans, plan] } };
+    return { ...manifest, plan: undefined, content: edit(manifest.content) };
   });
+}
+
+/** Has the next run make a new plan in place of this one, of what there is then: this one can't be finished. */
+export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
+  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
+}
+
+/** Removes what was written for a plan that can't get under way any more. */
+export async function removePlan(records: ObjectStore, id: string): Promise<void> {
+  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
 }
 
 /**
@@ -202,14 +220,15 @@ export async function appendPlan(
  */
 export async function publish(records: ObjectStore): Promise<void> {
   const read = async () => (await readManifest(records)).content;
-  for (let before: string | undefined; ; ) {
-    const { etag, content } = await readManifest(records);
-    if (content === undefined || etag === before) return;
-    before = etag;
-    if ((await records.head(METADATA_KEY)) === undefined) {
-      const psd = await records.read(planPsdKey(content.plans[0]!));
-      await compareAndSwap(records, PSD_KEY, async () => ((await read()) === undefined ? undefined : psd));
-    }
+  for (let before: Content | undefined; ; ) {
+    const content = await read();
+    if (isDeepStrictEqual(content, before)) return;
+    before = content;
+    // Each time: another one may lie there, of a call that outlived its records.
+    await compareAndSwap(records, PSD_KEY, async () => {
+      const now = await read();
+      return now && records.read(planPsdKey(now.plans[0]!.id));
+    });
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await read();
       return now && encode(formatRejected(now.rejected));
@@ -223,7 +242,7 @@ export async function publish(records: ObjectStore): Promise<void> {
 
 /**
  * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
- * rejected.csv of records that aren't finished says which: whoever is to fix them must know.
+ * rejected.csv of records that aren't finished says which, the error what is new in others: whoever is to fix them must know.
  */
 export async function checkRejected(
   records: ObjectStore,
@@ -235,13 +254,18 @@ export async function checkRejected(
   const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
   const rejected = rows.filter((row) => !row.pending && !isStray(row)).length;
   if (!exceeds(rejected, inputs, limit)) return;
+  let which = `${records.location}${REJECTED_KEY} says which`;
   await compareAndSwap(records, REJECTED_KEY, async () => {
     const { content } = await readManifest(records);
-    return content === undefined ? encode(formatRejected(rows)) : undefined;
+    if (content === undefined) return encode(formatRejected(rows));
+    const known = new Set(content.rejected.map(describeRejection));
+    const fresh = rows.map(describeRejection).filter((row) => !known.has(row));
+    which = `New: ${fresh.slice(0, 5).join('; ')}${fresh.length > 5 ? `; and ${fresh.length - 5} more` : ''}`;
+    return undefined;
   });
   throw new TooManyRejectedError(
     `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
-      `${records.location}${REJECTED_KEY} says which. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
+      `${which}. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
   );
 }
 
@@ -251,28 +275,27 @@ export function countRecords(content: Content | undefined): number {
 
 /** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
 export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
-  if ((await records.head(METADATA_KEY)) === undefined) return undefined;
-  return parseMetadata(
-    new TextDecoder().decode(await records.read(METADATA_KEY)),
-    `${records.location}${METADATA_KEY}`,
-  );
+  const bytes = await readIfPresent(records, METADATA_KEY);
+  return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);
 }
 
 /**
- * Throws InputError when a shard of finished records, or their PSD, has gone or has another size. (Whether the bytes
- * are the same is for `chirpline inspect` to say, which reads them all.)
+ * Publishes records that lack nothing. Throws InputError when a shard of theirs has gone or has another size. (Whether the
+ * bytes are the same is for `chirpline inspect` to say, which reads them all.)
  */
-export async function checkPresence(records: ObjectStore, { shards }: Metadata): Promise<void> {
-  for (const { name, bytes } of [...shards, { name: PSD_KEY, bytes: undefined }]) {
+export async function publishComplete(records: ObjectStore): Promise<void> {
+  await publish(records);
+  const { shards } = (await readMetadataIfPresent(records)) ?? { shards: [] };
+  await forEachAhead(shards, AT_ONCE, async ({ name, bytes }) => {
     const size = (await records.head(name))?.size;
-    if (size !== undefined && size === (bytes ?? size)) continue;
+    if (size === bytes) return;
     throw new InputError({
       object: `${records.location}${name}`,
       found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: bytes === undefined ? 'it' : `${bytes} bytes, as metadata.json says`,
+      needed: `${bytes} bytes, as metadata.json says`,
       advice: 'Copy it here again, or remove the records and make them anew',
     });
-  }
+  });
 }
 
 function describeContent(content: Content): string {

@@ -8,6 +8,8 @@ import type { Known } from './known.ts';
 import type { Rejection } from './rejected.ts';
 
 export const NO_LABEL = 'no label';
+export const NO_SAMPLE = 'no raw sample has this id';
+const NOT_ALONE = 'several raw samples have this id';
 
 export interface Choice {
   samples: LabelledRef[];
@@ -30,28 +32,30 @@ export function matchLabels(
   if (aligned && known.isEmpty && faults.length === 0) {
     return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
   }
-  const byId = groupById(refs);
+  const byId = groupBy(refs, ({ id }) => id);
   const rejected: Rejection[] = [];
   const broken = nameFaults(faults, (id) => byId.has(id) || known.record(id) !== undefined);
   const samples: LabelledRef[] = [];
   for (const { id, target } of labels) {
     const group = byId.get(id);
     byId.delete(id);
-    if (group !== undefined) take(group, target, etags, known, { samples, rejected });
+    if (group !== undefined) take(group, group.length === 1, target, etags, known, { samples, rejected });
     else if (known.record(id) === undefined && !broken.has(id)) {
-      rejected.push({ id, file: '', reason: 'no raw sample has this id' });
+      rejected.push({ id, file: '', reason: NO_SAMPLE });
     }
   }
   const labelled = new Set(labels.map(({ id }) => id));
-  for (const group of byId.values()) take(group, undefined, etags, known, { samples, rejected });
+  for (const group of byId.values())
+    take(group, group.length === 1, undefined, etags, known, { samples, rejected });
   for (const fault of broken.rows) {
     rejected.push(labelled.has(fault.id) || fault.key === undefined ? fault : { ...fault, id: '' });
   }
   return { samples, rejected };
 }
 
-/** The samples of one object alone. */
+/** The samples of one object alone. Rows that were of it and went to nothing leave a row of the label behind. */
 export function matchObject(
+  key: string,
   refs: readonly SampleRef[],
   faults: readonly Rejection[],
   target: (id: string) => 0 | 1 | undefined,
@@ -59,18 +63,27 @@ export function matchObject(
   known: Known,
 ): Choice {
   const choice: Choice = { samples: [], rejected: [] };
-  const byId = groupById(refs);
-  for (const [id, group] of byId) take(group, target(id), etags, known, choice);
+  const byId = groupBy(refs, ({ id }) => id);
+  for (const [id, group] of byId) {
+    const isRival = known.rowsOf(id).some((row) => row.key !== key && row.reason === NOT_ALONE);
+    take(group, group.length === 1 && !isRival, target(id), etags, known, choice);
+  }
   const isTaken = (id: string) => byId.has(id) || known.record(id) !== undefined || target(id) === undefined;
   for (const fault of nameFaults(faults, isTaken).rows) choice.rejected.push(fault);
+  const told = new Set(choice.rejected.map(({ id }) => id));
+  for (const { id } of known.rows(key)) {
+    if (isTaken(id) || told.has(id) || known.rowsOf(id).some((row) => row.key !== key)) continue;
+    told.add(id);
+    choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
+  }
   return choice;
 }
 
-function groupById(refs: readonly SampleRef[]): Map<string, SampleRef[]> {
+function groupBy(refs: readonly SampleRef[], nameOf: (ref: SampleRef) => string): Map<string, SampleRef[]> {
   const groups = new Map<string, SampleRef[]>();
   for (const ref of refs) {
-    const group = groups.get(ref.id);
-    if (group === undefined) groups.set(ref.id, [ref]);
+    const group = groups.get(nameOf(ref));
+    if (group === undefined) groups.set(nameOf(ref), [ref]);
     else group.push(ref);
   }
   return groups;
@@ -79,6 +92,7 @@ function groupById(refs: readonly SampleRef[]): Map<string, SampleRef[]> {
 /** Puts the samples of one id where they belong. Those whose record was made from their object are where they belong. */
 function take(
   group: readonly SampleRef[],
+  isAlone: boolean,
   target: 0 | 1 | undefined,
   etags: ReadonlyMap<string, string>,
   known: Known,
@@ -92,17 +106,18 @@ function take(
     }
   } else if (target === undefined) {
     for (const ref of group) rejected.push({ ...rowOf(ref), reason: NO_LABEL });
-  } else if (group.length > 1) {
-    const [{ id, key }] = group as [SampleRef];
-    rejected.push({
-      id,
-      file: group.map(describePlace).join(' and '),
-      reason: `${group.length} raw samples have this id`,
-      ...(group.every((ref) => ref.key === key) && { key }),
-    });
+  } else if (!isAlone) {
+    // A row an object, which stays when another one of them comes again.
+    for (const refs of groupBy(group, ({ key }) => key).values()) {
+      rejected.push({ ...rowOf(refs[0]!), file: refs.map(describePlace).join(' and '), reason: NOT_ALONE });
+    }
   } else {
     const [ref] = group as [SampleRef];
-    const row = known.broken(ref, etags.get(ref.key));
+    // Found broken in this very version of its object.
+    const etag = etags.get(ref.key);
+    const row = known
+      .rowsOf(ref.id)
+      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === etag);
     if (row !== undefined) rejected.push(row);
     else samples.push({ ref, label: target });
   }

@@ -29,6 +29,7 @@ import {
   type Manifest,
   readManifest,
   readMetadataIfPresent,
+  removePlan,
   settingsSchema,
   startPlanning,
 } from './manifest.ts';
@@ -41,7 +42,6 @@ import {
   AT_ONCE,
   indexKey,
   MANIFEST_KEY,
-  planFolder,
   planKey,
   planPsdKey,
   psdListKey,
@@ -316,7 +316,7 @@ async function writePlan(
       ids: hashIds(chunk.map(({ ref }) => ref.id)),
     })),
     psdChunks: noise.length,
-    psd: planPsdKey(content?.plans[0] ?? id),
+    psd: planPsdKey(content?.plans[0]?.id ?? id),
     files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
   await create(indexKey(id), encodeIndex(samples, etags));
@@ -332,11 +332,6 @@ export function nameLaterShard(
 ): string {
   const list = samples.map(({ ref, label }) => [ref.id, label, ref.key, etags.get(ref.key)]);
   return addedShardName(sha256(JSON.stringify([psdSha256, list])).toString('hex'));
-}
-
-/** Removes what was written for a plan that can't get under way any more. */
-async function removePlan(records: ObjectStore, id: string): Promise<void> {
-  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
 }
 
 function outOfTime(raw: ObjectStore, done: string): StoppedError {

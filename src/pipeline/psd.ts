@@ -14,9 +14,10 @@ import { putIfAbsent } from '../storage/conditional.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../strain.ts';
 import { readPsdChunk } from './chunks.ts';
+import { giveUpPlan } from './manifest.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { AT_ONCE, psdListKey, psdPartialKey } from './work.ts';
+import { AT_ONCE, psdListKey, psdPartialKey, psdPartialPrefix } from './work.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
@@ -49,6 +50,13 @@ export async function sumPsdChunk(
   return { count };
 }
 
+/** Chunks of the plan's PSD that aren't summed yet. */
+export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan): Promise<number[]> {
+  const summed = new Set<string>();
+  for await (const { key } of records.list(psdPartialPrefix(id))) summed.add(key);
+  return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
+}
+
 /** Adds the partial sums up to the plan's PSD. Whoever is first counts: all shards of a plan have the same. */
 export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
@@ -64,6 +72,8 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
     sums.push(data.subarray(1));
   }
   if (count === 0) {
+    // Fixed files are other versions than the plan's.
+    await giveUpPlan(stores.records, plan.id);
     throw new InputError({
       object: stores.raw.location,
       found: 'no readable sample among the noise samples chosen for the PSD',

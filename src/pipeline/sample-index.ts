@@ -19,7 +19,8 @@ export interface IndexEntry {
 }
 
 export interface SampleIndex {
-  find(id: string): IndexEntry | undefined;
+  /** @param hash SHA-256 of the id, for who looks into several indexes. */
+  find(id: string, hash?: Buffer): IndexEntry | undefined;
 }
 
 /** @param etags of the samples' objects, by key. */
@@ -58,8 +59,7 @@ export async function readIndex(records: ObjectStore, key: string): Promise<Samp
     places.set(head, known === undefined ? at : [known, at].flat());
   }
   return {
-    find(id) {
-      const hash = sha256(id);
+    find(id, hash = sha256(id)) {
       const same = (at: number) => bytes[at + 6] === hash[6] && (bytes[at + 7]! ^ hash[7]!) < 2;
       const at = [places.get(hash.readUIntBE(0, 6)) ?? []].flat().find(same);
       if (at === undefined) return undefined;

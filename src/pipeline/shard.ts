@@ -13,6 +13,7 @@ import { decodeExample } from '../records/example.ts';
 import { createShardBuilder } from '../records/shard.ts';
 import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocess.ts';
+import { mapAhead } from '../storage/ahead.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -22,7 +23,7 @@ import { rowOf } from './match.ts';
 import type { Plan, Stores } from './plan.ts';
 import { type Rejection, rejectionSchema } from './rejected.ts';
 import { type Stop, stopIfAborted } from './stop.ts';
-import { shardListKey, shardResultKey } from './work.ts';
+import { AT_ONCE, shardListKey, shardResultKey } from './work.ts';
 
 const madeSchema = v.object({
   name: v.string(),
@@ -45,13 +46,23 @@ const resultSchema = v.object({
 });
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
-/** The noted result of a plan's chunk; undefined when there is none. */
-export function readResult(
+/** The noted results of a plan's shards, in their order; undefined of those that are to be made. */
+export async function readResults(
   records: ObjectStore,
-  plan: string,
-  index: number,
-): Promise<ShardResult | undefined> {
-  return readJsonIfPresent(records, shardResultKey(plan, index), resultSchema);
+  { id, shards }: Plan,
+): Promise<(ShardResult | undefined)[]> {
+  const results: (ShardResult | undefined)[] = [];
+  const noted = mapAhead(shards.keys(), AT_ONCE, async (index) => {
+    const result = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
+    return (await isThere(records, result)) ? result : undefined;
+  });
+  for await (const result of noted) results.push(result);
+  return results;
+}
+
+/** Whether a shard is there as it was noted: somebody may have removed or changed it. */
+async function isThere(records: ObjectStore, noted: ShardResult | undefined): Promise<boolean> {
+  return noted !== undefined && (await records.head(noted.name))?.etag === noted.etag;
 }
 
 /**
@@ -66,8 +77,8 @@ export async function preprocessChunk(
   stop?: Stop,
 ): Promise<ShardResult> {
   const key = shardResultKey(plan.id, index);
-  const noted = await readResult(records, plan.id, index);
-  if (noted !== undefined && (await records.head(noted.name))?.etag === noted.etag) return noted;
+  const noted = await readJsonIfPresent(records, key, resultSchema);
+  if (await isThere(records, noted)) return noted!;
 
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;
@@ -80,7 +91,7 @@ export async function preprocessChunk(
     plan: plan.hash,
     psd,
   };
-  // In place of one that the shard isn't as: somebody removed or changed it.
+  // In place of one that the shard isn't as.
   if (noted !== undefined) await records.write(key, encodeJson(result));
   if (noted !== undefined || (await putIfAbsent(records, key, encodeJson(result)))) return result;
   // Another call noted it meanwhile, of the same shard.

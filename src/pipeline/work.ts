@@ -31,7 +31,7 @@ export const shardResultKey = (plan: string, index: number): string =>
 /** Small objects read, written or removed at once: the store's latency is then paid a few times only. */
 export const AT_ONCE = 32;
 
-/** The index in a key made by `shardResultKey` or `psdPartialKey`. */
+/** The index in a key that ends in one. */
 export function indexOfKey(key: string): number {
   return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 10);
 }

@@ -6,7 +6,7 @@ import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';
 import type { Label } from './labels.ts';
-import { baseName, companionKey, nameRows, numberRows } from './row-ids.ts';
+import { baseName, COMPANION, companionKey, nameRows, numberRows } from './row-ids.ts';
 import {
   describePlace,
   isSampleId,
@@ -114,7 +114,13 @@ function raise(fault: InputError): never {
 /** Of a listing: files that needn't be looked into, one that must be, or what is no object. */
 type Found = ObjectInfo[] | { info: ObjectInfo; open: boolean } | RawFault;
 
-/** Names the outermost folder around a key that goes by the name of raw data, as of train/X.npy/part.npy. */
+/** The outermost folder around a key that goes by the name of raw data, as of train/X.npy/part.npy. */
+export function rawFolder(key: string): string | undefined {
+  const names = key.split('/').slice(0, -1);
+  return names.map((_, i) => names.slice(0, i + 1).join('/')).find((path) => rawKind(path) !== undefined);
+}
+
+/** rawFolder for keys in the order of a listing. */
 function createFolderFinder(): (key: string) => string | undefined {
   let last = '';
   let found: string | undefined;
@@ -123,10 +129,7 @@ function createFolderFinder(): (key: string) => string | undefined {
     const end = key.lastIndexOf('/') + 1;
     if (end !== last.length || !key.startsWith(last)) {
       last = key.slice(0, end);
-      const names = last.split('/').slice(0, -1);
-      found = names
-        .map((_, i) => names.slice(0, i + 1).join('/'))
-        .find((path) => rawKind(path) !== undefined);
+      found = rawFolder(last);
     }
     return found;
   };
@@ -186,7 +189,7 @@ export async function catalogDataset(
           }
           continue;
         }
-        if (info.key.endsWith('.ids.txt')) {
+        if (info.key.endsWith(COMPANION)) {
           // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
           companions.add(info.key);
           objects.push(info);

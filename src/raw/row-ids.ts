@@ -5,9 +5,11 @@ import type { ObjectStore } from '../storage/store.ts';
 import { isSampleId, SAMPLE_ID_RULE } from './sample-ref.ts';
 import { decodeText } from './text.ts';
 
+export const COMPANION = '.ids.txt';
+
 /** Beside `some/stack.npy`: `some/stack.ids.txt`, one id a line. */
 export function companionKey(key: string): string {
-  return key.replace(/\.[^./]+$/, '.ids.txt');
+  return key.replace(/\.[^./]+$/, COMPANION);
 }
 
 /** The file name without folders and extension. */

@@ -42,8 +42,14 @@ export async function readJsonIfPresent<T>(
   key: string,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T | undefined> {
+  const bytes = await readIfPresent(store, key);
+  return bytes && parseJson(bytes, `${store.location}${key}`, schema);
+}
+
+/** The object's bytes; undefined when it isn't there. */
+export async function readIfPresent(store: ObjectStore, key: string): Promise<Uint8Array | undefined> {
   try {
-    return await readJson(store, key, schema);
+    return await store.read(key);
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;

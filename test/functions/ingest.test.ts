@@ -517,7 +517,7 @@ test('samples that have one id are rejected together, in one row', async () => {
   assert.deepEqual(await addedOf(records), [9]);
   assert.deepEqual(
     (await rejectedOf(records)).map(({ id, reason }) => [id, reason]),
-    [[dataset.ids[8], '2 raw samples have this id']],
+    [[dataset.ids[8], 'several raw samples have this id']],
   );
 });
 

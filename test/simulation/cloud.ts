@@ -17,7 +17,7 @@ export const SETTINGS = {
   shardSize: 4,
   psdSamples: 100,
   seed: 1,
-  maxRejected: 0.6,
+  maxRejected: 0.9,
   train: false,
 };
 

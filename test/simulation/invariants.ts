@@ -6,9 +6,13 @@ import type { Bucket } from './bucket.ts';
 import { hashRecords, rightRecords, type Samples } from './samples.ts';
 
 export interface History {
-  /** Samples whose object is whole now, and that ever was. */
+  /** Samples that are whole now, and that ever were. */
   whole: Set<number>;
   ever: Set<number>;
+  /** Keys of the objects that each sample is or was in. */
+  objects: Set<string>[];
+  /** Samples that ever had one label. */
+  labelled: Set<number>;
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -33,8 +37,7 @@ export async function checkRecords(
   samples: Samples,
   raw: Bucket,
   records: Bucket,
-  { whole, ever }: History,
-  labelled: number,
+  history: History,
 ): Promise<string[]> {
   const wrong: string[] = [];
   const object = records.objects.get('metadata.json');
@@ -65,18 +68,23 @@ export async function checkRecords(
   if (metadata.n_failed !== rows.length)
     wrong.push(`COUNT: n_failed ${metadata.n_failed}, rows ${rows.length}`);
 
+  const lines = text(raw.objects.get('training_labels.csv')!.bytes).split('\n');
   for (const [index, id] of samples.ids.entries()) {
+    const labels = new Set(lines.filter((line) => line.startsWith(`${id},`))).size;
+    const objects = [...history.objects[index]!].filter((key) => raw.objects.has(key)).length;
     const own = rows.filter((row) => row.id === id);
-    const there = raw.objects.has(samples.keys[index]!);
-    const told = own.map(({ reason }) => reason).join(' and ');
+    const told = own.map(({ file, reason }) => `${file} ${reason}`).join(' and ');
     const count = (seen.has(id) ? 1 : 0) + own.length;
-    if (!there && index >= labelled) {
-      if (count > 0) wrong.push(`WRONG: ${id} is neither raw nor labelled: ${told}`);
-    } else if (count !== 1)
-      wrong.push(`${count === 0 ? 'LOST' : 'DOUBLED'}: ${id} is there ${count} times: ${told}`);
-    else if (there && index < labelled && whole.has(index) && !seen.has(id)) {
+    // Each raw sample, or else the record of one that was, or else the label; and all labels that contradict each other.
+    const due = Math.max(objects, seen.has(id) || labels === 1 ? 1 : 0) + (labels > 1 ? labels : 0);
+    const isWhole = objects === 1 && history.whole.has(index);
+    if (count !== due) {
+      wrong.push(`${count < due ? 'LOST' : 'DOUBLED'}: ${id} is there ${count} times, not ${due}: ${told}`);
+    } else if (new Set(own.map(({ file, reason }) => `${file} ${reason}`)).size < own.length) {
+      wrong.push(`DOUBLED: rows of ${id}: ${told}`);
+    } else if (isWhole && labels === 1 && !seen.has(id)) {
       wrong.push(`LOST: ${id} is whole and labelled, but ${told}`);
-    } else if (seen.has(id) && (!ever.has(index) || index >= labelled)) {
+    } else if (seen.has(id) && !(history.ever.has(index) && history.labelled.has(index))) {
       wrong.push(`WRONG: ${id} has a record, but was never whole and labelled`);
     }
   }

@@ -1,5 +1,6 @@
 /** The raw samples that all worlds share, and what a run without faults makes of them. */
 import { createHash } from 'node:crypto';
+import { encodeNpy, parseNpy } from '../../src/numpy/npy.ts';
 import { readPsd } from '../../src/pipeline/psd.ts';
 import { collect, makeShard } from '../../src/pipeline/shard.ts';
 import { readShard } from '../../src/records/shard.ts';
@@ -35,6 +36,14 @@ export async function makeSamples(): Promise<Samples> {
     bytes: await Promise.all(keys.map((key) => pool.read(key))),
     second: await Promise.all(otherIds.map((id) => other.read(sampleKey(id)))),
   };
+}
+
+/** Samples as one stack, in that order. */
+export function stackOf({ bytes }: Samples, indices: readonly number[]): Uint8Array {
+  const data = Float64Array.from(
+    indices.flatMap((index) => [...(parseNpy(bytes[index]!, 'a sample').data as Float64Array)]),
+  );
+  return encodeNpy({ dtype: '<f8', shape: [indices.length, 3, 4096], data });
 }
 
 export function labelsOf({ ids, targets }: Samples, count: number): Uint8Array {

@@ -3,10 +3,11 @@ import { ConflictError } from '../../src/errors.ts';
 import { withLease } from '../../src/pipeline/lease.ts';
 import { runPlans } from '../../src/pipeline/local.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { packTar } from '../support/tar.ts';
 import { createBucket } from './bucket.ts';
 import { type Cloud, createCloud, SETTINGS } from './cloud.ts';
 import { checkRecords, type History, watchPublic } from './invariants.ts';
-import { BASE, COUNT, labelsOf, type Samples } from './samples.ts';
+import { BASE, COUNT, labelsOf, type Samples, stackOf } from './samples.ts';
 import { Killed, QUIET, type Rates, World } from './world.ts';
 
 /** Features of a world; a shrunken one has fewer. */
@@ -25,6 +26,12 @@ export const FEATURES = [
   'local',
   'skewed',
   'repeated',
+  'archived',
+  'twin',
+  'vanished',
+  'contradicted',
+  'shortened',
+  'hands',
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 
@@ -43,6 +50,12 @@ const LIKELY: Record<Feature, number> = {
   local: 0.3,
   skewed: 0.3,
   repeated: 0.2,
+  archived: 0.4,
+  twin: 0.25,
+  vanished: 0.25,
+  contradicted: 0.15,
+  shortened: 0.2,
+  hands: 0.2,
 };
 
 export interface Outcome {
@@ -106,35 +119,76 @@ async function live(
     duplicates: has.has('duplicates') ? 0.3 : 0,
     drag: has.has('drag') ? [2_000, 60_000, 1_200_000][world.pick(3)]! : 0,
   });
-  const history: History = { whole: new Set(), ever: new Set() };
+  const history: History = {
+    whole: new Set(),
+    ever: new Set(),
+    objects: samples.keys.map((key) => new Set([key])),
+    labelled: new Set(),
+  };
   const early = watchPublic(records);
   const labelled = has.has('extended') ? BASE : COUNT;
 
-  const upload = async (index: number, bytes: Uint8Array) => {
-    const key = samples.keys[index]!;
+  const put = async (key: string, bytes: Uint8Array) => {
     world.say(`the user uploads ${key}, ${bytes.length} bytes`);
     await raw.write(key, bytes);
-    const isWhole = bytes.length === samples.bytes[index]!.length;
+    cloud.announce(key);
+  };
+  const note = (index: number, key: string, isWhole: boolean) => {
+    history.objects[index]!.add(key);
     if (isWhole) {
       history.whole.add(index);
       history.ever.add(index);
     } else history.whole.delete(index);
-    cloud.announce(key);
+  };
+  const upload = async (index: number, bytes: Uint8Array) => {
+    note(index, samples.keys[index]!, bytes.length === samples.bytes[index]!.length);
+    await put(samples.keys[index]!, bytes);
+  };
+  const uploadTar = async (members: [number, Uint8Array][]) => {
+    for (const keys of history.objects) keys.delete('late/some.tar');
+    for (const [index, bytes] of members) {
+      note(index, 'late/some.tar', bytes.length === samples.bytes[index]!.length);
+    }
+    const parts = members.map(([index, content]) => ({ name: `${samples.ids[index]}.npy`, content }));
+    await put('late/some.tar', packTar(parts));
+  };
+  const uploadStack = async (indices: number[]) => {
+    for (const index of indices) note(index, 'late/stack.npy', true);
+    const files: [string, Uint8Array][] = [
+      ['late/stack.npy', stackOf(samples, indices)],
+      ['late/stack.ids.txt', encode(indices.map((index) => `${samples.ids[index]}\n`).join(''))],
+    ];
+    for (const file of world.chance(0.5) ? files : files.reverse()) {
+      await put(...file);
+      await wait(15);
+    }
   };
   const broken = (index: number) => samples.bytes[index]!.subarray(0, 5000 + index);
   const wait = (seconds: number) => world.sleep(world.pick(seconds * 1000));
   let lines = labelled;
   const uploadLabels = async () => {
-    const text = labelsOf(samples, lines);
-    const row = new TextDecoder().decode(text).split('\n')[3]!;
-    const repeated = has.has('repeated') ? new TextEncoder().encode(`${row}\n`) : new Uint8Array(0);
-    await raw.write('training_labels.csv', Buffer.concat([text, repeated]));
-    world.say(`the user uploads labels of ${lines} samples`);
+    const text = new TextDecoder().decode(labelsOf(samples, lines));
+    const repeated = has.has('repeated') ? `${text.split('\n')[3]}\n` : '';
+    // Of the last one that has a label: with the next labels it is right, or not.
+    const isContradicted = has.has('contradicted') && world.chance(0.7);
+    const other = isContradicted ? `${samples.ids[lines - 1]},${1 - samples.targets[lines - 1]!}\n` : '';
+    for (let index = 0; index < lines - (isContradicted ? 1 : 0); index += 1) history.labelled.add(index);
+    await raw.write('training_labels.csv', encode(text + repeated + other));
+    world.say(`the user uploads labels of ${lines} samples${isContradicted ? ', of one two' : ''}`);
   };
 
+  const vanishing = has.has('vanished') ? world.pick(3) : 0;
   for (let index = 0; index < BASE; index += 1) {
-    await upload(index, has.has('mended') && index === 2 ? broken(index) : samples.bytes[index]!);
+    const isBroken = (has.has('mended') && index === 2) || (vanishing === 1 && index === 7);
+    await upload(index, isBroken ? broken(index) : samples.bytes[index]!);
   }
+  const uploadTwin = () => {
+    const key = `twin/${samples.ids[6]}.npy`;
+    history.objects[6]!.add(key);
+    return put(key, samples.second[6]!);
+  };
+  const isEarly = has.has('twin') && world.chance(0.5);
+  if (isEarly) await uploadTwin();
   await uploadLabels();
   const deliveries = cloud.deliver();
   const runs: Promise<unknown>[] = [];
@@ -146,10 +200,56 @@ async function live(
     if (has.has(feature)) runs.push(what());
   };
   also('late', async () => {
-    for (let index = BASE; index < COUNT; index += 1) {
+    for (let index = BASE; index < (has.has('archived') ? BASE + 1 : COUNT); index += 1) {
       await wait(8);
       await upload(index, samples.bytes[index]!);
     }
+  });
+  also('archived', async () => {
+    await wait(30);
+    await uploadTar([
+      [10, samples.bytes[10]!],
+      [11, broken(11)],
+    ]);
+    await uploadStack([12, 13]);
+    await wait(30);
+    if (world.chance(0.3)) await uploadTar([[10, samples.bytes[10]!]]);
+    else {
+      await uploadTar([
+        [10, samples.bytes[10]!],
+        [11, samples.bytes[11]!],
+      ]);
+    }
+  });
+  also('twin', async () => {
+    await wait(40);
+    if (!isEarly) await uploadTwin();
+    else if (world.chance(0.5)) await upload(6, samples.bytes[6]!);
+  });
+  also('vanished', async () => {
+    await wait(60);
+    world.say(`${samples.keys[7]} is removed for good`);
+    await raw.remove(samples.keys[7]!);
+    await runUntilDone();
+  });
+  also('shortened', async () => {
+    await wait(40);
+    const all = lines;
+    lines = 3 + world.pick(lines - 3);
+    await uploadLabels();
+    await runUntilDone();
+    lines = all;
+    await wait(20);
+    if (world.chance(0.5)) {
+      await uploadLabels();
+      await runUntilDone();
+    }
+  });
+  also('hands', async () => {
+    await wait(60);
+    const file = ['metadata.json', 'rejected.csv', 'avg_psd.npz'][world.pick(3)]!;
+    world.say(`the user removes ${file}`);
+    await records.remove(file);
   });
   also('extended', async () => {
     await wait(25);
@@ -226,15 +326,32 @@ async function live(
   violations.push(...cloud.bugs.map((bug) => `BUG: ${bug}`), ...early());
   if (violations.length > 0) return violations;
   // Of two uploads at once either may be the last.
-  const file = new TextDecoder().decode(raw.objects.get('training_labels.csv')!.bytes);
-  const named = samples.ids.filter((id) => file.includes(id)).length;
-  violations.push(...(await checkRecords(samples, raw, records, history, named)));
+  violations.push(...(await checkRecords(samples, raw, records, history)));
   // Once more changes nothing.
   const before = snapshot(records.objects);
   await cloud.run();
   if (snapshot(records.objects) !== before)
     violations.push('CHANGED: another run of finished records changed them');
+  if (has.has('hands')) violations.push(...(await removeShard(world, cloud, before)));
   return violations;
+}
+
+/** A shard of finished records is removed, and copied there again. */
+async function removeShard(world: World, cloud: Cloud, before: string): Promise<string[]> {
+  const { records, run } = cloud;
+  const names = [...records.objects.keys()].filter((key) => key.startsWith('train-'));
+  const name = names[world.pick(names.length)]!;
+  const { bytes } = records.objects.get(name)!;
+  await records.remove(name);
+  const wrong = (await run()) ? [`SILENT: a run without ${name} says nothing`] : [];
+  await records.write(name, bytes);
+  if (!(await run())) wrong.push(`STUCK: a run with ${name} again fails: ${cloud.failure}`);
+  if (snapshot(records.objects) !== before) wrong.push('CHANGED: a shard that was away changed the records');
+  return wrong;
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function snapshot(objects: ReadonlyMap<string, { etag: string }>): string {
