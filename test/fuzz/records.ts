@@ -179,7 +179,7 @@ export const RECORDS = [
     parse: (bytes) => parseLabels(bytes, 'labels.csv'),
     check({ labels }) {
       const again = parseLabels(encode(formatLabels(labels)), 'again');
-      assert.deepEqual(again, { labels, faults: [] });
+      assert.deepEqual(again, { labels, faults: [], repeated: 0 });
     },
   }),
   target({

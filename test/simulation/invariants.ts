@@ -42,6 +42,8 @@ export async function checkRecords(
   const wrong: string[] = [];
   const object = records.objects.get('metadata.json');
   if (object === undefined) return ['LOST: there is no metadata.json'];
+  for (const name of ['avg_psd.npz', 'rejected.csv'])
+    if (!records.objects.has(name)) return [`LOST: there is no ${name}`];
   const metadata = parseMetadata(text(object.bytes), 'metadata.json');
   const rows = parseRejected(text(records.objects.get('rejected.csv')!.bytes));
   const right = await rightRecords(samples, records);
