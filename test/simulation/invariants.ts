@@ -72,7 +72,9 @@ export async function checkRecords(
 
   const lines = text(raw.objects.get('training_labels.csv')!.bytes).split('\n');
   for (const [index, id] of samples.ids.entries()) {
-    const labels = new Set(lines.filter((line) => line.startsWith(`${id},`))).size;
+    const mine = lines.filter((line) => line.startsWith(`${id},`));
+    // Rows that repeat each other word for word are one.
+    const labels = new Set(mine).size > 1 ? mine.length : Math.min(mine.length, 1);
     const objects = [...history.objects[index]!].filter((key) => raw.objects.has(key)).length;
     const own = rows.filter((row) => row.id === id);
     const told = own.map(({ file, reason }) => `${file} ${reason}`).join(' and ');
