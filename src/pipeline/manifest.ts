@@ -174,8 +174,12 @@ export class LostLeaseError extends ConflictError {
 export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
   const manifest = await readManifest(records);
   if (manifest.plan === plan) return manifest;
-  throw new ConflictError(
-    `${records.location}: plan ${plan} is not under way any more: another run finished it, or the records were removed`,
+  throw refuse(records, plan);
+}
+
+function refuse({ location }: ObjectStore, plan: string): ConflictError {
+  return new ConflictError(
+    `${location}: plan ${plan} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
   );
 }
 
@@ -192,12 +196,8 @@ export async function appendPlan(
 ): Promise<Content> {
   const { content } = await changeManifest(records, (manifest) => {
     if (hasPlan(manifest.content, plan)) return undefined;
-    if (manifest.plan !== plan) {
-      throw new ConflictError(
-        `${records.location}: plan ${plan} is not under way any more: the records were removed, or another run finished it. Run again.`,
-      );
-    }
-    const { plan: _, ...rest } = manifest;
+    const { plan: under, ...rest } = manifest;
+    if (under !== plan) throw refuse(records, plan);
     return { ...rest, content: edit(manifest.content) };
   });
   return content!;
