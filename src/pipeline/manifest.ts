@@ -170,20 +170,17 @@ export class LostLeaseError extends ConflictError {
   }
 }
 
-/** Thrown when a step is about a plan that another run finished, or whose records were removed. */
-export class NotUnderWayError extends ConflictError {
-  constructor(location: string, plan: string) {
-    super(
-      `${location}: plan ${plan} is not under way any more: another run finished it, or the records were removed`,
-    );
-  }
-}
-
-/** Throws NotUnderWayError unless the plan is under way. */
+/** Throws ConflictError unless the plan is under way. */
 export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
   const manifest = await readManifest(records);
-  if (manifest.plan !== plan) throw new NotUnderWayError(records.location, plan);
-  return manifest;
+  if (manifest.plan === plan) return manifest;
+  throw refuse(records, plan);
+}
+
+function refuse({ location }: ObjectStore, plan: string): ConflictError {
+  return new ConflictError(
+    `${location}: plan ${plan} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
+  );
 }
 
 /** Whether the plan is in. */
@@ -199,8 +196,9 @@ export async function appendPlan(
 ): Promise<void> {
   await changeManifest(records, (manifest) => {
     if (hasPlan(manifest.content, plan)) return undefined;
-    if (manifest.plan !== plan) throw new NotUnderWayError(records.location, plan);
-    return { ...manifest, plan: undefined, content: edit(manifest.content) };
+    const { plan: under, ...rest } = manifest;
+    if (under !== plan) throw refuse(records, plan);
+    return { ...rest, content: edit(manifest.content) };
   });
 }
 

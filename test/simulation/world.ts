@@ -120,7 +120,15 @@ export class World {
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
+    let idle = 0;
     const step = () => {
+      // Code that lets others go on by setImmediate isn't asleep.
+      idle = this.ready.length === 0 ? idle + 1 : 0;
+      if (idle > 0 && idle < 4) {
+        setImmediate(step);
+        return;
+      }
+      idle = 0;
       if (this.ready.length === 0) {
         const next = this.timers.reduce<number>((least, { due }) => Math.min(least, due), Infinity);
         if (next === Infinity) {
