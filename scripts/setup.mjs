@@ -127,14 +127,12 @@ export function installPython() {
 export function installLocalstack() {
   const requirements = 'infra/local/localstack.txt';
   once('localstack', [requirements], '.chirpline/localstack/bin/python', () => {
-    const check = 'import sys; sys.exit(sys.version_info < (3, 12))';
-    const python = ['python3', 'python3.14', 'python3.13', 'python3.12'].find(
+    const check = 'import sys; sys.exit(sys.version_info < (3, 13))';
+    const python = ['python3', 'python3.14', 'python3.13'].find(
       (name) => run(name, ['-c', check], { quiet: true }).status === 0,
     );
     if (python === undefined) {
-      giveUp(
-        'LocalStack needs Python 3.12 or newer as python3 or python3.12 (Debian 13, Ubuntu 24.04, pyenv).',
-      );
+      giveUp('LocalStack needs Python 3.13 or newer as python3 or python3.13 (Debian 13, pyenv).');
     }
     console.error('installing LocalStack (about 400 MB) ...');
     mkdirSync(STAMPS, { recursive: true });
