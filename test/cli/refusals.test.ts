@@ -163,10 +163,10 @@ test('an output of training that cannot be written is said before the first step
 test('a broken note of an earlier run is said with its path', (t) => {
   const broken = join(scratch(t), 'records');
   mkdirSync(join(broken, '_work'), { recursive: true });
-  writeFileSync(join(broken, '_work', 'plan.json'), '{"settings"');
+  writeFileSync(join(broken, '_work', 'manifest.json'), '{"settings"');
   const { status, stderr } = chirpline('preprocess', raw, broken);
   assert.equal(status, 1);
-  assert.match(stderr, /_work\/plan\.json: found no JSON/);
+  assert.match(stderr, /_work\/manifest\.json: found no JSON/);
 });
 
 test('what is no file, and a share without digits, is said for what it is', () => {
