@@ -3,6 +3,7 @@ import { ConflictError } from '../../src/errors.ts';
 import { withLease } from '../../src/pipeline/lease.ts';
 import { runPlans } from '../../src/pipeline/local.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { parseMetadata } from '../../src/records/metadata.ts';
 import { packTar } from '../support/tar.ts';
 import { createBucket } from './bucket.ts';
 import { type Cloud, createCloud, SETTINGS } from './cloud.ts';
@@ -327,7 +328,8 @@ async function live(
   if (violations.length > 0) return violations;
   // Of two uploads at once either may be the last.
   violations.push(...(await checkRecords(samples, raw, records, history)));
-  // Once more changes nothing.
+  // Once more changes nothing, when calls of earlier runs have ended.
+  await world.settle();
   const before = snapshot(records.objects);
   await cloud.run();
   if (snapshot(records.objects) !== before)
@@ -339,8 +341,9 @@ async function live(
 /** A shard of finished records is removed, and copied there again. */
 async function removeShard(world: World, cloud: Cloud, before: string): Promise<string[]> {
   const { records, run } = cloud;
-  const names = [...records.objects.keys()].filter((key) => key.startsWith('train-'));
-  const name = names[world.pick(names.length)]!;
+  const { bytes: metadata } = records.objects.get('metadata.json')!;
+  const { shards } = parseMetadata(new TextDecoder().decode(metadata), 'metadata.json');
+  const { name } = shards[world.pick(shards.length)]!;
   const { bytes } = records.objects.get(name)!;
   await records.remove(name);
   const wrong = (await run()) ? [`SILENT: a run without ${name} says nothing`] : [];
@@ -366,8 +369,12 @@ async function runLocally(world: World, { raw, records, bugs }: Cloud, skewed: b
     try {
       await world.spawn(
         name,
-        async () => {
+        async (proc) => {
           const run = createTaskRunner({ raw, records });
+          // What it had begun ends with it.
+          const end = () => {
+            proc.dead = true;
+          };
           await withLease(
             records,
             { observer: { say: (line) => world.say(`${name}: ${line}`) } },
@@ -379,7 +386,7 @@ async function runLocally(world: World, { raw, records, bugs }: Cloud, skewed: b
                 { maxRejected, stop },
                 (step, plan, index) => run({ step, plan, index }, stop),
               ),
-          );
+          ).finally(end);
           world.say(`${name} is done`);
         },
         { skew, drag: world.chance(0.3) ? 120_000 : 0 },
