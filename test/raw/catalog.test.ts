@@ -99,11 +99,12 @@ describe("a dataset's catalog", () => {
       ['train/good.npy'],
     );
     assert.deepEqual(faults, [
-      { id: '', file: 'train/X.npy', reason: 'found a folder, needed a file' },
-      { id: '', file: 'train/empty.npz', reason: 'found a folder, needed a file' },
+      { id: '', file: 'train/X.npy', key: 'train/X.npy', reason: 'found a folder, needed a file' },
+      { id: '', file: 'train/empty.npz', key: 'train/empty.npz', reason: 'found a folder, needed a file' },
       {
         id: '',
         file: 'train/gone.npy',
+        key: 'train/gone.npy',
         reason: 'found a link to nothing that can be read, needed a file',
       },
     ]);
