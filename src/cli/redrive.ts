@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CONNECTION } from '../cloud/connection.ts';
+import { locateDataset } from '../cloud/dataset.ts';
 import { jsonOption } from './options.ts';
 import { stageOption, withStage } from './stage.ts';
 import { printResult } from './terminal.ts';
@@ -15,15 +16,24 @@ export function redriveCommand(): Command {
         '\non are left to it.\n\nExample:\n  chirpline redrive --stage dev',
     )
     .action(async (flags: { stage: string; json?: boolean }) => {
-      const [{ SFNClient }, { SQSClient }, { redriveMessages }, { restartRun }, { findUnfinished }] =
-        await Promise.all([
-          import('@aws-sdk/client-sfn'),
-          import('@aws-sdk/client-sqs'),
-          import('../cloud/dead-letters.ts'),
-          import('../cloud/runs.ts'),
-          import('../cloud/unfinished.ts'),
-        ]);
-      await withStage(flags.stage, async ({ queues, stateMachine }) => {
+      const [
+        { SFNClient },
+        { SQSClient },
+        { redriveMessages },
+        { restartRun },
+        { findUnfinished },
+        { readManifest },
+        { openStore },
+      ] = await Promise.all([
+        import('@aws-sdk/client-sfn'),
+        import('@aws-sdk/client-sqs'),
+        import('../cloud/dead-letters.ts'),
+        import('../cloud/runs.ts'),
+        import('../cloud/unfinished.ts'),
+        import('../pipeline/manifest.ts'),
+        import('../storage/open.ts'),
+      ]);
+      await withStage(flags.stage, async ({ bucket, queues, stateMachine }) => {
         const sqs = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
         const sfn = new SFNClient(CONNECTION);
         const sent = await Promise.all(
@@ -31,9 +41,11 @@ export function redriveCommand(): Command {
         );
         const messages = sent.reduce((sum, count) => sum + count, 0);
 
-        const { failed, running } = await findUnfinished(sfn, stateMachine);
+        const hasPlan = async (dataset: string) =>
+          (await readManifest(openStore(locateDataset(bucket, dataset).records))).plan !== undefined;
+        const { left, running } = await findUnfinished(sfn, stateMachine, hasPlan);
         const runs: string[] = [];
-        for (const run of failed) {
+        for (const run of left) {
           const name = await restartRun(sfn, stateMachine, run);
           if (name !== undefined) runs.push(name);
         }

@@ -3,16 +3,23 @@ import type { SFNClient } from '@aws-sdk/client-sfn';
 import { describeRun, type ListedRun, listPages, type Run } from './runs.ts';
 
 export interface Unfinished {
-  /** Of each dataset whose latest run failed and none is on: that run. */
-  failed: Run[];
+  /** Of each dataset that has something left to do, and no run that is on: the latest run. */
+  left: Run[];
   /** Runs that are on, whose datasets are left to them. */
   running: Run[];
 }
 
 /**
- * Looks for datasets whose latest run failed.
+ * Looks for datasets whose latest run failed, or ended well and has a plan under way all the same: a call of its first step
+ * that came late left it.
+ *
+ * @param hasPlan whether a plan of the dataset is under way.
  */
-export async function findUnfinished(client: SFNClient, stateMachineArn: string): Promise<Unfinished> {
+export async function findUnfinished(
+  client: SFNClient,
+  stateMachineArn: string,
+  hasPlan: (dataset: string) => Promise<boolean>,
+): Promise<Unfinished> {
   const listed: ListedRun[] = [];
   for await (const page of listPages(client, stateMachineArn)) listed.push(...page);
   listed.sort((a, b) => b.started.getTime() - a.started.getTime());
@@ -21,19 +28,17 @@ export async function findUnfinished(client: SFNClient, stateMachineArn: string)
   const running: Run[] = [];
   for (const run of listed) if (run.state === 'RUNNING') running.push(await describe(run));
   const settled = new Set(running.map(({ dataset }) => dataset));
-  const failed: Run[] = [];
+  const left: Run[] = [];
   for (const entry of listed) {
     if (entry.state === 'RUNNING' || (entry.dataset !== undefined && settled.has(entry.dataset))) continue;
-    if (entry.dataset !== undefined && !isFailed(entry)) {
-      settled.add(entry.dataset);
-      continue;
-    }
-    const run = await describe(entry);
-    if (settled.has(run.dataset)) continue;
-    settled.add(run.dataset);
-    if (isFailed(run)) failed.push(run);
+    // Its name tells the dataset of all but a run that was started by hand.
+    const { dataset = (await describe(entry)).dataset, state } = entry;
+    if (settled.has(dataset)) continue;
+    settled.add(dataset);
+    const isLeft = FAILURES.has(state) || (state === 'SUCCEEDED' && (await hasPlan(dataset)));
+    if (isLeft) left.push(await describe(entry));
   }
-  return { failed, running };
+  return { left, running };
 }
 
-const isFailed = ({ state }: { state: string }) => state === 'FAILED' || state === 'TIMED_OUT';
+const FAILURES = new Set(['FAILED', 'TIMED_OUT']);

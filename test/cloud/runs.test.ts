@@ -96,6 +96,22 @@ test('a run is found by its name, however many came after it', async () => {
   assert.equal(sent.length, 2);
 });
 
+const noPlan = async () => false;
+
+test('a dataset whose latest run ended well is unfinished when a late call left a plan', async () => {
+  const [good, other, stopped] = [
+    execution('g2net', 'SUCCEEDED'),
+    execution('other', 'SUCCEEDED'),
+    execution('stopped', 'ABORTED'),
+  ];
+  const { client } = answerFor([good, other, stopped]);
+  const { left } = await findUnfinished(client, MACHINE, async (dataset) => dataset !== 'other');
+  assert.deepEqual(
+    left.map(({ name }) => name),
+    [good.name],
+  );
+});
+
 test('a dataset whose latest run failed is unfinished, however many runs others had since', async () => {
   const failed = execution('g2net', 'FAILED', { cause: '3 shards are missing' });
   const slow = execution('slow', 'TIMED_OUT');
@@ -108,9 +124,9 @@ test('a dataset whose latest run failed is unfinished, however many runs others 
     execution('stopped', 'ABORTED'),
     ...others(1500),
   ]);
-  const found = await findUnfinished(client, MACHINE);
+  const found = await findUnfinished(client, MACHINE, noPlan);
   assert.deepEqual(
-    found.failed.map(({ name }) => name),
+    found.left.map(({ name }) => name),
     [slow.name, failed.name],
   );
   assert.deepEqual(found.running, []);
@@ -123,8 +139,8 @@ test('a dataset with a run that is on is left to it, whatever failed before it o
     on,
     execution('g2net', 'FAILED', { cause: 'y' }),
   ]);
-  const { failed, running } = await findUnfinished(client, MACHINE);
-  assert.deepEqual(failed, []);
+  const { left, running } = await findUnfinished(client, MACHINE, async () => true);
+  assert.deepEqual(left, []);
   assert.deepEqual(
     running.map(({ name, dataset }) => [name, dataset]),
     [[on.name, 'g2net']],
