@@ -117,8 +117,8 @@ test('raw samples that are links to nothing are named among the rejected', async
   );
   assert.ok(ids.length > 0);
   assert.deepEqual(
-    rejected.filter(({ file }) => file === 'gone.npy'),
-    [{ id: '', file: 'gone.npy', reason: 'found a link to nothing that can be read, needed a file' }],
+    rejected.filter(({ file }) => file === 'gone.npy').map(({ reason }) => reason),
+    ['found a link to nothing that can be read, needed a file'],
   );
 });
 
