@@ -248,9 +248,11 @@ export async function checkRejected(
   inputs: number,
   limit: number,
 ): Promise<void> {
-  // What belongs to no sample is told, but costs the others nothing.
+  const { content: before } = await readManifest(records);
+  // What belongs to no sample is told, but costs the others nothing. New labels may come before their samples.
   const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
-  const rejected = rows.filter((row) => !row.pending && !isStray(row)).length;
+  const isAhead = ({ file }: Rejection) => before !== undefined && file === '';
+  const rejected = rows.filter((row) => !row.pending && !isStray(row) && !isAhead(row)).length;
   if (!exceeds(rejected, inputs, limit)) return;
   let which = `${records.location}${REJECTED_KEY} says which`;
   await compareAndSwap(records, REJECTED_KEY, async () => {

@@ -362,3 +362,13 @@ test('too many inputs without a partner end the run at its plan, and rejected.cs
   const rejected = new TextDecoder().decode(await records.read('rejected.csv'));
   assert.equal(rejected.match(/,no label$/gm)?.length, 10);
 });
+
+test('labels may come to finished records before their samples, however many: each is a row until then', async () => {
+  const { raw, run } = await prepare();
+  await run('first');
+  const ahead = Array.from({ length: 100 }, (_, index): [string, number] => [`ahead${index}`, index % 2]);
+  const rows = dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
+  await writeLabels(raw, [...rows, ...ahead]);
+  const { summary } = (await run('second')).at(-1)!;
+  assert.deepEqual([summary.samples, summary.rejected], [20, 100]);
+});
