@@ -248,11 +248,13 @@ export async function checkRejected(
   inputs: number,
   limit: number,
 ): Promise<void> {
-  const { content: before } = await readManifest(records);
-  // What belongs to no sample is told, but costs the others nothing. New labels may come before their samples.
+  // What belongs to no sample is told, but costs the others nothing.
   const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
-  const isAhead = ({ file }: Rejection) => before !== undefined && file === '';
-  const rejected = rows.filter((row) => !row.pending && !isStray(row) && !isAhead(row)).length;
+  const counted = rows.filter((row) => !row.pending && !isStray(row));
+  if (!exceeds(counted.length, inputs, limit)) return;
+  // New labels of records that there are may come before their samples.
+  const { content: before } = await readManifest(records);
+  const rejected = counted.filter(({ file }) => before === undefined || file !== '').length;
   if (!exceeds(rejected, inputs, limit)) return;
   let which = `${records.location}${REJECTED_KEY} says which`;
   await compareAndSwap(records, REJECTED_KEY, async () => {
