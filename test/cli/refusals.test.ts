@@ -41,7 +41,7 @@ test('what a worker thread is refused by the machine is told as what it is, not 
 
 test('too few open files are told with what to do, not as a bug', () => {
   const main = join(import.meta.dirname, '../../dist/cli/main.js');
-  const command = ['-c', 'ulimit -n 72; exec "$@"', 'sh', process.execPath, main, 'train', records, folder];
+  const command = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, main, 'train', records, folder];
   const { status, stderr } = spawnSync('sh', command, { encoding: 'utf8' });
   assert.equal(status, 3, stderr);
   assert.match(stderr, /^chirpline: .*too many open files. Raise the limit \(ulimit -n\)/m);
