@@ -1,7 +1,8 @@
 /** The last step of the shards: what was made becomes part of the records. */
 import { finalizePlan } from '../src/pipeline/finalize.ts';
 import { releaseLease } from '../src/pipeline/lease.ts';
-import { publishComplete, readMetadataIfPresent } from '../src/pipeline/manifest.ts';
+import { type Content, countRecords } from '../src/pipeline/manifest.ts';
+import { publishComplete } from '../src/pipeline/publish.ts';
 import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
 
 export interface FinalizeInput {
@@ -24,14 +25,20 @@ export interface RecordsSummary {
 export function createFinalize(open: OpenDataset, readMaxRejected: () => number) {
   return async ({ dataset, execution, plan, resumed }: FinalizeInput): Promise<RecordsSummary> => {
     const stores = open(dataset);
-    const more = plan !== '' && (await finalizePlan(stores, plan, readMaxRejected()));
-    if (plan === '') await publishComplete(stores.records);
-    const again = more || resumed;
-    if (!again) await releaseLease(stores.records, execution);
-    const metadata = await readMetadataIfPresent(stores.records);
-    const { n_samples = 0, n_failed = 0, shards = [] } = metadata ?? {};
-    return { again, samples: n_samples, rejected: n_failed, shards: shards.length };
+    if (plan === '') {
+      const content = await publishComplete(stores.records);
+      await releaseLease(stores.records, execution);
+      return summarize(content, false);
+    }
+    const { content, again } = await finalizePlan(stores, plan, readMaxRejected());
+    if (!again && !resumed) await releaseLease(stores.records, execution);
+    return summarize(content, again || resumed);
   };
+}
+
+function summarize(content: Content | undefined, again: boolean): RecordsSummary {
+  const { rejected = [], shards = [] } = content ?? {};
+  return { again, samples: countRecords(content), rejected: rejected.length, shards: shards.length };
 }
 
 export const handler = createFinalize(openDataset, () => requireNumber('MAX_REJECTED'));

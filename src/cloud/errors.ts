@@ -40,7 +40,7 @@ function describeNetwork(error: Error): string {
 /** The emulated cloud is two processes; whose port it was says which of them is away. */
 function describeLocalCloud(error: Error): string {
   if (codeOf(error) !== 'ECONNREFUSED') {
-    return 'the emulator or its job agent does not answer. Start both anew: npm run local:down && npm run local:up && npm run local:deploy';
+    return 'the emulator or its job agent does not answer. Restart both: npm run local:down && npm run local:up && npm run local:deploy';
   }
   const [emulator, agent] = [process.env.AWS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_BATCH].map(portOf);
   if ('port' in error && error.port === agent && agent !== emulator) {

@@ -37,7 +37,7 @@ export function readLocalStage(folder: string): LocalStage | undefined {
     bytes,
     path,
     NOTE,
-    'Remove it and start the emulated cloud anew: npm run local:down && npm run local:up',
+    'Remove it and restart the emulated cloud: npm run local:down && npm run local:up',
   );
 }
 

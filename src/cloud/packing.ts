@@ -104,7 +104,7 @@ export async function* streamPack(
 ): AsyncGenerator<Uint8Array> {
   yield index;
   for (const { key, size } of files) {
-    if (stop?.aborted) throw new StoppedError('stopped; the same command goes on from here');
+    if (stop?.aborted) throw new StoppedError('stopped; the same command resumes from here');
     const bytes = await from.read(key);
     if (bytes.length !== size) {
       throw new InputError({

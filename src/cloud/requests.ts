@@ -67,11 +67,11 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   const pages = 1 + (packed ? rounds : 1 + FOLDERS * (rounds - 1));
   // The manifest, several times, and labels; a pack's list; of a chunk the manifest, its list and whether it was made
   // before; of each environment that makes shards the plan and the PSD; partial sums; results and shards.
-  const planGets = 12 + (packed ? chunks : 0);
+  const planGets = 9 + (packed ? chunks : 0);
   const chunkGets = 3 * chunks + 2 * psdChunks + 2 * environments;
   const sampleGets = (packed ? Math.ceil(samples / perRead) : samples) + psdSamples;
   const reduceGets = 2 + psdChunks;
-  const finalizeGets = 18 + 2 * chunks;
+  const finalizeGets = 14 + chunks;
   const gets = planGets + chunkGets + sampleGets + reduceGets + finalizeGets;
   // The list of each chunk, what it makes, and the shards' results; the rest are the manifest, what follows from it, and lists.
   const puts = 3 * chunks + 2 * psdChunks + 17;

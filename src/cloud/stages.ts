@@ -47,14 +47,14 @@ export function timeStages(
     pageRounds * CLOUD.listPage[day] +
     samples * CLOUD.planning[day] +
     sideBySide((packed ? chunks : 0) + chunks + psdChunks) +
-    23 * latency;
-  const reduceWall = CLOUD.coldStart[day] + sideBySide(psdChunks) + 4 * latency;
+    18 * latency;
+  const reduceWall = CLOUD.coldStart[day] + sideBySide(psdChunks) + 3 * latency;
   const finalizeWall =
     CLOUD.coldStart[day] +
-    CLOUD.listPage[day] +
-    2 * sideBySide(chunks) +
+    2 * CLOUD.listPage[day] +
+    sideBySide(chunks) +
     2 * sideBySide(chunks + psdChunks) +
-    31 * latency;
+    17 * latency;
   const alone = (stage: 'plan' | 'reduce' | 'finalize', wall: number): StageTime => ({
     wall: wall + CLOUD.transition[day],
     gbSeconds: wall * CLOUD.memory[stage],

@@ -20,7 +20,7 @@ export interface TrainingOptions {
   folds?: number;
   /** Location of the checkpoints, where it isn't the dataset's own place for them. */
   checkpoints?: string;
-  /** Begins anew though there is a checkpoint of an earlier job. */
+  /** Starts over though there is a checkpoint of an earlier job. */
   fresh?: boolean;
 }
 
@@ -74,7 +74,7 @@ export async function submitTraining(
   return { id: jobId ?? '', name: jobName ?? '' };
 }
 
-/** A job that begins anew has a place of its own: the flag itself would make each of its attempts begin anew. */
+/** A job that starts over has a place of its own: the flag itself would make each of its attempts start over. */
 function chooseCheckpoints(location: string, fresh = false): string {
   return fresh ? `${location.replace(/\/+$/, '')}/${randomUUID()}` : location;
 }

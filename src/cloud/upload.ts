@@ -107,7 +107,7 @@ export async function uploadFolder(
   const others = singles.filter(({ key }) => !isCompanion(key));
   await runAll([[pLimit(PACKS_AT_ONCE), sendPacks], sendFiles(others)], stop);
   if (hasLabels) {
-    // Always, even if they are there: whoever uploads again wants the run to go on.
+    // Always, even if they are there: uploading again is to start the run again.
     await to.write(LABELS_KEY, await from.read(LABELS_KEY));
   }
   return result;
@@ -121,7 +121,7 @@ async function runAll(all: Jobs[], stop: AbortSignal | undefined): Promise<void>
   const halt = AbortSignal.any(stop === undefined ? [failure.signal] : [failure.signal, stop]);
   const attempt = async (job: (halt: AbortSignal) => Promise<void>) => {
     try {
-      if (halt.aborted) throw new StoppedError('stopped; the same command goes on from here');
+      if (halt.aborted) throw new StoppedError('stopped; the same command resumes from here');
       await job(halt);
     } catch (error) {
       failure.abort(error);

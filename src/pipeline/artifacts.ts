@@ -110,7 +110,7 @@ export async function claimRun(models: ObjectStore, config: RunConfig): Promise<
 }
 
 /**
- * The name of a run that goes on from a checkpoint: its own where its config.json stands, or else, as with checkpoints
+ * The name of a run that resumes from a checkpoint: its own where its config.json stands, or else, as with checkpoints
  * that another place's models share, a new one.
  */
 export async function reclaimRun(models: ObjectStore, run: string, config: RunConfig): Promise<string> {

@@ -1,69 +1,80 @@
 /** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
-import pLimit from 'p-limit';
 import { ConflictError, TooManyRejectedError } from '../errors.ts';
 import { isAddedShardName } from '../records/shard.ts';
-import { forEachAhead } from '../storage/ahead.ts';
+import { forEachAhead, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
   appendPlan,
   type Content,
-  checkRejected,
   countRecords,
   giveUpPlan,
   hasPlan,
   type ManifestShard,
-  publish,
   readManifest,
 } from './manifest.ts';
 import { type Plan, readPlan, type Stores } from './plan.ts';
 import { readPsd } from './psd.ts';
+import { checkRejected, publish } from './publish.ts';
 import { exceeds, type Rejection, rejectionListSchema } from './rejected.ts';
 import { readResults, type ShardResult } from './shard.ts';
 import { AT_ONCE, indexKey, planFolder, planPsdKey, rejectedListKey } from './work.ts';
 
 /**
- * Appends the shards and rows of the plan with that id to the manifest, unless they are in already. Resolves to whether another
- * plan should follow, since objects were overwritten or away when they were read; otherwise the public files are written.
+ * Appends the shards and rows of the plan with that id to the manifest, unless they are in already. Another plan should follow
+ * when objects were overwritten or away when they were read; otherwise the public files are written.
  *
  * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs has been rejected (rejected.csv says which),
  * and ConflictError when results are missing or aren't the plan's; nothing is removed then.
  */
-export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<boolean> {
+export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<Finished> {
   const { records } = stores;
-  const isIn = async () => hasPlan((await readManifest(records)).content, id);
-  if (!(await isIn())) {
-    // Another call may have finished the plan meanwhile, and removed what this one reads.
-    await appendResults(stores, id, maxRejected).catch(async (error: unknown) => {
-      if (!(await isIn())) throw error;
-    });
-  }
+  const before = (await readManifest(records)).content;
+  const content = hasPlan(before, id) ? before! : await appendResults(stores, id, before, maxRejected);
   await removeSpent(records, id);
-  const again = (await readManifest(records)).content?.rejected.some(({ pending }) => pending) ?? false;
+  const again = content.rejected.some(({ pending }) => pending);
   if (!again) await publish(records);
-  return again;
+  return { again, content };
 }
 
-async function appendResults(stores: Stores, id: string, maxRejected: number): Promise<void> {
+export interface Finished {
+  /** Whether another plan should follow. */
+  again: boolean;
+  /** What the records hold now. */
+  content: Content;
+}
+
+async function appendResults(
+  stores: Stores,
+  id: string,
+  content: Content | undefined,
+  maxRejected: number,
+): Promise<Content> {
   const { records } = stores;
-  const { content } = await readManifest(records);
-  const plan = await readPlan(records, id);
-  const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
-  const results = await collectResults(records, plan, psdSha256);
-  const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
-  const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
-  const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
-  await appendPlan(records, id, (before) => ({
-    settings: plan.settings,
-    recipeHash: plan.recipeHash,
-    psdSha256,
-    planHash: plan.hash,
-    ...before,
-    plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
-    labelsSha256: plan.labelsSha256,
-    shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
-    rejected: settle(rejected, before?.rejected ?? []),
-  }));
+  try {
+    const plan = await readPlan(records, id);
+    const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
+    const results = await collectResults(records, plan, psdSha256);
+    const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
+    const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
+    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
+    return await appendPlan(records, id, (before) => ({
+      settings: plan.settings,
+      recipeHash: plan.recipeHash,
+      psdSha256,
+      planHash: plan.hash,
+      ...before,
+      plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
+      labelsSha256: plan.labelsSha256,
+      shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
+      rejected: settle(rejected, before?.rejected ?? []),
+    }));
+  } catch (error) {
+    // Another call may have finished the plan meanwhile, and removed what this one reads.
+    const now = (await readManifest(records)).content;
+    if (now !== undefined && hasPlan(now, id)) return now;
+    throw error;
+  }
 }
 
 /** Of a plan after the first one, a shard without records is none. */
@@ -114,12 +125,12 @@ async function checkTotal(
   const total = countRecords(content) + inputs;
   let kept = rows;
   if (exceeds(rows.length, total, maxRejected)) {
-    const look = async (row: Rejection) => {
-      const bad = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
-      return bad ? row : { ...row, etag: undefined, pending: true };
-    };
-    const limit = pLimit(AT_ONCE);
-    kept = await Promise.all(rows.map((row) => limit(() => look(row))));
+    const looked = mapAhead(rows, AT_ONCE, async (row) => {
+      const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
+      return isSame ? row : { ...row, etag: undefined, pending: true };
+    });
+    kept = [];
+    for await (const row of looked) kept.push(row);
   }
   try {
     await checkRejected(records, kept, total, maxRejected);

@@ -1,13 +1,13 @@
 /**
- * A raw object that comes after its dataset's run: what a plan restricted to it would do, done at once. Its samples become a
- * shard of their own, which one compare-and-swap of the manifest takes in: whoever does it, however often and beside whom.
+ * A raw object that arrives after its dataset's run: what a plan of that object alone would do, done at once. Its samples become
+ * a shard of their own, which one compare-and-swap adds to the manifest; repeated and concurrent calls add it once.
  *
  * No object is lost between a run and this. An event comes after its object, and is answered by a manifest that is read after
  * the event:
- * - Neither lease nor plan nor content: whoever makes the first plan lists the raw objects later. The message is done, as
- *   are the 560,000 that come before the labels.
- * - A lease, and no plan: the object may have been listed or not. The message comes again. A lease that has long run
- *   out is removed first, and with it whatever its holder might still make of its list.
+ * - Neither lease nor plan nor content: the first plan lists the raw objects later. The message is done, as are the 560,000
+ *   that come before the labels.
+ * - A lease, and no plan: the object may have been listed or not. The message comes again. A lease that expired long ago is
+ *   removed first; its holder's plan, if it makes one still, is then refused.
  * - A plan: its index tells whether it holds this version of the object. If not, the message comes again until the plan is in.
  */
 import { ConflictError, type InputError, UnnamedError } from '../errors.ts';
@@ -25,10 +25,11 @@ import type { LabelledRef } from './chunks.ts';
 import { keepLatest } from './keep.ts';
 import { createKnown, type Known } from './known.ts';
 import { freeLease, hasExpired } from './lease.ts';
-import { type Content, changeManifest, type Manifest, publish, readManifest } from './manifest.ts';
+import { type Content, changeManifest, type Manifest, readManifest } from './manifest.ts';
 import { matchObject, NO_SAMPLE } from './match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan.ts';
 import { readPsd } from './psd.ts';
+import { publish } from './publish.ts';
 import { type Rejection, sameRows } from './rejected.ts';
 import { checksum, readIndex, type SampleIndex } from './sample-index.ts';
 import { collect, type Made, makeShard } from './shard.ts';
@@ -181,7 +182,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       }
       if (content.recipeHash !== recipeHash()) {
         throw new ConflictError(
-          `${records.location} holds records of another recipe. Remove them to make them anew.`,
+          `${records.location} holds records of another recipe. Remove them, and the next run makes them again.`,
         );
       }
       const known = await knownOf(content);

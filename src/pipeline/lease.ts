@@ -1,10 +1,10 @@
 /**
- * The lease on a dataset's records: one worker at a time, be it a local run or a state machine's, on a folder or a bucket. It
- * stands in the manifest, so that taking it orders everything else that is written there. It saves work and tells when raw
- * objects are being listed; what is written is right without it.
+ * The lease on a dataset's records: one run at a time, local or of the state machine, on a folder or a bucket. It stands in the
+ * manifest, so that taking it is ordered with every other change there. It saves work and tells when raw objects are being
+ * listed; the records are right without it.
  *
- * Clocks of two machines may differ. So a holder elsewhere counts as dead when its lease was not renewed for as long as it
- * lasts, by the watcher's own clock, or when it ran out long ago by any clock. A process of this machine is asked for.
+ * Clocks of two machines may differ. So a holder elsewhere counts as dead when it didn't renew its lease for as long as the lease
+ * lasts, by the watcher's own clock, or when the lease expired long ago by any clock. A process of this machine is looked up.
  */
 import { hostname } from 'node:os';
 import { ambient } from '../ambient.ts';
@@ -48,17 +48,17 @@ export function processLease(): Lease {
   };
 }
 
-/** Whether the lease is of a process of this machine that is no more. */
+/** Whether the lease is of a process of this machine that has ended. */
 function isDeadHere({ host, pid, born }: Lease): boolean {
   return pid !== undefined && host === ambient.host() && ambient.bornOf(pid) !== born;
 }
 
 export interface AcquireOptions {
-  /** Asked about holders that aren't processes of this machine; undefined when it can't tell. */
+  /** Tells whether a holder is running; undefined when it can't tell. */
   isRunning?: (lease: Lease) => Promise<boolean | undefined>;
   /**
-   * How long to watch a holder of which nobody can tell whether it is alive [ms]; one that is alive for certain isn't waited for
-   * then. Default: wait for either, as long as it takes.
+   * How long to watch a holder that may be dead [ms]; a holder known to be alive is then not waited for at all. Default: wait for
+   * either, as long as it takes.
    */
   patience?: number;
   observer?: Observer;
@@ -122,14 +122,12 @@ export async function renewLease(records: ObjectStore, lease: Lease): Promise<vo
 
 /** Gives the lease back, if `token` has it. */
 export async function releaseLease(records: ObjectStore, token: string): Promise<void> {
-  // In most cases there is nothing to write.
-  if ((await readManifest(records)).lease?.token === token)
-    await freeLease(records, (lease) => lease.token === token);
+  await freeLease(records, (lease) => lease.token === token);
 }
 
 /**
- * Takes the lease from its holder, if `which` says so, and ends the planning under it: what comes now is answered as if nobody
- * had listed the raw objects, so nothing may come of a list made before. Returns the manifest as it is then.
+ * Takes the lease from its holder, if `which` says so, and ends the planning under it: objects that arrive from now on count as
+ * not listed, so a list made before must not become a plan. Returns the resulting manifest.
  */
 export async function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
   let former: string | undefined;

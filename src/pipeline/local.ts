@@ -11,7 +11,6 @@ import { createListers, type ListPart } from '../storage/parts.ts';
 import { finalizePlan } from './finalize.ts';
 import { type AcquireOptions, withLease } from './lease.ts';
 import { unpackListing } from './listing.ts';
-import { publishComplete, readMetadataIfPresent } from './manifest.ts';
 import {
   type Plan,
   type PlanOptions,
@@ -23,6 +22,7 @@ import {
 import { withWorkers } from './pool.ts';
 import type { Observer } from './progress.ts';
 import { listUnsummed, readPsd, reducePsd } from './psd.ts';
+import { publishComplete, readMetadataIfPresent } from './publish.ts';
 import type { RunTask, Task, TaskResult } from './task.ts';
 
 export interface PreprocessSettings {
@@ -103,7 +103,8 @@ export async function runPlans(
     const { plan, resumed } = made;
     await estimatePsd(stores, plan, run, observer);
     await writeShards(plan, run, observer);
-    again = (await finalizePlan(stores, plan.id, maxRejected)) || resumed;
+    const finished = await finalizePlan(stores, plan.id, maxRejected);
+    again = finished.again || resumed;
   }
 }
 

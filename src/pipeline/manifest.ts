@@ -1,42 +1,11 @@
-/**
- * The manifest, `_work/manifest.json`: what a dataset's records hold, which plan is being made into more of them, and who
- * works on it. It is the one object that is ever changed, by compare-and-swap, so that whatever happens beside whatever,
- * one of the two comes first. The public files follow from it: metadata.json, rejected.csv and avg_psd.npz.
- *
- * - A plan gets under way only if its maker has had the lease since before it listed the raw objects. So an object that comes
- *   when there is neither lease nor plan is in the list of the plan to come.
- * - While a plan is being made or under way nothing else is appended: what it lacked it lacks until the end, and no sample
- *   is in twice.
- * - `append` of a plan that is in already changes nothing; of one that isn't under way any more it is refused.
- */
-import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { ConflictError, InputError, TooManyRejectedError } from '../errors.ts';
-import { type Metadata, parseMetadata, serializeMetadata } from '../records/metadata.ts';
-import { RECIPE } from '../signal/recipe.ts';
-import { SOFTWARE } from '../software.ts';
+import { ConflictError } from '../errors.ts';
 import { forEachAhead } from '../storage/ahead.ts';
 import { compareAndSwap } from '../storage/conditional.ts';
-import { encodeJson, parseJson, readIfPresent, readJsonIfPresent } from '../storage/json.ts';
+import { encodeJson, parseJson, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import {
-  describeRejection,
-  exceeds,
-  formatRejected,
-  formatShare,
-  type Rejection,
-  rejectionListSchema,
-} from './rejected.ts';
-import {
-  AT_ONCE,
-  MANIFEST_KEY,
-  METADATA_KEY,
-  PSD_KEY,
-  planFolder,
-  planPsdKey,
-  REJECTED_KEY,
-} from './work.ts';
+import { rejectionListSchema } from './rejected.ts';
+import { AT_ONCE, MANIFEST_KEY, planFolder } from './work.ts';
 
 export const settingsSchema = v.object({
   dataset: v.string(),
@@ -92,7 +61,7 @@ export type Content = v.InferOutput<typeof contentSchema>;
 const manifestSchema = v.object({
   version: v.literal(1),
   lease: v.optional(leaseSchema),
-  /** Ids of the plan that is being made, or was when its maker died, and of the one that is under way. */
+  /** Ids of the plan that is being made (or was, when its maker died), and of the one that is under way. */
   planning: v.optional(v.string()),
   plan: v.optional(v.string()),
   /** Absent before the first plan is appended. */
@@ -108,8 +77,8 @@ export async function readManifest(records: ObjectStore): Promise<Manifest> {
 }
 
 /**
- * Changes the manifest by compare-and-swap, see there; `edit` leaves it alone by returning undefined. Returns the manifest as
- * it is then.
+ * Changes the manifest by compare-and-swap, see there; `edit` leaves it alone by returning undefined. Returns the resulting
+ * manifest.
  */
 export async function changeManifest(
   records: ObjectStore,
@@ -127,23 +96,24 @@ export async function changeManifest(
 }
 
 /**
- * Notes that the holder of the lease is making a plan, of content that stays as it is until then. Returns the plan that was
- * noted before: nothing comes of it any more. Throws LostLeaseError unless `token` has the lease and no plan is under way.
+ * Notes that the holder of the lease is making a plan, unless one is under way; the content can't change until that plan is in.
+ * Returns the resulting manifest, and the id that was noted before: its plan can't get under way any more. Throws
+ * LostLeaseError unless `token` has the lease.
  */
 export async function startPlanning(
   records: ObjectStore,
   token: string,
   id: string,
-): Promise<string | undefined> {
+): Promise<{ manifest: Manifest; former: string | undefined }> {
   let former: string | undefined;
-  await changeManifest(records, (manifest) => {
-    if (manifest.lease?.token !== token || manifest.plan !== undefined)
-      throw new LostLeaseError(records.location);
-    if (manifest.planning === id) return undefined;
-    former = manifest.planning;
-    return { ...manifest, planning: id };
+  const manifest = await changeManifest(records, (found) => {
+    if (found.lease?.token !== token) throw new LostLeaseError(records.location);
+    // The answer to this very change was lost: `former` is what the first attempt found.
+    if (found.planning === id) return undefined;
+    former = found.plan === undefined ? found.planning : undefined;
+    return found.plan === undefined ? { ...found, planning: id } : undefined;
   });
-  return former;
+  return { manifest, former };
 }
 
 /**
@@ -188,21 +158,22 @@ export function hasPlan(content: Content | undefined, plan: string): boolean {
   return content?.plans.some(({ id }) => id === plan) ?? false;
 }
 
-/** Makes the content what `edit` makes of it, which has the plan, unless it has it already. */
+/** Makes the content what `edit` makes of it, which has the plan, unless it has it already; returns the content. */
 export async function appendPlan(
   records: ObjectStore,
   plan: string,
   edit: (content: Content | undefined) => Content,
-): Promise<void> {
-  await changeManifest(records, (manifest) => {
+): Promise<Content> {
+  const { content } = await changeManifest(records, (manifest) => {
     if (hasPlan(manifest.content, plan)) return undefined;
     const { plan: under, ...rest } = manifest;
     if (under !== plan) throw refuse(records, plan);
     return { ...rest, content: edit(manifest.content) };
   });
+  return content!;
 }
 
-/** Has the next run make a new plan in place of this one, of what there is then: this one can't be finished. */
+/** Gives a plan up that can't be finished: the next run makes a new one in its place, of the objects that are there then. */
 export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
   await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
 }
@@ -212,112 +183,6 @@ export async function removePlan(records: ObjectStore, id: string): Promise<void
   await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
 }
 
-/**
- * Makes the public files tell what the manifest does, metadata.json last. Each is changed by compare-and-swap, and the
- * manifest is read after the file: whoever comes last writes what is true. Doing it again changes nothing.
- */
-export async function publish(records: ObjectStore): Promise<void> {
-  const read = async () => (await readManifest(records)).content;
-  for (let before: Content | undefined; ; ) {
-    const content = await read();
-    if (isDeepStrictEqual(content, before)) return;
-    before = content;
-    // Each time: another one may lie there, of a call that outlived its records.
-    await compareAndSwap(records, PSD_KEY, async () => {
-      const now = await read();
-      return now && records.read(planPsdKey(now.plans[0]!.id));
-    });
-    await compareAndSwap(records, REJECTED_KEY, async () => {
-      const now = await read();
-      return now && encode(formatRejected(now.rejected));
-    });
-    await compareAndSwap(records, METADATA_KEY, async () => {
-      const now = await read();
-      return now && encode(describeContent(now));
-    });
-  }
-}
-
-/**
- * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
- * rejected.csv of records that aren't finished says which, the error what is new in others: whoever is to fix them must know.
- */
-export async function checkRejected(
-  records: ObjectStore,
-  rows: readonly Rejection[],
-  inputs: number,
-  limit: number,
-): Promise<void> {
-  // What belongs to no sample is told, but costs the others nothing.
-  const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
-  const counted = rows.filter((row) => !row.pending && !isStray(row));
-  if (!exceeds(counted.length, inputs, limit)) return;
-  // New labels of records that there are may come before their samples.
-  const { content: before } = await readManifest(records);
-  const rejected = counted.filter(({ file }) => before === undefined || file !== '').length;
-  if (!exceeds(rejected, inputs, limit)) return;
-  let which = `${records.location}${REJECTED_KEY} says which`;
-  await compareAndSwap(records, REJECTED_KEY, async () => {
-    const { content } = await readManifest(records);
-    if (content === undefined) return encode(formatRejected(rows));
-    const known = new Set(content.rejected.map(describeRejection));
-    const fresh = rows.map(describeRejection).filter((row) => !known.has(row));
-    which = `New: ${fresh.slice(0, 5).join('; ')}${fresh.length > 5 ? `; and ${fresh.length - 5} more` : ''}`;
-    return undefined;
-  });
-  throw new TooManyRejectedError(
-    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
-      `${which}. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
-  );
-}
-
 export function countRecords(content: Content | undefined): number {
   return content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
-}
-
-/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
-export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
-  const bytes = await readIfPresent(records, METADATA_KEY);
-  return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);
-}
-
-/**
- * Publishes records that lack nothing. Throws InputError when a shard of theirs has gone or has another size. (Whether the
- * bytes are the same is for `chirpline inspect` to say, which reads them all.)
- */
-export async function publishComplete(records: ObjectStore): Promise<void> {
-  await publish(records);
-  const { shards } = (await readMetadataIfPresent(records)) ?? { shards: [] };
-  await forEachAhead(shards, AT_ONCE, async ({ name, bytes }) => {
-    const size = (await records.head(name))?.size;
-    if (size === bytes) return;
-    throw new InputError({
-      object: `${records.location}${name}`,
-      found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: `${bytes} bytes, as metadata.json says`,
-      advice: 'Copy it here again, or remove the records and make them anew',
-    });
-  });
-}
-
-function describeContent(content: Content): string {
-  const { settings, shards, rejected } = content;
-  return serializeMetadata({
-    n_samples: countRecords(content),
-    n_failed: rejected.length,
-    signal_shape: [DETECTORS.length, SAMPLE_LENGTH],
-    dtype: settings.dtype,
-    dataset: settings.dataset,
-    recipe: RECIPE,
-    recipe_hash: content.recipeHash,
-    psd_sha256: content.psdSha256,
-    labels_sha256: content.labelsSha256,
-    plan_hash: content.planHash,
-    shards: shards.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
-    software: SOFTWARE,
-  });
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -5,8 +5,8 @@ import type { RecordDType } from '../records/dtype.ts';
 import { mergeShards, type Shard } from '../records/merge.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import { readMetadataIfPresent } from './manifest.ts';
 import type { Observer } from './progress.ts';
+import { readMetadataIfPresent } from './publish.ts';
 import { METADATA_KEY } from './work.ts';
 
 /** Writes all records to `key` of `out`, checked on the way; a shard at a time is held in memory. */

@@ -8,7 +8,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
 import { ambient } from '../ambient.ts';
-import { ConflictError, InputError, NotFoundError, StoppedError } from '../errors.ts';
+import { InputError, NotFoundError, StoppedError } from '../errors.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../raw/labels.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
@@ -23,37 +23,23 @@ import { sha256 } from './digest.ts';
 import { type Known, readKnown } from './known.ts';
 import {
   type Content,
-  checkRejected,
   countRecords,
   endPlanning,
-  type Manifest,
-  readManifest,
-  readMetadataIfPresent,
   removePlan,
   settingsSchema,
   startPlanning,
 } from './manifest.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import type { Observer } from './progress.ts';
-import { describeRejection, type Rejection, sameRows } from './rejected.ts';
+import { checkRejected } from './publish.ts';
+import { refuseForeign, refuseOther, requireSamples } from './refusals.ts';
+import { type Rejection, sameRows } from './rejected.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 import type { Stop } from './stop.ts';
-import {
-  AT_ONCE,
-  indexKey,
-  MANIFEST_KEY,
-  planKey,
-  planPsdKey,
-  psdListKey,
-  rejectedListKey,
-  shardListKey,
-} from './work.ts';
+import { AT_ONCE, indexKey, planKey, planPsdKey, psdListKey, rejectedListKey, shardListKey } from './work.ts';
 
 /** The competition's samples without labels lie beside those with; they are for `predict`. */
 export const TEST_PREFIX = 'test/';
-
-/** Where earlier versions kept the plan. */
-const OLD_PLAN_KEY = '_work/plan.json';
 
 /** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
 export const PSD_CHUNK_SIZE = 512;
@@ -122,30 +108,25 @@ export async function planDataset(
 ): Promise<{ plan: Plan; resumed: boolean } | undefined> {
   const { raw, records } = stores;
   const { observer = {} } = options;
-  const manifest = await readManifest(records);
-  await refuseOthers(records, manifest);
   const labelBytes = await readLabels(raw);
   const { labels, faults, repeated } = parseLabels(labelBytes, LABELS_KEY);
   if (repeated > 0) {
     observer.say?.(`${repeated} rows of ${LABELS_KEY} repeat another one word for word and are passed over`);
   }
-  if (manifest.plan !== undefined) {
-    const plan = await readPlan(records, manifest.plan);
-    refuseOtherSettings(records, plan.settings, plan.recipeHash, settings);
-    const index = await readIndex(records, indexKey(plan.id));
-    refuseOtherLabels(records, labels, (id) => index.find(id)?.label);
-    return { plan, resumed: true };
-  }
   // Before anything is listed: who sees no note knows that what comes is in the list of the next plan.
   const id = ambient.token();
-  const former = await startPlanning(records, token, id);
+  const { manifest, former } = await startPlanning(records, token, id);
   if (former !== undefined) await removePlan(records, former);
-  const { content } = await readManifest(records);
-  const known = await readKnown(records, content);
-  if (content !== undefined) {
-    refuseOtherSettings(records, content.settings, content.recipeHash, settings);
-    refuseOtherLabels(records, labels, (id) => known.record(id)?.label);
+  const { content } = manifest;
+  if (manifest.plan !== undefined) {
+    const plan = await readPlan(records, manifest.plan);
+    const index = await readIndex(records, indexKey(plan.id));
+    refuseOther(records, plan, settings, labels, (name) => index.find(name)?.label);
+    return { plan, resumed: true };
   }
+  const known = await readKnown(records, content);
+  if (content === undefined) await refuseForeign(records);
+  else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
   if (content === undefined) requireSamples(raw, choice, settings);
   else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
@@ -157,22 +138,6 @@ export async function planDataset(
   const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
   await endPlanning(records, token, id, id);
   return { plan, resumed: false };
-}
-
-/**
- * Throws ConflictError when the place holds records without a manifest. What a call that outlived its records wrote into their
- * empty place doesn't count: files that describe shards which aren't there.
- */
-async function refuseOthers(records: ObjectStore, { content, plan }: Manifest): Promise<void> {
-  if (content !== undefined || plan !== undefined) return;
-  const shard = (await readMetadataIfPresent(records))?.shards[0]?.name;
-  for (const key of [OLD_PLAN_KEY, ...(shard === undefined ? [] : [shard])]) {
-    if ((await records.head(key)) === undefined) continue;
-    throw new ConflictError(
-      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or a part of a copy. ` +
-        'Finished ones can be trained on as they are. To make records, give another place or remove these.',
-    );
-  }
 }
 
 /** Throws InputError when there are none. */
@@ -190,38 +155,6 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
       { cause: error },
     );
   }
-}
-
-/** Refuses to mix two runs in one place, and says in which respect they differ. */
-function refuseOtherSettings(
-  records: ObjectStore,
-  known: PlanSettings,
-  knownRecipe: string,
-  wanted: PlanSettings,
-): void {
-  const names = Object.keys({ ...known, ...wanted }) as (keyof PlanSettings)[];
-  const differences = names
-    .filter((name) => known[name] !== wanted[name])
-    .map((name) => `${name} ${known[name] ?? 'none'}, not ${wanted[name] ?? 'none'}`);
-  if (knownRecipe !== recipeHash()) differences.push('another recipe');
-  if (differences.length === 0) return;
-  throw new ConflictError(
-    `${records.location} holds records with ${differences.join('; ')}. Give another place, or remove it first.`,
-  );
-}
-
-/** New rows are for samples that come later; others must be as they were. */
-function refuseOtherLabels(
-  records: ObjectStore,
-  labels: readonly Label[],
-  labelOf: (id: string) => 0 | 1 | undefined,
-): void {
-  const changed = labels.filter(({ id, target }) => (labelOf(id) ?? target) !== target);
-  if (changed.length === 0) return;
-  throw new ConflictError(
-    `${changed.length} samples in ${records.location} have another label in ${LABELS_KEY} now (${changed[0]!.id}). ` +
-      'Remove the records to make them anew, or give the dataset another name.',
-  );
 }
 
 interface Listed {
@@ -252,27 +185,6 @@ async function listSamples(
     choice: matchLabels(labels, catalog.refs, [...faults, ...catalog.faults], etags, known),
     etags,
   };
-}
-
-function requireSamples(raw: ObjectStore, { samples, rejected }: Choice, settings: PlanSettings): void {
-  if (samples.length === 0) {
-    throw new InputError({
-      object: raw.location,
-      found: `no raw sample that has a label, and ${rejected.length} inputs that are rejected`,
-      needed: `raw samples named by the ids in ${LABELS_KEY}`,
-      ...(rejected[0] !== undefined && {
-        advice: `The first one rejected: ${describeRejection(rejected[0])}`,
-      }),
-    });
-  }
-  if (settings.psdSha256 === undefined && !samples.some(({ label }) => label === 0)) {
-    throw new InputError({
-      object: `${raw.location}${LABELS_KEY}`,
-      found: 'no noise-only sample (target 0)',
-      needed: 'at least one to estimate the PSD from',
-      advice: 'Give a PSD that was estimated elsewhere (--psd)',
-    });
-  }
 }
 
 interface NewPlan extends Listed {

@@ -80,7 +80,7 @@ export async function withWorkers<Task, Result, Product>(
     return await work(run);
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new StoppedError('stopped; the same command goes on from here', { cause: error });
+    throw new StoppedError('stopped; the same command resumes from here', { cause: error });
   } finally {
     if (!signal?.aborted) leave(PATIENCE.failure);
     await Promise.allSettled(underWay);

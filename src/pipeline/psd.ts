@@ -23,7 +23,7 @@ const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
 /**
  * Sums the periodograms of one chunk of a plan's noise samples and notes how many there were, and their sum, as one array.
- * Broken ones are left out; preprocessing names them. Whoever is first counts.
+ * Broken ones are left out; preprocessing names them. The first result counts.
  * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
  */
 export async function sumPsdChunk(
@@ -57,7 +57,7 @@ export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan
   return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
 }
 
-/** Adds the partial sums up to the plan's PSD. Whoever is first counts: all shards of a plan have the same. */
+/** Adds the partial sums up to the plan's PSD. The first result counts: all shards of a plan have the same PSD. */
 export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
   const sums: Psd[] = [];

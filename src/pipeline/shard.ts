@@ -1,6 +1,6 @@
 /**
  * One chunk of samples becomes one shard. The shard's bytes depend on the raw bytes, the labels, the PSD and the
- * recipe alone, so that whoever makes it, and however often, makes the same.
+ * recipe alone, so that every attempt makes the same.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -51,18 +51,16 @@ export async function readResults(
   records: ObjectStore,
   { id, shards }: Plan,
 ): Promise<(ShardResult | undefined)[]> {
-  const results: (ShardResult | undefined)[] = [];
-  const noted = mapAhead(shards.keys(), AT_ONCE, async (index) => {
-    const result = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
-    return (await isThere(records, result)) ? result : undefined;
-  });
-  for await (const result of noted) results.push(result);
-  return results;
-}
-
-/** Whether a shard is there as it was noted: somebody may have removed or changed it. */
-async function isThere(records: ObjectStore, noted: ShardResult | undefined): Promise<boolean> {
-  return noted !== undefined && (await records.head(noted.name))?.etag === noted.etag;
+  const noted: (ShardResult | undefined)[] = [];
+  const reads = mapAhead(shards.keys(), AT_ONCE, (index) =>
+    readJsonIfPresent(records, shardResultKey(id, index), resultSchema),
+  );
+  for await (const result of reads) noted.push(result);
+  // After the results, each of which is written after its shard. Somebody may have removed or changed one.
+  const etags = new Map<string, string>();
+  const prefix = shards[0]?.name.replace(/-.*/s, '-');
+  if (prefix !== undefined) for await (const { key, etag } of records.list(prefix)) etags.set(key, etag);
+  return noted.map((result) => (result?.etag === etags.get(result?.name ?? '') ? result : undefined));
 }
 
 /**
@@ -78,7 +76,7 @@ export async function preprocessChunk(
 ): Promise<ShardResult> {
   const key = shardResultKey(plan.id, index);
   const noted = await readJsonIfPresent(records, key, resultSchema);
-  if (await isThere(records, noted)) return noted!;
+  if (noted !== undefined && (await records.head(noted.name))?.etag === noted.etag) return noted;
 
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;

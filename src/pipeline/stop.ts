@@ -7,7 +7,7 @@ export type Stop = Pick<AbortSignal, 'aborted'>;
 export function stopIfAborted(stop: Stop | undefined, part: string, done: number, total: number): void {
   if (!stop?.aborted) return;
   throw new StoppedError(
-    `${part}: stopped with ${total - done} of ${total} samples left, which are begun anew the next time. ` +
+    `${part}: stopped with ${total - done} of ${total} samples left, which start over the next time. ` +
       'If there was too little time, allow more or make chunks smaller.',
   );
 }

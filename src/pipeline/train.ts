@@ -32,7 +32,7 @@ export interface TrainOptions {
   checkpoints?: string;
   /** Whether a damaged record ends the training, or is left out: all are looked at first then. */
   onCorrupt: 'stop' | 'skip';
-  /** Begins anew though there is a checkpoint. */
+  /** Starts over though there is a checkpoint. */
   fresh?: boolean;
   /** What a reader of the report must know about the data. */
   note?: string;
@@ -40,7 +40,7 @@ export interface TrainOptions {
 
 /**
  * Trains a model on the records and writes `saved/` with its artifacts. Both are locations, see openStore. A training of
- * the same settings on the same records that was stopped goes on from its checkpoint.
+ * the same settings on the same records that was stopped resumes from its checkpoint.
  *
  * Throws PausedError when `signal` is aborted, after a checkpoint was written.
  */
@@ -177,8 +177,8 @@ async function train(training: Training): Promise<SavedRun> {
 }
 
 function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
-  const from = isSaved() ? 'its checkpoint' : 'the checkpoint before, or begins anew where there is none';
-  return new PausedError(`${cause.message}; the same command goes on from ${from}`, { cause });
+  const from = isSaved() ? 'its checkpoint' : 'the checkpoint before, or starts over where there is none';
+  return new PausedError(`${cause.message}; the same command resumes from ${from}`, { cause });
 }
 
 function describeRun({ settings, set: { metadata }, recordsLocation }: Training): RunConfig {

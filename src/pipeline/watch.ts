@@ -19,7 +19,7 @@ export interface Watch {
   /** Between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   epochs: number;
-  /** What the fit goes on from. */
+  /** What the fit resumes from. */
   snapshot: Snapshot | undefined;
   engine: Engine;
   input: TrainingInput;
@@ -33,7 +33,7 @@ export interface FitWatch extends FitObserver {
 
 /**
  * A bar of steps for each epoch and a line at its end; history.json and TensorBoard's event files, which grow by the
- * epoch; checkpoints. What can't be written is said, and the training goes on.
+ * epoch; checkpoints. What can't be written is said, and the training continues.
  */
 export function watchFit(watch: Watch): FitWatch {
   const { run, models, checkpoints, checkpointMinutes, epochs, snapshot, engine, input, observer } = watch;

@@ -3,12 +3,32 @@ import { ConflictError, NotFoundError, PreconditionError } from '../errors.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import type { ObjectStore } from './store.ts';
 
-/** Others work on the same object: whoever loses draws a longer pause each time. */
-const CONTENTION: RetryPolicy = { attempts: 50, pause: 40 };
+/** Several writers change the same object: the pause after a lost race grows each time. */
+export const CONTENTION: RetryPolicy = { attempts: 50, pause: 40 };
 
 /** Whether an object was changed, made or removed by others between a look at it and what followed. */
 export function isOvertaken(error: unknown): boolean {
   return error instanceof PreconditionError || error instanceof NotFoundError;
+}
+
+/** An object as it was found; undefined: there was none. */
+export type Version = { etag: string; bytes: Uint8Array } | undefined;
+
+/** Throws PreconditionError or NotFoundError when others changed the object meanwhile. */
+export async function readVersion(store: ObjectStore, key: string): Promise<Version> {
+  const found = await store.head(key);
+  return found && { etag: found.etag, bytes: await store.read(key, undefined, { ifMatch: found.etag }) };
+}
+
+/** Writes the object unless it has these bytes. Throws PreconditionError when it isn't as it was found any more. */
+export async function replaceVersion(
+  store: ObjectStore,
+  key: string,
+  found: Version,
+  bytes: Uint8Array,
+): Promise<void> {
+  if (found !== undefined && Buffer.compare(found.bytes, bytes) === 0) return;
+  await store.write(key, bytes, found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
 }
 
 /**
@@ -25,15 +45,12 @@ export async function compareAndSwap(
 ): Promise<void> {
   let failure: { error: unknown } | undefined;
   await retry(CONTENTION, isOvertaken, async () => {
-    const found = await store.head(key);
-    const bytes = found && (await store.read(key, undefined, { ifMatch: found.etag }));
+    const found = await readVersion(store, key);
     // What `edit` throws is for the caller, even if it is one of the errors that are retried here.
-    const changed = await edit(bytes).catch((error: unknown) => {
+    const changed = await edit(found?.bytes).catch((error: unknown) => {
       failure = { error };
     });
-    if (failure !== undefined || changed === undefined) return;
-    if (bytes !== undefined && Buffer.compare(bytes, changed) === 0) return;
-    await store.write(key, changed, found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
+    if (changed !== undefined) await replaceVersion(store, key, found, changed);
   });
   if (failure !== undefined) throw failure.error;
 }

@@ -13,7 +13,7 @@ const PAUSE = 200;
 
 /**
  * The bytes of an object, or of a range that is not empty, as they arrive. The SDK tries again when a request
- * fails; when the connection is cut within an answer, this goes on at the byte where it was, if it still is the same
+ * fails; when the connection is cut within an answer, this resumes at the byte where it was, if it still is the same
  * object (else PreconditionError, as when it isn't the one that was asked for). InputError when an answer is longer than the limit [bytes].
  */
 export async function* receiveObject(

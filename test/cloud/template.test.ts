@@ -110,7 +110,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['RetainExceptOnCreate', 'Retain']);
     });
 
-    test('removes checkpoints that nobody goes on from, where jobs keep theirs, and what was never completed', () => {
+    test('removes checkpoints that nobody resumes from, where jobs keep theirs, and what was never completed', () => {
       const { Rules } = template.Resources.Bucket!.Properties.LifecycleConfiguration as unknown as {
         Rules: { Prefix?: string; ExpirationInDays?: number; AbortIncompleteMultipartUpload?: object }[];
       };

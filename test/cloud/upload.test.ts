@@ -211,7 +211,7 @@ describe('records made of packs', () => {
 });
 
 describe('an upload', () => {
-  test('that was stopped has no labels there, and goes on', async () => {
+  test('that was stopped has no labels there, and resumes', async () => {
     const from = createMemoryStore();
     await writeDataset(from, 20);
     const to = createMemoryStore();

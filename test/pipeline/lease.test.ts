@@ -243,7 +243,7 @@ test('of two who take a lease at once one has it, and the other is told who', as
   isBusy(new RegExp(`being written by ${holder}`))(refused?.reason);
 });
 
-test('a lease whose answer was lost is still that of whoever took it', async () => {
+test('a lease whose answer was lost still belongs to its taker', async () => {
   const memory = createMemoryStore();
   let lost = false;
   const records: ObjectStore = {
@@ -272,7 +272,7 @@ test("nobody gives back or renews another one's lease", async () => {
   await assert.rejects(renewLease(records, mine()), LostLeaseError);
 });
 
-test('whoever waits for a lease can be stopped', async (t) => {
+test('waiting for a lease can be stopped', async (t) => {
   mockClock(t);
   const records = createMemoryStore();
   await acquireLease(records, elsewhere());

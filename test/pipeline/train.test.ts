@@ -67,7 +67,7 @@ test('damaged records of a lone file can be left out', async (t) => {
   assert.match(said.join('\n'), /training on 8 records, validating on 1/);
 });
 
-test('a file that was replaced is trained on anew', async (t) => {
+test('a file that was replaced is trained on from the start', async (t) => {
   const [folder, models] = [scratch(t), scratch(t)];
   await makeLoneFile(folder);
   const first = listen(/^epoch 1/);
@@ -86,7 +86,7 @@ test('checkpoints that are kept elsewhere serve another place, whose run has all
   const first = listen(/^epoch 1/);
   await assert.rejects(
     trainModel(records, scratch(t), SETTINGS, options, first.observer, first.signal),
-    (error) => error instanceof PausedError && /goes on from its checkpoint$/.test(error.message),
+    (error) => error instanceof PausedError && /resumes from its checkpoint$/.test(error.message),
   );
   const models = scratch(t);
   const { observer, said } = listen();
@@ -141,7 +141,7 @@ test('a rejected.csv that can’t be read costs the report its table, and not th
   assert.match(report, /2 in all; which ones is not known here/);
 });
 
-test('files that can’t be written while a model trains are said, and the training goes on', async (t) => {
+test('files that can’t be written while a model trains are said, and the training continues', async (t) => {
   const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
   const { observer, said } = listen(/^training on/, () =>
     writeFileSync(join(models, 'tensorboard'), 'a file where a folder is needed'),
@@ -166,7 +166,7 @@ test('a training that is stopped without a checkpoint doesn’t promise one', as
   await assert.rejects(
     trainModel(records, scratch(t), SETTINGS, { ...OPTIONS, checkpoints }, observer, controller.signal),
     (error) =>
-      error instanceof PausedError && /from the checkpoint before, or begins anew/.test(error.message),
+      error instanceof PausedError && /from the checkpoint before, or starts over/.test(error.message),
   );
 });
 

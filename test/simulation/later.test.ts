@@ -140,7 +140,7 @@ test('the same execution plans thrice: the second call fails and gives the lease
 });
 
 for (const file of ['avg_psd.npz', 'metadata.json'])
-  test(`finalize sleeps before ${file} while the records are removed and made anew of other samples`, async () => {
+  test(`finalize sleeps before ${file} while the records are removed and made again of other samples`, async () => {
     const world = await prepare(range(0, 9), 9);
     const answer = await world.f.plan('x');
     await world.makePsd(answer);

@@ -56,7 +56,7 @@ test('an object that is removed or replaced between the look and the read is loo
   }
 });
 
-test('an object that another writer makes or changes before the write is edited anew as it is then', async () => {
+test('an object that another writer makes or changes before the write is read and edited again', async () => {
   for (const there of [undefined, 'a']) {
     const memory = createMemoryStore();
     if (there !== undefined) await memory.write('object', encode(there));

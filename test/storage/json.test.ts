@@ -35,12 +35,12 @@ test('what is no such document is refused, naming the object, what stands where,
   const refused = (value: string | Uint8Array) => {
     const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
     try {
-      parseJson(bytes, 'a thing', schema, 'Make it anew');
+      parseJson(bytes, 'a thing', schema, 'Make it again');
     } catch (error) {
       assert.ok(error instanceof InputError);
       assert.match(
         error.message,
-        /^a thing: found .*, needed a document that chirpline wrote\. Make it anew$/,
+        /^a thing: found .*, needed a document that chirpline wrote\. Make it again$/,
       );
       return error.fields.found;
     }

@@ -194,7 +194,7 @@ describe('when S3 stumbles', () => {
       });
     };
 
-  test('a read whose connection is cut goes on where it was, on the same version of the object', async (t) => {
+  test('a read whose connection is cut resumes where it was, on the same version of the object', async (t) => {
     const { store, requests } = await scripted(t, [send(0, 70_000), send(70_000, 120_000), send(120_000)]);
     assertSameBytes(await store.read('k'), whole);
     assert.deepEqual(

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { executionLease } from '../../src/cloud/execution-lease.ts';
 import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
 import { runPlans } from '../../src/pipeline/local.ts';
-import { readMetadataIfPresent } from '../../src/pipeline/manifest.ts';
 import { type Plan, type PlanSettings, planDataset, type Stores } from '../../src/pipeline/plan.ts';
 import { reducePsd } from '../../src/pipeline/psd.ts';
+import { readMetadataIfPresent } from '../../src/pipeline/publish.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import type { Metadata } from '../../src/records/metadata.ts';
 
