@@ -122,7 +122,7 @@ try {
       await raw.write(`stack-${index}.ids.txt`, encode(ids.map((id) => `${id}\n`).join('')));
       stacks.push(await arrive(STACK, () => raw.write(`stack-${index}.npy`, bytes)));
     }
-    // The first of each starts the function anew.
+    // The first of each starts the function.
     return { sample: median(ones.slice(1)), stack: median(stacks.slice(1)) };
   }
 

@@ -94,7 +94,7 @@ export class PausedError extends ChirplineError {
   readonly exitCode = 75;
 }
 
-/** Thrown when the user stopped the command (Ctrl-C, SIGTERM, SIGHUP); the same command goes on where it stopped. */
+/** Thrown when the user stopped the command (Ctrl-C, SIGTERM, SIGHUP); the same command resumes where it stopped. */
 export class StoppedError extends ChirplineError {
   readonly exitCode = 130;
 }

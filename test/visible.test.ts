@@ -9,7 +9,7 @@ import { buildShard, makeSamples } from './records/samples.ts';
 import { chirpline } from './support/command.ts';
 import { scratch } from './support/fixtures.ts';
 
-/** What a terminal obeys: a title, colours by ESC and by C1's own CSI, a line begun anew, a text turned round. */
+/** What a terminal obeys: a title, colours by ESC and by C1's own CSI, a line started over, a text turned round. */
 const HOSTILE = [
   '\x1b]0;owned\x07',
   '\x1b[31mred',

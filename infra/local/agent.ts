@@ -95,7 +95,7 @@ function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): 
   const [, given = '', name] = /^\/([^/]*)\/v1\/([^/]*)\/?$/.exec(url) ?? [];
   if (name === undefined || !isEqual(given, secret)) {
     throw new ClientError(
-      "the path doesn't begin with the secret of the stage that is up. Start it anew: npm run local:down && npm run local:up",
+      "the path doesn't begin with the secret of the stage that is up. Restart it: npm run local:down && npm run local:up",
       403,
     );
   }

@@ -1,4 +1,4 @@
-/** Jobs, queues and definitions of the agent on disk, so that a new agent goes on where the last one was. */
+/** Jobs, queues and definitions of the agent on disk, so that a new agent resumes where the last one stopped. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobDefinition } from '@aws-sdk/client-batch';

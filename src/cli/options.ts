@@ -106,7 +106,7 @@ export const trainOptions = () => [
   new Option('--on-corrupt <what>', 'what a damaged record does: stop the training, or be left out')
     .choices(['stop', 'skip'])
     .default('stop'),
-  new Option('--fresh', 'begin anew though there is a checkpoint'),
+  new Option('--fresh', 'start over though there is a checkpoint'),
   new Option('--note <text>', 'shown at the top of the report'),
 ];
 

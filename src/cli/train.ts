@@ -6,7 +6,7 @@ import { readSettings, type TrainFlags } from './train-flags.ts';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train a model on shards and write its artifacts; goes on where it was stopped')
+    .description('train a model on shards and write its artifacts; resumes where it was stopped')
     .argument('<RECORDS>', 'shards with metadata.json, or a lone train.tfrecord')
     .argument('<OUT>', 'gets saved/, and checkpoints/ while it trains')
     .addHelpText(

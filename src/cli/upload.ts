@@ -26,7 +26,7 @@ export function uploadCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWhat is there already with the same bytes is passed over, so that the same command goes on after a stop.' +
+      '\nWhat is there already with the same bytes is passed over, so that the same command resumes after a stop.' +
         '\nThousands of samples go up, and are read, far sooner in packs of 1024.' +
         '\n\nExample:\n  chirpline upload g2net --pack 1024 --stage dev && chirpline status --stage dev --watch',
     )

@@ -7,7 +7,7 @@ const { order, low, high, padding } = RECIPE.bandpass;
 const EXTENDED = SAMPLE_LENGTH + 2 * padding;
 
 const CASCADE = designBandpass(order, low, high, SAMPLE_RATE);
-/** a1 and a2 of each section in turn. An array, because constants would be loaded anew at each use in the loop. */
+/** a1 and a2 of each section in turn. An array, because constants would be loaded again at each use in the loop. */
 const COEFFICIENTS = Float64Array.from(CASCADE.sections.flatMap(({ a1, a2 }) => [a1, a2]));
 
 /**

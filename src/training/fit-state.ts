@@ -44,7 +44,7 @@ export interface FitState {
   history: History;
 }
 
-/** All that a fit needs to go on as if it had never stopped. */
+/** All that a fit needs to resume as if it had never stopped. */
 export interface Snapshot {
   state: FitState;
   weights: Weights;

@@ -26,7 +26,7 @@ export class DivergedError extends ChirplineError {
  * advanceSchedule). However it ends, the model then has the weights and batch-norm statistics of the best epoch (those
  * that it came with, when no epoch was finished).
  *
- * With a snapshot it goes on from there, and comes to the same weights as a fit that never stopped.
+ * With a snapshot it resumes there, and comes to the same weights as a fit that never stopped.
  *
  * Throws DivergedError when a loss or a gradient isn't finite, InputError when that is the fault of a record, and
  * StoppedError, with a snapshot saved before, when `signal` is aborted.

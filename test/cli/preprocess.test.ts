@@ -83,7 +83,7 @@ test('a run killed at any moment is finished by the same command at once, to the
 });
 
 for (const signal of ['SIGINT', 'SIGHUP'] as const)
-  test(`${signal} stops with exit code 130, leaves no temporary files, and the same command goes on`, async (t) => {
+  test(`${signal} stops with exit code 130, leaves no temporary files, and the same command resumes`, async (t) => {
     const records = join(scratch(t), 'records');
     const args = ['preprocess', raw, records, '--shard-size', '8', '--workers', '1'];
     const child = startChirpline(...args);

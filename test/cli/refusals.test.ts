@@ -100,7 +100,7 @@ test('merge refuses a sound shard that stands in the place of another', (t) => {
   assert.ok(!existsSync(target));
 });
 
-test('a run that rejects too much leaves the reasons in rejected.csv, and goes on when more is allowed', (t) => {
+test('a run that rejects too much leaves the reasons in rejected.csv, and resumes when more is allowed', (t) => {
   const data = join(scratch(t), 'data');
   const place = join(data, 'records');
   cpSync(raw, data, { recursive: true });

@@ -112,7 +112,7 @@ test('a training that is stopped says so by its exit code, and the same command 
   });
   const [code] = await once(child, 'exit');
   assert.equal(code, 75, said);
-  assert.match(said, /stopped .*; the same command goes on from its checkpoint/);
+  assert.match(said, /stopped .*; the same command resumes from its checkpoint/);
   assert.deepEqual(
     readdirSync(join(again, 'saved'))
       .map((name) => name.replace(/diy_\d{8}_\d{4}/, 'RUN'))

@@ -188,7 +188,7 @@ test('a setting that cannot be ends the job with code 2 and the name of the vari
   assert.match(readLog(jobId), /EPOCHS is "0": needed: a whole number/);
 });
 
-test('a job whose host is reclaimed goes on in its next attempt; terminated, it ends with its container', async () => {
+test('a job whose host is reclaimed resumes in its next attempt; terminated, it ends with its container', async () => {
   const id = await submit([
     '--epochs',
     '1000',

@@ -16,7 +16,7 @@ import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts'
 import { uploadFolder } from '../../src/cloud/upload.ts';
 import { MachineError, SettingError } from '../../src/errors.ts';
 import { finalizePlan } from '../../src/pipeline/finalize.ts';
-import { readMetadataIfPresent } from '../../src/pipeline/manifest.ts';
+import { readMetadataIfPresent } from '../../src/pipeline/publish.ts';
 import { createTaskRunner } from '../../src/pipeline/task.ts';
 import { createFileStore } from '../../src/storage/file.ts';
 import { openStore } from '../../src/storage/open.ts';
@@ -112,7 +112,7 @@ test('an object of a bucket that is overwritten after the plan is left for the p
   await stores.raw.write(one!, await stores.raw.read(other!));
   const task = { step: 'shard', plan: plan.id, index: 0 } as const;
   assert.deepEqual(await createTaskRunner(stores)(task), { done: SAMPLES - 1, rejected: 1 });
-  assert.equal(await finalizePlan(stores, plan.id, 0), true);
+  assert.equal((await finalizePlan(stores, plan.id, 0)).again, true);
   assert.equal(await readMetadataIfPresent(stores.records), undefined);
   const { n_samples, n_failed, shards } = await runWhole(stores, settings, 0);
   assert.deepEqual([n_samples, n_failed, shards.length], [SAMPLES, 0, 2]);

@@ -322,7 +322,7 @@ function submitByCommand(...options: string[]): string {
   return JSON.parse(answer).id;
 }
 
-test('each fold is trained by a job of its own, and one whose host is reclaimed goes on from its checkpoint', async () => {
+test('each fold is trained by a job of its own, and one whose host is reclaimed resumes from its checkpoint', async () => {
   const config = join(folder, 'config.yaml');
   writeFileSync(config, 'epochs: 6\nbatch_size: 10\nseed: 9\n');
   const id = submitByCommand('--config', config, '--folds', '2');

@@ -72,7 +72,7 @@ test('folds become an array with a job for each, one of them a single job', asyn
   assert.equal((await submit({ dataset: 'tiny', options: ['--folds', '1'] })).size, undefined);
 });
 
-test('a job that begins anew has a place of its own for its checkpoints, which all its attempts know', async () => {
+test('a job that starts over has a place of its own for its checkpoints, which all its attempts know', async () => {
   const { submit } = await prepare();
   const place = async (...options: string[]) => {
     const { command } = await submit({ dataset: 'tiny', options });

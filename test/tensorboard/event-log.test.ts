@@ -144,7 +144,7 @@ test('TensorBoard reads every figure of a training back, a file an epoch', (t) =
   assert.equal(Object.keys(points).length, Object.keys(scalars).length + 3);
 });
 
-test('a resumed training goes on where the stopped one was saved, whatever that had logged since', (t) => {
+test('a resumed training starts where the stopped one was saved, whatever that had logged since', (t) => {
   const stopped = createEventLog({ clock: makeClock(1_800_000_000), pid: 40, firstStep: 1 });
   const resumed = createEventLog({ clock: makeClock(1_800_000_900), pid: 7, firstStep: 3 });
   const files: EventFile[] = [];

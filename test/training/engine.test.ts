@@ -89,7 +89,7 @@ test('batches of two sizes and predictions between them see and move the same we
 });
 
 for (const kind of ['graph', 'eager'] as const) {
-  test(`training goes on exactly from weights and optimizer in a new engine (${kind})`, () => {
+  test(`training resumes exactly from weights and optimizer in a new engine (${kind})`, () => {
     const whole = start(kind);
     whole.train(batch, RATE, [1, 1]);
     const [weights, optimizer] = [whole.getWeights(), whole.getOptimizer()];

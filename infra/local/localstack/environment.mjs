@@ -1,6 +1,6 @@
 /**
  * `node environment.mjs PORT`: an environment of a function for LocalStack, in place of the program that it downloads into
- * containers. It takes events at /invoke and hands them to a process that holds the function, which is begun anew when it
+ * containers. It takes events at /invoke and hands them to a process that holds the function, which is started again when it
  * took too long or ended.
  *
  * FUNCTION: JSON of the variables that the function is to see; LOCALSTACK_RUNTIME_ENDPOINT among them gets the answers.
