@@ -19,18 +19,18 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { createCloud } from '../infra/local/cloud.ts';
 import { readEmulatorName } from '../infra/local/emulators.ts';
 import { locateDataset } from '../src/cloud/dataset.ts';
+import { openStage } from '../src/cloud/deployed-stage.ts';
 import { executionName } from '../src/cloud/execution-name.ts';
 import { listRuns } from '../src/cloud/runs.ts';
-import { openStage } from '../src/cloud/stage.ts';
-import { uploadFolder } from '../src/cloud/upload.ts';
+import { uploadFolder } from '../src/cloud/upload/uploader.ts';
+import { SAMPLE_SIZE } from '../src/core/strain.ts';
 import { encodeNpy, parseNpy } from '../src/numpy/npy.ts';
 import { parseLabels } from '../src/raw/labels.ts';
 import { type Metadata, parseMetadata } from '../src/records/metadata.ts';
 import { sampleKey } from '../src/simulate/layout.ts';
-import { createFileStore } from '../src/storage/file.ts';
+import { createFileStore } from '../src/storage/file/file-store.ts';
 import { openStore } from '../src/storage/open.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
-import { SAMPLE_SIZE } from '../src/strain.ts';
 import { findPort, setEnvironment } from '../test/support/emulator.ts';
 
 const { values: flags } = parseArgs({

@@ -3,11 +3,12 @@
  *
  *   npm run bench -- memory [--json]
  */
+
+import { createRandomStream } from '../src/core/random.ts';
+import { SAMPLE_SIZE } from '../src/core/strain.ts';
 import { initialWeights } from '../src/model/weights.ts';
-import { createRandomStream } from '../src/random.ts';
-import { SAMPLE_SIZE } from '../src/strain.ts';
-import { createBatch } from '../src/training/batch.ts';
-import { createEngine } from '../src/training/engines.ts';
+import { createEngine } from '../src/training/engine/engines.ts';
+import { createBatch } from '../src/training/input/batch.ts';
 import { completeSettings } from '../src/training/settings.ts';
 import { tf } from '../test/model/tensorflow.ts';
 

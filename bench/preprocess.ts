@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { lineChart } from '../src/artifacts/chart.ts';
-import { drawPng, framed } from '../src/artifacts/figure.ts';
-import { LIGHT } from '../src/artifacts/theme.ts';
+import { lineChart } from '../src/artifacts/charts/chart.ts';
+import { drawPng, framed } from '../src/artifacts/charts/figure.ts';
+import { LIGHT } from '../src/artifacts/charts/theme.ts';
 import { PYTHON } from '../test/support/python.ts';
 
 const { values: flags } = parseArgs({

@@ -20,18 +20,18 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../src/core/strain.ts';
 import { encodeNpy } from '../src/numpy/npy.ts';
 import { createSampleReader } from '../src/raw/samples.ts';
 import { crc32c } from '../src/records/crc.ts';
 import { createShardBuilder } from '../src/records/shard.ts';
-import { chooseEngine } from '../src/signal/engines.ts';
-import { listNativeKernels } from '../src/signal/native.ts';
-import { createPreprocessor } from '../src/signal/preprocess.ts';
+import { chooseEngine } from '../src/signal/engines/choose-engine.ts';
+import { listNativeKernels } from '../src/signal/engines/native.ts';
+import { compileKernels, type WebAssemblyApi } from '../src/signal/engines/webassembly.ts';
+import { createPreprocessor } from '../src/signal/preprocessor.ts';
 import { createPsdEstimator } from '../src/signal/psd.ts';
-import { compileKernels, type WebAssemblyApi } from '../src/signal/webassembly.ts';
 import { createSimulator } from '../src/simulate/simulator.ts';
-import { createFileStore } from '../src/storage/file.ts';
-import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../src/strain.ts';
+import { createFileStore } from '../src/storage/file/file-store.ts';
 import { createKernelStages, OPERATIONS } from './support/kernel-stages.ts';
 
 const SAMPLES = 256;

@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { createPreprocessor } from '../src/signal/preprocess.ts';
+import { type Psd, SAMPLE_SIZE, type Strain } from '../src/core/strain.ts';
+import { createPreprocessor } from '../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../src/signal/psd.ts';
 import { createSimulator } from '../src/simulate/simulator.ts';
-import { type Psd, SAMPLE_SIZE, type Strain } from '../src/strain.ts';
 import { ENGINES } from '../test/signal/engines.ts';
 import { PYTHON } from '../test/support/python.ts';
 

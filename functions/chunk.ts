@@ -1,8 +1,8 @@
 /** The map steps: one chunk of a dataset's plan. */
 import type { Context } from 'aws-lambda';
 import { keepLease } from '../src/cloud/execution-lease.ts';
-import { requirePlan } from '../src/pipeline/manifest.ts';
-import { createTaskRunner, type Task, type TaskResult } from '../src/pipeline/task.ts';
+import { createTaskRunner, type Task, type TaskResult } from '../src/preprocess/chunk-task.ts';
+import { requirePlan } from '../src/preprocess/state/manifest.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';
 

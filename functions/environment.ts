@@ -1,9 +1,9 @@
 /** What serverless.yml tells the functions. */
 import type { Context } from 'aws-lambda';
 import { locateDataset } from '../src/cloud/dataset.ts';
-import { SettingError } from '../src/errors.ts';
-import type { Stores } from '../src/pipeline/plan.ts';
-import type { Stop } from '../src/pipeline/stop.ts';
+import { SettingError } from '../src/core/errors.ts';
+import type { Stop } from '../src/core/stop.ts';
+import type { Stores } from '../src/preprocess/plan/plan.ts';
 import { openStore } from '../src/storage/open.ts';
 
 /** A variable that serverless.yml sets. Its absence is a fault of ours. */

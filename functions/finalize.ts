@@ -1,8 +1,8 @@
 /** The last step of the shards: what was made becomes part of the records. */
-import { finalizePlan } from '../src/pipeline/finalize.ts';
-import { releaseLease } from '../src/pipeline/lease.ts';
-import { type Content, countRecords } from '../src/pipeline/manifest.ts';
-import { publishComplete } from '../src/pipeline/publish.ts';
+import { finalizePlan } from '../src/preprocess/finalize.ts';
+import { releaseLease } from '../src/preprocess/state/lease.ts';
+import { type Content, countRecords } from '../src/preprocess/state/manifest.ts';
+import { publishComplete } from '../src/preprocess/state/publish.ts';
 import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
 
 export interface FinalizeInput {

@@ -1,6 +1,6 @@
 /** A raw object was uploaded: makes a shard of it if its dataset's run has ended, or says what it waits for. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { createLateObjects, type LateObjects, type View } from '../src/pipeline/late.ts';
+import { createLateObjects, type LateObjects, type View } from '../src/preprocess/late.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';

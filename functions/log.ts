@@ -1,6 +1,6 @@
 /** Log lines are one JSON document each, so that CloudWatch Logs Insights finds their fields. */
 import { existsSync, readFileSync } from 'node:fs';
-import { ChirplineError } from '../src/errors.ts';
+import { ChirplineError } from '../src/core/errors.ts';
 
 export function log(fields: Record<string, unknown>): void {
   console.log(JSON.stringify(fields));

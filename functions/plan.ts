@@ -1,15 +1,17 @@
 /** The first step of a run: what there is to do, as lists of chunks for the maps that follow. */
+
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionLease } from '../src/cloud/execution-lease.ts';
-import { BusyError, SettingError } from '../src/errors.ts';
-import { acquireLease, releaseLease } from '../src/pipeline/lease.ts';
-import { LostLeaseError } from '../src/pipeline/manifest.ts';
-import { type Plan, type PlanSettings, planDataset } from '../src/pipeline/plan.ts';
-import { listUnsummed } from '../src/pipeline/psd.ts';
-import { readResults } from '../src/pipeline/shard.ts';
-import { planFolder } from '../src/pipeline/work.ts';
+import { BusyError, SettingError } from '../src/core/errors.ts';
+import { listUnsummed } from '../src/preprocess/average-psd.ts';
+import { type Plan, planDataset } from '../src/preprocess/plan/plan.ts';
+import { readResults } from '../src/preprocess/shard-maker.ts';
+import { acquireLease, releaseLease } from '../src/preprocess/state/lease.ts';
+import type { PlanSettings } from '../src/preprocess/state/manifest.ts';
+import { LostLeaseError } from '../src/preprocess/state/manifest.ts';
+import { planFolder } from '../src/preprocess/state/record-keys.ts';
 import { writeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
 import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';

@@ -1,6 +1,7 @@
 /** Averages the spectra of all chunks: the plan's avg_psd.npz. */
-import { readPlan } from '../src/pipeline/plan.ts';
-import { reducePsd } from '../src/pipeline/psd.ts';
+
+import { reducePsd } from '../src/preprocess/average-psd.ts';
+import { readPlan } from '../src/preprocess/plan/plan.ts';
 import { type OpenDataset, openDataset } from './environment.ts';
 
 export function createReduce(open: OpenDataset) {

@@ -1,9 +1,9 @@
 /** Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. */
 import { BatchClient } from '@aws-sdk/client-batch';
-import { parseJobOptions } from '../src/cli/job-options.ts';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
-import { SettingError } from '../src/errors.ts';
+import { SettingError } from '../src/core/errors.ts';
+import { parseJobOptions } from '../src/options/job-options.ts';
 import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
 import { log } from './log.ts';
 

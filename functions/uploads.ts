@@ -1,7 +1,7 @@
 /** S3's events as they arrive through SQS: which objects were uploaded to which dataset. */
 import type { S3EventRecord } from 'aws-lambda';
 import { DATASET_RULE, isDatasetName } from '../src/cloud/dataset.ts';
-import { InputError } from '../src/errors.ts';
+import { InputError } from '../src/core/errors.ts';
 
 export interface Upload {
   dataset: string;

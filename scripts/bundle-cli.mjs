@@ -2,14 +2,14 @@
  * `node scripts/bundle-cli.mjs`: puts what the command line and its worker threads load into a few files of dist/, in place
  * of some hundred modules of ours and of packages: a command starts in two thirds of the time.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-/** The command, and what src/pipeline/pool.ts looks for beside itself. */
-const ENTRIES = ['cli/main', 'pipeline/task', 'pipeline/simulation-task', 'pipeline/stage-task'];
+/** The command, and what src/workers/pool.ts looks for beside itself. */
+const ENTRIES = ['cli/main', 'workers/preprocess-task', 'workers/simulation-task', 'workers/staging-task'];
 /** Packages with a binary, a worker thread in a file of its own, or so large that few commands want them. */
 const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
 /**
@@ -30,8 +30,8 @@ const requireThem = {
 };
 const CHUNK = /-[A-Z0-9]{8}\.js(\.map)?$/;
 
-for (const name of readdirSync(join(DIST, 'pipeline'))) {
-  if (CHUNK.test(name)) rmSync(join(DIST, 'pipeline', name));
+for (const name of readdirSync(join(DIST, 'workers'))) {
+  if (CHUNK.test(name)) rmSync(join(DIST, 'workers', name));
 }
 await build({
   entryPoints: ENTRIES.map((name) => join(DIST, `${name}.js`)),
@@ -41,7 +41,7 @@ await build({
   bundle: true,
   splitting: true,
   // Where pool.ts comes to lie, too.
-  chunkNames: 'pipeline/[name]-[hash]',
+  chunkNames: 'workers/[name]-[hash]',
   format: 'esm',
   platform: 'node',
   target: 'node20',
@@ -57,3 +57,5 @@ await build({
     js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
   },
 });
+// `npx chirpline` runs the file itself.
+chmodSync(join(DIST, 'cli/main.js'), 0o755);

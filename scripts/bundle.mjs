@@ -7,7 +7,7 @@
  *     prepare/        what makes an image's TensorFlow ready
  *     node_modules/   what can't be bundled with them: tfjs, which is loaded over an addon of ours
  *
- * Addons, fonts and the sources of the addon are copied where it is used: src/kaggle/program.ts.
+ * Addons, fonts and the sources of the addon are copied where it is used: src/kaggle/program-files.ts.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -23,7 +23,7 @@ const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
 /** The program, and what its worker threads run, which they look for under these names beside it. */
 const ENTRIES = {
   main: 'containers/training/entry.ts',
-  'stage-task': 'src/pipeline/stage-task.ts',
+  'staging-task': 'src/workers/staging-task.ts',
 };
 /** Some packages are CommonJS and ask for Node's own modules by `require`. */
 const REQUIRE =
@@ -128,7 +128,7 @@ async function bundleTfjs() {
     ...options,
     entryPoints: [TFJS],
     format: 'cjs',
-    // src/tensorflow/bind.ts puts a module of its own in its place.
+    // src/tensorflow/graph/bind.ts puts a module of its own in its place.
     external: ['@mapbox/node-pre-gyp'],
     outdir: TARGET,
   });

@@ -20,7 +20,7 @@ checkNode();
 installPackages();
 build();
 const { downloadNode, NODE_WHEEL } = await import('../dist/kaggle/node.js');
-const { unpack } = await import('../dist/tensorflow/unpack.js');
+const { unpack } = await import('../dist/tensorflow/install/unpack.js');
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-base-'));
 try {
   await unpack(await downloadNode(folder, console.log), folder, (name) => name === NODE_WHEEL.program);

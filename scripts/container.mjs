@@ -28,7 +28,7 @@ installPackages();
 build();
 const bundled = spawnSync(process.execPath, [join(ROOT, 'scripts/bundle.mjs')], { stdio: 'inherit' });
 if (bundled.status !== 0) giveUp('the training program could not be bundled: see above.');
-const { copyProgram } = await import('../dist/kaggle/program.js');
+const { copyProgram } = await import('../dist/kaggle/program-files.js');
 rmSync(CONTEXT, { recursive: true, force: true });
 await copyProgram(CONTEXT);
 cpSync(join(FOLDER, 'bin'), join(CONTEXT, 'bin'), { recursive: true });

@@ -27,6 +27,7 @@ const chosen = process.argv.slice(2);
 if (chosen.length === 0) {
   run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
   run('node_modules/@biomejs/biome/bin/biome', 'check', '.');
+  run('node_modules/knip/bin/knip.js', '--no-progress');
 }
 const files = chosen.length > 0 ? chosen : listSources('test', '.test.ts').sort();
 if (files.length === 0) throw new Error('no test files found');

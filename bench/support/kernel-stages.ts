@@ -1,7 +1,8 @@
-/** The kernels one by one, with the memory that ../../src/signal/vectors.ts gives them, for ../profile.ts. */
-import { tabulateTwiddles } from '../../src/signal/divisions.ts';
-import { createLayout, type KernelSet } from '../../src/signal/kernels.ts';
-import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../../src/strain.ts';
+/** The kernels one by one, with the memory that ../../src/signal/engines/vectors.ts gives them, for ../profile.ts. */
+
+import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../../src/core/strain.ts';
+import { createLayout, type KernelSet } from '../../src/signal/engines/kernel-api.ts';
+import { tabulateTwiddles } from '../../src/signal/engines/transform-tables.ts';
 
 const PADDING = 27;
 

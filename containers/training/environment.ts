@@ -1,7 +1,7 @@
 /** Settings of a training by environment variables, as arguments of `chirpline train`. */
 import { InvalidArgumentError, type Option } from 'commander';
 import { type DatasetLocations, locateDataset } from '../../src/cloud/dataset.ts';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
 
 /** How a result is printed is no setting of a training. */
 const FLAGS_ONLY = ['json'];

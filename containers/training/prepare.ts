@@ -4,8 +4,8 @@
  * its own, so that TensorFlow's layer stays the same while the training program changes.
  */
 import { endWith } from '../../src/cli/terminal.ts';
-import { SettingError } from '../../src/errors.ts';
-import { prepareTensorFlow } from '../../src/tensorflow/load.ts';
+import { SettingError } from '../../src/core/errors.ts';
+import { prepareTensorFlow } from '../../src/tensorflow/install/load.ts';
 
 try {
   const [device] = process.argv.slice(2);

@@ -3,9 +3,9 @@
  * environment too, since that is what AWS Batch, Kubernetes and `docker run` pass on. Arguments win.
  */
 import { type Argument, Command } from 'commander';
+import { trainCommand } from '../../src/cli/commands/train.ts';
 import { printError } from '../../src/cli/terminal.ts';
-import { trainCommand } from '../../src/cli/train.ts';
-import { SOFTWARE } from '../../src/software.ts';
+import { SOFTWARE } from '../../src/core/software.ts';
 import { readLocations, readSettings } from './environment.ts';
 
 /** Runs what the words after the program's name say. Throws ChirplineError, or CommanderError after its message. */

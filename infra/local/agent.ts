@@ -1,7 +1,7 @@
 /** The job agent: AWS Batch's API on this machine, for who knows its secret. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import { quote } from '../../src/numpy/quote.ts';
+import { quote } from '../../src/core/quote.ts';
 import { openJobStore } from './job-store.ts';
 import { createOperations, type Operations } from './operations.ts';
 import { createReports } from './reports.ts';

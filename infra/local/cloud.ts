@@ -13,7 +13,7 @@ import {
   STATE_VARIABLE,
   withoutAws,
 } from '../../src/cloud/local-stage.ts';
-import { MachineError } from '../../src/errors.ts';
+import { MachineError } from '../../src/core/errors.ts';
 import { answers, startService, stopService } from './emulator.ts';
 import { describeEmulator, EMULATORS, type EmulatorName } from './emulators.ts';
 import { readTrainingJob } from './training-definition.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MachineError } from '../../src/errors.ts';
+import { MachineError } from '../../src/core/errors.ts';
 
 export interface ServiceSettings {
   name: string;

@@ -1,7 +1,7 @@
 /** The programs that can stand for AWS on this machine. Both are installed below .chirpline by scripts/setup.mjs. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
 import type { ServiceSettings } from './emulator.ts';
 
 export const EMULATORS = ['ministack', 'localstack'] as const;

@@ -91,7 +91,7 @@ function resolveReference(part: string, values: Record<string, string>): string 
 
 const ACCOUNT = '000000000000';
 const arn = (resource: string): string => `arn:aws:batch:us-east-1:${ACCOUNT}:${resource}`;
-export const jobArn = (id: string): string => arn(`job/${id}`);
+const jobArn = (id: string): string => arn(`job/${id}`);
 export const queueArn = (name: string): string => arn(`job-queue/${shortName(name)}`);
 export const definitionArn = (name: string, revision: number): string =>
   arn(`job-definition/${name}:${revision}`);

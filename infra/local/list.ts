@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useLocalCloud } from '../../src/cloud/local-stage.ts';
+import { visible } from '../../src/core/visible.ts';
 import { openStore } from '../../src/storage/open.ts';
-import { visible } from '../../src/visible.ts';
 import { ROOT } from './cloud.ts';
 
 useLocalCloud(process.env);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endWith } from '../../src/cli/terminal.ts';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
 import { createCloud, ROOT } from './cloud.ts';
 import { readEmulatorName } from './emulators.ts';
 

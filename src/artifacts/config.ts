@@ -1,11 +1,11 @@
 /** config.json: the settings of a training run, and a file that another one can be given (--config). */
 import { parse } from 'yaml';
-import { InputError } from '../errors.ts';
-import { SAMPLE_LENGTH } from '../strain.ts';
+import { InputError } from '../core/errors.ts';
+import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { acceptSetting, type GivenSettings, SETTING_NAMES, type Settings } from '../training/settings.ts';
 
 /** What a run says besides its settings. */
-export interface RunFacts {
+interface RunFacts {
   /** Points of one detector's strain. */
   n_samples: number;
   /** What the records were made by. */

@@ -1,9 +1,9 @@
 /** What a training run hands over to be written down and drawn. */
-import type { Epoch } from '../training/fit-state.ts';
+import type { Epoch } from '../training/fit/fit-state.ts';
 
-export type { Epoch } from '../training/fit-state.ts';
+export type { Epoch } from '../training/fit/fit-state.ts';
 
-import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/metrics.ts';
+import { type Confusion, countAnswers, type PrPoint, type RocPoint } from '../training/fit/metrics.ts';
 
 export interface History {
   epochs: readonly Epoch[];

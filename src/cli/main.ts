@@ -3,7 +3,7 @@
 import { endWith } from './terminal.ts';
 
 try {
-  const { runProgram } = await import('./program.ts');
+  const { runProgram } = await import('./commands.ts');
   await runProgram();
 } catch (error) {
   endWith(error);

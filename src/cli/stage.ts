@@ -1,6 +1,6 @@
 /** What the commands that work on a deployed stage share. */
 import { InvalidArgumentError, Option } from 'commander';
-import type { Stage } from '../cloud/stage.ts';
+import type { Stage } from '../cloud/deployed-stage.ts';
 
 export const stageOption = () =>
   new Option('--stage <stage>', 'the deployed stage: local, dev, prod, ...')
@@ -13,8 +13,8 @@ export const stageOption = () =>
 /** Calls `work` with the stage; what AWS answers is put as a person can use it. */
 export async function withStage<T>(name: string, work: (stage: Stage) => Promise<T>): Promise<T> {
   const [{ openStage }, { explainCloudError }] = await Promise.all([
-    import('../cloud/stage.ts'),
-    import('../cloud/errors.ts'),
+    import('../cloud/deployed-stage.ts'),
+    import('../cloud/aws-errors.ts'),
   ]);
   try {
     return await work(await openStage(name));

@@ -5,10 +5,10 @@
  */
 import { constants } from 'node:os';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import { ChirplineError } from '../errors.ts';
-import type { Observer, Progress } from '../pipeline/progress.ts';
-import { explainShortage } from '../storage/file-errors.ts';
-import { visible, visibleJson, visibleLines } from '../visible.ts';
+import { ChirplineError } from '../core/errors.ts';
+import type { Observer, Progress } from '../core/progress.ts';
+import { visible, visibleJson, visibleLines } from '../core/visible.ts';
+import { explainShortage } from '../storage/file/file-errors.ts';
 
 /** Between two lines of the same stage where there is no terminal [ms]. */
 const LINE_INTERVAL = 10_000;

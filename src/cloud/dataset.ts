@@ -2,7 +2,7 @@
  * Datasets in the bucket: raw/<dataset>/ is uploaded, records/<dataset>/ and models/<dataset>/ are made of it, and
  * checkpoints/<dataset>/ is there while jobs train.
  */
-import { SettingError } from '../errors.ts';
+import { SettingError } from '../core/errors.ts';
 
 /** What a dataset may be called: it becomes part of keys, job names, execution names and command lines. */
 export const DATASET_RULE = '1-64 letters, digits, _, - or ., the first a letter or digit';
@@ -12,7 +12,7 @@ export function isDatasetName(text: string): boolean {
 }
 
 /** Throws SettingError when no dataset can have the name. */
-export function checkDatasetName(text: string): string {
+function checkDatasetName(text: string): string {
   if (isDatasetName(text)) return text;
   throw new SettingError(`${JSON.stringify(text)} can't be the name of a dataset: needed ${DATASET_RULE}`);
 }

@@ -2,9 +2,9 @@
  * The lease of a state machine's execution, whose functions come and go. It is as long as a function may run at most; each
  * chunk renews it when half of that is over. Other executions ask Step Functions whether its holder still runs.
  */
-import { ambient } from '../ambient.ts';
-import { renewLease } from '../pipeline/lease.ts';
-import { type Lease, LostLeaseError, type Manifest } from '../pipeline/manifest.ts';
+import { ambient } from '../core/ambient.ts';
+import { renewLease } from '../preprocess/state/lease.ts';
+import { type Lease, LostLeaseError, type Manifest } from '../preprocess/state/manifest.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 /** Lambda's limit of 15 minutes, and one more [ms]. */

@@ -7,7 +7,7 @@ import { compareAndSwap } from '../storage/conditional.ts';
 import { parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
-export const JOB_STATES = [
+const JOB_STATES = [
   'SUBMITTED',
   'PENDING',
   'RUNNABLE',
@@ -40,7 +40,7 @@ const jobStatusSchema = v.object({
 });
 export type JobStatus = v.InferOutput<typeof jobStatusSchema>;
 
-export const jobStatusKey = (job: string): string => `jobs/${job}.json`;
+const jobStatusKey = (job: string): string => `jobs/${job}.json`;
 
 /** Writes the status unless a later one is there; resolves to whether it did. */
 export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<boolean> {

@@ -4,7 +4,7 @@ import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { MachineError } from '../errors.ts';
+import { MachineError } from '../core/errors.ts';
 import { parseJson } from '../storage/json.ts';
 
 export interface LocalStage {

@@ -6,9 +6,9 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { readManifest } from '../pipeline/manifest.ts';
-import { readPlan } from '../pipeline/plan.ts';
-import { psdPartialPrefix, shardResultPrefix } from '../pipeline/work.ts';
+import { readPlan } from '../preprocess/plan/plan.ts';
+import { readManifest } from '../preprocess/state/manifest.ts';
+import { psdPartialPrefix, shardResultPrefix } from '../preprocess/state/record-keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { datasetOfExecution, executionName } from './execution-name.ts';
 

@@ -1,8 +1,8 @@
 /** Training jobs in AWS Batch: how they are submitted, and how their states read. */
 import { randomUUID } from 'node:crypto';
 import { type BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
-import { ConflictError } from '../errors.ts';
-import { METADATA_KEY } from '../pipeline/work.ts';
+import { ConflictError } from '../core/errors.ts';
+import { METADATA_KEY } from '../records/metadata.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { locateDataset } from './dataset.ts';
 

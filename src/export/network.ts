@@ -1,7 +1,7 @@
-import { BATCH_NORM_EPSILON } from '../model/kernels.ts';
+import { DETECTORS } from '../core/strain.ts';
+import { BATCH_NORM_EPSILON } from '../model/operations.ts';
 import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
-import { DETECTORS } from '../strain.ts';
 
 /**
  * A trained model as others are to run it: what prediction computes and nothing else, each batch norm folded into the

@@ -1,5 +1,5 @@
+import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { POOLED_RANGE, POOLING } from '../model/presets.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
 import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
 

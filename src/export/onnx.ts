@@ -3,7 +3,7 @@
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3, of which these are the fields in use.
  */
 import protobuf from 'protobufjs/light.js';
-import { SOFTWARE } from '../software.ts';
+import { SOFTWARE } from '../core/software.ts';
 
 /** Versions of the file format and of the operators: those of ONNX 1.12 (2022), which later runtimes run too. */
 const IR_VERSION = 8;
@@ -16,7 +16,7 @@ const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_INTS = 7;
 
 /** A float32 input or output; a dimension of unknown length has a name. */
-export interface Value {
+interface Value {
   name: string;
   shape: readonly (number | string)[];
 }

@@ -1,5 +1,5 @@
+import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { POOLED_RANGE, POOLING } from '../model/presets.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
 import {
   constantOf,
   createGraph,
@@ -7,7 +7,7 @@ import {
   type DataTypeName,
   type Graph,
   shapeOf,
-} from '../tensorflow/graph.ts';
+} from '../tensorflow/graph/graph.ts';
 import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
 
 /** The signature that serving programs call unless told otherwise. */

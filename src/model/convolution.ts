@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
-import type { TF } from '../tensorflow/load.ts';
+import type { TF } from '../tensorflow/install/load.ts';
 import { type FourierPlan, HOP, type Matrix, planConvolution } from './fourier.ts';
-import { gather, type Save } from './kernels.ts';
+import { gather, type Save } from './operations.ts';
 import { POOLING } from './presets.ts';
 
 /** A convolution's output, in the windows that will be pooled. */

@@ -38,7 +38,7 @@ export interface FourierPlan {
 }
 
 /** Time within a block that is in a row of the output: first come all first times of the windows of `window`. */
-export function timeOfRow(row: number, window: number): number {
+function timeOfRow(row: number, window: number): number {
   const windows = HOP / window;
   return (row % windows) * window + Math.floor(row / windows);
 }

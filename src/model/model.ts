@@ -1,8 +1,8 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
-import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import type { TF } from '../tensorflow/load.ts';
+import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
+import type { TF } from '../tensorflow/install/load.ts';
 import { type Convolved, createDirectConvolution, createFourierConvolution } from './convolution.ts';
-import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './kernels.ts';
+import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './operations.ts';
 import { poolBatch, poolBy } from './pooling.ts';
 import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';

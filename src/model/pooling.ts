@@ -1,5 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import type { TF } from '../tensorflow/load.ts';
+import type { TF } from '../tensorflow/install/load.ts';
 import type { Convolved } from './convolution.ts';
 import {
   BATCH_NORM_EPSILON,
@@ -10,7 +10,7 @@ import {
   type Statistics,
   select,
   timesSigmoid,
-} from './kernels.ts';
+} from './operations.ts';
 import { POOLING } from './presets.ts';
 
 /*

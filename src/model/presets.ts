@@ -1,14 +1,14 @@
 /** What the models are made of, as data: model.ts computes any of them. */
 
 /** Convolution, batch norm, SiLU, max-pool by 4. */
-export interface Block {
+interface Block {
   filters: number;
   /** Length of the kernels [points]. */
   kernel: number;
 }
 
 /** Dense layer, batch norm, SiLU, dropout. */
-export interface Dense {
+interface Dense {
   name: string;
   units: number;
 }

@@ -1,10 +1,10 @@
-import { InputError } from '../errors.ts';
-import { createRandomStream } from '../random.ts';
-import { DETECTORS } from '../strain.ts';
+import { InputError } from '../core/errors.ts';
+import { createRandomStream } from '../core/random.ts';
+import { DETECTORS } from '../core/strain.ts';
 import { ARCHITECTURES, type Architecture, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
-export interface WeightArray {
+interface WeightArray {
   dtype: '<f4';
   shape: readonly number[];
   data: Float32Array;

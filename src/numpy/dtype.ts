@@ -4,7 +4,7 @@
  * The bytes are viewed in place where that is possible, which takes a little-endian machine; all that Node's
  * TensorFlow addon runs on are.
  */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 
 /**
  * A whole array in memory, C order. `dtype` describes `data` and is what `encodeNpy` writes; big-endian files
@@ -18,7 +18,6 @@ export type NpyElements =
   | { dtype: '<i4'; data: Int32Array }
   | { dtype: '|u1' | '|b1'; data: Uint8Array }
   | { dtype: `<U${number}`; data: string[] };
-export type DType = NpyElements['dtype'];
 
 const DTYPE = /^(?:([<>])(f8|f4|f2|i8|i4|U([1-9]\d{0,3}))|\|(u1|b1))$/;
 

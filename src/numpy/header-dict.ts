@@ -2,8 +2,8 @@
  * The Python dict literal in a .npy header: three known keys with a string, a boolean and a tuple of integers.
  * Nothing else of Python is understood, and nothing is evaluated.
  */
-import { InputError } from '../errors.ts';
-import { quote } from './quote.ts';
+import { InputError } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 
 export interface HeaderDict {
   dtype: string;

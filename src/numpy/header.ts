@@ -3,10 +3,10 @@
  *
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
  */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 import { itemSize } from './dtype.ts';
 import { parseHeaderDict } from './header-dict.ts';
-import { quote } from './quote.ts';
 
 export interface NpyHeader {
   /** As written in the file: '<f8', '>f4', '|b1', '<U10' ... */

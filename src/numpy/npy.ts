@@ -1,9 +1,9 @@
 /** NumPy's .npy files: one array each. */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 import { decodeElements, encodeElements, itemSize, type NpyArray, swapBytes } from './dtype.ts';
 import { type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
 
-export type { DType, NpyArray } from './dtype.ts';
+export type { NpyArray } from './dtype.ts';
 export { NPY_HEADER_LIMIT, type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
 
 /**

@@ -2,9 +2,9 @@
 import { buffer } from 'node:stream/consumers';
 import { constants, inflateRawSync } from 'node:zlib';
 import { ZipFile } from 'yazl';
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
+import { printable } from '../core/quote.ts';
 import { encodeNpy, type NpyArray, type NpyHeader, parseNpy, parseNpyHeader } from './npy.ts';
-import { printable } from './quote.ts';
 import { locateZipData, unpackZipMember } from './unzip.ts';
 import { type ByteSource, listZip } from './zip.ts';
 

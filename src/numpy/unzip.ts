@@ -4,7 +4,7 @@
  */
 import { inflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 
 /** A local header without its name and extra field. */
 export const LOCAL_HEADER_SIZE = 30;

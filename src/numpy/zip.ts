@@ -1,7 +1,7 @@
 /** What lies where in a zip archive, by its central directory, which yauzl reads. Format: PKWARE APPNOTE 6.3.10. */
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
-import { InputError } from '../errors.ts';
-import { printable, quote } from './quote.ts';
+import { InputError } from '../core/errors.ts';
+import { printable, quote } from '../core/quote.ts';
 import { LOCAL_HEADER_SIZE, type ZipPacking } from './unzip.ts';
 
 export interface ZipMember extends ZipPacking {

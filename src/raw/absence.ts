@@ -1,5 +1,5 @@
 /** Objects that a listing had and that aren't there as listed when they are read. */
-import { MachineError, NotFoundError, PreconditionError } from '../errors.ts';
+import { MachineError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { type RetryPolicy, retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
 

@@ -5,17 +5,17 @@
  * 560,000 files are catalogued from their listing, and archives from their headers. (A stack of two float32
  * samples has the size of one float64 sample.)
  */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
+import { printable } from '../core/quote.ts';
 import { checkFileLength, NPY_HEADER_LIMIT, npyDataLength, parseNpyHeader } from '../numpy/npy.ts';
-import { printable } from '../numpy/quote.ts';
 import { LOCAL_HEADER_SIZE, locateZipData } from '../numpy/unzip.ts';
 import { listZip, type ZipMember } from '../numpy/zip.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import { readPackIndex } from './pack.ts';
-import { FORTRAN_LIMIT, streamArray } from './passing.ts';
 import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
+import { FORTRAN_LIMIT, streamArray } from './scattered-rows.ts';
 import { countSamples, SAMPLE_FILE_SIZE, sampleBytes } from './strain-array.ts';
-import { scanTar, type TarMember } from './tar.ts';
+import { readPackIndex } from './tar/pack.ts';
+import { scanTar, type TarMember } from './tar/tar.ts';
 
 export interface FoundArray {
   /** File name that names the sample of a single array. */

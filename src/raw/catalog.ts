@@ -1,7 +1,7 @@
 /** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
-import { InputError, NotFoundError } from '../errors.ts';
+import { InputError, NotFoundError } from '../core/errors.ts';
 import { mapAhead } from '../storage/ahead.ts';
-import { createListers, type ListPart, listInParts } from '../storage/parts.ts';
+import { createListers, type ListPart, listInParts } from '../storage/parallel-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';

@@ -1,9 +1,9 @@
 /** training_labels.csv: which samples hold a signal. */
 import { CsvError, parse } from 'csv-parse/sync';
-import { InputError } from '../errors.ts';
-import { quote } from '../numpy/quote.ts';
+import { InputError } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 import { isSampleId, type RawFault, SAMPLE_ID_RULE } from './sample-ref.ts';
-import { decodeText } from './text.ts';
+import { decodeText } from './utf8.ts';
 
 /** Beside the raw samples; in a bucket its upload starts the run. */
 export const LABELS_KEY = 'training_labels.csv';

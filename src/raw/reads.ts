@@ -15,7 +15,7 @@ export interface RangeRead {
 }
 
 /** Rows of one array that is passed over. */
-export interface PassRead {
+interface PassRead {
   kind: 'pass';
   refs: PassRef[];
 }

@@ -1,9 +1,9 @@
 /** Ids of the rows of stacked arrays, which have no file names to take them from. */
-import { InputError, UnnamedError } from '../errors.ts';
-import { quote } from '../numpy/quote.ts';
+import { InputError, UnnamedError } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { isSampleId, SAMPLE_ID_RULE } from './sample-ref.ts';
-import { decodeText } from './text.ts';
+import { decodeText } from './utf8.ts';
 
 export const COMPANION = '.ids.txt';
 

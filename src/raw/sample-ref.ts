@@ -1,5 +1,5 @@
 /** Where one raw sample lies. Plain JSON, since plans of 560,000 of them are written to a store and read back. */
-import type { InputError } from '../errors.ts';
+import type { InputError } from '../core/errors.ts';
 import type { NpyHeader } from '../numpy/npy.ts';
 import type { ZipPacking } from '../numpy/unzip.ts';
 
@@ -19,14 +19,14 @@ export interface FileRef extends SamplePlace {
 }
 
 /** A .npy file inside an object (a tar member), or an object that had to be opened to know what it is. */
-export interface MemberRef extends SamplePlace {
+interface MemberRef extends SamplePlace {
   kind: 'member';
   offset: number;
   length: number;
 }
 
 /** A .npy file that is a member of a zip archive: the bytes from its local header on. */
-export interface ZippedRef extends SamplePlace {
+interface ZippedRef extends SamplePlace {
   kind: 'zipped';
   offset: number;
   length: number;
@@ -34,7 +34,7 @@ export interface ZippedRef extends SamplePlace {
 }
 
 /** A row of a stacked array, C order: the sample's numbers without any header. */
-export interface SpanRef extends SamplePlace {
+interface SpanRef extends SamplePlace {
   kind: 'span';
   offset: number;
   length: number;

@@ -1,12 +1,12 @@
 /** The strain of samples, wherever they lie. */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
+import { SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
 import type { LocalFolder, ObjectStore } from '../storage/store.ts';
-import { SAMPLE_SIZE, type Strain } from '../strain.ts';
 import { createListedReader, isAbsent, type ReadListed, reasonOfAbsence } from './absence.ts';
-import { passRows } from './passing.ts';
 import { planReads, type RangeRead, readAhead } from './reads.ts';
 import { describePlace, type FileRef, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
+import { passRows } from './scattered-rows.ts';
 import { decodeSampleFile, decodeSampleRow, memoryAround } from './strain-array.ts';
 
 /** A sample's strain, or why there is none. */

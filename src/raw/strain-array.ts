@@ -1,5 +1,6 @@
 /** What an array must be to hold samples, and its bytes as strain. */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import {
   checkFileLength,
   decodeFloat64,
@@ -8,7 +9,6 @@ import {
   npyDataLength,
   parseNpyHeader,
 } from '../numpy/npy.ts';
-import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../strain.ts';
 
 /** The one-sample file that numpy.save writes of float64; G2Net's files are such. */
 const STANDARD_FILE = encodeNpy({

@@ -3,7 +3,7 @@
  * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/feature.proto
  */
 import protobuf from 'protobufjs/light.js';
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 
 export interface Example {
   /** Of the sample's file name; the reference's records have none. */

@@ -1,9 +1,11 @@
-import { InputError } from '../errors.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../strain.ts';
-import type { RecordDType } from './dtype.ts';
+import { InputError } from '../core/errors.ts';
+import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
+import type { RecordDType } from './record-dtype.ts';
 import { isAddedShardName, shardName } from './shard.ts';
 
-export interface ShardEntry {
+export const METADATA_KEY = 'metadata.json';
+
+interface ShardEntry {
   name: string;
   n_records: number;
   bytes: number;

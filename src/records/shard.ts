@@ -1,11 +1,11 @@
-import { InputError } from '../errors.ts';
-import { SAMPLE_SIZE } from '../strain.ts';
-import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYTES } from './dtype.ts';
+import { InputError } from '../core/errors.ts';
+import { SAMPLE_SIZE } from '../core/strain.ts';
 import { decodeExample, encodeExample } from './example.ts';
+import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYTES } from './record-dtype.ts';
 import { FRAME_FOOTER, FRAME_HEADER, frameHeader, readRecords, sealFrame } from './tfrecord.ts';
 
 /** What the names of a run's own shards start with. */
-export const SHARD_PREFIX = 'train-';
+const SHARD_PREFIX = 'train-';
 
 /** Of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
 export function shardName(index: number, total: number): string {

@@ -2,7 +2,7 @@
  * TFRecord framing: length (uint64), masked CRC of those 8 bytes, data, masked CRC of the data; all little endian.
  * https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
  */
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 import { crc32c } from './crc.ts';
 
 /** Bytes before and after a record's data. */

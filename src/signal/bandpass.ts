@@ -1,4 +1,4 @@
-import { SAMPLE_LENGTH, SAMPLE_RATE, type Strain } from '../strain.ts';
+import { SAMPLE_LENGTH, SAMPLE_RATE, type Strain } from '../core/strain.ts';
 import { designBandpass } from './butterworth.ts';
 import { RECIPE } from './recipe.ts';
 

@@ -1,5 +1,12 @@
-import { InputError } from '../errors.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
+import { InputError } from '../core/errors.ts';
+import {
+  DETECTORS,
+  type Psd,
+  SAMPLE_LENGTH,
+  SAMPLE_SIZE,
+  SPECTRUM_LENGTH,
+  type Strain,
+} from '../core/strain.ts';
 
 /**
  * Why a sample can't be used, or undefined when it can: 'NaN or Inf at H1[17]', 'V1 is all zero', 'L1 is constant',

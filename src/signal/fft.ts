@@ -1,5 +1,5 @@
 import FFT from 'fft.js';
-import { SAMPLE_LENGTH } from '../strain.ts';
+import { SAMPLE_LENGTH } from '../core/strain.ts';
 
 /**
  * Real spectra of one detector by complex transforms of half the length.

@@ -1,8 +1,15 @@
-import { InputError } from '../errors.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_RATE, SPECTRUM_LENGTH, type Strain } from '../strain.ts';
+import { InputError } from '../core/errors.ts';
+import {
+  DETECTORS,
+  type Psd,
+  SAMPLE_LENGTH,
+  SAMPLE_RATE,
+  SPECTRUM_LENGTH,
+  type Strain,
+} from '../core/strain.ts';
 import { requirePsd } from './check.ts';
-import type { BlockPsdEstimator } from './engine.ts';
-import { chooseEngine } from './engines.ts';
+import { chooseEngine } from './engines/choose-engine.ts';
+import type { BlockPsdEstimator } from './engines/signal-engine.ts';
 import { RECIPE } from './recipe.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 
 /**
  * Every number of the signal path. Records made with one recipe are not mixed with records made with another: the
@@ -22,8 +22,6 @@ export const RECIPE = {
   /** (x * taper - mean) / max(population standard deviation, minimumDeviation), as float32. */
   normalization: { taper: 0.2, minimumDeviation: 1e-10 },
 } as const;
-
-export type Recipe = typeof RECIPE;
 
 /** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
 export function recipeHash(recipe: unknown = RECIPE): string {

@@ -1,4 +1,4 @@
-import { type Psd, SAMPLE_LENGTH, SPECTRUM_LENGTH } from '../strain.ts';
+import { type Psd, SAMPLE_LENGTH, SPECTRUM_LENGTH } from '../core/strain.ts';
 import { createHalfTransform, HALF_LENGTH, TWIDDLES } from './fft.ts';
 import { RECIPE } from './recipe.ts';
 

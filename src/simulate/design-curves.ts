@@ -1,4 +1,4 @@
-import type { Detector } from '../strain.ts';
+import type { Detector } from '../core/strain.ts';
 
 type Curve = readonly (readonly [frequency: number, psd: number])[];
 

@@ -1,4 +1,4 @@
-import { DETECTORS, type Detector } from '../strain.ts';
+import { DETECTORS, type Detector } from '../core/strain.ts';
 
 type Vector = readonly [number, number, number];
 

@@ -1,5 +1,5 @@
-import { mix32 } from '../random.ts';
-import type { SimulatedSample } from './simulator.ts';
+import { mix32 } from '../core/random.ts';
+import type { SimulatedSample } from './simulated-sample.ts';
 
 const HALF_BITS = 20;
 const HALF_RANGE = 2 ** HALF_BITS;

@@ -1,5 +1,5 @@
-import type { RandomStream } from '../random.ts';
-import { DETECTORS, type Detector, SAMPLE_LENGTH } from '../strain.ts';
+import type { RandomStream } from '../core/random.ts';
+import { DETECTORS, type Detector, SAMPLE_LENGTH } from '../core/strain.ts';
 import { designPsd } from './design-curves.ts';
 import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
 

@@ -1,7 +1,7 @@
 import { detectorResponses } from './detectors.ts';
 import type { Source } from './source.ts';
 import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
-import { createWaveform } from './waveform.ts';
+import { createWaveform } from './waveform/waveform.ts';
 
 /**
  * The wave fades in over this time [s] and is whole when the sample starts. The segment's 4 s are a circle, on which

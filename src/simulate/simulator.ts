@@ -1,31 +1,12 @@
-import { createRandomStream, type RandomStream } from '../random.ts';
-import { SAMPLE_SIZE } from '../strain.ts';
+import { createRandomStream, type RandomStream } from '../core/random.ts';
+import { SAMPLE_SIZE } from '../core/strain.ts';
 import { INDEX_LIMIT, sampleId } from './layout.ts';
 import { createNoiseSource } from './noise.ts';
-import { checkSimulationSettings, type SimulationSettings } from './settings.ts';
 import { createSignalSource } from './signal.ts';
+import type { Injection, SimulatedSample } from './simulated-sample.ts';
+import { checkSimulationSettings, type SimulationSettings } from './simulation-settings.ts';
 import { createSnrMeter } from './snr.ts';
-import { drawSource, type Source } from './source.ts';
-
-/** The signal that was put into a sample. */
-export interface Injection {
-  source: Source;
-  /** Luminosity distance at which the source has its SNR [Mpc]. */
-  distance: number;
-  /** Optimal SNR in H1, L1, V1 (see SnrMeter). */
-  snr: [number, number, number];
-  /** SNR of the three together: the root of the sum of squares. */
-  networkSnr: number;
-}
-
-export interface SimulatedSample {
-  /** 10 hexadecimal digits, unique within a seed. */
-  id: string;
-  /** 1 when the sample holds a signal. */
-  target: 0 | 1;
-  /** Present when target is 1. */
-  injection?: Injection;
-}
+import { drawSource } from './source.ts';
 
 export interface Simulator {
   /**

@@ -1,6 +1,6 @@
 import FFT from 'fft.js';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 import { tukey } from '../signal/windows.ts';
-import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
 import { designPsd } from './design-curves.ts';
 
 const LOWEST_FREQUENCY = 20;

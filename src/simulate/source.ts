@@ -1,6 +1,6 @@
-import type { RandomStream } from '../random.ts';
-import type { BinaryMasses } from './binary.ts';
+import type { RandomStream } from '../core/random.ts';
 import type { SkyPosition } from './detectors.ts';
+import type { BinaryMasses } from './waveform/binary.ts';
 
 /** A coalescing binary as the detectors see it, but for its distance. */
 export interface Source extends BinaryMasses, SkyPosition {

@@ -1,5 +1,5 @@
 import FFT from 'fft.js';
-import { SAMPLE_LENGTH, SAMPLE_RATE } from '../strain.ts';
+import { SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 
 /** Length of the segment that spectra are made for, twice a sample's: what is periodic in it isn't in the sample. */
 export const SEGMENT_LENGTH = 2 * SAMPLE_LENGTH;

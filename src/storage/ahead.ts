@@ -1,3 +1,6 @@
+/** Small objects read, written or removed at once: the store's latency is then paid a few times only. */
+export const AT_ONCE = 32;
+
 /**
  * Yields the results of `work` in the order of the items, with up to `limit` of them under way: what waits for an
  * object store waits at once. Throws what `work` throws when its item's turn comes.

@@ -1,5 +1,5 @@
 /** Writes that depend on what is there, each safe to repeat. */
-import { ConflictError, NotFoundError, PreconditionError } from '../errors.ts';
+import { ConflictError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import type { ObjectStore } from './store.ts';
 

@@ -1,6 +1,6 @@
 /** JSON documents that chirpline wrote: read back they are checked like any other input. */
 import * as v from 'valibot';
-import { InputError, NotFoundError } from '../errors.ts';
+import { InputError, NotFoundError } from '../core/errors.ts';
 import type { ObjectStore, WriteOptions } from './store.ts';
 
 /** Checks the document against the schema. Throws InputError, which names the object and the first key that is wrong. */

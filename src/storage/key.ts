@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts';
+import { InputError } from '../core/errors.ts';
 import type { ByteRange } from './store.ts';
 
 /** S3's limit [bytes of UTF-8]; the other stores keep it, so that what works on a laptop works in a bucket. */
@@ -97,4 +97,9 @@ export function checkRange(range: ByteRange | undefined): void {
       throw new RangeError(`byte range ${range.offset}+${range.length}`);
     }
   }
+}
+
+/** The index in a key that ends in one. */
+export function indexOfKey(key: string): number {
+  return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 10);
 }

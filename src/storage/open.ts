@@ -1,6 +1,6 @@
-import { SettingError } from '../errors.ts';
-import { createFileStore } from './file.ts';
-import { createS3Store } from './s3.ts';
+import { SettingError } from '../core/errors.ts';
+import { createFileStore } from './file/file-store.ts';
+import { createS3Store } from './s3/s3-store.ts';
 import type { ObjectStore } from './store.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { MachineError } from '../errors.ts';
-import { folderIdentity } from './file-listing.ts';
+import { MachineError } from '../core/errors.ts';
+import { folderIdentity } from './file/file-listing.ts';
 import type { ObjectStore } from './store.ts';
 
 /**

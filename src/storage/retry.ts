@@ -1,4 +1,4 @@
-import { ambient } from '../ambient.ts';
+import { ambient } from '../core/ambient.ts';
 
 export interface RetryPolicy {
   /** Calls in all. */

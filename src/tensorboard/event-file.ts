@@ -5,7 +5,7 @@
  */
 import protobuf from 'protobufjs/light.js';
 import { frameRecord } from '../records/tfrecord.ts';
-import { TENSOR_MESSAGES, type TensorValue } from '../tensorflow/tensor.ts';
+import { TENSOR_MESSAGES, type TensorValue } from '../tensorflow/graph/tensor.ts';
 
 /** One of fileVersion, sessionLog and summary. */
 export interface Event {

@@ -1,4 +1,4 @@
-import { tensorOf } from '../tensorflow/tensor.ts';
+import { tensorOf } from '../tensorflow/graph/tensor.ts';
 import {
   type Event,
   encodeEvents,

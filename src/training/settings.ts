@@ -2,7 +2,7 @@
  * What decides how a model is trained. Each setting has one name everywhere: `batch_size` in config.json,
  * `--batch-size` on a command line, `BATCH_SIZE` in a container's environment.
  */
-import { SettingError } from '../errors.ts';
+import { SettingError } from '../core/errors.ts';
 import { PRESETS, type Preset } from '../model/presets.ts';
 import { choice, onOff, real, type Setting, whole } from './setting.ts';
 

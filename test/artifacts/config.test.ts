@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { describeLocation, parseConfig, serializeConfig } from '../../src/artifacts/config.ts';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { madeUpConfig } from './made-up.ts';
 
 test('config.json begins with the five keys that other programs read, and is a file of settings itself', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { correlatePairs, crossCorrelation } from '../../src/artifacts/correlation.ts';
-import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';
+import { correlatePairs, crossCorrelation } from '../../src/artifacts/charts/correlation.ts';
+import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { runPython } from '../support/python.ts';
 import { normal } from './made-up.ts';
 

@@ -1,12 +1,12 @@
 /** Results of a run that never was, close to what a real one gives. Seeded, so that every test sees the same. */
 import type { RunConfig } from '../../src/artifacts/config.ts';
-import type { ReportData } from '../../src/artifacts/report.ts';
+import type { ReportData } from '../../src/artifacts/report/report-data.ts';
 import type { Epoch, Evaluation, Results } from '../../src/artifacts/results.ts';
-import { prCurve, rocCurve, score } from '../../src/training/metrics.ts';
+import { prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 
 /** Uniform numbers in [0, 1): mulberry32. */
-export function uniform(seed: number): () => number {
+function uniform(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/artifacts/metrics.ts';
+import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/artifacts/metrics-file.ts';
 import { bestEpoch, confusionCounts } from '../../src/artifacts/results.ts';
 import { judge, madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { artifactNames, PLOTS, plotName, runName } from '../../src/artifacts/names.ts';
+import { artifactNames, PLOTS, plotName, runName } from '../../src/artifacts/artifact-names.ts';
 
 test('a run is named by the local time at which it ended, padded with zeros', () => {
   assert.equal(runName('diy', new Date(2025, 0, 3, 9, 4, 59)), 'diy_20250103_0904');

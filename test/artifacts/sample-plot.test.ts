@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { correlatePairs } from '../../src/artifacts/correlation.ts';
-import { drawSvg } from '../../src/artifacts/figure.ts';
-import { plotSample, type SampleStages, sampleFigure } from '../../src/artifacts/sample-plot.ts';
-import { LIGHT } from '../../src/artifacts/theme.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { correlatePairs } from '../../src/artifacts/charts/correlation.ts';
+import { drawSvg } from '../../src/artifacts/charts/figure.ts';
+import { plotSample, type SampleStages, sampleFigure } from '../../src/artifacts/charts/sample-plot.ts';
+import { LIGHT } from '../../src/artifacts/charts/theme.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { normal } from './made-up.ts';
 import { countColor, decodePng } from './pixels.ts';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { Estimate } from '../../src/cloud/estimate.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import type { Estimate } from '../../src/cloud/estimate/run-estimate.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { chirpline, chirplineWell } from '../support/command.ts';
 import { writeDataset } from '../support/dataset.ts';
 

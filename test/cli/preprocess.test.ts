@@ -5,7 +5,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { createRandomStream } from '../../src/random.ts';
+import { createRandomStream } from '../../src/core/random.ts';
 import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
 import { fixture, folderForTests, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';

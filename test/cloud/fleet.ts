@@ -5,7 +5,7 @@
  */
 import { BYTES_AHEAD, READS_AHEAD } from '../../src/raw/reads.ts';
 
-export interface FleetRead {
+interface FleetRead {
   bytes: number;
   samples: number;
 }

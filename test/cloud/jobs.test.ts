@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchClient, type JobDetail } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { requireOwn } from '../../src/cli/cancel.ts';
+import { requireOwn } from '../../src/cli/commands/cancel.ts';
 import { findJob, listJobs, readLastLines } from '../../src/cloud/jobs.ts';
 import { jobNameOf } from '../../src/cloud/training-job.ts';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
 import { answerBy } from '../support/answers.ts';
 
 const QUEUE = 'arn:aws:batch:eu-central-1:123456789012:job-queue/chirpline-dev-training';

@@ -20,8 +20,8 @@ import {
   useLocalCloud,
   withoutAws,
 } from '../../src/cloud/local-stage.ts';
-import { InputError, MachineError } from '../../src/errors.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { InputError, MachineError } from '../../src/core/errors.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { chirplineBeside } from '../support/command.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { type Emulator, findPort, setEnvironment, startEmulator } from '../support/emulator.ts';

@@ -91,13 +91,12 @@ test('the needs are those of all types of resources that are deployed', () => {
 
 test('the needs are those of all requests that the command line makes', () => {
   const found = new Set<string>();
-  for (const room of ['cli', 'cloud', 'pipeline', 'storage']) {
-    for (const name of readdirSync(join(ROOT, 'src', room)).filter((name) => name.endsWith('.ts'))) {
-      const source = readFileSync(join(ROOT, 'src', room, name), 'utf8');
-      for (const [, call] of source.matchAll(/\bnew (?:sdk\.)?((?:[A-Z]\w+Command|Upload)\b)/g))
-        found.add(call!);
-      for (const [call] of source.matchAll(/\bpaginate\w+/g)) found.add(call);
-    }
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true }).map(String);
+  for (const name of files.filter((file) => file.endsWith('.ts'))) {
+    const source = readFileSync(join(ROOT, 'src', name), 'utf8');
+    for (const [, call] of source.matchAll(/\bnew (?:sdk\.)?((?:[A-Z]\w+Command|Upload)\b)/g))
+      found.add(call!);
+    for (const [call] of source.matchAll(/\bpaginate\w+/g)) found.add(call);
   }
   assert.deepEqual([...Object.keys(BY_COMMAND), ...Object.keys(BY_CALL)].sort(), [...found].sort());
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeStatus } from '../../src/cli/status.ts';
-import { explainCloudError } from '../../src/cloud/errors.ts';
-import type { JobView, StageStatus } from '../../src/cloud/status.ts';
-import { MachineError } from '../../src/errors.ts';
+import { describeStatus } from '../../src/cli/commands/status.ts';
+import { explainCloudError } from '../../src/cloud/aws-errors.ts';
+import type { JobView, StageStatus } from '../../src/cloud/stage-status.ts';
+import { MachineError } from '../../src/core/errors.ts';
 import { setEnvironment } from '../support/emulator.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
 
 const ZIP_LIMIT = 3_000_000;

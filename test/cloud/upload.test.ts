@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { streamPack } from '../../src/cloud/packing.ts';
-import { uploadFolder } from '../../src/cloud/upload.ts';
-import { ConflictError, InputError, StoppedError } from '../../src/errors.ts';
-import { parseRejected } from '../../src/pipeline/rejected.ts';
-import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { streamPack } from '../../src/cloud/upload/packing.ts';
+import { uploadFolder } from '../../src/cloud/upload/uploader.ts';
+import { ConflictError, InputError, StoppedError } from '../../src/core/errors.ts';
+import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
+import { parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';

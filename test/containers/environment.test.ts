@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readLocations, readSettings } from '../../containers/training/environment.ts';
-import { trainCommand } from '../../src/cli/train.ts';
-import { SettingError } from '../../src/errors.ts';
+import { trainCommand } from '../../src/cli/commands/train.ts';
+import { SettingError } from '../../src/core/errors.ts';
 import { DEFAULTS, flagOf, SETTING_NAMES, variableOf } from '../../src/training/settings.ts';
 
 const { options } = trainCommand();

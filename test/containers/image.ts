@@ -40,7 +40,12 @@ function hashInputs(): string {
   );
   const others = ['containers/training/Dockerfile', 'containers/training/bin/chirpline', 'package-lock.json'];
   const hash = createHash('sha256');
-  for (const name of [...bundled, ...others, 'src/kaggle/program.ts', 'scripts/container-base.mjs'].sort()) {
+  for (const name of [
+    ...bundled,
+    ...others,
+    'src/kaggle/program-files.ts',
+    'scripts/container-base.mjs',
+  ].sort()) {
     const path = join(ROOT, name);
     if (statSync(path).isFile()) hash.update(name).update(readFileSync(path));
   }

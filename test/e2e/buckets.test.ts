@@ -13,12 +13,12 @@ import {
 import { createCloud } from '../../infra/local/cloud.ts';
 import { readEmulatorName } from '../../infra/local/emulators.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
-import { uploadFolder } from '../../src/cloud/upload.ts';
-import { MachineError, SettingError } from '../../src/errors.ts';
-import { finalizePlan } from '../../src/pipeline/finalize.ts';
-import { readMetadataIfPresent } from '../../src/pipeline/publish.ts';
-import { createTaskRunner } from '../../src/pipeline/task.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { uploadFolder } from '../../src/cloud/upload/uploader.ts';
+import { MachineError, SettingError } from '../../src/core/errors.ts';
+import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
+import { finalizePlan } from '../../src/preprocess/finalize.ts';
+import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { makeBucket } from '../storage/bucket.ts';

@@ -1,8 +1,8 @@
 import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { createRandomStream } from '../../src/core/random.ts';
 import { createModel } from '../../src/model/model.ts';
 import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
-import { createRandomStream } from '../../src/random.ts';
 import { tf } from '../model/tensorflow.ts';
 
 /** [5, 3, 4096], the detectors of unlike strength, so that their order counts. */

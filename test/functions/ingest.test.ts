@@ -6,21 +6,26 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { ambient } from '../../src/ambient.ts';
 import { executionLease } from '../../src/cloud/execution-lease.ts';
+import { ambient } from '../../src/core/ambient.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
-import { finalizePlan } from '../../src/pipeline/finalize.ts';
-import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
-import { endPlanning, LostLeaseError, readManifest, startPlanning } from '../../src/pipeline/manifest.ts';
-import { nameLaterShard, readPlan } from '../../src/pipeline/plan.ts';
-import { parseRejected, type Rejection } from '../../src/pipeline/rejected.ts';
-import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
+import { finalizePlan } from '../../src/preprocess/finalize.ts';
+import { nameLaterShard, readPlan } from '../../src/preprocess/plan/plan.ts';
+import { acquireLease, releaseLease } from '../../src/preprocess/state/lease.ts';
+import {
+  endPlanning,
+  LostLeaseError,
+  readManifest,
+  startPlanning,
+} from '../../src/preprocess/state/manifest.ts';
+import { parseRejected, type Rejection } from '../../src/preprocess/state/rejected.ts';
 import { readSamples } from '../../src/raw/samples.ts';
-import { TAR_END } from '../../src/raw/tar-header.ts';
+import { TAR_END } from '../../src/raw/tar/tar-header.ts';
 import { type Metadata, parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { estimatePsd, needPlan, runWhole } from '../support/steps.ts';

@@ -6,10 +6,10 @@ import { after, test } from 'node:test';
 import { BatchClient, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
 import { Command } from 'commander';
 import { createTrain, type TrainInput } from '../../functions/train.ts';
-import { parseJobOptions, readJobOptions } from '../../src/cli/job-options.ts';
-import { trainOptions } from '../../src/cli/options.ts';
-import { ConflictError, InputError, SettingError } from '../../src/errors.ts';
-import { METADATA_KEY } from '../../src/pipeline/work.ts';
+import { ConflictError, InputError, SettingError } from '../../src/core/errors.ts';
+import { trainOptions } from '../../src/options/command-options.ts';
+import { parseJobOptions, readJobOptions } from '../../src/options/job-options.ts';
+import { METADATA_KEY } from '../../src/records/metadata.ts';
 import { setEnvironment } from '../support/emulator.ts';
 import { memoryDatasets } from './stores.ts';
 

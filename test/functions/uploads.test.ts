@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readUploads } from '../../functions/uploads.ts';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { s3Event, TEST_EVENT } from './events.ts';
 
 test('an upload is told with its dataset and the key below it', () => {

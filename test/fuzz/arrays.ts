@@ -1,13 +1,13 @@
 /** NumPy's files, and raw samples in all that they come in. */
 import assert from 'node:assert/strict';
+import { SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/core/strain.ts';
 import { encodeNpy, type NpyArray, parseNpy } from '../../src/numpy/npy.ts';
 import { readNpz, readNpzHeaders, writeNpz } from '../../src/numpy/npz.ts';
-import { encodePsd, readPsd } from '../../src/pipeline/psd.ts';
+import { encodePsd, readPsd } from '../../src/preprocess/average-psd.ts';
 import { catalogDataset, catalogFile } from '../../src/raw/catalog.ts';
-import { encodePackIndex } from '../../src/raw/pack.ts';
 import { nameRows } from '../../src/raw/row-ids.ts';
 import { readSamples } from '../../src/raw/samples.ts';
-import { SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/strain.ts';
+import { encodePackIndex } from '../../src/raw/tar/pack.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { packTar, packTarMember, paxRecords } from '../support/tar.ts';
 import { packZip } from '../support/zip.ts';

@@ -1,5 +1,5 @@
 /** Parsers with the faults that the runner is there to find, to see that it does. */
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { encode, target } from './target.ts';
 
 const SEED = encode('0123456789');

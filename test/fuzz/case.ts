@@ -1,4 +1,4 @@
-import { createRandomStream, mix32 } from '../../src/random.ts';
+import { createRandomStream, mix32 } from '../../src/core/random.ts';
 import { mutate } from './mutate.ts';
 import type { Checked } from './target.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ChirplineError } from '../../src/errors.ts';
+import { ChirplineError } from '../../src/core/errors.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import * as broken from './broken.ts';
 import { makeCase } from './case.ts';

@@ -1,12 +1,12 @@
 /** Models, their checkpoints, and what settings come in. */
 import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/artifacts/config.ts';
+import { encodeWeights, readModel } from '../../src/inference/model-file.ts';
+import { readPreprocessing } from '../../src/inference/model-recipe.ts';
 import { initialWeights, isTrainable, type Weights } from '../../src/model/weights.ts';
-import { readPreprocessing } from '../../src/pipeline/companions.ts';
-import { encodeWeights, readModel } from '../../src/pipeline/model-file.ts';
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint.ts';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/fit/checkpoint.ts';
+import { parseStoredState, type StoredState } from '../../src/training/fit/stored-state.ts';
 import { completeSettings } from '../../src/training/settings.ts';
-import { parseStoredState, type StoredState } from '../../src/training/stored-state.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { assertKept, decode, digest, encode, target } from './target.ts';
 

@@ -1,5 +1,5 @@
 /** Changes a file as damage and malice would, by a stream of random numbers alone. */
-import type { RandomStream } from '../../src/random.ts';
+import type { RandomStream } from '../../src/core/random.ts';
 
 /** What means something to a parser of text. */
 const WORDS = [

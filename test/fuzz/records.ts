@@ -1,19 +1,19 @@
 /** Records and what stands beside them. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { inspectFile } from '../../src/pipeline/inspect.ts';
-import { type Manifest, readManifest } from '../../src/pipeline/manifest.ts';
-import { formatRejected, parseRejected } from '../../src/pipeline/rejected.ts';
-import { encodeIndex, readIndex } from '../../src/pipeline/sample-index.ts';
-import { MANIFEST_KEY } from '../../src/pipeline/work.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { inspectFile } from '../../src/inspect/inspection.ts';
+import { encodeIndex, readIndex } from '../../src/preprocess/plan/sample-index.ts';
+import { type Manifest, readManifest } from '../../src/preprocess/state/manifest.ts';
+import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
+import { formatRejected, parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { formatLabels, parseLabels } from '../../src/raw/labels.ts';
 import { decodeExample, encodeExample } from '../../src/records/example.ts';
 import { parseMetadata, serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
 import { frameRecord, readRecords, streamRecords } from '../../src/records/tfrecord.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { findRecords, readRecordRange } from '../../src/training/records.ts';
-import { surveyRecords } from '../../src/training/survey.ts';
+import { findRecords, readRecordRange } from '../../src/training/input/records.ts';
+import { surveyRecords } from '../../src/training/input/survey.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { assertKept, decode, digest, encode, target } from './target.ts';
 

@@ -1,7 +1,7 @@
 /** Runs inputs through parsers in a thread of its own, so that one that never comes back can be ended. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ChirplineError } from '../../src/errors.ts';
+import { ChirplineError } from '../../src/core/errors.ts';
 import { type Case, makeCase } from './case.ts';
 import type { Checked } from './target.ts';
 

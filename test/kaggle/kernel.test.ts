@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ROOT } from '../../infra/local/cloud.ts';
-import { findNewer } from '../../src/kaggle/source.ts';
+import { findNewer } from '../../src/kaggle/source-dataset.ts';
 import { chirpline, chirplineWell } from '../support/command.ts';
 import { PYTHON, runPython } from '../support/python.ts';
 import { runNotebook } from './machine.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchStatistics, seededUniform } from '../../src/model/kernels.ts';
+import { batchStatistics, seededUniform } from '../../src/model/operations.ts';
 import { largestDifference, tf } from './tensorflow.ts';
 
 /** Mean and population variance of each of `channels` in double precision. */

@@ -1,4 +1,4 @@
-import { loadTensorFlow } from '../../src/tensorflow/load.ts';
+import { loadTensorFlow } from '../../src/tensorflow/install/load.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 
 // The test environment's TensorFlow, unless one is chosen.

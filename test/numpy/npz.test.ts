@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { encodeNpy, type NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
 import { fixture, scratch } from '../support/fixtures.ts';

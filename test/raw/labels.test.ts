@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { formatLabels, parseLabels } from '../../src/raw/labels.ts';
 
 const parse = (text: string) => parseLabels(Buffer.from(text), 'training_labels.csv');

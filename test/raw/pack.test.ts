@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { catalogDataset, catalogFile } from '../../src/raw/catalog.ts';
-import { encodePackIndex, packName, packSize, readPackIndex } from '../../src/raw/pack.ts';
 import { readSamples } from '../../src/raw/samples.ts';
-import { scanTar, type TarMember } from '../../src/raw/tar.ts';
-import { encodeTarHeader, fitsTarName, TAR_END, tarPadding } from '../../src/raw/tar-header.ts';
+import { encodePackIndex, packName, packSize, readPackIndex } from '../../src/raw/tar/pack.ts';
+import { scanTar, type TarMember } from '../../src/raw/tar/tar.ts';
+import { encodeTarHeader, fitsTarName, TAR_END, tarPadding } from '../../src/raw/tar/tar-header.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { countReads } from '../support/counting.ts';
 import { createMemoryStore } from '../support/memory-store.ts';

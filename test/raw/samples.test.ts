@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MachineError } from '../../src/errors.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import { STRAIN_MARGIN } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
 import { catalogDataset, catalogObject } from '../../src/raw/catalog.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { createSampleReader, readSamples } from '../../src/raw/samples.ts';
 import { listVersions, restoreVersions } from '../../src/raw/versions.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
-import { STRAIN_MARGIN } from '../../src/strain.ts';
 import { scratch } from '../support/fixtures.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples, readMarks, sampleFile, stackFile } from '../support/samples.ts';

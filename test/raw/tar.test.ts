@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { catalogObject } from '../../src/raw/catalog.ts';
 import type { ByteRange } from '../../src/storage/store.ts';
 import { createMemoryStore } from '../support/memory-store.ts';

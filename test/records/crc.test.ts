@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { crc32c as libraryCrc32c } from '@node-rs/crc32';
-import { loadAddon } from '../../src/native/load.ts';
+import { loadAddon } from '../../src/native/load-native.ts';
 import { crc32c } from '../../src/records/crc.ts';
 
 test('the CRC is that of RFC 3720', () => {

@@ -1,6 +1,6 @@
-import type { RecordDType } from '../../src/records/dtype.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
+import type { RecordDType } from '../../src/records/record-dtype.ts';
 import { createShardBuilder } from '../../src/records/shard.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 
 export interface Sample {

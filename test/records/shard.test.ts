@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InputError } from '../../src/errors.ts';
-import { encodeFloat16 } from '../../src/float16.ts';
-import { type RecordDType, SIGNAL_BYTES } from '../../src/records/dtype.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { encodeFloat16 } from '../../src/core/float16.ts';
 import { decodeExample, encodeExample } from '../../src/records/example.ts';
-import { mergeShards } from '../../src/records/merge.ts';
+import { mergeShards } from '../../src/records/merge-records.ts';
+import { type RecordDType, SIGNAL_BYTES } from '../../src/records/record-dtype.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
 import { frameRecord } from '../../src/records/tfrecord.ts';
 import { assertSameSignal, buildShard, makeSamples } from './samples.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/core/strain.ts';
 import { strainFault } from '../../src/signal/check.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../../src/signal/psd.ts';
 import { RECIPE, recipeHash } from '../../src/signal/recipe.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/strain.ts';
 import { ENGINES } from './engines.ts';
 import { createNormal, whiteNoise } from './noise.ts';
 

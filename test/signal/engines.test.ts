@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { encodeFloat16 } from '../../src/float16.ts';
-import type { Engine } from '../../src/signal/engine.ts';
-import { chooseEngine, findEngine } from '../../src/signal/engines.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { encodeFloat16 } from '../../src/core/float16.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE, STRAIN_MARGIN, type Strain } from '../../src/core/strain.ts';
+import { chooseEngine, findEngine } from '../../src/signal/engines/choose-engine.ts';
+import type { Engine } from '../../src/signal/engines/signal-engine.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
 import { createSimulator } from '../../src/simulate/simulator.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE, STRAIN_MARGIN, type Strain } from '../../src/strain.ts';
 import { difference, relativeDifference } from './arrays.ts';
 import { ENGINES, JAVASCRIPT, NATIVE, VECTORS, WEBASSEMBLY, WebAssembly } from './engines.ts';
 import { createNormal, redNoise } from './noise.ts';

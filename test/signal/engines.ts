@@ -1,5 +1,5 @@
-import { findEngine, listNativeEngines } from '../../src/signal/engines.ts';
-import type { WebAssemblyApi } from '../../src/signal/webassembly.ts';
+import { findEngine, listNativeEngines } from '../../src/signal/engines/choose-engine.ts';
+import type { WebAssemblyApi } from '../../src/signal/engines/webassembly.ts';
 
 export const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { createBandpass } from '../../src/signal/bandpass.ts';
 import { designBandpass } from '../../src/signal/butterworth.ts';
 import { normalize } from '../../src/signal/normalize.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { createPsdEstimator } from '../../src/signal/psd.ts';
 import { createWhitener } from '../../src/signal/whiten.ts';
 import { tukey } from '../../src/signal/windows.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';
 import { fixture } from '../support/fixtures.ts';
 import { difference, readArrays, relativeDifference } from './arrays.ts';
 import { ENGINES } from './engines.ts';

@@ -1,4 +1,4 @@
-import { SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../src/strain.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../src/core/strain.ts';
 
 /** Standard normal numbers from a seed: mulberry32 and the Box-Muller transform. */
 export function createNormal(seed: number): () => number {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import FFT from 'fft.js';
+import { SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../src/core/strain.ts';
 import { createBandpass } from '../../src/signal/bandpass.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
 import { createWhitener } from '../../src/signal/whiten.ts';
 import { tukey } from '../../src/signal/windows.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../src/strain.ts';
 import { createNormal, redNoise, whiteNoise } from './noise.ts';
 
 const none = new Float64Array(SAMPLE_LENGTH).fill(1);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { createBandpass } from '../../src/signal/bandpass.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../../src/signal/psd.ts';
 import { tukey } from '../../src/signal/windows.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 import { difference, readArrays, relativeDifference } from './arrays.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRandomStream } from '../../src/random.ts';
+import { createRandomStream } from '../../src/core/random.ts';
 import { detectorResponses, type Response } from '../../src/simulate/detectors.ts';
 import { lalRows } from './lal.ts';
 

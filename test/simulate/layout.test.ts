@@ -9,7 +9,7 @@ import {
   truthColumns,
   truthRow,
 } from '../../src/simulate/layout.ts';
-import type { SimulatedSample } from '../../src/simulate/simulator.ts';
+import type { SimulatedSample } from '../../src/simulate/simulated-sample.ts';
 
 test('100,000 indices have 100,000 ids of 10 hexadecimal digits', () => {
   const ids = new Set<string>();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import FFT from 'fft.js';
-import { createRandomStream } from '../../src/random.ts';
+import { createRandomStream } from '../../src/core/random.ts';
+import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { designPsd } from '../../src/simulate/design-curves.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
-import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';
 import { lalValues } from './lal.ts';
 
 const frequencies = lalValues('psd_frequency');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRandomStream } from '../../src/random.ts';
+import { createRandomStream } from '../../src/core/random.ts';
+import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { detectorResponses } from '../../src/simulate/detectors.ts';
 import { createSignalSource } from '../../src/simulate/signal.ts';
 import { drawSource, type Source } from '../../src/simulate/source.ts';
-import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/strain.ts';
 
 const signals = createSignalSource();
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BinaryMasses } from '../../src/simulate/binary.ts';
-import { createWaveform, type Waveform } from '../../src/simulate/waveform.ts';
+import type { BinaryMasses } from '../../src/simulate/waveform/binary.ts';
+import { createWaveform, type Waveform } from '../../src/simulate/waveform/waveform.ts';
 import { lalRows, lalValues } from './lal.ts';
 
 /** Distance of LAL's waveforms [Mpc]. */

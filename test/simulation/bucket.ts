@@ -1,6 +1,6 @@
 /** A bucket in memory: S3's etags and conditions, listings in pages, each page as true as its moment. */
 import { createHash } from 'node:crypto';
-import { NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { checkKey, clipRange, compareKeys } from '../../src/storage/key.ts';
 import type {
   ByteRange,

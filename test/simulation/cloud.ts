@@ -6,11 +6,11 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { ChirplineError } from '../../src/errors.ts';
+import { ChirplineError } from '../../src/core/errors.ts';
 import { s3Event, sqsEvent } from '../functions/events.ts';
 import type { Bucket } from './bucket.ts';
 import { execute } from './state-machine.ts';
-import { Injected, Killed, never, type World } from './world.ts';
+import { Killed, type World } from './world.ts';
 
 export const SETTINGS = {
   dtype: 'float16' as const,
@@ -216,5 +216,3 @@ export function createCloud(world: World, raw: Bucket, records: Bucket, habits: 
   };
   return cloud;
 }
-
-export { Injected, never };

@@ -1,6 +1,6 @@
 /** What must hold of the records, whatever happened. */
 import { createHash } from 'node:crypto';
-import { parseRejected } from '../../src/pipeline/rejected.ts';
+import { parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import type { Bucket } from './bucket.ts';
 import { hashRecords, rightRecords, type Samples } from './samples.ts';

@@ -1,7 +1,7 @@
 /** What comes after a first run, move by move: removed and fixed objects, ids in two objects, companions, labels, hands in the records. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readPsd } from '../../src/pipeline/psd.ts';
+import { readPsd } from '../../src/preprocess/average-psd.ts';
 import { packTar } from '../support/tar.ts';
 import { pausing, prepare, range, samples, text } from './moves.ts';
 import { COUNT, labelsOf, stackOf } from './samples.ts';

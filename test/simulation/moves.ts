@@ -6,7 +6,7 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan, type PlanAnswer } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { parseRejected } from '../../src/pipeline/rejected.ts';
+import { parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';

@@ -1,7 +1,7 @@
 /** Schedules that were found to lose, double or wrongly reject samples, move by move, without chance. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MANIFEST_KEY } from '../../src/pipeline/work.ts';
+import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
 import { dying, pausing, prepare, range, samples, settled } from './moves.ts';
 import { COUNT } from './samples.ts';
 

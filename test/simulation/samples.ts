@@ -1,10 +1,10 @@
 /** The raw samples that all worlds share, and what a run without faults makes of them. */
 import { createHash } from 'node:crypto';
 import { encodeNpy, parseNpy } from '../../src/numpy/npy.ts';
-import { readPsd } from '../../src/pipeline/psd.ts';
-import { collect, makeShard } from '../../src/pipeline/shard.ts';
+import { readPsd } from '../../src/preprocess/average-psd.ts';
+import { collect, makeShard } from '../../src/preprocess/shard-maker.ts';
 import { readShard } from '../../src/records/shard.ts';
-import { createPreprocessor } from '../../src/signal/preprocess.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';

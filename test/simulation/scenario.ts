@@ -1,8 +1,8 @@
 /** What happens in a world: drawn from its seed, then checked. */
-import { ConflictError } from '../../src/errors.ts';
-import { withLease } from '../../src/pipeline/lease.ts';
-import { runPlans } from '../../src/pipeline/local.ts';
-import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { ConflictError } from '../../src/core/errors.ts';
+import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
+import { runPlans } from '../../src/preprocess/local-run.ts';
+import { withLease } from '../../src/preprocess/state/lease.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import { packTar } from '../support/tar.ts';
 import { createBucket } from './bucket.ts';
@@ -12,7 +12,7 @@ import { BASE, COUNT, labelsOf, type Samples, stackOf } from './samples.ts';
 import { Killed, QUIET, type Rates, World } from './world.ts';
 
 /** Features of a world; a shrunken one has fewer. */
-export const FEATURES = [
+const FEATURES = [
   'faults',
   'duplicates',
   'drag',

@@ -5,9 +5,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import type { ZlibOptions } from 'node:zlib';
-import { ambient } from '../../src/ambient.ts';
-import { MachineError } from '../../src/errors.ts';
-import { createRandomStream, type RandomStream } from '../../src/random.ts';
+import { ambient } from '../../src/core/ambient.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import { createRandomStream, type RandomStream } from '../../src/core/random.ts';
 
 /** Probabilities at each call of a store. */
 export interface Rates {
@@ -27,7 +27,7 @@ export class Killed extends Error {
   override name = 'Killed';
 }
 /** A fault of the world, not of the code. */
-export class Injected extends MachineError {}
+class Injected extends MachineError {}
 
 export interface Proc {
   name: string;
@@ -283,7 +283,7 @@ export class World {
 /** Thrown in place of a PreconditionError for a write that succeeded. */
 export class OwnPrecondition extends Error {}
 
-export function never(): Promise<never> {
+function never(): Promise<never> {
   return new Promise(() => {});
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ambient } from '../../src/ambient.ts';
-import { ConflictError, NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { ambient } from '../../src/core/ambient.ts';
+import { ConflictError, NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { compareAndSwap, putIfAbsent, putIfSame } from '../../src/storage/conditional.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { createMemoryStore } from '../support/memory-store.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createFileStore } from '../../src/storage/file.ts';
-import { NO_CALLS } from '../../src/storage/file-calls.ts';
-import { createS3Store } from '../../src/storage/s3.ts';
+import { NO_CALLS } from '../../src/storage/file/file-calls.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
+import { createS3Store } from '../../src/storage/s3/s3-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { InputError, NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { InputError, NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 

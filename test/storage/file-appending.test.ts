@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createDirectAppender, type DirectCalls } from '../../src/storage/file-appending.ts';
+import { createDirectAppender, type DirectCalls } from '../../src/storage/file/file-appending.ts';
 import { scratch } from '../support/fixtures.ts';
 
 const SIZE = 7_000_321;

@@ -22,12 +22,12 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { InputError, MachineError, NotFoundError } from '../../src/errors.ts';
-import { packListing, unpackListing } from '../../src/pipeline/listing.ts';
-import { createFileStore } from '../../src/storage/file.ts';
-import { NO_CALLS } from '../../src/storage/file-calls.ts';
-import { explainFileError, explainShortage } from '../../src/storage/file-errors.ts';
-import { createListers, listInParts } from '../../src/storage/parts.ts';
+import { InputError, MachineError, NotFoundError } from '../../src/core/errors.ts';
+import { NO_CALLS } from '../../src/storage/file/file-calls.ts';
+import { explainFileError, explainShortage } from '../../src/storage/file/file-errors.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
+import { packListing, unpackListing } from '../../src/storage/packed-listing.ts';
+import { createListers, listInParts } from '../../src/storage/parallel-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { scratch } from '../support/fixtures.ts';
 

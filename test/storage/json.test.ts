@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
-import { InputError, NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { InputError, NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { encodeJson, parseJson, readJson, readJsonIfPresent, writeJson } from '../../src/storage/json.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 

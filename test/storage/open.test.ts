@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
 import { openStore } from '../../src/storage/open.ts';
 
 test('a location is a bucket, a prefix of one, or a folder', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createListers, type ListPart, listInParts } from '../../src/storage/parts.ts';
+import { createListers, type ListPart, listInParts } from '../../src/storage/parallel-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ambient } from '../../src/ambient.ts';
+import { ambient } from '../../src/core/ambient.ts';
 import { retry } from '../../src/storage/retry.ts';
 
 const always = () => true;

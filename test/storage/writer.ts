@@ -1,7 +1,7 @@
 /** What file.test.ts starts as processes of their own: `writer.ts <task> <folder> [name]`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PreconditionError } from '../../src/errors.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { PreconditionError } from '../../src/core/errors.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 
 const [, , task = '', folder = '', name = ''] = process.argv;
 const store = createFileStore(folder);

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { ambient } from '../../src/ambient.ts';
+import { ambient } from '../../src/core/ambient.ts';
 
 export interface Clock {
   /** Milliseconds since the test began. */

@@ -1,8 +1,8 @@
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createSimulator } from '../../src/simulate/simulator.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
 
 export interface Dataset {
   ids: string[];

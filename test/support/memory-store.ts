@@ -1,4 +1,4 @@
-import { NotFoundError, PreconditionError } from '../../src/errors.ts';
+import { NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { checkKey, checkPrefix, checkRange, clipRange, compareKeys } from '../../src/storage/key.ts';
 import type {
   ByteRange,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { readSamples } from '../../src/raw/samples.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
 
 /** Strain that tells samples, detectors and times apart, exact in float32: number `index` of sample `sample`. */
-export function marked(sample: number, index: number): number {
+function marked(sample: number, index: number): number {
   return (sample + 1) * 2 ** 14 + index;
 }
 

@@ -1,12 +1,14 @@
 /** A plan's steps in this thread, as the local runner and the functions take them. */
+
 import assert from 'node:assert/strict';
 import { executionLease } from '../../src/cloud/execution-lease.ts';
-import { acquireLease, releaseLease } from '../../src/pipeline/lease.ts';
-import { runPlans } from '../../src/pipeline/local.ts';
-import { type Plan, type PlanSettings, planDataset, type Stores } from '../../src/pipeline/plan.ts';
-import { reducePsd } from '../../src/pipeline/psd.ts';
-import { readMetadataIfPresent } from '../../src/pipeline/publish.ts';
-import { createTaskRunner } from '../../src/pipeline/task.ts';
+import { reducePsd } from '../../src/preprocess/average-psd.ts';
+import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
+import { runPlans } from '../../src/preprocess/local-run.ts';
+import { type Plan, planDataset, type Stores } from '../../src/preprocess/plan/plan.ts';
+import { acquireLease, releaseLease } from '../../src/preprocess/state/lease.ts';
+import type { PlanSettings } from '../../src/preprocess/state/manifest.ts';
+import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
 import type { Metadata } from '../../src/records/metadata.ts';
 
 export const SETTINGS: PlanSettings = {
@@ -18,7 +20,7 @@ export const SETTINGS: PlanSettings = {
 };
 
 /** Calls `work` with the lease of an execution of that name, which is given back after it. */
-export async function underLease<T>(
+async function underLease<T>(
   { records }: Stores,
   work: (token: string) => Promise<T>,
   token = 'a run',

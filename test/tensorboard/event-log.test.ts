@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { readRecords } from '../../src/records/tfrecord.ts';
 import { createEventLog, type EventFile } from '../../src/tensorboard/event-log.ts';
 import { countValues } from '../../src/tensorboard/histogram.ts';
-import { type EpochFigures, logEpoch } from '../../src/tensorboard/training.ts';
+import { type EpochFigures, logEpoch } from '../../src/tensorboard/training-events.ts';
 import { scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 

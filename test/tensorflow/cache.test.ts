@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MachineError } from '../../src/errors.ts';
-import { cacheFolder, publish } from '../../src/tensorflow/cache.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import { cacheFolder, publish } from '../../src/tensorflow/install/cache.ts';
 import { scratch } from '../support/fixtures.ts';
 import { plainEnvironment, startNode } from './process.ts';
 
@@ -57,7 +57,7 @@ test('a failure leaves nothing and passes on its error', async (t) => {
 test('a process killed midway leaves no folder of that name, and its leftover goes when it is old', async (t) => {
   const cache = scratch(t);
   const child = startNode(
-    `import { publish } from '#/tensorflow/cache.ts';
+    `import { publish } from '#/tensorflow/install/cache.ts';
      import { writeFileSync } from 'node:fs';
      await publish(process.env.CHIRPLINE_CACHE, 'thing', async (draft) => {
        writeFileSync(draft + '/file', 'half');

@@ -34,7 +34,7 @@ function assertNothingRan(what: string): void {
 }
 
 test('what lies in the folder does run where Python stands in it', async () => {
-  const { runCommand } = await import('../../src/tensorflow/command.ts');
+  const { runCommand } = await import('../../src/tensorflow/install/command.ts');
   const source = `import os, sys; os.chdir(${JSON.stringify(evil)}); os.execvp('python3', ['python3', '-m', 'pip'])`;
   await runCommand('python3', ['-c', source], plainEnvironment({ PATH: PATH_WITH_TENSORFLOW }));
   assert.ok(existsSync(MARK));
@@ -59,8 +59,8 @@ test('what training does to get TensorFlow runs nothing of the current folder', 
   const cache = scratch(t);
   const source = `
     process.chdir(${JSON.stringify(evil)});
-    const { findPythonLibrary } = await import('#/tensorflow/library.ts');
-    const { downloadWheels } = await import('#/tensorflow/pip.ts');
+    const { findPythonLibrary } = await import('#/tensorflow/install/library.ts');
+    const { downloadWheels } = await import('#/tensorflow/install/pip.ts');
     const found = await findPythonLibrary(process.env);
     console.log('library' in found ? found.library.origin : found.reason);
     await downloadWheels(['chirpline-no-such==1'], [], 'download', () => {}, process.env).catch((error) => console.log(error.message));

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { MachineError } from '../../src/errors.ts';
-import { chooseLibrary } from '../../src/tensorflow/choose.ts';
-import { findPythonLibrary, readLibrary } from '../../src/tensorflow/library.ts';
-import { findNvidiaDriver, isUsable, seesGpu } from '../../src/tensorflow/nvidia.ts';
-import { pinFor } from '../../src/tensorflow/pins.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import { chooseLibrary } from '../../src/tensorflow/install/choose.ts';
+import { findPythonLibrary, readLibrary } from '../../src/tensorflow/install/library.ts';
+import { findNvidiaDriver, isUsable, seesGpu } from '../../src/tensorflow/install/nvidia.ts';
+import { pinFor } from '../../src/tensorflow/install/pins.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.ts';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { PINNED_VERSION, pinFor } from '../../src/tensorflow/pins.ts';
-import { installWheel } from '../../src/tensorflow/wheel.ts';
+import { PINNED_VERSION, pinFor } from '../../src/tensorflow/install/pins.ts';
+import { installWheel } from '../../src/tensorflow/install/wheel.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PYTHON, runPython } from '../support/python.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, runNode, writeProgram } from './process.ts';
@@ -18,7 +18,7 @@ const environment = (extra: NodeJS.ProcessEnv = {}) =>
 
 /** Loads TensorFlow, runs a matrix product and a gradient, prints them as JSON. */
 const COMPUTE = (options: string) => `
-  import { describeTensorFlow, loadTensorFlow } from '#/tensorflow/load.ts';
+  import { describeTensorFlow, loadTensorFlow } from '#/tensorflow/install/load.ts';
   const tf = await loadTensorFlow(${options});
   const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]]));
   const gradient = tf.grad((x) => x.square().sum())(tf.tensor1d([1, -2]));
@@ -66,7 +66,7 @@ test("TensorFlow's own log comes when it is asked for", async () => {
 
 test('device gpu without a GPU is refused, and so is another device once TensorFlow is loaded', async () => {
   const source = `
-    import { loadTensorFlow } from '#/tensorflow/load.ts';
+    import { loadTensorFlow } from '#/tensorflow/install/load.ts';
     const attempt = (device) => loadTensorFlow({ device }).then(() => 'loaded', (error) => error.name + ': ' + error.message);
     console.log(JSON.stringify([await attempt('gpu'), await attempt('cpu'), await attempt('auto')]));`;
   const env = environment({ CHIRPLINE_TENSORFLOW: join(sitePackages(), 'tensorflow') });
@@ -89,7 +89,7 @@ test('the pinned wheel is what the package index has, and it computes', async (t
 /** Loads TensorFlow with a cache of its own and a given PATH, where the addon isn't built; prints the error. */
 async function failToBuild(cacheFolder: string, PATH: string): Promise<string> {
   const source = `
-    import { loadTensorFlow } from '#/tensorflow/load.ts';
+    import { loadTensorFlow } from '#/tensorflow/install/load.ts';
     await loadTensorFlow().catch((error) => console.log(error.name + ': ' + error.message));`;
   const CHIRPLINE_TENSORFLOW = join(sitePackages(), 'tensorflow');
   const run = await runNode(

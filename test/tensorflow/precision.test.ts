@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-node-gpu';
-import type { Precision } from '../../src/tensorflow/precision.ts';
-import { recordProgram } from '../../src/tensorflow/program.ts';
+import { recordProgram } from '../../src/tensorflow/graph/graph-program.ts';
+import type { Precision } from '../../src/tensorflow/graph/precision.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 
 /** bfloat16 has 8 significant bits: between 1 and 2 its numbers are 1/128 apart. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import yazl from 'yazl';
-import { MachineError } from '../../src/errors.ts';
-import type { Pin } from '../../src/tensorflow/pins.ts';
-import { unpack } from '../../src/tensorflow/unpack.ts';
-import { cudaRequirements, installWheel, wheelName } from '../../src/tensorflow/wheel.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import type { Pin } from '../../src/tensorflow/install/pins.ts';
+import { unpack } from '../../src/tensorflow/install/unpack.ts';
+import { cudaRequirements, installWheel, wheelName } from '../../src/tensorflow/install/wheel.ts';
 import { scratch } from '../support/fixtures.ts';
 import { runNode, writeProgram } from './process.ts';
 
@@ -109,7 +109,7 @@ test('two processes that install the same wheel at once both end well', async (t
   const cache = join(folder, 'cache');
   const PATH = copyingPython(folder, wheel.path);
   const pin = pinOf(wheel.sha256);
-  const source = `import { installWheel } from '#/tensorflow/wheel.ts';
+  const source = `import { installWheel } from '#/tensorflow/install/wheel.ts';
     console.log(await installWheel('${cache}', ${JSON.stringify(pin)}, () => {}, { PATH: '${PATH}' }));`;
   const runs = await Promise.all([runNode(source, process.env), runNode(source, process.env)]);
   const expected = { status: 0, stdout: `${join(cache, wheelName(pin), 'tensorflow')}\n`, stderr: '' };

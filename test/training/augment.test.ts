@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
-import { SAMPLE_LENGTH } from '../../src/strain.ts';
-import { type Augmentation, augment } from '../../src/training/augment.ts';
+import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
+import { type Augmentation, augment } from '../../src/training/engine/augment.ts';
 import { tf } from '../model/tensorflow.ts';
 
 const NONE: Augmentation = { time_shift: 0, sign_flip: false, detector_swap: false, noise: 0, mixup: 0 };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { nodeBackend } from '../../src/tensorflow/bind.ts';
-import { type Batch, createBatch } from '../../src/training/batch.ts';
-import type { Engine } from '../../src/training/engine.ts';
-import { createEngine, type EngineKind } from '../../src/training/engines.ts';
+import { nodeBackend } from '../../src/tensorflow/graph/bind.ts';
+import type { Engine } from '../../src/training/engine/engine.ts';
+import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
+import { type Batch, createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal } from './toy.ts';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { checkWeights, type Weights } from '../../src/model/weights.ts';
 import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz } from '../../src/numpy/npz.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { createAdamW, updateFactors } from '../../src/training/adamw.ts';
-import { createBatch } from '../../src/training/batch.ts';
-import { createEngine, type EngineKind } from '../../src/training/engines.ts';
+import { createAdamW, updateFactors } from '../../src/training/engine/adamw.ts';
+import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
+import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { fixture } from '../support/fixtures.ts';

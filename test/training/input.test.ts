@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { InputError, NotFoundError, SettingError } from '../../src/errors.ts';
+import { InputError, NotFoundError, SettingError } from '../../src/core/errors.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { FRAME_HEADER } from '../../src/records/tfrecord.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import type { Batch } from '../../src/training/batch.ts';
-import { type InputSettings, openTrainingInput, type TrainingInput } from '../../src/training/input.ts';
-import { countOpened } from '../../src/training/order.ts';
-import { openRecords, type RecordSet, readRecordRange } from '../../src/training/records.ts';
+import type { Batch } from '../../src/training/input/batch.ts';
+import { countOpened } from '../../src/training/input/order.ts';
+import {
+  type InputSettings,
+  openTrainingInput,
+  type TrainingInput,
+} from '../../src/training/input/record-input.ts';
+import { openRecords, type RecordSet, readRecordRange } from '../../src/training/input/records.ts';
+import type { ShardFiles } from '../../src/training/input/shard-files.ts';
+import { surveyRecords } from '../../src/training/input/survey.ts';
 import { completeSettings } from '../../src/training/settings.ts';
-import type { ShardFiles } from '../../src/training/shard-files.ts';
-import { surveyRecords } from '../../src/training/survey.ts';
 import { tf } from '../model/tensorflow.ts';
 import { scratch } from '../support/fixtures.ts';
 import { createMemoryStore } from '../support/memory-store.ts';

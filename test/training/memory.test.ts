@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MachineError } from '../../src/errors.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { withMemoryFor } from '../../src/training/memory.ts';
-import { predictSignals } from '../../src/training/predict.ts';
+import { MachineError } from '../../src/core/errors.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { withMemoryFor } from '../../src/training/engine/batch-memory.ts';
+import { predictSignals } from '../../src/training/fit/predictor.ts';
 import { tf } from '../model/tensorflow.ts';
 
 const fail = (message: string) => () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRandomStream } from '../../src/random.ts';
-import { areaUnderRoc, countAnswers, prCurve, rocCurve, score } from '../../src/training/metrics.ts';
+import { createRandomStream } from '../../src/core/random.ts';
+import { areaUnderRoc, countAnswers, prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
 import { runPython } from '../support/python.ts';
 
 /** Labels and probabilities that go together somewhat; `levels` distinct probabilities, so that there are ties. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SettingError } from '../../src/errors.ts';
+import { SettingError } from '../../src/core/errors.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
-import { SAMPLE_SIZE } from '../../src/strain.ts';
-import { createBatch } from '../../src/training/batch.ts';
-import { createEngine } from '../../src/training/engines.ts';
+import { createEngine } from '../../src/training/engine/engines.ts';
+import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal } from './toy.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { advanceSchedule, rateOfStep, startSchedule } from '../../src/training/schedule.ts';
+import { advanceSchedule, rateOfStep, startSchedule } from '../../src/training/fit/schedule.ts';
 
 /** Learning rate of each epoch, the best epoch and the last one (both from 1), for made-up validation losses. */
 function follow(losses: number[], learningRate = 1e-4) {

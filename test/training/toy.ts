@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { createRandomStream } from '../../src/random.ts';
+import { createRandomStream } from '../../src/core/random.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, shardName } from '../../src/records/shard.ts';
-import { createFileStore } from '../../src/storage/file.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/strain.ts';
-import { filesOf, type ShardFiles } from '../../src/training/shard-files.ts';
+import { filesOf, type ShardFiles } from '../../src/training/input/shard-files.ts';
 import { folderForTests } from '../support/fixtures.ts';
 
 export interface ToySettings {

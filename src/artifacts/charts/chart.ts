@@ -1,0 +1,227 @@
+/** One chart in the style of all: a title, a legend under it, two named axes, and lines. */
+import type { HeatmapSeriesOption, LineSeriesOption } from 'echarts/charts';
+import type {
+  GridComponentOption,
+  LegendComponentOption,
+  MarkAreaComponentOption,
+  MarkLineComponentOption,
+  TitleComponentOption,
+  VisualMapComponentOption,
+} from 'echarts/components';
+import type { ComposeOption } from 'echarts/core';
+import { FONT_FAMILY, FONT_SIZE, type Theme } from './theme.ts';
+
+/** What ECharts draws: an option with the parts that figure.ts registers. */
+export type Chart = ComposeOption<
+  | GridComponentOption
+  | HeatmapSeriesOption
+  | LegendComponentOption
+  | LineSeriesOption
+  | MarkAreaComponentOption
+  | MarkLineComponentOption
+  | TitleComponentOption
+  | VisualMapComponentOption
+>;
+
+export interface Axis {
+  /** With its unit: `lag [ms]`. */
+  name: string;
+  min?: number;
+  max?: number;
+  /** Distance of two ticks; left out, ECharts chooses. */
+  interval?: number;
+  wholeNumbers?: boolean;
+  /** Of a tick; shortNumber where left out. */
+  format?: (value: number) => string;
+}
+
+interface Line {
+  name: string;
+  color: string;
+  /** A gap where y is null. */
+  points: readonly (readonly [x: number, y: number | null])[];
+  dashed?: boolean;
+  /** Holds y until the next x. */
+  steps?: boolean;
+  /** A dot at each point. */
+  dots?: boolean;
+  filled?: boolean;
+  /** Stroke width [px], 2 where left out. */
+  width?: number;
+}
+
+/** A dashed line across the chart at one x, with a label. */
+export interface Mark {
+  x: number;
+  label: string;
+}
+
+interface Band {
+  name: string;
+  from: number;
+  to: number;
+}
+
+export interface LineChart {
+  title: string;
+  x: Axis;
+  y: Axis;
+  lines: readonly Line[];
+  legend?: boolean;
+  mark?: Mark;
+  /** Shades from one x to another; named in the legend. */
+  band?: Band;
+  /** Stands in the middle where there is nothing to draw. */
+  message?: string;
+}
+
+/** Room around the axes for their numbers and names [px]. */
+export const MARGIN = { left: 70, right: 20, bottom: 48 } as const;
+
+const BAND_OPACITY = 0.25;
+
+/** A line chart. */
+export function lineChart(theme: Theme, chart: LineChart): Chart {
+  const { title, lines, mark, band, message, legend = true } = chart;
+  const titles: TitleComponentOption[] = [titleOf(theme, title)];
+  if (message !== undefined) {
+    titles.push({
+      text: message,
+      left: 'center',
+      top: 'middle',
+      padding: 6,
+      backgroundColor: theme.background,
+      textStyle: { color: theme.muted, fontSize: FONT_SIZE.label, fontWeight: 'normal', lineHeight: 18 },
+    });
+  }
+  const series: LineSeriesOption[] = lines.map((line) => lineSeries(line));
+  if (mark) series.push({ type: 'line', data: [], markLine: markLine(theme, mark, chart.x) });
+  if (band) {
+    const color = theme.green;
+    series.push({ type: 'line', name: band.name, color, data: [], markArea: bandArea(color, band) });
+  }
+  return {
+    ...baseOf(theme),
+    title: titles,
+    grid: { ...MARGIN, top: 38 + (legend ? 18 : 0) + (mark ? 20 : 0), outerBoundsMode: 'none' },
+    ...(legend && { legend: legendOf(theme, lines, band) }),
+    xAxis: valueAxis(theme, chart.x, 30),
+    yAxis: valueAxis(theme, chart.y, 48),
+    series,
+  };
+}
+
+/** What every chart begins with. */
+export function baseOf(theme: Theme): Chart {
+  return {
+    animation: false,
+    backgroundColor: theme.background,
+    textStyle: { fontFamily: FONT_FAMILY, fontSize: FONT_SIZE.label, color: theme.text },
+  };
+}
+
+/** A chart's title, at its upper left. */
+export function titleOf(theme: Theme, text: string): TitleComponentOption {
+  return {
+    text,
+    left: 14,
+    top: 6,
+    padding: 0,
+    textStyle: { color: theme.text, fontSize: FONT_SIZE.title, fontWeight: 600 },
+  };
+}
+
+/** 0.0001 as 1e-4: short enough for a tick. */
+export function shortNumber(value: number): string {
+  if (value === 0) return '0';
+  const plain = String(Number(value.toPrecision(3)));
+  const short = Number(value.toPrecision(3)).toExponential();
+  return plain.length <= 5 ? plain : short;
+}
+
+/** Style of an axis's name and numbers. `gap` is the distance of the name [px]. */
+export function axisText(theme: Theme, name: string, gap: number) {
+  return {
+    name,
+    nameLocation: 'middle' as const,
+    nameGap: gap,
+    nameTextStyle: { color: theme.muted, fontSize: FONT_SIZE.label },
+    axisLabel: { color: theme.muted, fontSize: FONT_SIZE.label },
+  };
+}
+
+function valueAxis(theme: Theme, axis: Axis, gap: number) {
+  const { name, format = shortNumber, wholeNumbers, ...range } = axis;
+  const text = axisText(theme, name, gap);
+  return {
+    type: 'value' as const,
+    scale: true,
+    ...range,
+    ...(wholeNumbers && { minInterval: 1 }),
+    ...text,
+    axisLabel: { ...text.axisLabel, hideOverlap: true, formatter: format },
+    axisLine: { show: true, onZero: false, lineStyle: { color: theme.axis } },
+    axisTick: { show: true, lineStyle: { color: theme.axis } },
+    splitLine: { show: true, lineStyle: { color: theme.grid } },
+  };
+}
+
+function lineSeries({ name, color, points, width = 2, ...look }: Line): LineSeriesOption {
+  return {
+    type: 'line',
+    name,
+    data: points.map(([x, y]) => [x, y ?? '-']),
+    color,
+    lineStyle: { color, width, type: look.dashed ? 'dashed' : 'solid' },
+    symbol: look.dots ? 'circle' : 'none',
+    symbolSize: 6,
+    itemStyle: { color },
+    ...(look.steps && { step: 'end' }),
+    ...(look.filled && { areaStyle: { color, opacity: 0.15 } }),
+  };
+}
+
+function legendOf(theme: Theme, lines: readonly Line[], band: Band | undefined): LegendComponentOption {
+  return {
+    left: 12,
+    top: 31,
+    padding: 0,
+    itemGap: 14,
+    itemWidth: 22,
+    itemHeight: 8,
+    data: [
+      // ECharts puts a dot on every line of a legend, also where the line itself has none.
+      ...lines.map(({ name, dots }) => ({ name, itemStyle: { opacity: dots ? 1 : 0 } })),
+      ...(band ? [{ name: band.name, icon: 'roundRect', itemStyle: { opacity: BAND_OPACITY } }] : []),
+    ],
+    textStyle: { color: theme.text, fontSize: FONT_SIZE.label },
+  };
+}
+
+function markLine(theme: Theme, { x, label }: Mark, { min = 0, max = 1 }: Axis): MarkLineComponentOption {
+  // Near an end of the axis a centred label would leave the picture.
+  const share = (x - min) / (max - min);
+  const align = share > 0.8 ? 'right' : share < 0.2 ? 'left' : 'center';
+  return {
+    silent: true,
+    symbol: 'none',
+    data: [{ xAxis: x }],
+    lineStyle: { color: theme.muted, type: 'dashed', width: 1 },
+    label: {
+      formatter: label,
+      color: theme.muted,
+      fontSize: FONT_SIZE.label,
+      position: 'end',
+      distance: 7,
+      align,
+    },
+  };
+}
+
+function bandArea(color: string, { from, to }: Band): MarkAreaComponentOption {
+  return {
+    silent: true,
+    data: [[{ xAxis: from }, { xAxis: to }]],
+    itemStyle: { color, opacity: BAND_OPACITY },
+  };
+}

@@ -1,0 +1,158 @@
+/** One sample on its way through preprocessing, and what its detectors have in common. */
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../core/strain.ts';
+import { baseOf, type Chart, lineChart } from './chart.ts';
+import type { Correlation } from './correlation.ts';
+import { drawPng, type Figure } from './figure.ts';
+import { FONT_SIZE, LIGHT, type Theme } from './theme.ts';
+
+/** Strain of shape (3, 4096) at a stage of preprocessing. */
+type Stage = Float64Array | Float32Array;
+
+export interface SampleStages {
+  id: string;
+  /** Dimensionless, about 1e-20. */
+  raw: Stage;
+  bandpassed: Stage;
+  /** In units of the average noise, up to a constant factor. */
+  whitened: Stage;
+  /** Mean 0, standard deviation 1 in each detector. */
+  normalized: Stage;
+  /** Of the pairs of detectors, as correlatePairs gives them. */
+  correlations: readonly Correlation[];
+}
+
+const COLUMN = { width: 540, height: 210 } as const;
+const HEADER = 56;
+/** Longer ids would run out of the picture. */
+const ID_LIMIT = 100;
+const ROUND_ENDS = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8];
+
+/**
+ * A PNG: one row a stage and one column a detector over time [s], and under them the cross-correlations over
+ * lag [ms] with the windows shaded that light allows.
+ *
+ * @throws RangeError when a stage doesn't hold 3 * 4096 values.
+ * @throws MachineError when the font is missing.
+ */
+export function plotSample(sample: SampleStages): Uint8Array {
+  return drawPng(sampleFigure(LIGHT, sample));
+}
+
+/** The figure that plotSample draws. */
+export function sampleFigure(theme: Theme, sample: SampleStages): Figure {
+  const rows = [
+    stageCharts(theme, 'raw', 'strain', sample.raw),
+    stageCharts(theme, 'band-passed', 'strain', sample.bandpassed),
+    stageCharts(theme, 'whitened', 'whitened strain', sample.whitened),
+    stageCharts(theme, 'normalized', 'standard deviations', sample.normalized),
+    correlationCharts(theme, sample.correlations),
+  ];
+  const width = COLUMN.width * DETECTORS.length;
+  return {
+    width,
+    height: HEADER + rows.length * COLUMN.height + 40,
+    background: theme.background,
+    panels: [
+      { box: { left: 0, top: 0, width, height: HEADER }, chart: header(theme, sample.id) },
+      ...rows.flatMap((charts, row) =>
+        charts.map((chart, column) => ({
+          box: {
+            left: column * COLUMN.width,
+            top: HEADER + row * COLUMN.height,
+            width: COLUMN.width,
+            // The last row has a legend to hold.
+            height: COLUMN.height + (row === rows.length - 1 ? 40 : 0),
+          },
+          chart,
+        })),
+      ),
+    ],
+  };
+}
+
+function header(theme: Theme, id: string): Chart {
+  const shown = id.length > ID_LIMIT ? `${id.slice(0, ID_LIMIT)}...` : id;
+  return {
+    ...baseOf(theme),
+    title: {
+      text: `Sample ${shown}`,
+      left: 14,
+      top: 16,
+      padding: 0,
+      textStyle: { color: theme.text, fontSize: FONT_SIZE.heading, fontWeight: 600 },
+    },
+  };
+}
+
+/** One chart a detector; all three have the same range. */
+function stageCharts(theme: Theme, stage: string, quantity: string, values: Stage): Chart[] {
+  if (values.length !== SAMPLE_SIZE) {
+    throw new RangeError(`${stage} strain of ${values.length} points, needed ${SAMPLE_SIZE}`);
+  }
+  const peak = largest(values);
+  // Ticks like 2e-20 are harder to compare than 2, with the power at the axis.
+  const power = peak > 0 && (peak < 0.01 || peak >= 1000) ? Math.floor(Math.log10(peak)) : 0;
+  const scale = 10 ** power;
+  const name = power === 0 ? quantity : `${quantity} [1e${power}]`;
+  const colors = [theme.orange, theme.blue, theme.purple];
+  return DETECTORS.map((detector, d) =>
+    lineChart(theme, {
+      title: `${detector}, ${stage}`,
+      x: { name: 'time [s]', min: 0, max: SAMPLE_LENGTH / SAMPLE_RATE, interval: 0.5 },
+      y: { name, ...symmetricRange(peak / scale) },
+      lines: [
+        {
+          name: detector,
+          color: colors[d] ?? theme.text,
+          points: Array.from({ length: SAMPLE_LENGTH }, (_, i): [number, number | null] => {
+            const value = values[d * SAMPLE_LENGTH + i]!;
+            return [i / SAMPLE_RATE, Number.isFinite(value) ? value / scale : null];
+          }),
+          width: 0.8,
+        },
+      ],
+      legend: false,
+    }),
+  );
+}
+
+function correlationCharts(theme: Theme, correlations: readonly Correlation[]): Chart[] {
+  const peak = Math.max(0, ...correlations.map(({ values }) => largest(values)));
+  return correlations.map(({ pair, lagsMs, values, windowMs }) =>
+    lineChart(theme, {
+      title: `${pair}, cross-correlation`,
+      x: { name: 'lag [ms]', min: -50, max: 50, interval: 10 },
+      y: { name: 'correlation', ...symmetricRange(peak) },
+      lines: [
+        {
+          name: 'cross-correlation',
+          color: theme.text,
+          points: Array.from(values, (value, i): [number, number | null] => [
+            lagsMs[i]!,
+            Number.isFinite(value) ? value : null,
+          ]),
+          width: 1.5,
+        },
+      ],
+      band: { name: `within light travel time, ±${windowMs} ms`, from: -windowMs, to: windowMs },
+    }),
+  );
+}
+
+/** A range around 0 that holds `peak`, with a round end and five ticks. */
+function symmetricRange(peak: number): { min: number; max: number; interval: number } {
+  if (peak === 0) return { min: -1, max: 1, interval: 0.5 };
+  const decade = 10 ** Math.floor(Math.log10(peak));
+  const max = decade * (ROUND_ENDS.find((end) => end * decade >= peak) ?? 10);
+  return { min: -max, max, interval: max / 2 };
+}
+
+/** The largest magnitude among the finite values, 0 where there is none. */
+function largest(values: Stage): number {
+  let peak = 0;
+  for (const value of values) {
+    const size = Math.abs(value);
+    if (size > peak && size < Number.POSITIVE_INFINITY) peak = size;
+  }
+  return peak;
+}

@@ -1,0 +1,82 @@
+/** What a model answers over all thresholds: ROC and precision-recall curve. */
+
+import type { Results } from '../results.ts';
+import { type Chart, lineChart } from './chart.ts';
+import type { Theme } from './theme.ts';
+
+type Point = readonly [x: number, y: number];
+
+/** Steps smaller than this can't be seen, and 100,000 of them would make a report of many megabytes. */
+const VISIBLE_STEP = 1 / 500;
+
+const UNIT = { min: 0, max: 1, interval: 0.2, format: (value: number) => value.toFixed(1) };
+const ONE_CLASS = 'not defined: the validation\nrecords hold one class only';
+
+/** True over false positive rate, with the diagonal of guessing. */
+export function rocChart(theme: Theme, { roc, evaluation: { auc } }: Results): Chart {
+  const points = auc === null ? [] : thin(roc.map(({ fpr, tpr }): Point => [fpr, tpr]));
+  return lineChart(theme, {
+    title: 'ROC curve',
+    x: { name: 'false positive rate', ...UNIT },
+    y: { name: 'true positive rate', ...UNIT },
+    lines: [
+      {
+        name: auc === null ? 'model' : `model, AUC ${auc.toFixed(3)}`,
+        color: theme.blue,
+        points,
+        filled: true,
+      },
+      {
+        name: 'guessing, AUC 0.5',
+        color: theme.muted,
+        points: [
+          [0, 0],
+          [1, 1],
+        ],
+        dashed: true,
+        width: 1.5,
+      },
+    ],
+    ...(auc === null && { message: ONE_CLASS }),
+  });
+}
+
+/** Precision over recall, with the share of signals, which is the precision of guessing. */
+export function prChart(theme: Theme, { pr, evaluation: { auc, labels } }: Results): Chart {
+  const points = auc === null ? [] : thin(pr.map(({ recall, precision }): Point => [recall, precision]));
+  const signals = labels.reduce((sum, label) => sum + label, 0);
+  const rate = labels.length === 0 ? 0 : signals / labels.length;
+  return lineChart(theme, {
+    title: 'Precision-recall curve',
+    x: { name: 'recall', ...UNIT },
+    y: { name: 'precision', ...UNIT },
+    lines: [
+      { name: 'model', color: theme.blue, points },
+      {
+        name: `share of signals, ${rate.toFixed(2)}`,
+        color: theme.muted,
+        points: [
+          [0, rate],
+          [1, rate],
+        ],
+        dashed: true,
+        width: 1.5,
+      },
+    ],
+    ...(auc === null && { message: ONE_CLASS }),
+  });
+}
+
+/** The first and last point of a curve in the unit square, and those a visible step from the one kept before. */
+export function thin(points: readonly Point[]): Point[] {
+  const kept: Point[] = [];
+  let last: Point | undefined;
+  points.forEach((point, i) => {
+    const step = last && Math.max(Math.abs(point[0] - last[0]), Math.abs(point[1] - last[1]));
+    if (step === undefined || step >= VISIBLE_STEP || i === points.length - 1) {
+      kept.push(point);
+      last = point;
+    }
+  });
+  return kept;
+}

@@ -1,0 +1,84 @@
+/** The charts of report.html, each for light and dark pages, with a caption and a text for those who can't see it. */
+import { type Chart, shortNumber } from '../charts/chart.ts';
+import { formatScore } from '../charts/dashboard.ts';
+import { drawSvg, framed } from '../charts/figure.ts';
+import { lossChart, rateChart, scoreChart } from '../charts/learning-curves.ts';
+import { confusionChart, distributionChart, formatCount } from '../charts/prediction-charts.ts';
+import { DARK, LIGHT, type Theme } from '../charts/theme.ts';
+import { prChart, rocChart } from '../charts/threshold-curves.ts';
+import { bestEpoch, confusionCounts, type History, type Results, THRESHOLD } from '../results.ts';
+import { type Html, html } from './html.ts';
+
+/** Small enough to stay readable when a phone shrinks it to its width [px]. */
+const SIZE = { width: 420, height: 340 } as const;
+
+/** Figure elements of how the fit went. */
+export function trainingFigures(history: History): Html[] {
+  const best = bestEpoch(history);
+  const last = history.epochs.at(-1) ?? best;
+  return [
+    figure(
+      (theme) => lossChart(theme, history),
+      'Validation loss that rises while training loss still falls means overfitting. The weights of the best epoch are kept.',
+      `Training and validation loss of ${history.epochs.length} epochs. Best: epoch ${best.epoch}, ` +
+        `validation loss ${formatScore(best.val_loss)}; last: ${formatScore(last.val_loss)}.`,
+    ),
+    figure(
+      (theme) => scoreChart(theme, history),
+      'How many validation records were answered right, and how well signals rank above noise, after each epoch.',
+      `Validation accuracy and AUC of each epoch. In the best epoch, ${best.epoch}: accuracy ` +
+        `${formatScore(best.val_accuracy)}, AUC ${formatScore(best.val_auc)}.`,
+    ),
+    figure(
+      (theme) => rateChart(theme, history),
+      'Halved when validation loss stops falling, or along a cosine to 0: the settings say which. In the middle of each epoch.',
+      `Learning rate of each epoch, from ${shortNumber(history.epochs[0]?.learning_rate ?? 0)} to ${shortNumber(last.learning_rate)}.`,
+    ),
+  ];
+}
+
+/** Figure elements of how the kept weights do. */
+export function validationFigures(results: Results): Html[] {
+  const { evaluation } = results;
+  const counts = confusionCounts(evaluation);
+  return [
+    figure(
+      (theme) => rocChart(theme, results),
+      'Signals found against false alarms, over all thresholds. The area under the curve is the AUC.',
+      `ROC curve. AUC ${formatScore(evaluation.auc)}.`,
+    ),
+    figure(
+      (theme) => prChart(theme, results),
+      'How many alarms are real against how many signals are found. Guessing gives the dashed line.',
+      `Precision-recall curve. At threshold ${THRESHOLD}: precision ${formatScore(evaluation.precision)}, ` +
+        `recall ${formatScore(evaluation.recall)}.`,
+    ),
+    figure(
+      (theme) => confusionChart(theme, evaluation),
+      `What the records are against what the model says, at threshold ${THRESHOLD}.`,
+      `Confusion matrix. Noise: ${formatCount(counts.trueNegative)} right, ${formatCount(counts.falsePositive)} ` +
+        `wrong. Signal: ${formatCount(counts.truePositive)} right, ${formatCount(counts.falseNegative)} wrong.`,
+    ),
+    figure(
+      (theme) => distributionChart(theme, evaluation),
+      'The further apart the classes lie, the surer the model. Quiet signals look like noise.',
+      'Histogram of the predicted probabilities, noise and signal apart.',
+    ),
+  ];
+}
+
+function figure(draw: (theme: Theme) => Chart, caption: string, alt: string): Html {
+  const { width, height } = SIZE;
+  const image = (theme: Theme): string => dataUrl(drawSvg(framed(theme, draw(theme), width, height)));
+  return html`<figure>
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="${image(DARK)}">
+<img src="${image(LIGHT)}" width="${width}" height="${height}" alt="${alt}">
+</picture>
+<figcaption>${caption}</figcaption>
+</figure>`;
+}
+
+function dataUrl(svg: string): string {
+  return `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+}

@@ -1,0 +1,134 @@
+/** The tables of report.html. */
+
+import { shortNumber } from '../charts/chart.ts';
+import { formatScore } from '../charts/dashboard.ts';
+import { formatCount } from '../charts/prediction-charts.ts';
+import type { RunConfig } from '../config.ts';
+import { bestEpoch, type History } from '../results.ts';
+import { type Html, html } from './html.ts';
+import type { ReportData } from './report-data.ts';
+
+/** More rejected samples than this are not listed; rejected.csv has them all. */
+const REJECTED_LIMIT = 50;
+
+type Fact = readonly [name: string, value: string];
+
+/** A card of names and values. */
+export function factCard(title: string, facts: readonly Fact[]): Html {
+  return html`<div class="card">
+<h3>${title}</h3>
+<dl class="facts">
+${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+</dl>
+</div>`;
+}
+
+/** What went in and what came out. */
+export function dataFacts({ data, config }: ReportData): Fact[] {
+  return [
+    ['dataset', data.dataset],
+    [
+      'raw samples',
+      `${formatCount(data.input)} = ${formatCount(data.written)} written + ${formatCount(data.rejected)} rejected`,
+    ],
+    ['training', `${formatCount(data.training)} records`],
+    ['validation', `${formatCount(data.validation)} records`],
+    ...leftOut(data),
+    ['stored as', data.dtype],
+    ['records', config.records],
+    ['recipe hash', config.recipe_hash],
+    ['PSD SHA-256', config.psd_sha256],
+  ];
+}
+
+/** Damaged records that training left out (`--on-corrupt skip`). */
+function leftOut({ written, training, validation }: ReportData['data']): Fact[] {
+  const count = written - training - validation;
+  return count === 0 ? [] : [['left out', `${formatCount(count)} damaged`]];
+}
+
+/** How the model was trained. */
+export function settingFacts(config: RunConfig): Fact[] {
+  return [
+    ['preset', config.preset],
+    ['points a detector', formatCount(config.n_samples)],
+    ['epochs, at most', String(config.epochs)],
+    ['batch size', String(config.batch_size)],
+    ['learning rate', `${config.learning_rate}, ${config.schedule}`],
+    ['dropout', String(config.dropout_rate)],
+    ['augmentation', describeAugmentation(config)],
+    ['precision', config.precision],
+    [
+      'validation',
+      config.folds > 1
+        ? `fold ${config.fold} of ${config.folds}`
+        : `the first ${config.validation_split * 100} %`,
+    ],
+    ['seed', String(config.seed)],
+  ];
+}
+
+function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mixup }: RunConfig): string {
+  const parts = [
+    time_shift > 0 && `shifts of ${time_shift} ms`,
+    sign_flip && 'sign flips',
+    detector_swap && 'H1/L1 swaps',
+    noise > 0 && `noise ${noise}`,
+    mixup > 0 && `mixup ${mixup}`,
+  ].filter((part) => part !== false);
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}
+
+/** The first rejected samples, or that there is none, or that they aren't known. `total` counts all. */
+export function rejectedTable(samples: ReportData['rejected'], total: number): Html {
+  if (total === 0) return html`<p>None: every raw sample became a record.</p>`;
+  const shown = samples.slice(0, REJECTED_LIMIT);
+  if (shown.length === 0) return html`<p>${formatCount(total)} in all; which ones is not known here.</p>`;
+  const count =
+    shown.length === total
+      ? `${formatCount(total)} in all.`
+      : `The first ${shown.length} of ${formatCount(total)}; rejected.csv beside the records lists them all.`;
+  return html`<p>${count}</p>
+<div class="scroll" role="region" aria-label="Rejected samples" tabindex="0">
+<table class="rejected">
+<thead><tr><th scope="col">Sample</th><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
+<tbody>
+${shown.map(({ id, file, reason }) => html`<tr><td>${id}</td><td>${file}</td><td>${reason}</td></tr>`)}
+</tbody>
+</table>
+</div>`;
+}
+
+/** One row an epoch, the best one marked. */
+export function epochTable(history: History): Html {
+  const columns = [
+    'Epoch',
+    'Training loss',
+    'Validation loss',
+    'Accuracy',
+    'AUC',
+    'Learning rate',
+    'Seconds',
+  ];
+  const best = bestEpoch(history);
+  const rows = history.epochs.map((epoch) => {
+    const cells = [
+      formatScore(epoch.loss),
+      formatScore(epoch.val_loss),
+      formatScore(epoch.val_accuracy),
+      formatScore(epoch.val_auc),
+      shortNumber(epoch.learning_rate),
+      epoch.seconds.toFixed(1),
+    ];
+    const isBest = epoch === best;
+    return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' best' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  });
+  return html`<div class="scroll" role="region" aria-label="Epochs" tabindex="0">
+<table class="figures">
+<thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${rows}
+</tbody>
+</table>
+</div>`;
+}

@@ -1,0 +1,91 @@
+/** report.html: one page about a training run that needs nothing but itself, neither files nor a network. */
+
+import { keyNumbers } from '../charts/dashboard.ts';
+import { formatCount } from '../charts/prediction-charts.ts';
+import { totalSeconds } from '../metrics-file.ts';
+import { type Html, html } from './html.ts';
+import type { ReportData } from './report-data.ts';
+import { trainingFigures, validationFigures } from './report-figures.ts';
+import { STYLE } from './report-style.ts';
+import { dataFacts, epochTable, factCard, rejectedTable, settingFacts } from './report-tables.ts';
+
+/** The page may show its own styles and pictures; it can neither run scripts nor load anything. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/**
+ * The report as HTML.
+ *
+ * @throws RangeError when the results contradict themselves, or input is not written + rejected.
+ * @throws MachineError when the font is missing.
+ */
+export function renderReport(data: ReportData): string {
+  const { input, written, rejected } = data.data;
+  if (input !== written + rejected) {
+    throw new RangeError(`${input} samples came in, but ${written} written + ${rejected} rejected went out`);
+  }
+  const page = html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>${data.run}: training report</title>
+<link rel="icon" href="data:,">
+<style>${{ markup: STYLE }}</style>
+</head>
+<body>
+<main>
+${header(data)}
+<section aria-labelledby="training">
+<h2 id="training">Training</h2>
+<div class="plots">
+${trainingFigures(data.history)}
+</div>
+</section>
+<section aria-labelledby="validation">
+<h2 id="validation">Validation</h2>
+<div class="plots large">
+${validationFigures(data)}
+</div>
+</section>
+<section aria-labelledby="run">
+<h2 id="run">Data and settings</h2>
+<div class="cards">
+${factCard('Data', dataFacts(data))}
+${factCard('Settings', settingFacts(data.config))}
+${factCard('Software and device', [...Object.entries(data.versions), ['device', data.device]])}
+</div>
+</section>
+<section aria-labelledby="rejected">
+<h2 id="rejected">Rejected samples</h2>
+${rejectedTable(data.rejected, rejected)}
+</section>
+<section aria-labelledby="epochs">
+<h2 id="epochs">Epochs</h2>
+${epochTable(data.history)}
+</section>
+<footer>${data.run}, ${timeOf(data.date)}</footer>
+</main>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+function header(data: ReportData): Html {
+  const { dataset, training, validation } = data.data;
+  const minutes = (totalSeconds(data.history) / 60).toFixed(1);
+  return html`<header>
+<h1>${data.run}</h1>
+<p class="muted">Trained on ${formatCount(training)} records of ${dataset} for ${data.history.epochs.length} epochs
+(${minutes} minutes), judged on ${formatCount(validation)} others. ${timeOf(data.date)}.</p>
+${data.note === undefined ? [] : [html`<p class="note"><strong>Note:</strong> ${data.note}</p>`]}
+<dl class="numbers">
+${keyNumbers(data).map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+</dl>
+</header>`;
+}
+
+function timeOf(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

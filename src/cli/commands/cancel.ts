@@ -1,0 +1,63 @@
+import { Command } from 'commander';
+import { CONNECTION } from '../../cloud/connection.ts';
+import type { Stage } from '../../cloud/deployed-stage.ts';
+import type { Job } from '../../cloud/jobs.ts';
+import { SettingError } from '../../core/errors.ts';
+import { jsonOption } from '../../options/command-options.ts';
+import { stageOption, withStage } from '../stage.ts';
+import { printResult } from '../terminal.ts';
+
+/** A run has one job at a time: those of its dataset that are on are among the latest. */
+const JOBS = 100;
+
+export function cancelCommand(): Command {
+  return new Command('cancel')
+    .description('stop a run, with the training job it waits for, or a training job')
+    .argument('<ID>', 'name of the run or id of the job, as chirpline status shows it')
+    .addOption(stageOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  chirpline cancel g2net-0f3a9c1d2b4e --stage dev')
+    .action(async (id: string, flags: { stage: string; json?: boolean }) => {
+      const [{ BatchClient }, { SFNClient }, { findJob, isActive, listJobs, stopJob }, { findRun, stopRun }] =
+        await Promise.all([
+          import('@aws-sdk/client-batch'),
+          import('@aws-sdk/client-sfn'),
+          import('../../cloud/jobs.ts'),
+          import('../../cloud/runs.ts'),
+        ]);
+      await withStage(flags.stage, async (stage) => {
+        const batch = new BatchClient(CONNECTION);
+        const sfn = new SFNClient(CONNECTION);
+        const stopped: string[] = [];
+        const run = await findRun(sfn, stage.stateMachine, id);
+        if (run !== undefined) {
+          if (run.state !== 'RUNNING') throw new SettingError(`run ${id} has ended already: ${run.state}`);
+          await stopRun(sfn, run);
+          stopped.push(`run ${id}`);
+          for (const job of await listJobs(batch, stage.trainingQueue, JOBS, run.dataset)) {
+            if (!isActive(job) || !job.ofRun) continue;
+            await stopJob(batch, job);
+            stopped.push(`job ${job.id}`);
+          }
+        } else {
+          const job = await findJob(batch, id);
+          if (job === undefined)
+            throw new SettingError(`stage ${flags.stage} has no run or job ${id}: see chirpline status`);
+          requireOwn(job, stage);
+          if (!isActive(job)) throw new SettingError(`job ${id} has ended already: ${job.state}`);
+          await stopJob(batch, job);
+          stopped.push(`job ${id}`);
+        }
+        printResult(flags.json, { stopped }, `stopped ${stopped.join(' and ')}; what is finished is kept`);
+      });
+    });
+}
+
+/** Throws SettingError when the job is none of the stage's: ids are found wherever in the account a job is. */
+export function requireOwn({ id, queue }: Pick<Job, 'id' | 'queue'>, { name, trainingQueue }: Stage): void {
+  if (queue === trainingQueue) return;
+  const other = /^chirpline-(.+)-training$/.exec(queue)?.[1];
+  const found = other === undefined ? `in the queue ${queue}` : `of stage ${other}`;
+  const advice = other === undefined ? 'Stop it where it was submitted' : `Give --stage ${other}`;
+  throw new SettingError(`job ${id} is ${found}, not of stage ${name} (${trainingQueue}). ${advice}`);
+}

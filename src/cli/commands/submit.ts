@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import { CONNECTION } from '../../cloud/connection.ts';
+import { jsonOption, trainOptions } from '../../options/command-options.ts';
+import { stageOption, withStage } from '../stage.ts';
+import { printResult } from '../terminal.ts';
+
+interface SubmitFlags {
+  stage: string;
+  dataset: string;
+  json?: boolean;
+}
+
+export function submitCommand(): Command {
+  const command = new Command('submit')
+    .description('submit a training job on a preprocessed dataset; with --folds one for each fold')
+    .requiredOption('--dataset <name>', 'the dataset')
+    .addOption(stageOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  chirpline submit --dataset g2net --stage dev --epochs 10 --learning-rate 1e-3\n' +
+        '  chirpline submit --dataset g2net --stage dev --preset coherent --folds 5',
+    );
+  for (const option of [...trainOptions(), jsonOption()]) command.addOption(option);
+  return command.action(async (flags: SubmitFlags) => {
+    const [{ BatchClient }, { submitTraining }, { locateDataset }, { openStore }, { readJobOptions }] =
+      await Promise.all([
+        import('@aws-sdk/client-batch'),
+        import('../../cloud/training-job.ts'),
+        import('../../cloud/dataset.ts'),
+        import('../../storage/open.ts'),
+        import('../../options/job-options.ts'),
+      ]);
+    const options = await readJobOptions(command);
+    await withStage(flags.stage, async ({ bucket, trainingQueue, trainingJob }) => {
+      const records = openStore(locateDataset(bucket, flags.dataset).records);
+      const place = { bucket, queue: trainingQueue, definition: trainingJob };
+      const { dataset } = flags;
+      const job = await submitTraining(new BatchClient(CONNECTION), place, records, { ...options, dataset });
+      const folds = options.folds === undefined ? '' : ` for ${options.folds} folds`;
+      printResult(
+        flags.json,
+        job,
+        `job ${job.id} (${job.name}) submitted${folds}: chirpline status --stage ${flags.stage}`,
+      );
+    });
+  });
+}

@@ -1,0 +1,62 @@
+/** A deployed stage: what its stack made, by the outputs of the stack. */
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { MachineError } from '../core/errors.ts';
+import { CONNECTION } from './connection.ts';
+import { useLocalCloud } from './local-stage.ts';
+
+export interface Stage {
+  name: string;
+  bucket: string;
+  /** ARN. */
+  stateMachine: string;
+  /** URLs of the queues, and of the dead letters of each. */
+  queues: { name: string; url: string; deadLetters: string }[];
+  trainingQueue: string;
+  trainingJob: string;
+  trainingLogs: string;
+}
+
+/** Throws MachineError when the stage isn't deployed, or is `local` and not up. */
+export async function openStage(name: string): Promise<Stage> {
+  if (name === 'local') useLocalCloud(process.env);
+  // The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  const outputs = await readOutputs(name);
+  const output = (key: string): string => {
+    const value = outputs.get(key);
+    if (value === undefined) {
+      throw new MachineError(
+        `stage ${name}: its stack has no output ${key}. Deploy this version of chirpline there`,
+      );
+    }
+    return value;
+  };
+  return {
+    name,
+    bucket: output('Bucket'),
+    stateMachine: output('StateMachine'),
+    queues: [
+      { name: 'labels', url: output('LabelsQueue'), deadLetters: output('LabelsDeadLetters') },
+      { name: 'objects', url: output('ObjectsQueue'), deadLetters: output('ObjectsDeadLetters') },
+    ],
+    trainingQueue: output('TrainingQueue'),
+    trainingJob: output('TrainingJob'),
+    trainingLogs: output('TrainingLogs'),
+  };
+}
+
+async function readOutputs(name: string): Promise<Map<string, string>> {
+  const client = new CloudFormationClient(CONNECTION);
+  try {
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: `chirpline-${name}` }));
+    return new Map(
+      (Stacks?.[0]?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+    );
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes('does not exist')) throw error;
+    const how = name === 'local' ? 'npm run local:deploy' : `npx serverless deploy --stage ${name}`;
+    throw new MachineError(`stage ${name} is not deployed. Deploy it: ${how}`, { cause: error });
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,82 @@
+/** What a stage is doing: runs, training jobs and dead letters. */
+import { BatchClient } from '@aws-sdk/client-batch';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { openStore } from '../storage/open.ts';
+import { CONNECTION } from './connection.ts';
+import { isDatasetName, locateDataset } from './dataset.ts';
+import { countMessages } from './dead-letters.ts';
+import type { Stage } from './deployed-stage.ts';
+import { isActive, type Job, listFolds, listJobs, readLastLines } from './jobs.ts';
+import { listRuns, type Run, type RunProgress, readProgress } from './runs.ts';
+
+export interface JobView extends Job {
+  /** What it has printed last, while it is on or when it has failed. */
+  lastLines: string[];
+  /** Of an array job. */
+  parts?: JobView[];
+}
+
+export interface StageStatus {
+  runs: (Run & { progress?: RunProgress })[];
+  jobs: JobView[];
+  deadLetters: { queue: string; messages: number }[];
+}
+
+const RUNS = 10;
+const JOBS = 10;
+const LINES = 3;
+
+export interface StatusReader {
+  /** Of one dataset, or of all. Dead letters are counted for the whole stage. */
+  read(dataset?: string): Promise<StageStatus>;
+}
+
+export function createStatusReader(stage: Stage): StatusReader {
+  const runs = new SFNClient(CONNECTION);
+  const batch = new BatchClient(CONNECTION);
+  const logs = new CloudWatchLogsClient(CONNECTION);
+  const queues = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
+
+  async function addLines(job: Job): Promise<JobView> {
+    const told = isActive(job) || job.state === 'FAILED';
+    const [lastLines, folds] = await Promise.all([
+      told ? readLastLines(logs, stage.trainingLogs, job, LINES) : [],
+      listFolds(batch, job),
+    ]);
+    if (job.folds === undefined) return { ...job, lastLines };
+    return { ...job, lastLines, parts: await Promise.all(folds.map(addLines)) };
+  }
+
+  return {
+    async read(dataset) {
+      const [latestRuns, latestJobs, deadLetters] = await Promise.all([
+        listRuns(runs, stage.stateMachine, RUNS, dataset),
+        listJobs(batch, stage.trainingQueue, JOBS, dataset),
+        Promise.all(
+          stage.queues.map(async ({ name, deadLetters: url }) => ({
+            queue: name,
+            messages: await countMessages(queues, url),
+          })),
+        ),
+      ]);
+      return {
+        runs: await Promise.all(latestRuns.map((run) => addProgress(stage, run))),
+        jobs: await Promise.all(latestJobs.map(addLines)),
+        deadLetters,
+      };
+    },
+  };
+}
+
+async function addProgress(stage: Stage, run: Run): Promise<Run & { progress?: RunProgress }> {
+  if (run.state !== 'RUNNING' || !isDatasetName(run.dataset)) return run;
+  const progress = await readProgress(openStore(locateDataset(stage.bucket, run.dataset).records));
+  return progress === undefined ? run : { ...run, progress };
+}
+
+/** Whether anything is still going on. */
+export function isBusy({ runs, jobs }: StageStatus): boolean {
+  return runs.some(({ state }) => state === 'RUNNING') || jobs.some(isActive);
+}

@@ -1,0 +1,77 @@
+/** A trained model in the files that other programs run models from. */
+import { createHash } from 'node:crypto';
+import { ConflictError, PreconditionError } from '../core/errors.ts';
+import { foldNetwork } from '../export/network.ts';
+import { encodeOnnx } from '../export/onnx-model.ts';
+import { encodeSavedModel } from '../export/saved-model.ts';
+import type { Preset } from '../model/presets.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { readModel } from './model-file.ts';
+import { readPreprocessing } from './model-recipe.ts';
+
+export const EXPORT_FORMATS = ['savedmodel', 'onnx'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** The one file of a SavedModel's folder. */
+export const SAVED_MODEL_KEY = 'saved_model.pb';
+
+export interface Exported {
+  preset: Preset;
+  /** Of the file written. */
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * Writes the model whose weights are `key` of `models` as `outKey` of `out`. The same model gives the same bytes, so
+ * that exporting it again changes nothing.
+ *
+ * Throws NotFoundError or InputError when `key` is no model's weights, and ConflictError when another file is at
+ * `outKey` already, or any other one beside a SavedModel: TensorFlow takes all of that folder for one model.
+ */
+export async function exportModel(
+  models: ObjectStore,
+  key: string,
+  format: ExportFormat,
+  out: ObjectStore,
+  outKey: string,
+): Promise<Exported> {
+  const { preset, weights } = await readModel(models, key);
+  const network = foldNetwork(preset, weights);
+  let bytes: Uint8Array;
+  if (format === 'onnx') {
+    const preprocessing = await readPreprocessing(models, key);
+    bytes = encodeOnnx(network, {
+      preset,
+      ...(preprocessing && {
+        recipe_hash: preprocessing.recipeHash,
+        psd_sha256: preprocessing.psdSha256,
+      }),
+    });
+  } else {
+    bytes = encodeSavedModel(network);
+    for await (const { key: found } of out.list('')) if (found !== outKey) throw occupied(out, found);
+  }
+  await publish(out, outKey, bytes);
+  return { preset, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Writes the file, unless it is there already with these very bytes. */
+async function publish(out: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await out.write(key, bytes, { ifAbsent: true });
+  } catch (error) {
+    if (!(error instanceof PreconditionError)) throw error;
+    const there = await out.head(key);
+    if (there?.size !== bytes.length || Buffer.compare(await out.read(key), bytes) !== 0) {
+      throw occupied(out, key, error);
+    }
+  }
+}
+
+function occupied(out: ObjectStore, key: string, cause?: unknown): ConflictError {
+  return new ConflictError(
+    `${out.location}${key} is there already and isn't this model's: choose another place (--out), or remove it`,
+    { cause },
+  );
+}

@@ -1,0 +1,40 @@
+/** A trained model on a store: weights.npz, and beside it what samples must be preprocessed with. */
+
+import type { Preset } from '../model/presets.ts';
+import { checkWeights, recognizePreset, WEIGHTS_LIMIT, type Weights } from '../model/weights.ts';
+import { readNpz, writeNpz } from '../numpy/npz.ts';
+import { readLimited } from '../storage/limited.ts';
+import type { ObjectStore } from '../storage/store.ts';
+
+const WEIGHTS_SUFFIX = '_weights.npz';
+
+/** The weights as the Python pipeline's numpy.load reads them: float32, not compressed. */
+export function encodeWeights(weights: Weights): Promise<Uint8Array> {
+  return writeNpz(
+    new Map([...weights].map(([name, { shape, data }]) => [name, { dtype: '<f4' as const, shape, data }])),
+  );
+}
+
+export interface TrainedModel {
+  preset: Preset;
+  weights: Weights;
+}
+
+/** Throws NotFoundError, and InputError when it isn't a model's weights; before more is read or unpacked than these can take. */
+export async function readModel(store: ObjectStore, key: string): Promise<TrainedModel> {
+  const object = `${store.location}${key}`;
+  const bytes = await readLimited(store, key, WEIGHTS_LIMIT);
+  const arrays = await readNpz(bytes, object, { limit: WEIGHTS_LIMIT });
+  const preset = recognizePreset(arrays);
+  return { preset, weights: checkWeights(preset, arrays, object) };
+}
+
+/** Names of the files that training puts beside `..._weights.npz`. */
+export function companionNames(run: string): { psd: string; recipe: string } {
+  return { psd: `${run}_avg_psd.npz`, recipe: `${run}_recipe.json` };
+}
+
+/** The run that a weights file belongs to; undefined when it isn't named as training names it. */
+export function runOfWeights(key: string): string | undefined {
+  return key.endsWith(WEIGHTS_SUFFIX) ? key.slice(0, -WEIGHTS_SUFFIX.length) : undefined;
+}

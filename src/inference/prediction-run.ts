@@ -1,0 +1,177 @@
+/** Probabilities for samples that a trained model hasn't seen: raw ones, or records. */
+import { setImmediate } from 'node:timers/promises';
+import { stringify } from 'csv-stringify/sync';
+import { InputError, SettingError, StoppedError } from '../core/errors.ts';
+import type { Observer } from '../core/progress.ts';
+import { quote } from '../core/quote.ts';
+import { type Psd, SAMPLE_SIZE } from '../core/strain.ts';
+import type { Rejection } from '../preprocess/state/rejected.ts';
+import { catalogDataset } from '../raw/catalog.ts';
+import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
+import { readSamples } from '../raw/samples.ts';
+import { METADATA_KEY } from '../records/metadata.ts';
+import { createPreprocessor } from '../signal/preprocessor.ts';
+import { recipeHash } from '../signal/recipe.ts';
+import { openStore } from '../storage/open.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/install/load.ts';
+import type { Engine } from '../training/engine/engine.ts';
+import { createEngine } from '../training/engine/engines.ts';
+import { averagePredictors } from '../training/fit/ensemble.ts';
+import { predictSignals } from '../training/fit/predictor.ts';
+import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
+import {
+  openRecords,
+  type RecordSet,
+  readRecordRange,
+  type SignalRecord,
+} from '../training/input/records.ts';
+import { completeSettings } from '../training/settings.ts';
+import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
+
+export interface PredictSettings {
+  /** The PSD of raw samples; default: the one beside the weights, which is the same for all of them. */
+  psd?: FilePlace;
+  batchSize: number;
+  device: Device;
+}
+
+export interface Predictions {
+  ids: string[];
+  /** Of a signal, one an id. */
+  probabilities: number[];
+  rejected: Rejection[];
+}
+
+/**
+ * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
+ *
+ * Throws what openModels throws, SettingError when a PSD is given for records, InputError when records are damaged, a sample is
+ * there twice, or a record has an id that no sample can have, and ConflictError when the data was, or would be, preprocessed
+ * otherwise than the models' training data.
+ */
+export async function predictDataset(
+  weights: readonly FilePlace[],
+  dataLocation: string,
+  settings: PredictSettings,
+  observer: Observer = {},
+  signal?: AbortSignal,
+): Promise<Predictions> {
+  const models = await openModels(weights);
+  const data = openStore(dataLocation);
+  const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
+  if (records !== undefined && settings.psd !== undefined)
+    throw new SettingError(`${data.location} holds records, which are whitened already: leave the PSD away`);
+  checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
+  const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
+  const source = records
+    ? openRecordSource(records, predictions)
+    : await openRawSource(data, await findPsd(models, settings.psd), predictions);
+
+  const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
+  observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
+  const engines: Engine[] = [];
+  const report = () => {
+    const done = predictions.probabilities.length + predictions.rejected.length;
+    observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
+  };
+  try {
+    for (const { preset, weights } of models)
+      engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu')));
+    const predictor = averagePredictors(engines);
+    report();
+    for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {
+      // A batch holds the event loop: between two is where signals and the bar come through.
+      if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
+      if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
+      predictions.probabilities.push(probability);
+      report();
+    }
+  } finally {
+    for (const engine of engines) engine.dispose();
+  }
+  return predictions;
+}
+
+/** submission.csv: rows `id,target`, target = probability of a signal. */
+export function formatSubmission({ ids, probabilities }: Predictions): string {
+  const rows = ids.map((id, index) => [id, String(Math.fround(probabilities[index]!))]);
+  return stringify(rows, { header: true, columns: ['id', 'target'] });
+}
+
+interface Source {
+  count: number;
+  /** The same buffer for each sample; pushes its id, or its rejection, when it is taken. */
+  signals: AsyncIterable<Float32Array>;
+}
+
+async function holdsRecords(data: ObjectStore): Promise<boolean> {
+  return (await data.head(METADATA_KEY)) !== undefined || (await data.head('train.tfrecord')) !== undefined;
+}
+
+function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
+  async function* read(): AsyncGenerator<Float32Array> {
+    const signal = new Float32Array(SAMPLE_SIZE);
+    const checkId = createIdCheck();
+    for await (const record of readRecordRange(set, 0, set.count)) {
+      decodeRecord(record, set.dtype, signal);
+      const id = nameRecord(record, ids.length);
+      checkId({ ...record, id });
+      ids.push(id);
+      yield signal;
+    }
+  }
+  return { count: set.count, signals: read() };
+}
+
+/**
+ * The record's id, or its number where it has none. Throws InputError for an id that no sample can have: Kaggle wants ids as they
+ * are, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed, since without `( ) ! | =` nothing is
+ * called or fetched: at worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
+ */
+function nameRecord({ id, object, offset }: SignalRecord, number: number): string {
+  if (id === '') return String(number);
+  if (isSampleId(id)) return id;
+  throw new InputError({
+    object,
+    offset,
+    found: `the id ${quote(id)}`,
+    needed: SAMPLE_ID_RULE,
+    advice: 'Ids go into the predictions as they are, and a spreadsheet may run others as formulas',
+  });
+}
+
+async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Predictions): Promise<Source> {
+  const { refs, faults } = await catalogDataset(data);
+  if (refs.length === 0) {
+    const [first] = faults;
+    throw new InputError({
+      object: data.location,
+      found:
+        first === undefined
+          ? 'neither raw samples nor records'
+          : `no raw sample that can be read (${first.file}: ${first.reason})`,
+      needed: '.npy, .npz or .tar files, or metadata.json with its shards',
+    });
+  }
+  rejected.push(...faults);
+  const counts = new Map<string, number>();
+  for (const { id } of refs) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const single = refs.filter(({ id }) => counts.get(id) === 1);
+  for (const { id, key } of refs) {
+    const count = counts.get(id)!;
+    if (count > 1) rejected.push({ id, file: key, reason: `${count} raw samples have this id` });
+  }
+  const preprocessor = createPreprocessor(psd);
+  async function* read(): AsyncGenerator<Float32Array> {
+    const signal = new Float32Array(SAMPLE_SIZE);
+    for await (const { ref, strain, reason } of readSamples(data, single)) {
+      const fault = reason ?? preprocessor.process(strain, signal);
+      if (fault === undefined) {
+        ids.push(ref.id);
+        yield signal;
+      } else rejected.push({ id: ref.id, file: ref.key, reason: fault });
+    }
+  }
+  return { count: refs.length + faults.length, signals: read() };
+}

@@ -1,0 +1,161 @@
+/** What is in a file: raw samples, arrays, records or metadata, with every checksum checked on the way. */
+import { createHash } from 'node:crypto';
+import { SettingError } from '../core/errors.ts';
+import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../core/strain.ts';
+import type { NpyArray } from '../numpy/npy.ts';
+import { readNpz, readNpzHeaders } from '../numpy/npz.ts';
+import { catalogFile } from '../raw/catalog.ts';
+import { readSamples } from '../raw/samples.ts';
+import { decodeExample } from '../records/example.ts';
+import { METADATA_LIMIT, parseMetadata } from '../records/metadata.ts';
+import { checkSignal } from '../records/shard.ts';
+import { streamRecords } from '../records/tfrecord.ts';
+import { strainFault } from '../signal/check.ts';
+import { readLimited } from '../storage/limited.ts';
+import type { ObjectStore } from '../storage/store.ts';
+
+/** Rows shown of a long list. */
+const SHOWN = 20;
+
+export interface Inspection {
+  kind: 'raw samples' | 'arrays' | 'records' | 'metadata';
+  /** Facts by name, for scripts. */
+  facts: Record<string, unknown>;
+  /** A table for a person, with a line for its columns. */
+  rows: string[][];
+  /** What is wrong; empty when all is well. */
+  faults: string[];
+}
+
+/** Throws NotFoundError, InputError when the file is broken, SettingError when its kind isn't known. */
+export async function inspectFile(store: ObjectStore, key: string): Promise<Inspection> {
+  if (key.endsWith('.tfrecord')) return inspectRecords(store, key);
+  if (key.endsWith('metadata.json')) return inspectMetadata(store, key);
+  if (key.endsWith('.npz') && !(await holdsStrain(store, key))) {
+    return describeArrays(await readNpz(await store.read(key), `${store.location}${key}`));
+  }
+  if (isRawFile(key)) return inspectSamples(store, key);
+  throw new SettingError(`${key}: needed a .npy, .npz, .tar or .tfrecord file, or a metadata.json`);
+}
+
+/** Whether a file is, by its name, one that raw samples come in. */
+export function isRawFile(key: string): boolean {
+  return /\.(npy|npz|tar)$/.test(key);
+}
+
+/** By the headers alone: raw samples may be more than fits into memory. */
+async function holdsStrain(store: ObjectStore, key: string): Promise<boolean> {
+  const info = await store.head(key);
+  // What isn't there is for the read to say, which names a bucket that isn't there either.
+  if (info === undefined) return false;
+  const source = {
+    size: info.size,
+    read: (offset: number, length: number) => store.read(key, { offset, length }),
+  };
+  for await (const header of readNpzHeaders(source, `${store.location}${key}`)) {
+    if (header?.shape.slice(-2).join() === [DETECTORS.length, SAMPLE_LENGTH].join()) return true;
+  }
+  return false;
+}
+
+function describeArrays(arrays: Map<string, NpyArray>): Inspection {
+  const described = [...arrays].map(([name, { dtype, shape, data }]) => ({
+    name,
+    dtype,
+    shape,
+    ...rangeOf(data),
+  }));
+  return {
+    kind: 'arrays',
+    facts: { arrays: described },
+    rows: [
+      ['array', 'type', 'shape', 'least', 'largest'],
+      ...described.map(({ name, dtype, shape, least, largest }) => [
+        name,
+        dtype,
+        `(${shape.join(', ')})`,
+        least.toPrecision(4),
+        largest.toPrecision(4),
+      ]),
+    ],
+    faults: described.filter(({ finite }) => !finite).map(({ name }) => `${name} holds NaN or Inf`),
+  };
+}
+
+function rangeOf(data: NpyArray['data']): { least: number; largest: number; finite: boolean } {
+  let [least, largest, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true];
+  for (const entry of data) {
+    const value = Number(entry);
+    finite &&= Number.isFinite(value);
+    least = Math.min(least, value);
+    largest = Math.max(largest, value);
+  }
+  return { least, largest, finite };
+}
+
+async function inspectSamples(store: ObjectStore, key: string): Promise<Inspection> {
+  const { refs, faults: fileFaults } = await catalogFile(store, key);
+  const faults = fileFaults.map(({ message }) => message);
+  const rows = [['id', ...DETECTORS.map((detector) => `${detector} rms`)]];
+  let good = 0;
+  for await (const { ref, strain, reason } of readSamples(store, refs)) {
+    const fault = reason ?? strainFault(strain);
+    if (fault !== undefined) faults.push(`${ref.id}: ${fault}`);
+    else good += 1;
+    if (strain !== undefined && rows.length <= SHOWN) {
+      rows.push([
+        ref.id,
+        ...DETECTORS.map((_, detector) => rootMeanSquare(strain, detector).toExponential(3)),
+      ]);
+    }
+  }
+  return { kind: 'raw samples', facts: { samples: refs.length, good }, rows, faults };
+}
+
+function rootMeanSquare(strain: Strain, detector: number): number {
+  const own = strain.subarray(detector * SAMPLE_LENGTH, (detector + 1) * SAMPLE_LENGTH);
+  return Math.sqrt(own.reduce((sum, value) => sum + value * value, 0) / SAMPLE_LENGTH);
+}
+
+async function inspectRecords(store: ObjectStore, key: string): Promise<Inspection> {
+  const object = `${store.location}${key}`;
+  const rows = [['record', 'offset', 'id', 'label', 'type']];
+  const targets = [0, 0];
+  const dtypes = new Set<string>();
+  for await (const { data, offset } of streamRecords(store.stream(key), object)) {
+    const { id = '', label, signal } = decodeExample(data, object, offset);
+    const dtype = checkSignal(signal, object, offset);
+    const index = targets[0]! + targets[1]!;
+    if (index < SHOWN) rows.push([String(index), String(offset), id, String(label), dtype]);
+    targets[label]! += 1;
+    dtypes.add(dtype);
+  }
+  const [noise, signals] = targets as [number, number];
+  const facts = { records: noise + signals, signals, noise, dtype: [...dtypes], checksums: 'right' };
+  return { kind: 'records', facts, rows, faults: noise + signals === 0 ? ['no records'] : [] };
+}
+
+/** Compares every shard with what metadata.json says of it. */
+async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspection> {
+  const bytes = await readLimited(store, key, METADATA_LIMIT);
+  const metadata = parseMetadata(new TextDecoder().decode(bytes), `${store.location}${key}`);
+  const folder = key.slice(0, key.lastIndexOf('/') + 1);
+  const rows = [['shard', 'records', 'bytes', 'SHA-256']];
+  const faults: string[] = [];
+  for (const { name, n_records, bytes, sha256 } of metadata.shards) {
+    const found = await hashObject(store, folder + name);
+    const right = found === sha256;
+    if (!right)
+      faults.push(`${name}: ${found === undefined ? 'no such file' : `SHA-256 is ${found}, not ${sha256}`}`);
+    rows.push([name, String(n_records), String(bytes), right ? 'right' : 'WRONG']);
+  }
+  const { shards: _, recipe: __, ...facts } = metadata;
+  return { kind: 'metadata', facts, rows, faults };
+}
+
+async function hashObject(store: ObjectStore, key: string): Promise<string | undefined> {
+  if ((await store.head(key)) === undefined) return undefined;
+  const hash = createHash('sha256');
+  for await (const chunk of store.stream(key)) hash.update(chunk);
+  return hash.digest('hex');
+}

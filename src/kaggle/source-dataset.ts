@@ -1,0 +1,63 @@
+/** The dataset with the training program, as two archives: our own code, and what it stands on. */
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ADDON, addonName } from '../tensorflow/install/addon.ts';
+import { prepareTensorFlow } from '../tensorflow/install/load.ts';
+import { copyProgram } from './program-files.ts';
+import { zipFolder } from './zip-folder.ts';
+
+/** What our own code may weigh, zipped [bytes]. */
+const CODE_LIMIT = 150_000;
+/** The newest symbols in the C and C++ libraries of Kaggle's image, which is Ubuntu 22.04. */
+const NEWEST: Readonly<Record<string, readonly number[]>> = { GLIBC: [2, 35], GLIBCXX: [3, 4, 30] };
+
+/** Writes code.zip and packages.zip into `folder`. Throws MachineError where the addon can't be built here. */
+export async function writeSource(folder: string, log: (line: string) => void): Promise<void> {
+  const draft = await mkdtemp(join(tmpdir(), 'chirpline-kaggle-'));
+  try {
+    const program = join(draft, 'program');
+    await copyProgram(program);
+    const size = await zipFolder(join(program, 'code'), join(folder, 'code.zip'));
+    if (size > CODE_LIMIT) throw new Error(`code.zip has ${size} bytes, more than ${CODE_LIMIT}`);
+    const packages = join(draft, 'packages');
+    for (const part of ['packages', 'node_modules']) {
+      await cp(join(program, part), join(packages, part), { recursive: true });
+    }
+    await copyAddon(join(packages, 'cache'), log);
+    await zipFolder(packages, join(folder, 'packages.zip'));
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Puts the addon where the program on Kaggle looks for it; where it's left out, it is built there. */
+async function copyAddon(cache: string, log: (line: string) => void): Promise<void> {
+  const file = await prepareTensorFlow({ device: 'cpu', log });
+  const symbol = findNewer(await readFile(file), NEWEST);
+  if (symbol !== undefined) {
+    log(`the addon needs ${symbol}, which Kaggle's image doesn't have: it will be built there, in 15 s`);
+    return;
+  }
+  const folder = join(cache, await addonName());
+  await mkdir(folder, { recursive: true });
+  await cp(file, join(folder, ADDON));
+}
+
+/** A versioned symbol in a binary, like GLIBC_2.38, that is newer than those of its kind in `newest`. */
+export function findNewer(
+  binary: Uint8Array,
+  newest: Readonly<Record<string, readonly number[]>>,
+): string | undefined {
+  const text = Buffer.from(binary).toString('latin1');
+  for (const [symbol, kind = '', version = ''] of text.matchAll(/\b([A-Z]+)_(\d+(?:\.\d+)+)\0/g)) {
+    const limit = newest[kind];
+    if (limit !== undefined && isNewer(version.split('.').map(Number), limit)) return symbol.slice(0, -1);
+  }
+  return undefined;
+}
+
+function isNewer(version: readonly number[], limit: readonly number[]): boolean {
+  const place = version.findIndex((part, i) => part !== (limit[i] ?? 0));
+  return place >= 0 && version[place]! > (limit[place] ?? 0);
+}

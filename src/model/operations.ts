@@ -1,0 +1,175 @@
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-node-gpu';
+import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
+import { nodeBackend } from '../tensorflow/graph/bind.ts';
+import type { TF } from '../tensorflow/install/load.ts';
+
+/* Functions of TensorFlow that tfjs has none for, and some that do in one pass over memory what tfjs does in several. */
+
+type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
+
+/** What tf.customGrad's functions keep tensors for their gradient by. */
+export type Save = (tensors: Tensor[]) => void;
+
+/** Added to the variance before its root is taken. */
+export const BATCH_NORM_EPSILON = 1e-5;
+
+/** Of each channel. */
+export interface Statistics {
+  mean: Tensor1D;
+  /** Of the population: divided by n, not n - 1. */
+  variance: Tensor1D;
+}
+
+/** Interleaved sets that a channel's numbers are summed in: a float32 sum of a million numbers alone errs by 3e-5. */
+const SETS = 16;
+
+/** Over all axes but the last. */
+export function batchStatistics(tf: TF, x: Tensor): Statistics {
+  const channels = x.shape.at(-1)!;
+  const sets = (x.size / channels) % (2 * SETS) === 0 ? SETS : 1;
+  const columns = sets * channels;
+  const rows = x.size / columns;
+  return tf.tidy(() => {
+    const [, means, variances] = nodeBackend(tf).executeMultipleOutputs(
+      'FusedBatchNormV3',
+      batchNormAttributes(tf, { training: true }),
+      [
+        x.reshape([1, rows, 1, columns]),
+        tf.ones([columns]),
+        tf.zeros([columns]),
+        tf.tensor1d([]),
+        tf.tensor1d([]),
+      ],
+      6,
+    ) as [Tensor, Tensor, Tensor];
+    const ofSets = means.reshape<Tensor2D>([sets, channels]);
+    const mean = ofSets.mean<Tensor1D>(0);
+    // The op divides by rows - 1.
+    const within = variances.mul((rows - 1) / rows).reshape<Tensor2D>([sets, channels]);
+    return { mean, variance: within.add(ofSets.sub(mean).square()).mean<Tensor1D>(0) };
+  });
+}
+
+/** gamma * (x - mean) / sqrt(variance + epsilon) + beta in one pass. */
+export function normalizeBy<T extends Tensor>(
+  tf: TF,
+  x: T,
+  { mean, variance }: Statistics,
+  gamma: Tensor1D,
+  beta: Tensor1D,
+): T {
+  const [output] = nodeBackend(tf).executeMultipleOutputs(
+    'FusedBatchNormV3',
+    batchNormAttributes(tf, { training: false }),
+    [asImage(x), gamma, beta, mean, variance],
+    6,
+  );
+  return output!.reshape<T>(x.shape);
+}
+
+/** Gradients of normalizeBy's x, gamma and beta, as if the statistics didn't depend on x. */
+export function normalizeByGradients<T extends Tensor>(
+  tf: TF,
+  dy: T,
+  x: T,
+  { mean, variance }: Statistics,
+  gamma: Tensor1D,
+): [T, Tensor1D, Tensor1D] {
+  const [dx, dGamma, dBeta] = nodeBackend(tf).executeMultipleOutputs(
+    'FusedBatchNormGradV3',
+    batchNormAttributes(tf, { training: false }),
+    [asImage(dy), asImage(x), gamma, mean, variance, tf.tensor1d([])],
+    5,
+  ) as [Tensor, Tensor1D, Tensor1D, Tensor, Tensor];
+  return [dx.reshape(x.shape), dGamma, dBeta];
+}
+
+/** With the four axes that TensorFlow's batch norm wants, channels last. */
+function asImage(x: Tensor): Tensor {
+  return x.reshape([1, -1, 1, x.shape.at(-1)!]);
+}
+
+function batchNormAttributes(tf: TF, { training }: { training: boolean }): OpAttribute[] {
+  const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_TYPE, TF_FLOAT } = nodeBackend(tf).binding;
+  return [
+    { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
+    { name: 'U', type: TF_ATTR_TYPE, value: TF_FLOAT },
+    { name: 'epsilon', type: TF_ATTR_FLOAT, value: BATCH_NORM_EPSILON },
+    { name: 'data_format', type: TF_ATTR_STRING, value: 'NHWC' },
+    { name: 'is_training', type: TF_ATTR_BOOL, value: training },
+  ];
+}
+
+/** g * sigmoid(x) in one pass, by the kernel of softplus' gradient. */
+export function timesSigmoid<T extends Tensor>(tf: TF, g: T, x: T): T {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  return backend.executeSingleOutput(
+    'SoftplusGrad',
+    [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }],
+    [g, x],
+  ) as T;
+}
+
+/** Uniform numbers from 0 up to 1 that depend on the seed, int32 [2], alone. */
+export function seededUniform(tf: TF, shape: number[], seed: Tensor1D): Tensor {
+  return drawSeeded(tf, 'StatelessRandomUniform', shape, seed);
+}
+
+/** Standard normal numbers that depend on the seed, int32 [2], alone. */
+export function seededNormal(tf: TF, shape: number[], seed: Tensor1D): Tensor {
+  return drawSeeded(tf, 'StatelessRandomNormal', shape, seed);
+}
+
+/** `count` numbers of the gamma distribution of shape alpha that depend on the seed, int32 [2], alone. */
+export function seededGamma(tf: TF, count: number, alpha: number, seed: Tensor1D): Tensor1D {
+  return tf.tidy(
+    () => drawSeeded(tf, 'StatelessRandomGammaV2', [count], seed, tf.fill([count], alpha)) as Tensor1D,
+  );
+}
+
+function drawSeeded(tf: TF, op: string, shape: number[], seed: Tensor1D, ...more: Tensor[]): Tensor {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
+  return tf.tidy(() =>
+    backend.executeSingleOutput(
+      op,
+      [
+        { name: 'dtype', type: TF_ATTR_TYPE, value: TF_FLOAT },
+        { name: 'T', type: TF_ATTR_TYPE, value: TF_INT32 },
+        { name: 'Tseed', type: TF_ATTR_TYPE, value: TF_INT32 },
+      ],
+      [tf.tensor1d(shape, 'int32'), seed, ...more],
+    ),
+  );
+}
+
+/**
+ * Slices of x along an axis by their indices (int32), which tfjs' own gather would look at: while a graph is recorded they
+ * aren't known. The first `batchDims` axes of both go together.
+ */
+export function gather<T extends Tensor>(tf: TF, x: T, indices: Tensor, axis = 0, batchDims = 0): T {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = backend.binding;
+  return backend.executeSingleOutput(
+    'GatherV2',
+    [
+      { name: 'batch_dims', type: TF_ATTR_INT, value: batchDims },
+      { name: 'Tparams', type: TF_ATTR_TYPE, value: TF_FLOAT },
+      { name: 'Tindices', type: TF_ATTR_TYPE, value: TF_INT32 },
+      { name: 'Taxis', type: TF_ATTR_TYPE, value: TF_INT32 },
+    ],
+    [x, indices, tf.scalar(axis, 'int32')],
+  ) as T;
+}
+
+/** `a` where the condition is true, else `b`; each may be broadcast, which tfjs' own `where` makes copies for. */
+export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T): T {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  return backend.executeSingleOutput(
+    'SelectV2',
+    [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }],
+    [condition, a, b],
+  ) as T;
+}

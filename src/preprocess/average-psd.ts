@@ -1,0 +1,111 @@
+/**
+ * The average PSD of the noise samples: partial sums over fixed chunks, added up in the order of the chunks, so that
+ * the result doesn't depend on how many workers there are or which one was first.
+ */
+import { createHash } from 'node:crypto';
+import { InputError } from '../core/errors.ts';
+import { type Stop, stopIfAborted } from '../core/stop.ts';
+import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../core/strain.ts';
+import { encodeNpy, parseNpy } from '../numpy/npy.ts';
+import { readNpz, writeNpz } from '../numpy/npz.ts';
+import { createSampleReader } from '../raw/samples.ts';
+import { requirePsd } from '../signal/check.ts';
+import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
+import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
+import { putIfAbsent } from '../storage/conditional.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { readPsdChunk } from './plan/chunks.ts';
+import type { Plan, Stores } from './plan/plan.ts';
+import { giveUpPlan } from './state/manifest.ts';
+import { psdListKey, psdPartialKey, psdPartialPrefix } from './state/record-keys.ts';
+
+const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
+
+/**
+ * Sums the periodograms of one chunk of a plan's noise samples and notes how many there were, and their sum, as one array.
+ * Broken ones are left out; preprocessing names them. The first result counts.
+ * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
+ */
+export async function sumPsdChunk(
+  stores: Stores,
+  plan: string,
+  index: number,
+  stop?: Stop,
+): Promise<{ count: number }> {
+  const refs = await readPsdChunk(stores.records, psdListKey(plan, index));
+  const estimator = createPsdEstimator();
+  const reader = createSampleReader(stores.raw, refs);
+  for (let done = 0; ; ) {
+    const reasons = await reader.read(estimator.inputs);
+    if (reasons.length === 0) break;
+    stopIfAborted(stop, `PSD chunk ${index}`, done, refs.length);
+    done += reasons.length;
+    const good = reasons.filter((reason) => reason === undefined).length;
+    estimator.addBlock(estimator.inputs.slice(0, good));
+  }
+  const { sum, count } = estimator;
+  const data = Float64Array.of(count, ...sum);
+  const bytes = encodeNpy({ dtype: '<f8', shape: [data.length], data });
+  await putIfAbsent(stores.records, psdPartialKey(plan, index), bytes);
+  return { count };
+}
+
+/** Chunks of the plan's PSD that aren't summed yet. */
+export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan): Promise<number[]> {
+  const summed = new Set<string>();
+  for await (const { key } of records.list(psdPartialPrefix(id))) summed.add(key);
+  return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
+}
+
+/** Adds the partial sums up to the plan's PSD. The first result counts: all shards of a plan have the same PSD. */
+export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
+  if ((await stores.records.head(plan.psd)) !== undefined) return;
+  const sums: Psd[] = [];
+  let count = 0;
+  const partials = mapAhead(Array(plan.psdChunks).keys(), AT_ONCE, async (index) => {
+    const key = psdPartialKey(plan.id, index);
+    return parseNpy(await stores.records.read(key), `${stores.records.location}${key}`);
+  });
+  for await (const { dtype, data } of partials) {
+    if (dtype !== '<f8') throw new Error(`a partial sum of ${dtype}`);
+    count += data[0]!;
+    sums.push(data.subarray(1));
+  }
+  if (count === 0) {
+    // Fixed files are other versions than the plan's.
+    await giveUpPlan(stores.records, plan.id);
+    throw new InputError({
+      object: stores.raw.location,
+      found: 'no readable sample among the noise samples chosen for the PSD',
+      needed: 'at least one',
+      advice: 'Look at the files of the samples with target 0, or give a PSD (--psd)',
+    });
+  }
+  await putIfAbsent(stores.records, plan.psd, await encodePsd(averagePsd(mergePsdSums(sums), count)));
+}
+
+export interface PsdFile {
+  psd: Psd;
+  bytes: Uint8Array;
+  sha256: string;
+}
+
+/** avg_psd.npz as readers of the Python pipeline expect it. */
+export function encodePsd(psd: Psd): Promise<Uint8Array> {
+  return writeNpz({ avg_psd: { dtype: '<f8', shape: SHAPE, data: psd } }, { compress: true });
+}
+
+/** Reads and checks an average PSD: key `avg_psd`, shape (3, 2049), finite and not negative. */
+export async function readPsd(store: ObjectStore, key: string): Promise<PsdFile> {
+  const bytes = await store.read(key);
+  const object = `${store.location}${key}`;
+  const array = (await readNpz(bytes, object)).get('avg_psd');
+  const needed = `an array avg_psd of float64 and shape (${SHAPE.join(', ')})`;
+  if (array === undefined) throw new InputError({ object, found: 'no such array', needed });
+  if (array.dtype !== '<f8' || array.shape.join() !== SHAPE.join()) {
+    throw new InputError({ object, found: `${array.dtype} of shape (${array.shape.join(', ')})`, needed });
+  }
+  const psd = array.data as Float64Array;
+  requirePsd(psd, object);
+  return { psd, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+}

@@ -1,0 +1,79 @@
+/** The map steps as messages, so that a worker thread can run them as a function in the cloud would. */
+
+import { keepLatest } from '../core/keep-latest.ts';
+import type { Stop } from '../core/stop.ts';
+import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
+import { openStore } from '../storage/open.ts';
+import { type Listing, packListing } from '../storage/packed-listing.ts';
+import { listWhole } from '../storage/parallel-listing.ts';
+import { readPsd, sumPsdChunk } from './average-psd.ts';
+import { readPlan, type Stores } from './plan/plan.ts';
+import { preprocessChunk } from './shard-maker.ts';
+
+export interface Task {
+  step: 'psd' | 'shard';
+  /** Id of the plan. */
+  plan: string;
+  index: number;
+  /** Locations of the stores, see openStore. */
+  raw: string;
+  records: string;
+}
+
+/** A part of the raw objects that is to be listed, see listInParts. */
+export interface ListTask {
+  step: 'list';
+  prefix: string;
+  raw: string;
+}
+
+export interface TaskResult {
+  /** Samples that came out well. */
+  done: number;
+  rejected: number;
+}
+
+/** How a task's answer follows from its step. */
+export interface RunTask {
+  (task: Task): Promise<TaskResult>;
+  (task: ListTask): Promise<Listing>;
+}
+
+/**
+ * Returns a function that runs tasks against the two stores, several at once if it is called so, reading a plan and its PSD
+ * once.
+ */
+export function createTaskRunner(
+  stores: Stores,
+): (task: Pick<Task, 'step' | 'plan' | 'index'>, stop?: Stop) => Promise<TaskResult> {
+  const { records } = stores;
+  const prepare = keepLatest(async (id) => {
+    const plan = await readPlan(records, id);
+    const { psd, sha256 } = await readPsd(records, plan.psd);
+    /** A task has one for itself; its tables take milliseconds to make. */
+    const free: Preprocessor[] = [];
+    return { plan, psd, sha256, free };
+  });
+  return async ({ step, plan: id, index }, stop) => {
+    if (step === 'psd') return { done: (await sumPsdChunk(stores, id, index, stop)).count, rejected: 0 };
+    const { plan, psd, sha256, free } = await prepare(id);
+    const preprocessor = free.pop() ?? createPreprocessor(psd);
+    const result = await preprocessChunk(stores, plan, { preprocessor, psd: sha256 }, index, stop);
+    free.push(preprocessor);
+    return { done: result.records, rejected: result.rejected.length };
+  };
+}
+
+const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
+
+/** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
+export async function runTask(task: Task | ListTask, stop: Stop): Promise<TaskResult | Listing> {
+  if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
+  const place = `${task.raw}\n${task.records}`;
+  let run = runners.get(place);
+  if (run === undefined) {
+    run = createTaskRunner({ raw: await openStore(task.raw), records: await openStore(task.records) });
+    runners.set(place, run);
+  }
+  return run(task, stop);
+}

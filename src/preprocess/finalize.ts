@@ -1,0 +1,153 @@
+/** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
+import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
+import { isAddedShardName } from '../records/shard.ts';
+import { AT_ONCE, forEachAhead, mapAhead } from '../storage/ahead.ts';
+import { readJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { readPsd } from './average-psd.ts';
+import { type Plan, readPlan, type Stores } from './plan/plan.ts';
+import { readResults, type ShardResult } from './shard-maker.ts';
+import {
+  appendPlan,
+  type Content,
+  countRecords,
+  giveUpPlan,
+  hasPlan,
+  type ManifestShard,
+  readManifest,
+} from './state/manifest.ts';
+import { checkRejected, publish } from './state/publish.ts';
+import { indexKey, planFolder, planPsdKey, rejectedListKey } from './state/record-keys.ts';
+import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
+
+/**
+ * Appends the shards and rows of the plan with that id to the manifest, unless they are in already. Another plan should follow
+ * when objects were overwritten or away when they were read; otherwise the public files are written.
+ *
+ * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs has been rejected (rejected.csv says which),
+ * and ConflictError when results are missing or aren't the plan's; nothing is removed then.
+ */
+export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<Finished> {
+  const { records } = stores;
+  const before = (await readManifest(records)).content;
+  const content = hasPlan(before, id) ? before! : await appendResults(stores, id, before, maxRejected);
+  await removeSpent(records, id);
+  const again = content.rejected.some(({ pending }) => pending);
+  if (!again) await publish(records);
+  return { again, content };
+}
+
+export interface Finished {
+  /** Whether another plan should follow. */
+  again: boolean;
+  /** What the records hold now. */
+  content: Content;
+}
+
+async function appendResults(
+  stores: Stores,
+  id: string,
+  content: Content | undefined,
+  maxRejected: number,
+): Promise<Content> {
+  const { records } = stores;
+  try {
+    const plan = await readPlan(records, id);
+    const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
+    const results = await collectResults(records, plan, psdSha256);
+    const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
+    const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
+    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
+    return await appendPlan(records, id, (before) => ({
+      settings: plan.settings,
+      recipeHash: plan.recipeHash,
+      psdSha256,
+      planHash: plan.hash,
+      ...before,
+      plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
+      labelsSha256: plan.labelsSha256,
+      shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
+      rejected: settle(rejected, before?.rejected ?? []),
+    }));
+  } catch (error) {
+    // Another call may have finished the plan meanwhile, and removed what this one reads.
+    const now = (await readManifest(records)).content;
+    if (now !== undefined && hasPlan(now, id)) return now;
+    throw error;
+  }
+}
+
+/** Of a plan after the first one, a shard without records is none. */
+function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard[] {
+  return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
+}
+
+const listWithout = ({ rejected }: ShardResult): string[] => rejected.map(({ id }) => id);
+
+/** What was pending before and is again calls for no third plan: it is looked at when its object comes, or at the next run. */
+function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
+  const names = new Set(before.filter(({ pending }) => pending).map(({ key, id }) => `${key} ${id}`));
+  return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
+}
+
+/** The results of all shards, each of the plan, PSD and samples that it stands for, and of the shard that is there. */
+async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
+  const results = await readResults(records, plan);
+  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
+  if (missing.length > 0) {
+    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
+    throw new ConflictError(
+      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+    );
+  }
+  const made = results as ShardResult[];
+  const other = made.find(
+    ({ ids, records, rejected, plan: hash, psd }, index) =>
+      ids !== plan.shards[index]!.ids ||
+      records + rejected.length !== plan.shards[index]!.samples ||
+      hash !== plan.hash ||
+      psd !== psdSha256,
+  );
+  if (other === undefined) return made;
+  throw new ConflictError(
+    `${records.location}${other.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
+  );
+}
+
+/** Throws TooManyRejectedError. Rows of objects that have come again since are pending: they aren't counted. */
+async function checkTotal(
+  { raw, records }: Stores,
+  { id, inputs, rejected }: Plan,
+  rows: Rejection[],
+  content: Content | undefined,
+  maxRejected: number,
+): Promise<Rejection[]> {
+  const total = countRecords(content) + inputs;
+  let kept = rows;
+  if (exceeds(rows.length, total, maxRejected)) {
+    const looked = mapAhead(rows, AT_ONCE, async (row) => {
+      const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
+      return isSame ? row : { ...row, etag: undefined, pending: true };
+    });
+    kept = [];
+    for await (const row of looked) kept.push(row);
+  }
+  try {
+    await checkRejected(records, kept, total, maxRejected);
+  } catch (error) {
+    const found = kept.filter(({ pending }) => !pending).length - rejected;
+    // Whether what the plan lacked has come since, only another plan can tell.
+    if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
+      await giveUpPlan(records, id);
+    }
+    throw error;
+  }
+  return kept;
+}
+
+/** Removes what only a plan under way needs. Safe to do twice. */
+async function removeSpent(records: ObjectStore, plan: string): Promise<void> {
+  await forEachAhead(records.list(planFolder(plan)), AT_ONCE, async ({ key }) => {
+    if (key !== indexKey(plan) && key !== planPsdKey(plan)) await records.remove(key);
+  });
+}

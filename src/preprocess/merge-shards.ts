@@ -1,0 +1,54 @@
+/** The shards of finished records as the one file that readers of the Python pipeline expect. */
+import { createHash } from 'node:crypto';
+import { InputError, StoppedError } from '../core/errors.ts';
+import type { Observer } from '../core/progress.ts';
+import { mergeShards, type Shard } from '../records/merge-records.ts';
+import { METADATA_KEY } from '../records/metadata.ts';
+import type { RecordDType } from '../records/record-dtype.ts';
+import { probeWriting } from '../storage/probe.ts';
+import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
+import { readMetadataIfPresent } from './state/publish.ts';
+
+/** Writes all records to `key` of `out`, checked on the way; a shard at a time is held in memory. */
+export async function mergeRecords(
+  records: ObjectStore,
+  out: ObjectStore,
+  key: string,
+  dtype: RecordDType,
+  observer: Observer = {},
+  signal?: AbortSignal,
+): Promise<ObjectInfo & { records: number }> {
+  await probeWriting(out, key);
+  const metadata = await readMetadataIfPresent(records);
+  if (metadata === undefined) {
+    throw new InputError({
+      object: `${records.location}${METADATA_KEY}`,
+      found: 'no such file',
+      needed: 'finished records',
+      advice: 'Finish them with chirpline preprocess',
+    });
+  }
+  const { shards, n_samples: total } = metadata;
+  async function* readShards(): AsyncGenerator<Shard> {
+    let done = 0;
+    for (const { name, n_records, sha256 } of shards) {
+      if (signal?.aborted)
+        throw new StoppedError(`stopped after ${done} of ${total} records; nothing was written`);
+      const object = `${records.location}${name}`;
+      const bytes = await records.read(name);
+      yield { object, bytes, records: n_records };
+      // After its records were checked, whose errors say more: sound ones may still be those of another shard.
+      const found = createHash('sha256').update(bytes).digest('hex');
+      if (found !== sha256) {
+        throw new InputError({
+          object,
+          found: `SHA-256 ${found}`,
+          needed: `${sha256}, as metadata.json says`,
+        });
+      }
+      done += n_records;
+      observer.progress?.({ stage: 'merge', done, total, unit: 'records' });
+    }
+  }
+  return { ...(await out.write(key, mergeShards(readShards(), dtype), { uncached: true })), records: total };
+}

@@ -1,0 +1,76 @@
+/** What the records hold already, sample by sample: what a plan, or an object that comes late, leaves alone. */
+
+import { sha256 } from '../../core/sha256.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import type { Content } from '../state/manifest.ts';
+import { indexKey } from '../state/record-keys.ts';
+import type { Rejection } from '../state/rejected.ts';
+import { checksum, readIndex, type SampleIndex } from './sample-index.ts';
+
+interface KnownRecord {
+  label: 0 | 1;
+  /** Whether its object came after the run. */
+  late: boolean;
+  isFrom(key: string): boolean;
+}
+
+export interface Known {
+  /** True when nothing is known. */
+  isEmpty: boolean;
+  record(id: string): KnownRecord | undefined;
+  /** The rows of an object. */
+  rows(key: string): Rejection[];
+  /** The rows with an id, of objects. */
+  rowsOf(id: string): Rejection[];
+}
+
+const NOTHING_KNOWN: Known = {
+  isEmpty: true,
+  record: () => undefined,
+  rows: () => [],
+  rowsOf: () => [],
+};
+
+/** @param indexes of the plans that are in, in their order. */
+export function createKnown(content: Content, indexes: readonly SampleIndex[]): Known {
+  const byKey = new Map<string, Rejection[]>();
+  const byId = new Map<string, Rejection[]>();
+  for (const row of content.rejected) {
+    if (row.key === undefined) continue;
+    add(byKey, row.key, row);
+    if (row.id !== '') add(byId, row.id, row);
+  }
+  const late = new Map<string, KnownRecord>();
+  for (const { key, samples = [] } of content.shards) {
+    for (const [id, label] of samples) late.set(id, { label, late: true, isFrom: (other) => other === key });
+  }
+  const plans = content.plans.map(({ without }, at) => ({ index: indexes[at]!, without: new Set(without) }));
+
+  return {
+    isEmpty: false,
+    record(id) {
+      const hash = sha256(id);
+      for (const { index, without } of plans) {
+        const entry = index.find(id, hash);
+        if (entry === undefined || without.has(id)) continue;
+        return { label: entry.label, late: false, isFrom: (key) => checksum(key) === entry.key };
+      }
+      return late.get(id);
+    },
+    rows: (key) => byKey.get(key) ?? [],
+    rowsOf: (id) => byId.get(id) ?? [],
+  };
+}
+
+function add(rows: Map<string, Rejection[]>, name: string, row: Rejection): void {
+  const list = rows.get(name);
+  if (list === undefined) rows.set(name, [row]);
+  else list.push(row);
+}
+
+/** Reads the indexes of the plans that are in. */
+export async function readKnown(records: ObjectStore, content: Content | undefined): Promise<Known> {
+  if (content === undefined) return NOTHING_KNOWN;
+  const indexes = await Promise.all(content.plans.map(({ id }) => readIndex(records, indexKey(id))));
+  return createKnown(content, indexes);
+}

@@ -1,0 +1,164 @@
+/** Which raw samples a plan takes: those with a label and without a record, and of these the noise for the PSD. */
+
+import { sha256 } from '../../core/sha256.ts';
+import type { Label } from '../../raw/labels.ts';
+import { baseName } from '../../raw/row-ids.ts';
+import { describePlace, type SampleRef } from '../../raw/sample-ref.ts';
+import type { Rejection } from '../state/rejected.ts';
+import type { LabelledRef } from './chunks.ts';
+import type { Known } from './known.ts';
+
+const NO_LABEL = 'no label';
+export const NO_SAMPLE = 'no raw sample has this id';
+const NOT_ALONE = 'several raw samples have this id';
+
+export interface Choice {
+  samples: LabelledRef[];
+  rejected: Rejection[];
+}
+
+/**
+ * All samples of a dataset, in the order of the labels. Whatever lacks a partner is a row: every row of the labels and every
+ * raw sample is in the choice once, or has a record.
+ */
+export function matchLabels(
+  labels: readonly Label[],
+  refs: readonly SampleRef[],
+  faults: readonly Rejection[],
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+): Choice {
+  // As it is with Kaggle's files and with packs. No id is there twice then, since no label is.
+  const aligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
+  if (aligned && known.isEmpty && faults.length === 0) {
+    return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
+  }
+  const byId = groupBy(refs, ({ id }) => id);
+  const rejected: Rejection[] = [];
+  const broken = nameFaults(faults, (id) => byId.has(id) || known.record(id) !== undefined);
+  const samples: LabelledRef[] = [];
+  for (const { id, target } of labels) {
+    const group = byId.get(id);
+    byId.delete(id);
+    if (group !== undefined) take(group, group.length === 1, target, etags, known, { samples, rejected });
+    else if (known.record(id) === undefined && !broken.has(id)) {
+      rejected.push({ id, file: '', reason: NO_SAMPLE });
+    }
+  }
+  const labelled = new Set(labels.map(({ id }) => id));
+  for (const group of byId.values())
+    take(group, group.length === 1, undefined, etags, known, { samples, rejected });
+  for (const fault of broken.rows) {
+    rejected.push(labelled.has(fault.id) || fault.key === undefined ? fault : { ...fault, id: '' });
+  }
+  return { samples, rejected };
+}
+
+/** The samples of one object alone. Rows that were of it and went to nothing leave a row of the label behind. */
+export function matchObject(
+  key: string,
+  refs: readonly SampleRef[],
+  faults: readonly Rejection[],
+  target: (id: string) => 0 | 1 | undefined,
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+): Choice {
+  const choice: Choice = { samples: [], rejected: [] };
+  const byId = groupBy(refs, ({ id }) => id);
+  for (const [id, group] of byId) {
+    const isRival = known.rowsOf(id).some((row) => row.key !== key && row.reason === NOT_ALONE);
+    take(group, group.length === 1 && !isRival, target(id), etags, known, choice);
+  }
+  const isTaken = (id: string) => byId.has(id) || known.record(id) !== undefined || target(id) === undefined;
+  for (const fault of nameFaults(faults, isTaken).rows) choice.rejected.push(fault);
+  const told = new Set(choice.rejected.map(({ id }) => id));
+  for (const { id } of known.rows(key)) {
+    if (isTaken(id) || told.has(id) || known.rowsOf(id).some((row) => row.key !== key)) continue;
+    told.add(id);
+    choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
+  }
+  return choice;
+}
+
+function groupBy(refs: readonly SampleRef[], nameOf: (ref: SampleRef) => string): Map<string, SampleRef[]> {
+  const groups = new Map<string, SampleRef[]>();
+  for (const ref of refs) {
+    const group = groups.get(nameOf(ref));
+    if (group === undefined) groups.set(nameOf(ref), [ref]);
+    else group.push(ref);
+  }
+  return groups;
+}
+
+/** Puts the samples of one id where they belong. Those whose record was made from their object are where they belong. */
+function take(
+  group: readonly SampleRef[],
+  isAlone: boolean,
+  target: 0 | 1 | undefined,
+  etags: ReadonlyMap<string, string>,
+  known: Known,
+  { samples, rejected }: Choice,
+): void {
+  const record = known.record(group[0]!.id);
+  if (record !== undefined) {
+    for (const ref of group) {
+      if (record.isFrom(ref.key)) continue;
+      rejected.push({ ...rowOf(ref), reason: 'another object has a record with this id' });
+    }
+  } else if (target === undefined) {
+    for (const ref of group) rejected.push({ ...rowOf(ref), reason: NO_LABEL });
+  } else if (!isAlone) {
+    // A row an object, which stays when another one of them comes again.
+    for (const refs of groupBy(group, ({ key }) => key).values()) {
+      rejected.push({ ...rowOf(refs[0]!), file: refs.map(describePlace).join(' and '), reason: NOT_ALONE });
+    }
+  } else {
+    const [ref] = group as [SampleRef];
+    // Found broken in this very version of its object.
+    const etag = etags.get(ref.key);
+    const row = known
+      .rowsOf(ref.id)
+      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === etag);
+    if (row !== undefined) rejected.push(row);
+    else samples.push({ ref, label: target });
+  }
+}
+
+export function rowOf(ref: SampleRef): Omit<Rejection, 'reason'> {
+  return { id: ref.id, file: describePlace(ref), key: ref.key };
+}
+
+/** Files that can't be used, with the id that their name says, unless that is taken. */
+function nameFaults(
+  faults: readonly Rejection[],
+  isTaken: (id: string) => boolean,
+): { rows: Rejection[]; has: (id: string) => boolean } {
+  const ids = new Set<string>();
+  const rows = faults.map((fault) => {
+    const name = fault.file.slice(fault.file.lastIndexOf('!') + 1);
+    const id = fault.id === '' && name.endsWith('.npy') ? baseName(name) : fault.id;
+    if (fault.key === undefined || isTaken(id) || ids.has(id)) return fault;
+    ids.add(id);
+    return { ...fault, id };
+  });
+  return { rows, has: (id) => ids.has(id) };
+}
+
+/**
+ * The noise samples that estimate the PSD, in the order of the labels: those with the smallest hash of seed and id,
+ * a choice that doesn't depend on the order or number of the others.
+ */
+export function chooseNoise(
+  samples: LabelledRef[],
+  { psdSamples, seed }: { psdSamples: number; seed: number },
+): SampleRef[] {
+  const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
+  if (noise.length <= psdSamples) return noise;
+  const rank = ({ id }: SampleRef) => sha256(`${seed}:${id}`);
+  // Whole hashes are compared where their first 48 bits are the same.
+  const ranks = Float64Array.from(noise, (ref) => rank(ref).readUIntBE(0, 6));
+  const compare = (a: number, b: number) =>
+    ranks[a]! - ranks[b]! || Buffer.compare(rank(noise[a]!), rank(noise[b]!));
+  const order = Uint32Array.from(noise.keys()).sort(compare).subarray(0, psdSamples).sort();
+  return Array.from(order, (index) => noise[index]!);
+}

@@ -1,0 +1,288 @@
+/**
+ * The plan: which samples become records that there are none of yet, which of them estimate the PSD, and which shard each one
+ * goes to. Of a new dataset that is all of them; later it is what the manifest lacks.
+ *
+ * It is deterministic: the same raw objects, labels, settings and records give the same plan on any machine. Large lists go
+ * to the store, a file a chunk, so that a step reads only its own part.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import * as v from 'valibot';
+import { ambient } from '../../core/ambient.ts';
+import { InputError, NotFoundError, StoppedError } from '../../core/errors.ts';
+import type { Observer } from '../../core/progress.ts';
+import { sha256 } from '../../core/sha256.ts';
+import type { Stop } from '../../core/stop.ts';
+import { catalogDataset } from '../../raw/catalog.ts';
+import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
+import type { SampleRef } from '../../raw/sample-ref.ts';
+import { addedShardName, shardName } from '../../records/shard.ts';
+import { recipeHash } from '../../signal/recipe.ts';
+import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
+import { readJson, writeJson } from '../../storage/json.ts';
+import { createListers, type ListPart } from '../../storage/parallel-listing.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import {
+  type Content,
+  countRecords,
+  endPlanning,
+  type PlanSettings,
+  removePlan,
+  settingsSchema,
+  startPlanning,
+} from '../state/manifest.ts';
+import { checkRejected } from '../state/publish.ts';
+import {
+  indexKey,
+  planKey,
+  planPsdKey,
+  psdListKey,
+  rejectedListKey,
+  shardListKey,
+} from '../state/record-keys.ts';
+import { type Rejection, sameRows } from '../state/rejected.ts';
+import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
+import { type Known, readKnown } from './known.ts';
+import { type Choice, chooseNoise, matchLabels } from './match.ts';
+import { refuseForeign, refuseOther, requireSamples } from './refusals.ts';
+import { encodeIndex, readIndex } from './sample-index.ts';
+
+/** The competition's samples without labels lie beside those with; they are for `predict`. */
+export const TEST_PREFIX = 'test/';
+
+/** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
+export const PSD_CHUNK_SIZE = 512;
+
+/** Where the raw samples are and where the records go. */
+export interface Stores {
+  raw: ObjectStore;
+  records: ObjectStore;
+}
+
+const planSchema = v.object({
+  /** Of this plan alone. Names its folder. */
+  id: v.string(),
+  settings: settingsSchema,
+  /** Identity of what is to be made: settings, recipe, labels and the place of each sample. */
+  hash: v.string(),
+  labelsSha256: v.string(),
+  recipeHash: v.string(),
+  /** Rows of the labels file and raw samples without one that have no record yet: each ends in a shard or in rejected.csv. */
+  inputs: v.number(),
+  rejected: v.number(),
+  shards: v.array(v.object({ name: v.string(), samples: v.number(), ids: v.string() })),
+  psdChunks: v.number(),
+  /** Where the PSD lies, or will lie, that the shards are whitened with. */
+  psd: v.string(),
+  /** Samples that are files of their own. */
+  files: v.number(),
+});
+export type Plan = v.InferOutput<typeof planSchema>;
+
+export interface PlanOptions {
+  /** A PSD file to use in place of an estimate; `settings.psdSha256` is its hash. */
+  psd?: Uint8Array | undefined;
+  /** Tolerated share of rejected inputs. */
+  maxRejected: number;
+  observer?: Observer;
+  /** Who list the raw objects; by default this thread. */
+  listers?: readonly ListPart[];
+  stop?: Stop | undefined;
+}
+
+/** Throws NotFoundError when there is no such plan: it is done, or its records were removed. */
+export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
+  return readJson(records, planKey(id), planSchema);
+}
+
+/**
+ * The plan that is under way (`resumed`), whatever has come meanwhile, or else a new one of what the records lack; undefined
+ * when they lack nothing. `token` is that of the lease, which the caller holds.
+ *
+ * Throws InputError when there are no labels or no samples, ConflictError when the place holds other records or labels of
+ * records were changed, TooManyRejectedError (`rejected` says which), LostLeaseError, and StoppedError when it is time to
+ * stop; nothing is under way then.
+ */
+export async function planDataset(
+  stores: Stores,
+  settings: PlanSettings,
+  token: string,
+  options: PlanOptions,
+): Promise<{ plan: Plan; resumed: boolean } | undefined> {
+  const { raw, records } = stores;
+  const { observer = {} } = options;
+  const labelBytes = await readLabels(raw);
+  const { labels, faults, repeated } = parseLabels(labelBytes, LABELS_KEY);
+  if (repeated > 0) {
+    observer.say?.(`${repeated} rows of ${LABELS_KEY} repeat another one word for word and are passed over`);
+  }
+  // Before anything is listed: who sees no note knows that what comes is in the list of the next plan.
+  const id = ambient.token();
+  const { manifest, former } = await startPlanning(records, token, id);
+  if (former !== undefined) await removePlan(records, former);
+  const { content } = manifest;
+  if (manifest.plan !== undefined) {
+    const plan = await readPlan(records, manifest.plan);
+    const index = await readIndex(records, indexKey(plan.id));
+    refuseOther(records, plan, settings, labels, (name) => index.find(name)?.label);
+    return { plan, resumed: true };
+  }
+  const known = await readKnown(records, content);
+  if (content === undefined) await refuseForeign(records);
+  else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
+  const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
+  if (content === undefined) requireSamples(raw, choice, settings);
+  else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
+    await endPlanning(records, token, id, undefined);
+    return undefined;
+  }
+  const inputs = choice.samples.length + choice.rejected.length;
+  await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected);
+  const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
+  await endPlanning(records, token, id, id);
+  return { plan, resumed: false };
+}
+
+/** Throws InputError when there are none. */
+export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
+  try {
+    return await raw.read(LABELS_KEY);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new InputError(
+      {
+        object: `${raw.location}${LABELS_KEY}`,
+        found: 'no such file',
+        needed: 'a CSV file with the columns id and target',
+      },
+      { cause: error },
+    );
+  }
+}
+
+interface Listed {
+  choice: Choice;
+  /** Of the raw objects, by key. */
+  etags: Map<string, string>;
+}
+
+async function listSamples(
+  raw: ObjectStore,
+  { labels, faults, known }: { labels: Label[]; faults: Rejection[]; known: Known },
+  { observer = {}, listers = createListers(raw), stop }: PlanOptions,
+): Promise<Listed> {
+  const report = (done: number) =>
+    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
+  report(0);
+  const catalog = await catalogDataset(raw, {
+    labels,
+    accept: (key) => !key.startsWith(TEST_PREFIX),
+    listers,
+    onProgress: (done) => {
+      if (stop?.aborted) throw outOfTime(raw, `${done} samples listed`);
+      report(done);
+    },
+  });
+  const etags = new Map(catalog.objects.map(({ key, etag }) => [key, etag]));
+  return {
+    choice: matchLabels(labels, catalog.refs, [...faults, ...catalog.faults], etags, known),
+    etags,
+  };
+}
+
+interface NewPlan extends Listed {
+  settings: PlanSettings;
+  id: string;
+  content: Content | undefined;
+  labelBytes: Uint8Array;
+}
+
+/** Writes the plan's folder: its lists, the index, plan.json last. */
+async function writePlan(
+  { raw, records }: Stores,
+  { settings, id, content, labelBytes, choice: { samples, rejected }, etags }: NewPlan,
+  { psd, stop }: PlanOptions,
+): Promise<Plan> {
+  const chunks = cut(samples, settings.shardSize);
+  const estimates = content === undefined && settings.psdSha256 === undefined;
+  const noise = estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [];
+  const hash = createHash('sha256')
+    .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash() }))
+    .update(labelBytes);
+  const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
+  const files = encodeLists(id, chunks, noise, rejected, etags, hash);
+  await forEachAhead(files, AT_ONCE, async ({ key, bytes }) => {
+    if (stop?.aborted) throw outOfTime(raw, `the plan written up to ${key}`);
+    await create(key, bytes);
+  });
+  if (psd !== undefined && content === undefined) await create(planPsdKey(id), psd);
+  const plan: Plan = {
+    id,
+    settings,
+    hash: hash.digest('hex'),
+    labelsSha256: sha256(labelBytes).toString('hex'),
+    recipeHash: recipeHash(),
+    inputs: samples.length + rejected.length,
+    rejected: rejected.length,
+    shards: chunks.map((chunk, position) => ({
+      name:
+        content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk, etags),
+      samples: chunk.length,
+      ids: hashIds(chunk.map(({ ref }) => ref.id)),
+    })),
+    psdChunks: noise.length,
+    psd: planPsdKey(content?.plans[0]?.id ?? id),
+    files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
+  };
+  await create(indexKey(id), encodeIndex(samples, etags));
+  await writeJson(records, planKey(id), plan, { ifAbsent: true });
+  return plan;
+}
+
+/** The name of a shard that is made after the first plan: of all that its bytes depend on and that can differ. */
+export function nameLaterShard(
+  { psdSha256 }: Pick<Content, 'psdSha256'>,
+  samples: readonly LabelledRef[],
+  etags: ReadonlyMap<string, string>,
+): string {
+  const list = samples.map(({ ref, label }) => [ref.id, label, ref.key, etags.get(ref.key)]);
+  return addedShardName(sha256(JSON.stringify([psdSha256, list])).toString('hex'));
+}
+
+function outOfTime(raw: ObjectStore, done: string): StoppedError {
+  return new StoppedError(
+    `${raw.location}: planning was stopped with ${done}, and starts over the next time. ` +
+      'If there was too little time, pack the samples (upload --pack 1024): 1,024 of them are then one object.',
+  );
+}
+
+function cut<T>(list: T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let start = 0; start < list.length; start += size) chunks.push(list.slice(start, start + size));
+  return chunks;
+}
+
+/** The files of the lists, which are made one after another; what they list goes into the hash. */
+function* encodeLists(
+  plan: string,
+  chunks: LabelledRef[][],
+  noise: SampleRef[][],
+  rejected: Rejection[],
+  etags: ReadonlyMap<string, string>,
+  hash: Hash,
+): Generator<{ key: string; bytes: Uint8Array }> {
+  for (const [index, samples] of chunks.entries()) {
+    const text = JSON.stringify(samples);
+    hash.update(text);
+    const refs = samples.map(({ ref }) => ref);
+    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
+  }
+  for (const [index, refs] of noise.entries()) {
+    const text = JSON.stringify(refs);
+    hash.update(text);
+    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
+  }
+  const text = JSON.stringify(rejected);
+  // Versions of objects are no part of the plan's identity.
+  hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
+  yield { key: rejectedListKey(plan), bytes: new TextEncoder().encode(`${text}\n`) };
+}

@@ -1,0 +1,194 @@
+import * as v from 'valibot';
+import { ConflictError } from '../../core/errors.ts';
+import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
+import { compareAndSwap } from '../../storage/conditional.ts';
+import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { MANIFEST_KEY, planFolder } from './record-keys.ts';
+import { rejectionListSchema } from './rejected.ts';
+
+export const settingsSchema = v.object({
+  dataset: v.string(),
+  dtype: v.picklist(['float16', 'float32']),
+  shardSize: v.number(),
+  psdSamples: v.number(),
+  seed: v.number(),
+  psdSha256: v.optional(v.string()),
+});
+
+/**
+ * `shardSize`: samples of a shard, the last one's may be fewer. `psdSamples`: noise samples that the PSD is averaged over,
+ * at most; `seed` chooses them. `psdSha256`: of a PSD file that is used in place of an estimate.
+ */
+export type PlanSettings = v.InferOutput<typeof settingsSchema>;
+
+const leaseSchema = v.object({
+  /** Names the holder, and nobody else ever. */
+  token: v.string(),
+  kind: v.picklist(['process', 'execution']),
+  /** For messages. */
+  holder: v.string(),
+  /** Where a process runs, and which it is there. */
+  host: v.optional(v.string()),
+  pid: v.optional(v.number()),
+  born: v.optional(v.string()),
+  /** How long it lasts without being renewed [ms], and till when that is by the holder's clock [ms since 1970]. */
+  span: v.number(),
+  expires: v.number(),
+});
+export type Lease = v.InferOutput<typeof leaseSchema>;
+
+const shardSchema = v.object({
+  name: v.string(),
+  records: v.number(),
+  bytes: v.number(),
+  sha256: v.string(),
+  /** Of a shard of one raw object: its key, and ids and labels of the records. The others' are in their plan's index. */
+  key: v.optional(v.string()),
+  samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),
+});
+export type ManifestShard = v.InferOutput<typeof shardSchema>;
+
+const contentSchema = v.object({
+  settings: settingsSchema,
+  recipeHash: v.string(),
+  psdSha256: v.string(),
+  /** Of the first plan. */
+  planHash: v.string(),
+  /** Of the labels that the latest plan was made from. */
+  labelsSha256: v.string(),
+  /** Plans that are in: their ids, and those of the samples in their indexes that became no records. */
+  plans: v.array(v.object({ id: v.string(), without: v.array(v.string()) })),
+  shards: v.array(shardSchema),
+  rejected: rejectionListSchema,
+});
+export type Content = v.InferOutput<typeof contentSchema>;
+
+const manifestSchema = v.object({
+  version: v.literal(1),
+  lease: v.optional(leaseSchema),
+  /** Ids of the plan that is being made (or was, when its maker died), and of the one that is under way. */
+  planning: v.optional(v.string()),
+  plan: v.optional(v.string()),
+  /** Absent before the first plan is appended. */
+  content: v.optional(contentSchema),
+});
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+const EMPTY: Manifest = { version: 1 };
+
+/** The empty one when there is none. */
+export async function readManifest(records: ObjectStore): Promise<Manifest> {
+  return (await readJsonIfPresent(records, MANIFEST_KEY, manifestSchema)) ?? EMPTY;
+}
+
+/**
+ * Changes the manifest by compare-and-swap, see there; `edit` leaves it alone by returning undefined. Returns the resulting
+ * manifest.
+ */
+export async function changeManifest(
+  records: ObjectStore,
+  edit: (manifest: Manifest) => Promise<Manifest | undefined> | Manifest | undefined,
+): Promise<Manifest> {
+  const object = `${records.location}${MANIFEST_KEY}`;
+  let latest = EMPTY;
+  await compareAndSwap(records, MANIFEST_KEY, async (bytes) => {
+    const found = bytes === undefined ? EMPTY : parseJson(bytes, object, manifestSchema);
+    const changed = await edit(found);
+    latest = changed ?? found;
+    return changed && encodeJson(changed);
+  });
+  return latest;
+}
+
+/**
+ * Notes that the holder of the lease is making a plan, unless one is under way; the content can't change until that plan is in.
+ * Returns the resulting manifest, and the id that was noted before: its plan can't get under way any more. Throws
+ * LostLeaseError unless `token` has the lease.
+ */
+export async function startPlanning(
+  records: ObjectStore,
+  token: string,
+  id: string,
+): Promise<{ manifest: Manifest; former: string | undefined }> {
+  let former: string | undefined;
+  const manifest = await changeManifest(records, (found) => {
+    if (found.lease?.token !== token) throw new LostLeaseError(records.location);
+    // The answer to this very change was lost: `former` is what the first attempt found.
+    if (found.planning === id) return undefined;
+    former = found.plan === undefined ? found.planning : undefined;
+    return found.plan === undefined ? { ...found, planning: id } : undefined;
+  });
+  return { manifest, former };
+}
+
+/**
+ * Makes the plan that was noted the one that is under way, or none when nothing came of it. Throws LostLeaseError unless it
+ * is noted still and `token` has the lease.
+ */
+export async function endPlanning(
+  records: ObjectStore,
+  token: string,
+  id: string,
+  plan: string | undefined,
+): Promise<void> {
+  await changeManifest(records, ({ planning, ...rest }) => {
+    if (planning === undefined && rest.plan === plan) return undefined;
+    if (rest.lease?.token !== token || planning !== id) throw new LostLeaseError(records.location);
+    return { ...rest, plan };
+  });
+}
+
+/** Thrown when somebody else took the lease over; nothing was changed. */
+export class LostLeaseError extends ConflictError {
+  constructor(location: string) {
+    super(`${location}: another run, or another attempt of this one, has taken over.`);
+  }
+}
+
+/** Throws ConflictError unless the plan is under way. */
+export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
+  const manifest = await readManifest(records);
+  if (manifest.plan === plan) return manifest;
+  throw refuse(records, plan);
+}
+
+function refuse({ location }: ObjectStore, plan: string): ConflictError {
+  return new ConflictError(
+    `${location}: plan ${plan} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
+  );
+}
+
+/** Whether the plan is in. */
+export function hasPlan(content: Content | undefined, plan: string): boolean {
+  return content?.plans.some(({ id }) => id === plan) ?? false;
+}
+
+/** Makes the content what `edit` makes of it, which has the plan, unless it has it already; returns the content. */
+export async function appendPlan(
+  records: ObjectStore,
+  plan: string,
+  edit: (content: Content | undefined) => Content,
+): Promise<Content> {
+  const { content } = await changeManifest(records, (manifest) => {
+    if (hasPlan(manifest.content, plan)) return undefined;
+    const { plan: under, ...rest } = manifest;
+    if (under !== plan) throw refuse(records, plan);
+    return { ...rest, content: edit(manifest.content) };
+  });
+  return content!;
+}
+
+/** Gives a plan up that can't be finished: the next run makes a new one in its place, of the objects that are there then. */
+export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
+  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
+}
+
+/** Removes what was written for a plan that can't get under way any more. */
+export async function removePlan(records: ObjectStore, id: string): Promise<void> {
+  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
+}
+
+export function countRecords(content: Content | undefined): number {
+  return content?.shards.reduce((sum, shard) => sum + shard.records, 0) ?? 0;
+}

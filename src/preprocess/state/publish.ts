@@ -1,0 +1,125 @@
+/** The public files of the records, which follow from the manifest: avg_psd.npz, rejected.csv and, last, metadata.json. */
+import { InputError, TooManyRejectedError } from '../../core/errors.ts';
+import { SOFTWARE } from '../../core/software.ts';
+import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
+import { METADATA_KEY, type Metadata, parseMetadata, serializeMetadata } from '../../records/metadata.ts';
+import { RECIPE } from '../../signal/recipe.ts';
+import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
+import {
+  CONTENTION,
+  compareAndSwap,
+  isOvertaken,
+  readVersion,
+  replaceVersion,
+} from '../../storage/conditional.ts';
+import { readIfPresent } from '../../storage/json.ts';
+import { retry } from '../../storage/retry.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { type Content, countRecords, readManifest } from './manifest.ts';
+import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
+import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
+
+/**
+ * Brings the public files in line with the manifest; does nothing when it has no content. Each is replaced only if it is still as
+ * it was before the manifest was read, so an older state never replaces a newer one. Idempotent.
+ */
+export async function publish(records: ObjectStore): Promise<void> {
+  await retry(CONTENTION, isOvertaken, async () => {
+    const find = (key: string) => readVersion(records, key);
+    const [psd, rejected, metadata] = await Promise.all([
+      find(PSD_KEY),
+      find(REJECTED_KEY),
+      find(METADATA_KEY),
+    ]);
+    const { content } = await readManifest(records);
+    if (content === undefined) return;
+    const own = await records.read(planPsdKey(content.plans[0]!.id));
+    await Promise.all([
+      replaceVersion(records, PSD_KEY, psd, own),
+      replaceVersion(records, REJECTED_KEY, rejected, encode(formatRejected(content.rejected))),
+    ]);
+    await replaceVersion(records, METADATA_KEY, metadata, encode(describeContent(content)));
+  });
+}
+
+/**
+ * Publishes records that lack nothing, and returns what they hold. Throws InputError when a shard is missing or has another size.
+ * (`chirpline inspect` checks the bytes: it reads them all.)
+ */
+export async function publishComplete(records: ObjectStore): Promise<Content | undefined> {
+  await publish(records);
+  const { content } = await readManifest(records);
+  await forEachAhead(content?.shards ?? [], AT_ONCE, async ({ name, bytes }) => {
+    const size = (await records.head(name))?.size;
+    if (size === bytes) return;
+    throw new InputError({
+      object: `${records.location}${name}`,
+      found: size === undefined ? 'no such file' : `${size} bytes`,
+      needed: `${bytes} bytes, as metadata.json says`,
+      advice: 'Copy it here again, or remove the records and run again',
+    });
+  });
+  return content;
+}
+
+/**
+ * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
+ * The user must know what to fix: rejected.csv says so for a first plan, the error itself for a later one.
+ */
+export async function checkRejected(
+  records: ObjectStore,
+  rows: readonly Rejection[],
+  inputs: number,
+  limit: number,
+): Promise<void> {
+  // An object that belongs to no sample is listed, but doesn't count against the others.
+  const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
+  const counted = rows.filter((row) => !row.pending && !isStray(row));
+  if (!exceeds(counted.length, inputs, limit)) return;
+  const { content } = await readManifest(records);
+  // New labels of records that exist may come before their samples.
+  const rejected = counted.filter(({ file }) => content === undefined || file !== '').length;
+  if (!exceeds(rejected, inputs, limit)) return;
+  if (content === undefined) {
+    await compareAndSwap(records, REJECTED_KEY, async () => {
+      const now = await readManifest(records);
+      return now.content === undefined ? encode(formatRejected(rows)) : undefined;
+    });
+  }
+  const known = new Set(content?.rejected.map(describeRejection));
+  const fresh = rows.map(describeRejection).filter((row) => !known.has(row));
+  const some = `${fresh.slice(0, 5).join('; ')}${fresh.length > 5 ? `; and ${fresh.length - 5} more` : ''}`;
+  const which = content === undefined ? `${records.location}${REJECTED_KEY} says which` : `New: ${some}`;
+  throw new TooManyRejectedError(
+    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
+      `${which}. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
+  );
+}
+
+/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
+export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
+  const bytes = await readIfPresent(records, METADATA_KEY);
+  return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);
+}
+
+function describeContent(content: Content): string {
+  const { settings, shards, rejected } = content;
+  return serializeMetadata({
+    n_samples: countRecords(content),
+    n_failed: rejected.length,
+    signal_shape: [DETECTORS.length, SAMPLE_LENGTH],
+    dtype: settings.dtype,
+    dataset: settings.dataset,
+    recipe: RECIPE,
+    recipe_hash: content.recipeHash,
+    psd_sha256: content.psdSha256,
+    labels_sha256: content.labelsSha256,
+    plan_hash: content.planHash,
+    shards: shards.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
+    software: SOFTWARE,
+  });
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

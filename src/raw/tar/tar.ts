@@ -1,0 +1,173 @@
+/**
+ * The members of a tar archive and where their bytes lie, without holding them.
+ *
+ * Formats: POSIX.1-2017 ustar and pax (pubs.opengroup.org, pax utility), GNU long names.
+ */
+import { InputError } from '../../core/errors.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { BLOCK, TarCursor } from './tar-cursor.ts';
+
+export interface TarMember {
+  name: string;
+  /** Of the member's bytes, from the start of the archive. */
+  offset: number;
+  size: number;
+  /** What it is, if not a plain file: 'a symbolic link', ... */
+  oddity?: string;
+}
+
+/** Names and pax records of real archives take a few hundred bytes. */
+const EXTENSION_LIMIT = 1 << 20;
+
+const PLAIN = new Set(['0', '\0', '7']);
+const ODDITIES: Record<string, string> = {
+  '1': 'a hard link',
+  '2': 'a symbolic link',
+  '3': 'a device',
+  '4': 'a device',
+  '5': 'a folder',
+  '6': 'a named pipe',
+  S: 'a sparse file',
+};
+/** Their size field, if any, counts no bytes in the archive. */
+const WITHOUT_DATA = new Set(['1', '2', '3', '4', '5', '6']);
+
+/**
+ * Yields the members in order. Throws InputError, with the offset, where the archive is broken or ends without an
+ * end mark; what was yielded before lies whole in the archive.
+ */
+export async function* scanTar(
+  store: ObjectStore,
+  key: string,
+  archiveSize: number,
+): AsyncGenerator<TarMember> {
+  const cursor = new TarCursor(store, key, archiveSize);
+  try {
+    let longName: string | undefined;
+    let pax = new Map<string, string>();
+    for (;;) {
+      const at = cursor.position;
+      const header = parseHeader(await cursor.take(BLOCK, 'a tar header'), key, at);
+      if (header === undefined) {
+        await cursor.expectPadding();
+        return;
+      }
+      const { type } = header;
+      if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
+        if (header.size > EXTENSION_LIMIT) {
+          const found = `an extended header of ${header.size} bytes`;
+          throw new InputError({ object: key, offset: at, found, needed: `at most ${EXTENSION_LIMIT}` });
+        }
+        const bytes = await cursor.take(header.size, 'an extended header');
+        await cursor.skip(-header.size & (BLOCK - 1));
+        if (type === 'L') longName = readText(bytes);
+        else if (type === 'x') pax = parsePax(bytes, key, at + BLOCK);
+        continue;
+      }
+      if (type === 'S') await cursor.skipSparseMap(header.extended);
+      const size = WITHOUT_DATA.has(type) ? 0 : (readPaxSize(pax, key, at) ?? header.size);
+      const offset = cursor.position;
+      if (offset + size > archiveSize) {
+        const found = `the end of the file, ${offset + size - archiveSize} bytes early`;
+        throw new InputError({ object: key, offset: archiveSize, found, needed: 'the rest of a member' });
+      }
+      const sparse = [...pax.keys()].some((name) => name.startsWith('GNU.sparse.'));
+      const oddity = sparse
+        ? ODDITIES.S
+        : PLAIN.has(type)
+          ? undefined
+          : (ODDITIES[type] ?? 'a member of another type');
+      yield {
+        name: pax.get('path') ?? longName ?? header.name,
+        offset,
+        size,
+        ...(oddity !== undefined && { oddity }),
+      };
+      longName = undefined;
+      pax = new Map();
+      await cursor.skip(Math.min(size + (-size & (BLOCK - 1)), archiveSize - offset));
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+interface Header {
+  name: string;
+  size: number;
+  type: string;
+  /** GNU sparse files: whether the map of holes goes on in the next block. */
+  extended: boolean;
+}
+
+/** Undefined for the end mark, a block of zeros. */
+function parseHeader(block: Uint8Array, object: string, offset: number): Header | undefined {
+  let sum = 0;
+  for (const byte of block) sum += byte;
+  if (sum === 0) return undefined;
+  // The checksum counts its own eight bytes as blanks.
+  for (let index = 148; index < 156; index += 1) sum += 32 - block[index]!;
+  if (readNumber(block, 148, 8) !== sum) {
+    throw new InputError({
+      object,
+      offset,
+      found: 'a block whose checksum is wrong',
+      needed: 'a tar header',
+    });
+  }
+  const size = readNumber(block, 124, 12);
+  if (size === undefined)
+    throw new InputError({ object, offset, found: 'a size that is no number', needed: 'a tar header' });
+  const text = (start: number, length: number) => readText(block.subarray(start, start + length));
+  const prefix = text(257, 6) === 'ustar' ? text(345, 155) : '';
+  const name = text(0, 100);
+  return {
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    size,
+    type: String.fromCharCode(block[156]!),
+    extended: block[482] === 1,
+  };
+}
+
+/** Octal digits, or, when the first bit is set, a binary number (GNU). */
+function readNumber(block: Uint8Array, start: number, length: number): number | undefined {
+  const field = block.subarray(start, start + length);
+  if (field[0] === 0x80) {
+    const value = field.subarray(1).reduce((total, byte) => total * 256 + byte, 0);
+    return Number.isSafeInteger(value) ? value : undefined;
+  }
+  const digits = readText(field).trim();
+  return /^[0-7]{1,12}$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+}
+
+/** Up to the first zero byte. */
+function readText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('utf8');
+}
+
+/** Records `length key=value\n`, the length counting itself. */
+function parsePax(bytes: Uint8Array, object: string, offset: number): Map<string, string> {
+  const records = new Map<string, string>();
+  for (let at = 0; at < bytes.length; ) {
+    const head = /^(\d{1,7}) ([^=]{1,256})=/.exec(
+      Buffer.from(bytes.subarray(at, at + 300)).toString('latin1'),
+    );
+    const end = at + Number(head?.[1]);
+    const start = at + (head?.[0].length ?? 0);
+    if (head === null || end > bytes.length || end <= start || bytes[end - 1] !== 10) {
+      throw new InputError({ object, offset: offset + at, found: 'a broken record', needed: 'a pax header' });
+    }
+    records.set(head[2]!, Buffer.from(bytes.subarray(start, end - 1)).toString('utf8'));
+    at = end;
+  }
+  return records;
+}
+
+function readPaxSize(pax: Map<string, string>, object: string, offset: number): number | undefined {
+  const text = pax.get('size');
+  if (text === undefined) return undefined;
+  const size = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(size)) return size;
+  throw new InputError({ object, offset, found: 'a size that is no number', needed: 'a pax header' });
+}

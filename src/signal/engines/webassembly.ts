@@ -1,0 +1,32 @@
+import { KERNELS } from '../kernels.generated.ts';
+import type { KernelSet, Kernels } from './kernel-api.ts';
+
+/** As much of WebAssembly's JavaScript interface as is used here; Node's types leave it to those of browsers. */
+export interface WebAssemblyApi {
+  validate(bytes: Uint8Array): boolean;
+  Module: new (bytes: Uint8Array) => object;
+  Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
+  Instance: new (module: object, imports: object) => { exports: unknown };
+}
+
+const PAGE = 65536;
+
+/**
+ * Compiles the kernels of kernels/. Undefined where there is no WebAssembly or where it has no vectors (SIMD): old processors,
+ * Node with --jitless.
+ */
+export function compileKernels(api: WebAssemblyApi | undefined): KernelSet | undefined {
+  const code = Buffer.from(KERNELS, 'base64');
+  if (api === undefined || !api.validate(code)) return undefined;
+  const module = new api.Module(code);
+  return {
+    lanes: 4,
+    wideLanes: 2,
+    instantiate(bytes) {
+      const pages = Math.ceil(bytes / PAGE);
+      const memory = new api.Memory({ initial: pages, maximum: pages });
+      const { exports } = new api.Instance(module, { env: { memory } });
+      return { kernels: exports as Kernels, memory: memory.buffer };
+    },
+  };
+}

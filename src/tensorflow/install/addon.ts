@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { MachineError } from '../../core/errors.ts';
+import { publish } from './cache.ts';
+import { runCommand } from './command.ts';
+import type { Library } from './library.ts';
+import { SILENCE } from './silence-logs.ts';
+
+const require = createRequire(import.meta.url);
+
+/** File name of the addon, which the dynamic linker and Node both go by. */
+export const ADDON = 'tfjs_binding.node';
+
+/** Node-API version of the addon; every Node since 12.22 has it. */
+const NODE_API = 8;
+
+/**
+ * Compiler arguments but for the paths. The addon looks for the two libraries in the folder `tensorflow` beside it,
+ * which runtime.ts links to the TensorFlow that was found: one binary serves them all.
+ */
+const COMPILE = [
+  '-O2',
+  '-std=c++17',
+  '-shared',
+  '-fPIC',
+  '-s',
+  `-DNAPI_VERSION=${NODE_API}`,
+  '-DNODE_GYP_MODULE_NAME=tfjs_binding',
+];
+const LINK = [
+  '-l:libtensorflow_cc.so.2',
+  '-l:libtensorflow_framework.so.2',
+  '-Wl,-rpath,$ORIGIN/tensorflow',
+  '-Wl,-z,initfirst',
+];
+
+/** Name of the addon's folder in the cache: by the sources, the compiler arguments and the kind of processor. */
+export async function addonName(): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update([process.arch, ...COMPILE, ...LINK, SILENCE].join('\n'));
+  const folder = join(tfjsFolder(), 'binding');
+  for (const name of (await readdir(folder)).sort()) {
+    hash.update(name).update(await readFile(join(folder, name)));
+  }
+  return `addon-${hash.digest('hex').slice(0, 16)}`;
+}
+
+/**
+ * Builds the addon with g++ (about 10 s) unless the cache has it, and returns its path. The headers come from the library's
+ * include folder: TensorFlow's C interface is the same in all versions supported.
+ *
+ * Throws MachineError when g++ is missing or fails.
+ */
+export async function buildAddon(
+  cache: string,
+  library: Library,
+  log: (line: string) => void,
+): Promise<string> {
+  const folder = await publish(cache, await addonName(), async (draft) => {
+    const include = join(library.folder, 'include');
+    if (!existsSync(join(include, 'tensorflow', 'c', 'c_api.h'))) {
+      throw new MachineError(
+        `${include}: TensorFlow's C headers are missing there; the addon between Node and TensorFlow is built with them. Use the folder "tensorflow" of a TensorFlow wheel.`,
+      );
+    }
+    log('building the addon between Node and TensorFlow with g++ (once, about 15 s)');
+    const tfjs = tfjsFolder();
+    const headers = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
+    const silence = join(draft, 'silence.cc');
+    await writeFile(silence, SILENCE);
+    const run = await runCommand('g++', [
+      ...COMPILE,
+      ...['-I', headers, '-I', include, '-I', tfjs],
+      ...['-o', join(draft, ADDON)],
+      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(tfjs, 'binding', name)),
+      silence,
+      `-L${library.folder}`,
+      ...LINK,
+    ]);
+    if (run.status === 'missing') throw new MachineError(COMPILER_MISSING);
+    if (run.status !== 0) {
+      throw new MachineError(
+        `g++ could not build the addon between Node and TensorFlow (it ended with ${run.status}):\n${run.stderr.trim().slice(0, 4000)}`,
+      );
+    }
+  });
+  return join(folder, ADDON);
+}
+
+export const COMPILER_ADVICE =
+  'Install it (Debian, Ubuntu: apt-get install g++; Fedora, Amazon Linux: dnf install gcc-c++)';
+
+const COMPILER_MISSING = `g++ was not found; it builds the addon between Node and TensorFlow, once. ${COMPILER_ADVICE} and try again. Without it simulate, preprocess and inspect work; train and predict don't.`;
+
+/** The folder of the npm package, whose binding/ holds the addon's sources. */
+function tfjsFolder(): string {
+  return dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+}

@@ -1,0 +1,143 @@
+import { constants, existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MachineError } from '../../core/errors.ts';
+import { ADDON, addonName, COMPILER_ADVICE } from './addon.ts';
+import { cacheFolder, freeSpace } from './cache.ts';
+import { type Choice, chooseLibrary } from './choose.ts';
+import { runCommand } from './command.ts';
+import { findNvidiaDriver, isUsable } from './nvidia.ts';
+import { megabytes } from './pins.ts';
+import { PIP_ADVICE } from './pip.ts';
+
+/** One thing that training needs, as it was found on this machine. */
+export interface Finding {
+  name: string;
+  /** 'ok': nothing to do. 'warn': works, but look at it. 'missing': training and prediction don't work without. */
+  status: 'ok' | 'warn' | 'missing';
+  detail: string;
+  /** What to do about it. */
+  advice?: string;
+}
+
+/**
+ * Looks at what training needs on this machine and says what the first `loadTensorFlow()` would do. Downloads,
+ * builds and writes nothing, and doesn't load TensorFlow.
+ */
+export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
+  const cache = cacheFolder(env);
+  const choice = await tryToChoose(cache, env);
+  const addon = join(cache, await addonName(), ADDON);
+  return [
+    examineNode(process.versions.node),
+    await examineCompiler(existsSync(addon), env),
+    await examinePip('pin' in choice, env),
+    describeChoice(choice),
+    describeAddon(addon),
+    describeGpu(env),
+    await examineCache(
+      cache,
+      'pin' in choice ? choice.pin.download + choice.pin.unpacked : 0,
+      existsSync(addon),
+    ),
+  ];
+}
+
+/** The choice of a TensorFlow, or why there can be none. */
+async function tryToChoose(cache: string, env: NodeJS.ProcessEnv): Promise<Choice | { error: MachineError }> {
+  try {
+    return await chooseLibrary('auto', cache, env);
+  } catch (error) {
+    if (error instanceof MachineError) return { error };
+    throw error;
+  }
+}
+
+/** `version` as process.versions.node has it; engines in package.json ask for the same. */
+export function examineNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const name = 'Node.js';
+  if (major > 20 || (major === 20 && minor >= 11)) return { name, status: 'ok', detail: version };
+  return { name, status: 'missing', detail: version, advice: 'Install Node.js 20.11 or later' };
+}
+
+async function examineCompiler(built: boolean, env: NodeJS.ProcessEnv): Promise<Finding> {
+  const name = 'g++';
+  const run = await runCommand('g++', ['--version'], env);
+  if (run.status === 0) return { name, status: 'ok', detail: run.stdout.split('\n')[0] ?? '' };
+  if (built) return { name, status: 'ok', detail: 'not found, and not needed: the addon is built' };
+  return { name, status: 'missing', detail: 'not found; it builds the addon', advice: COMPILER_ADVICE };
+}
+
+async function examinePip(needed: boolean, env: NodeJS.ProcessEnv): Promise<Finding> {
+  const name = 'Python with pip';
+  const run = await runCommand('python3', ['-m', 'pip', '--version'], env);
+  if (run.status === 0) return { name, status: 'ok', detail: run.stdout.trim() };
+  const detail = run.status === 'missing' ? 'python3 not found' : 'python3 has no pip';
+  if (!needed) return { name, status: 'ok', detail: `${detail}, and not needed: TensorFlow is there` };
+  return { name, status: 'missing', detail: `${detail}; it downloads TensorFlow`, advice: PIP_ADVICE };
+}
+
+function describeChoice(choice: Choice | { error: MachineError }): Finding {
+  const name = 'TensorFlow';
+  if ('error' in choice) return { name, status: 'missing', detail: choice.error.message };
+  if ('library' in choice) {
+    const { version, cuda, folder, origin } = choice.library;
+    const kind = cuda ? 'with CUDA' : 'for the CPU';
+    return { name, status: 'ok', detail: `${version ?? 'unknown version'} ${kind}, ${origin} (${folder})` };
+  }
+  return {
+    name,
+    status: 'warn',
+    detail: `none yet (${choice.passedOver})`,
+    advice: `The first training downloads ${choice.pin.requirement} (${megabytes(choice.pin.download)})`,
+  };
+}
+
+function describeAddon(addon: string): Finding {
+  const name = 'addon';
+  if (existsSync(addon)) return { name, status: 'ok', detail: addon };
+  return { name, status: 'ok', detail: 'not built yet; the first training builds it, in about 15 s' };
+}
+
+function describeGpu(env: NodeJS.ProcessEnv): Finding {
+  const name = 'NVIDIA GPU';
+  const driver = findNvidiaDriver(env);
+  if (isUsable(driver)) return { name, status: 'ok', detail: `driver ${driver.version ?? driver.library}` };
+  if (!driver.library && !driver.device) {
+    return { name, status: 'ok', detail: 'no driver seen; TensorFlow uses the CPU' };
+  }
+  return {
+    name,
+    status: 'warn',
+    detail: driver.library
+      ? `${driver.library} is there but no device (/dev/nvidiactl)`
+      : `${driver.device} is there but no libcuda.so.1`,
+    advice: 'TensorFlow uses the CPU. A container must be started with its GPUs (docker run --gpus all)',
+  };
+}
+
+/** `needed`: bytes still to be downloaded and unpacked there; `built`: whether the addon lies there already. */
+async function examineCache(cache: string, needed: number, built: boolean): Promise<Finding> {
+  const name = 'cache';
+  let existing = cache;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const advice = 'Set CHIRPLINE_CACHE to another folder';
+  const free = await freeSpace(existing);
+  const detail = `${cache}, ${megabytes(free)} free`;
+  if (free < needed) {
+    return { name, status: 'missing', detail: `${detail}, ${megabytes(needed)} needed`, advice };
+  }
+  const writable = await access(existing, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return writable
+    ? { name, status: 'ok', detail }
+    : {
+        name,
+        status: needed > 0 || !built ? 'missing' : 'warn',
+        detail: `${detail}, can't be written`,
+        advice,
+      };
+}

@@ -1,0 +1,80 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MachineError } from '../../core/errors.ts';
+import { type CommandResult, runCommand } from './command.ts';
+import { SETTING } from './library.ts';
+
+/** Milliseconds between two lines about a download. */
+const REPORT_INTERVAL = 10_000;
+
+const WITHOUT = 'Without TensorFlow simulate, preprocess and inspect work; train and predict do not.';
+
+export const PIP_ADVICE =
+  'Install Python 3 with pip (Debian, Ubuntu: apt-get install python3-pip; Fedora, Amazon Linux: dnf install python3-pip)';
+
+/**
+ * Downloads wheels with pip, without what they depend on, and returns their paths. pip brings the user's own index,
+ * proxy and certificate settings, and compares each file with the hash that the index gives.
+ *
+ * `folder` must be empty and is the only place written to, by pip's temporary files too. Throws MachineError.
+ */
+export async function downloadWheels(
+  requirements: readonly string[],
+  platforms: readonly string[],
+  folder: string,
+  log: (line: string) => void,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  // pip doesn't stand where we do.
+  const place = resolve(folder);
+  const wheels = join(place, 'wheels');
+  const temporary = join(place, 'pip');
+  await mkdir(temporary, { recursive: true });
+  const timer = setInterval(() => {
+    void megabytesIn(folder).then((size) => log(`  ${size} MB so far`));
+  }, REPORT_INTERVAL);
+  let run: CommandResult;
+  try {
+    run = await runCommand(
+      'python3',
+      [
+        ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--python-version', '3.12'],
+        ...platforms.flatMap((platform) => ['--platform', platform]),
+        ...['--progress-bar', 'off', '--no-input', '--disable-pip-version-check', '--dest', wheels],
+        ...requirements,
+      ],
+      { ...env, TMPDIR: temporary },
+    );
+  } finally {
+    clearInterval(timer);
+  }
+  if (run.status !== 0) throw pipError(run, requirements);
+  return (await readdir(wheels)).sort().map((name) => join(wheels, name));
+}
+
+function pipError(run: CommandResult, requirements: readonly string[]): MachineError {
+  const what = requirements.join(' ');
+  if (run.status === 'missing') {
+    return new MachineError(`python3 was not found; its pip downloads ${what}. ${PIP_ADVICE}. ${WITHOUT}`);
+  }
+  if (/No module named '?pip/.test(run.stderr)) {
+    return new MachineError(`python3 has no pip, which downloads ${what}. ${PIP_ADVICE}. ${WITHOUT}`);
+  }
+  const said = run.stderr.trim().split('\n').slice(-5).join('\n');
+  return new MachineError(
+    `pip could not download ${what} (it ended with ${run.status}):\n${said}\nIs there a network, and is it reached (HTTPS_PROXY, pip config list)? A TensorFlow that is on this machine already is used when python3 can import it or ${SETTING} names its folder. ${WITHOUT}`,
+  );
+}
+
+/** Size of the files below a folder in whole megabytes; pip moves files about meanwhile, those that are gone count 0. */
+async function megabytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = names.map((name) =>
+    stat(join(folder, name)).then(
+      (file) => (file.isFile() ? file.size : 0),
+      () => 0,
+    ),
+  );
+  const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  return Math.round(bytes / 1e6);
+}

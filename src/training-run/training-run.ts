@@ -1,0 +1,192 @@
+/** Training as a step: records in, a model and its artifacts out. */
+import { describeLocation, type RunConfig } from '../artifacts/config.ts';
+import { PausedError, StoppedError } from '../core/errors.ts';
+import type { Observer } from '../core/progress.ts';
+import { SAMPLE_LENGTH } from '../core/strain.ts';
+import { initialWeights } from '../model/weights.ts';
+import { openStore } from '../storage/open.ts';
+import { probeWriting } from '../storage/probe.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { type Device, describeTensorFlow, loadTensorFlow, type TF } from '../tensorflow/install/load.ts';
+import { createEngine, type EngineKind } from '../training/engine/engines.ts';
+import { evaluate } from '../training/fit/evaluate.ts';
+import { DivergedError, fit } from '../training/fit/fit.ts';
+import type { History } from '../training/fit/fit-state.ts';
+import { openTrainingInput } from '../training/input/record-input.ts';
+import { countRecords, type FoundRecords, findRecords, type RecordSet } from '../training/input/records.ts';
+import type { ShardFiles } from '../training/input/shard-files.ts';
+import { surveyRecords } from '../training/input/survey.ts';
+import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
+import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
+import { withShardFiles } from './staging.ts';
+import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './training-artifacts.ts';
+import { type FitWatch, watchFit } from './training-observer.ts';
+
+/** How a training is run; what it comes to is decided by its settings. */
+export interface TrainOptions {
+  device: Device;
+  engine: EngineKind;
+  /** Between two checkpoints within an epoch [min]. */
+  checkpointMinutes: number;
+  /** Location of the checkpoints; default: `checkpoints/` beside the models. */
+  checkpoints?: string;
+  /** Whether a damaged record ends the training, or is left out: all are looked at first then. */
+  onCorrupt: 'stop' | 'skip';
+  /** Starts over though there is a checkpoint. */
+  fresh?: boolean;
+  /** What a reader of the report must know about the data. */
+  note?: string;
+}
+
+/**
+ * Trains a model on the records and writes `saved/` with its artifacts. Both are locations, see openStore. A training of
+ * the same settings on the same records that was stopped resumes from its checkpoint.
+ *
+ * Throws PausedError when `signal` is aborted, after a checkpoint was written.
+ */
+export async function trainModel(
+  recordsLocation: string,
+  modelsLocation: string,
+  given: GivenSettings,
+  options: TrainOptions,
+  observer: Observer = {},
+  signal?: AbortSignal,
+): Promise<SavedRun> {
+  const records = openStore(recordsLocation);
+  const models = openStore(modelsLocation);
+  const found = await findRecords(records);
+  await probeWriting(models, REPORT_KEY);
+  const say = (line: string) => observer.say?.(line);
+  const set = await (options.onCorrupt === 'skip' ? leaveOutDamaged(found, say) : countRecords(found));
+  const tf = await loadTensorFlow({ device: options.device, log: say });
+  const { version, device } = describeTensorFlow(tf);
+  const settings = completeSettings(given, device);
+  say(`TensorFlow ${version} on ${device.toUpperCase()}`);
+
+  const fingerprint = fingerprintOf(settings, set);
+  const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
+  const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
+  // That of the models was probed.
+  if (options.checkpoints !== undefined) await probeWriting(store, `${fingerprint}/checkpoint`);
+  const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
+  return withShardFiles(set, observer, signal, (files) =>
+    train({
+      tf,
+      set,
+      files,
+      records,
+      models,
+      settings,
+      options,
+      checkpoints,
+      recordsLocation,
+      observer,
+      signal,
+    }),
+  );
+}
+
+/** Damaged records that are told of one by one. */
+const TOLD = 10;
+
+async function leaveOutDamaged(found: FoundRecords, say: (line: string) => void): Promise<RecordSet> {
+  const { set, damages } = await surveyRecords(found);
+  for (const { message } of damages.slice(0, TOLD)) say(`left out: ${message}`);
+  if (damages.length > TOLD) say(`left out: ${damages.length - TOLD} more`);
+  if (damages.length > 0)
+    say(`${set.count} ${found.count === undefined ? '' : `of ${found.count} `}records are left`);
+  return set;
+}
+
+interface Training {
+  tf: TF;
+  set: RecordSet;
+  files: ShardFiles;
+  records: ObjectStore;
+  models: ObjectStore;
+  settings: Settings;
+  options: TrainOptions;
+  checkpoints: Checkpoints;
+  recordsLocation: string;
+  observer: Observer;
+  signal: AbortSignal | undefined;
+}
+
+async function train(training: Training): Promise<SavedRun> {
+  const { tf, set, files, records, models, settings, options, checkpoints, observer, signal } = training;
+  const { version, device } = describeTensorFlow(tf);
+  const say = (line: string) => observer.say?.(line);
+  const input = openTrainingInput(tf, set, files, settings);
+  say(
+    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}`,
+  );
+  const config = describeRun(training);
+  const { epochs, preset, seed } = settings;
+  const engine = createEngine(tf, options.engine, initialWeights(preset, seed), settings);
+  try {
+    const from = options.fresh ? undefined : await checkpoints.load();
+    const run = await (from === undefined ? claimRun(models, config) : reclaimRun(models, from.run, config));
+    const snapshot = from?.snapshot;
+    if (snapshot !== undefined)
+      say(
+        `going on with ${run} from its checkpoint in epoch ${snapshot.state.epoch} after step ${snapshot.state.step}`,
+      );
+    const finish = async (history: History): Promise<SavedRun> => {
+      const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+      return saveRun(records, models, {
+        run,
+        config,
+        set,
+        weights: engine.getWeights(),
+        history,
+        evaluation,
+        training: input.trainingCount,
+        tensorflow: version,
+        device,
+        note: options.note,
+      });
+    };
+    const { checkpointMinutes } = options;
+    const watch = watchFit({
+      run,
+      models,
+      checkpoints,
+      checkpointMinutes,
+      epochs,
+      snapshot,
+      engine,
+      input,
+      observer,
+    });
+    try {
+      const saved = await finish(await fit(engine, input, settings, watch, { signal, snapshot }));
+      await checkpoints.clear();
+      return saved;
+    } catch (error) {
+      if (error instanceof StoppedError) throw pause(error, watch);
+      if (error instanceof DivergedError && error.history.epochs.length > 0) {
+        const { files } = await finish(error.history);
+        say(`the best epoch's weights are saved: ${files.find((name) => name.endsWith('.npz'))}`);
+      }
+      throw error;
+    }
+  } finally {
+    engine.dispose();
+    input.dispose();
+  }
+}
+
+function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
+  const from = isSaved() ? 'its checkpoint' : 'the checkpoint before, or starts over where there is none';
+  return new PausedError(`${cause.message}; the same command resumes from ${from}`, { cause });
+}
+
+function describeRun({ settings, set: { metadata }, recordsLocation }: Training): RunConfig {
+  return {
+    ...settings,
+    n_samples: SAMPLE_LENGTH,
+    recipe_hash: metadata?.recipe_hash ?? 'unknown',
+    psd_sha256: metadata?.psd_sha256 ?? 'unknown',
+    records: describeLocation(recordsLocation),
+  };
+}

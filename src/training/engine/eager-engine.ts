@@ -1,0 +1,35 @@
+import type { Weights } from '../../model/weights.ts';
+import type { TF } from '../../tensorflow/install/load.ts';
+import { updateFactors } from './adamw.ts';
+import { augment } from './augment.ts';
+import type { Engine, EngineSettings } from './engine.ts';
+import { createLearner } from './learner.ts';
+import { differentiate } from './step.ts';
+
+/** The steps as tfjs executes them, op by op. */
+export function createEagerEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
+  const learner = createLearner(tf, initial, settings);
+  const { model, optimizer } = learner;
+  return {
+    train: ({ signals, labels }, learningRate, seed) =>
+      tf.tidy(() => {
+        const seeds = tf.tensor1d([...seed], 'int32');
+        const { loss, gradients, finite } = differentiate(
+          tf,
+          model,
+          augment(tf, { signals, labels }, seeds, settings),
+          seeds,
+        );
+        if (!finite.dataSync()[0]) return Number.NaN;
+        learner.updates++;
+        optimizer.update(gradients, updateFactors(learningRate, learner.updates));
+        return loss.dataSync()[0]!;
+      }),
+    predict: ({ signals }) => tf.tidy(() => Float32Array.from(model.predict(signals).dataSync())),
+    getWeights: () => model.getWeights(),
+    setWeights: (weights) => model.setWeights(weights),
+    getOptimizer: () => learner.getOptimizer(),
+    setOptimizer: (state) => learner.setOptimizer(state),
+    dispose: () => learner.dispose(),
+  };
+}

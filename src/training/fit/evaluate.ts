@@ -1,0 +1,57 @@
+import { setImmediate } from 'node:timers/promises';
+import { StoppedError } from '../../core/errors.ts';
+import { CLIP } from '../../model/model.ts';
+import { withMemoryFor } from '../engine/batch-memory.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Batch } from '../input/batch.ts';
+import { type Scores, score } from './metrics.ts';
+
+/** What a model says of labelled samples, in their order. */
+export interface Evaluation extends Scores {
+  ids: string[];
+  /** 0 or 1. */
+  labels: Uint8Array;
+  /** Of a signal. */
+  probabilities: Float32Array;
+  /** Mean binary cross-entropy. */
+  loss: number;
+}
+
+/**
+ * Probabilities and scores over `count` samples. Throws StoppedError when `signal` is aborted.
+ */
+export async function evaluate(
+  engine: Engine,
+  batches: AsyncIterable<Batch>,
+  count: number,
+  signal?: AbortSignal,
+): Promise<Evaluation> {
+  const ids: string[] = [];
+  const labels = new Uint8Array(count);
+  const probabilities = new Float32Array(count);
+  for await (const batch of batches) {
+    await setImmediate();
+    if (signal?.aborted) throw new StoppedError('stopped during evaluation');
+    labels.set(batch.labels.dataSync(), ids.length);
+    const predicted = withMemoryFor(batch.size, () => engine.predict(batch));
+    probabilities.set(predicted, ids.length);
+    ids.push(...(batch.ids.dataSync() as unknown as string[]));
+  }
+  return {
+    ids,
+    labels,
+    probabilities,
+    loss: meanCrossEntropy(labels, probabilities),
+    ...score(labels, probabilities),
+  };
+}
+
+function meanCrossEntropy(labels: Uint8Array, probabilities: Float32Array): number {
+  let sum = 0;
+  for (const [i, label] of labels.entries()) {
+    // Of float32, as in training: 1 - CLIP differs from 1 there too.
+    const p = Math.min(Math.max(probabilities[i]!, CLIP), 1 - CLIP);
+    sum -= Math.log(label === 1 ? p : 1 - p);
+  }
+  return sum / labels.length;
+}

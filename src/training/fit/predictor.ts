@@ -1,0 +1,36 @@
+import { DETECTORS, SAMPLE_SIZE } from '../../core/strain.ts';
+import type { TF } from '../../tensorflow/install/load.ts';
+import { withMemoryFor } from '../engine/batch-memory.ts';
+import { createBatch, disposeBatch } from '../input/batch.ts';
+import type { Predictor } from './ensemble.ts';
+
+/**
+ * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
+ * again by the source once the next one is asked for.
+ */
+export async function* predictSignals(
+  tf: TF,
+  predictor: Predictor,
+  source: AsyncIterable<Float32Array>,
+  batchSize: number,
+): AsyncGenerator<number> {
+  const signals = new Float32Array(batchSize * SAMPLE_SIZE);
+  let size = 0;
+  function predict(): Float32Array {
+    const batch = createBatch(tf, signals.subarray(0, size * SAMPLE_SIZE));
+    try {
+      return withMemoryFor(size, () => predictor.predict(batch));
+    } finally {
+      disposeBatch(batch);
+    }
+  }
+  for await (const signal of source) {
+    if (signal.length !== SAMPLE_SIZE)
+      throw new RangeError(`a sample of ${signal.length} values, needed ${DETECTORS.length} x 4096`);
+    signals.set(signal, size++ * SAMPLE_SIZE);
+    if (size < batchSize) continue;
+    yield* predict();
+    size = 0;
+  }
+  if (size > 0) yield* predict();
+}

@@ -1,0 +1,36 @@
+import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
+import type { TF } from '../../tensorflow/install/load.ts';
+
+/** Samples that go through the model together, as tensors. */
+export interface Batch {
+  size: number;
+  /** [size, 3, 4096] */
+  signals: Tensor3D;
+  /** [size], each 0 or 1. */
+  labels: Tensor1D;
+  /** [size], '' where a record has none. */
+  ids: Tensor1D;
+}
+
+/** A batch of samples that lie in memory one behind the other; it belongs to the caller. */
+export function createBatch(
+  tf: TF,
+  signals: Float32Array,
+  labels: ArrayLike<number> = new Float32Array(signals.length / (DETECTORS.length * SAMPLE_LENGTH)),
+): Batch {
+  const size = labels.length;
+  return {
+    size,
+    signals: tf.tensor3d(signals, [size, DETECTORS.length, SAMPLE_LENGTH]),
+    labels: tf.tensor1d(Float32Array.from(labels)),
+    ids: tf.tensor1d(
+      Array.from(labels, () => ''),
+      'string',
+    ),
+  };
+}
+
+export function disposeBatch({ signals, labels, ids }: Batch): void {
+  for (const tensor of [signals, labels, ids]) tensor.dispose();
+}

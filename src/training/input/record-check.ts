@@ -1,0 +1,60 @@
+import { InputError } from '../../core/errors.ts';
+import { quote } from '../../core/quote.ts';
+import { SAMPLE_SIZE } from '../../core/strain.ts';
+import { decodeSignal, type RecordDType } from '../../records/record-dtype.ts';
+import { type RecordSet, readRecordRange, type SignalRecord } from './records.ts';
+
+/**
+ * Reads all records of the set, one by one. Throws InputError, which names the shard and the offset, at the first one
+ * that is damaged, isn't a sample (3, 4096) of the set's type with a label 0 or 1, or holds a number that isn't finite;
+ * when a shard holds another number of records than it should, or has another hash than metadata.json says; and when that
+ * is there and two records have the same id.
+ */
+export async function examineRecords(set: RecordSet): Promise<void> {
+  const values = new Float32Array(SAMPLE_SIZE);
+  const checkId = createIdCheck();
+  for await (const record of readRecordRange(set, 0, set.count)) {
+    decodeRecord(record, set.dtype, values);
+    if (set.metadata !== undefined) checkId(record);
+  }
+}
+
+/** Throws InputError at the first record that has the id of an earlier one; any number may have none. */
+export function createIdCheck(): (record: SignalRecord) => void {
+  const places = new Map<string, Pick<SignalRecord, 'object' | 'offset'>>();
+  return ({ id, object, offset }) => {
+    if (id === '') return;
+    const earlier = places.get(id);
+    if (earlier !== undefined)
+      throw new InputError({
+        object,
+        offset,
+        found: `the id ${quote(id)}, which the record at byte ${earlier.offset} of ${earlier.object} has`,
+        needed: 'each sample once',
+      });
+    places.set(id, { object, offset });
+  };
+}
+
+/**
+ * Decodes a record's signal into `values` [SAMPLE_SIZE]. Throws InputError when it isn't of the type, or holds a number that
+ * isn't finite.
+ */
+export function decodeRecord(
+  { signal, dtype, object, offset }: SignalRecord,
+  needed: RecordDType,
+  values: Float32Array,
+): void {
+  if (dtype !== needed)
+    throw new InputError({
+      object,
+      offset,
+      found: `a signal of ${dtype}`,
+      needed: `${needed}, as the others`,
+    });
+  decodeSignal(signal, dtype, values);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad === -1) return;
+  const found = `${values[bad]} at index ${bad} of the signal`;
+  throw new InputError({ object, offset, found, needed: 'finite numbers' });
+}

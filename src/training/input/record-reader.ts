@@ -1,0 +1,79 @@
+import type { Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import { openSession } from '../../tensorflow/graph/session.ts';
+import type { TF } from '../../tensorflow/install/load.ts';
+import type { Batch } from './batch.ts';
+import { BATCH, createRecordGraph, type PASS_INPUTS, STARTED } from './record-graph.ts';
+
+/** Records that lie behind one another in a file of this machine. */
+export interface Segment {
+  file: string;
+  /** Where the records begin [bytes]. */
+  offset: number;
+  /** Records to leave out there. */
+  skip: number;
+  /** Records to take. */
+  take: number;
+}
+
+/** How the records of a pass are ordered. */
+export interface Order {
+  /** Segments that are read in turns, some records at a time. */
+  interleaved: number;
+  /** Records that the order is drawn from; 1 keeps it as it is. */
+  buffer: number;
+  /** Two integers below 2^31. */
+  seeds: readonly [number, number];
+}
+
+/** Reads batches by TensorFlow's input pipeline; one pass at a time. */
+export interface RecordReader {
+  /** Starts a pass, and ends the one before. `done` of its records, in their order, are left out. */
+  start(segments: readonly Segment[], order: Order, done: number): void;
+  /** The next batch, which belongs to the caller (disposeBatch); undefined when all were taken. */
+  next(): Batch | undefined;
+  dispose(): void;
+}
+
+export function createRecordReader(tf: TF, batchSize: number, dtype: 'float16' | 'float32'): RecordReader {
+  const session = openSession(tf, createRecordGraph(batchSize, dtype));
+  /** TensorFlow's datasets read strings where they lie in these, so that they must outlive the pass. */
+  let held: Tensor[] = [];
+
+  return {
+    start(segments, { interleaved, buffer, seeds }, done) {
+      const text = (values: string[]) => tf.tensor1d(values, 'string');
+      const counts = (values: number[]) => tf.tensor1d(values, 'int32');
+      const inputs: Record<keyof typeof PASS_INPUTS, Tensor> = {
+        files: text(segments.map(({ file }) => file)),
+        offsets: text(segments.map(({ offset }) => String(offset))),
+        skips: counts(segments.map(({ skip }) => skip)),
+        takes: counts(segments.map(({ take }) => take)),
+        interleaved: tf.scalar(interleaved, 'int32'),
+        buffer: tf.scalar(buffer, 'int32'),
+        seeds: counts([...seeds]),
+        done: tf.scalar(done, 'int32'),
+      };
+      tf.dispose(session.run(new Map(Object.entries(inputs)), [STARTED]));
+      tf.dispose(held);
+      held = Object.values(inputs);
+    },
+    next: () => {
+      try {
+        const [signals, labels, ids] = session.run(new Map(), BATCH);
+        return {
+          size: signals!.shape[0]!,
+          signals: signals as Tensor3D,
+          labels: labels as Tensor1D,
+          ids: ids as Tensor1D,
+        };
+      } catch (error) {
+        if (error instanceof Error && /End of sequence/.test(error.message)) return undefined;
+        throw error;
+      }
+    },
+    dispose() {
+      session.dispose();
+      tf.dispose(held);
+    },
+  };
+}

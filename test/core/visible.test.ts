@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { InputError } from '../../src/core/errors.ts';
+import { visible, visibleJson, visibleLines } from '../../src/core/visible.ts';
+import { buildShard, makeSamples } from '../records/samples.ts';
+import { chirpline } from '../support/command.ts';
+import { scratch } from '../support/fixtures.ts';
+
+/** What a terminal obeys: a title, colours by ESC and by C1's own CSI, a line started over, a text turned round. */
+const HOSTILE = [
+  '\x1b]0;owned\x07',
+  '\x1b[31mred',
+  '\u009b31mred',
+  'good\rbad',
+  '\u202egpj.exe',
+  'two\nlines',
+  '\x7f\b',
+];
+const COMMANDS = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
+
+test('control characters become escapes, and other text stays as it is', () => {
+  assert.equal(
+    visible('\x1b[31m\u009b\u202e\n\t\r\x7f\u2028'),
+    '\\x1b[31m\\x9b\\u202e\\x0a\\x09\\x0d\\x7f\\u2028',
+  );
+  assert.equal(visibleLines('a\tb\nc\r\x1b'), 'a\tb\nc\\x0d\\x1b');
+  const plain = 'Grüße, 信号 🌊 ~ \\x1b "=1+1"';
+  assert.equal(visible(plain), plain);
+  const value = { a: HOSTILE, b: [plain, { c: '\u0085\u2029' }] };
+  assert.deepEqual(JSON.parse(visibleJson(value)), value);
+  assert.doesNotMatch(visibleJson(value), COMMANDS);
+});
+
+test('an error is one line, whatever its object is called', () => {
+  const error = new InputError({ object: 'a\n\x1b[2Jb', found: '\u009b', needed: 'x' });
+  assert.equal(error.message, 'a\\x0a\\x1b[2Jb: found \\x9b, needed x');
+  assert.equal(error.fields.object, 'a\n\x1b[2Jb');
+});
+
+test('ids, names of files and arguments put no command on the terminal', (t) => {
+  const folder = scratch(t);
+  const samples = makeSamples(HOSTILE.length).map((sample, i) => ({ ...sample, id: HOSTILE[i]! }));
+  const records = join(folder, 'train.tfrecord');
+  writeFileSync(records, buildShard(samples, 'float16'));
+  const shown = chirpline('inspect', records);
+  assert.equal(shown.status, 0, shown.stderr);
+  for (const id of HOSTILE) assert.ok(shown.stdout.includes(`  ${visible(id)}  `), JSON.stringify(id));
+
+  const odd = join(folder, '\x1b[2J\nodd');
+  mkdirSync(odd);
+  writeFileSync(join(odd, '\u009bx.npy'), 'no array');
+  const commands = [
+    shown,
+    chirpline('inspect', records, '--json'),
+    chirpline('inspect', join(odd, 'none.npy')),
+    chirpline('inspect', join(odd, '\u009bx.npy')),
+    chirpline('inspect', join(odd, '\u009bx.npy'), '--json'),
+    chirpline('preprocess', odd, join(odd, 'records')),
+    chirpline('inspect', `--\x1b[2J`),
+    chirpline('\x1b]0;owned\x07'),
+    chirpline('simulate', folder, '--samples', '\x1b[31m'),
+  ];
+  for (const { stdout, stderr } of commands) {
+    assert.notEqual(stdout + stderr, '');
+    assert.doesNotMatch(stdout + stderr, COMMANDS);
+  }
+});
+
+test('nothing is printed but by src/cli/terminal.ts, which makes it visible', () => {
+  const root = fileURLToPath(new URL('../../src/', import.meta.url));
+  const printing = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /console\.|std(out|err)\s*\.write/.test(readFileSync(join(root, name), 'utf8')));
+  assert.deepEqual(printing, ['cli/terminal.ts']);
+});

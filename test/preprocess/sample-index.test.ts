@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LabelledRef } from '../../src/preprocess/plan/chunks.ts';
+import { checksum, encodeIndex, readIndex } from '../../src/preprocess/plan/sample-index.ts';
+import { createMemoryStore } from '../support/memory-store.ts';
+
+const KEY = '_work/a-plan/samples.bin';
+
+interface Sample {
+  id: string;
+  label: 0 | 1;
+  key: string;
+  etag: string;
+}
+
+const sample = (id: string, label: 0 | 1, key = `${id}.npy`, etag = `"${id}"`): Sample => ({
+  id,
+  label,
+  key,
+  etag,
+});
+
+function encode(samples: readonly Sample[]): Uint8Array {
+  const refs = samples.map(({ id, label, key }): LabelledRef => ({ ref: { kind: 'npy', id, key }, label }));
+  return encodeIndex(refs, new Map(samples.map(({ key, etag }) => [key, etag])));
+}
+
+async function indexOf(bytes: Uint8Array) {
+  const records = createMemoryStore();
+  await records.write(KEY, bytes);
+  return readIndex(records, KEY);
+}
+
+test('every sample is found with its label, its object and its version, and nobody else', async () => {
+  const samples = Array.from({ length: 1000 }, (_, i) => sample(`id${i}`, i % 3 === 0 ? 1 : 0));
+  const bytes = encode(samples);
+  assert.equal(bytes.length, 16_000);
+  const index = await indexOf(bytes);
+  for (const { id, label, key, etag } of samples) {
+    assert.deepEqual(index.find(id), { label, key: checksum(key), etag: checksum(etag) }, id);
+  }
+  for (let i = 1000; i < 2000; i += 1) assert.equal(index.find(`id${i}`), undefined);
+});
+
+test('samples whose hashes begin alike are told apart', async () => {
+  // Their SHA-256 begins with the same 48 bits.
+  const alike = ['s5294434', 's34989017'];
+  const [one, other] = alike as [string, string];
+  const index = await indexOf(encode([sample(one, 1), sample('x', 0), sample(other, 0)]));
+  assert.deepEqual([index.find(one)?.label, index.find(other)?.label], [1, 0]);
+  assert.equal((await indexOf(encode([sample(one, 1)]))).find(other), undefined);
+});
+
+test('an index tells labels, objects and versions, 16 bytes a sample', () => {
+  const samples = [sample('a', 0), sample('b', 1), sample('c', 0)];
+  const bytes = encode(samples);
+  assert.equal(bytes.length, 48);
+  for (const changed of [sample('a', 1), sample('a', 0, 'other.npy'), sample('a', 0, 'a.npy', '"other"')]) {
+    assert.notDeepEqual(encode([changed, ...samples.slice(1)]), bytes);
+  }
+});
+
+test('an index of nothing finds nothing, and a cut one is refused by name', async () => {
+  assert.equal((await indexOf(encode([]))).find('a'), undefined);
+  const bytes = encode([sample('a', 0), sample('b', 1)]);
+  await assert.rejects(indexOf(bytes.subarray(0, 20)), {
+    name: 'InputError',
+    message: /_work\/a-plan\/samples\.bin: found 20 bytes, needed a multiple of 16/,
+  });
+});

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  ChirplineError,
+  InputError,
+  MachineError,
+  PausedError,
+  SettingError,
+} from '../../src/core/errors.ts';
+import type { Observer } from '../../src/core/progress.ts';
+import { predictDataset } from '../../src/inference/prediction-run.ts';
+import type { GivenSettings } from '../../src/training/settings.ts';
+import { type TrainOptions, trainModel } from '../../src/training-run/training-run.ts';
+import { scratch } from '../support/fixtures.ts';
+import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
+import { makeToyRecords, replaceShard } from './toy.ts';
+
+// The test environment's TensorFlow, unless one is chosen.
+process.env.PATH = PATH_WITH_TENSORFLOW;
+
+const SETTINGS: GivenSettings = { preset: 'coherent', epochs: 2, batch_size: 4, seed: 1 };
+const OPTIONS: TrainOptions = { device: 'cpu', engine: 'graph', checkpointMinutes: 10, onCorrupt: 'stop' };
+
+/** A folder with a lone train.tfrecord of float16, beside a metadata.json such as the Python pipeline writes. */
+async function makeLoneFile(folder: string, change = (_: Buffer) => {}): Promise<string> {
+  const toy = await makeToyRecords({ count: 10, shardSize: 10, dtype: 'float16' });
+  const bytes = Buffer.from(await toy.read('train-00000-of-00001.tfrecord'));
+  change(bytes);
+  writeFileSync(join(folder, 'train.tfrecord'), bytes);
+  const metadata = { n_samples: 10, n_failed: 0, signal_shape: [3, 4096], dtype: 'float32' };
+  writeFileSync(join(folder, 'metadata.json'), JSON.stringify(metadata));
+  return folder;
+}
+
+/** Keeps what is said; aborts its signal, or does something else, when a line matches. */
+function listen(
+  until?: RegExp,
+  act?: () => void,
+): { observer: Observer; said: string[]; signal: AbortSignal } {
+  const controller = new AbortController();
+  const said: string[] = [];
+  const say = (line: string) => {
+    said.push(line);
+    if (until?.test(line)) (act ?? (() => controller.abort()))();
+  };
+  return { observer: { say }, said, signal: controller.signal };
+}
+
+test('a lone train.tfrecord beside the reference’s metadata.json is trained on, and judged', async (t) => {
+  const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
+  const { run } = await trainModel(records, models, { ...SETTINGS, epochs: 1 }, OPTIONS);
+  const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
+  assert.match(report, /stored as<\/dt><dd>float16/);
+  const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
+  const { probabilities } = await predictDataset([weights], records, { batchSize: 4, device: 'cpu' });
+  assert.equal(probabilities.length, 10);
+});
+
+test('damaged records of a lone file can be left out', async (t) => {
+  const records = await makeLoneFile(scratch(t), (bytes) => {
+    bytes[Math.floor(5.5 * (bytes.length / 10))]! ^= 1;
+  });
+  const { observer, said } = listen();
+  const options: TrainOptions = { ...OPTIONS, onCorrupt: 'skip' };
+  await assert.rejects(
+    trainModel(records, scratch(t), SETTINGS, OPTIONS),
+    /train\.tfrecord at byte \d+: found/,
+  );
+  await trainModel(records, scratch(t), { ...SETTINGS, epochs: 1 }, options, observer);
+  assert.match(said.join('\n'), /left out: .*train\.tfrecord at byte.*\n9 records are left\n/);
+  assert.match(said.join('\n'), /training on 8 records, validating on 1/);
+});
+
+test('a file that was replaced is trained on from the start', async (t) => {
+  const [folder, models] = [scratch(t), scratch(t)];
+  await makeLoneFile(folder);
+  const first = listen(/^epoch 1/);
+  const stopped = trainModel(folder, models, SETTINGS, OPTIONS, first.observer, first.signal);
+  await assert.rejects(stopped, PausedError);
+  const other = await makeToyRecords({ count: 10, shardSize: 10, seed: 9 });
+  writeFileSync(join(folder, 'train.tfrecord'), await other.read('train-00000-of-00001.tfrecord'));
+  const { observer, said, signal } = listen(/^training on/);
+  await assert.rejects(trainModel(folder, models, SETTINGS, OPTIONS, observer, signal), PausedError);
+  assert.doesNotMatch(said.join('\n'), /going on/);
+});
+
+test('checkpoints that are kept elsewhere serve another place, whose run has all of its files', async (t) => {
+  const records = await makeLoneFile(scratch(t));
+  const options = { ...OPTIONS, checkpoints: scratch(t) };
+  const first = listen(/^epoch 1/);
+  await assert.rejects(
+    trainModel(records, scratch(t), SETTINGS, options, first.observer, first.signal),
+    (error) => error instanceof PausedError && /resumes from its checkpoint$/.test(error.message),
+  );
+  const models = scratch(t);
+  const { observer, said } = listen();
+  const { files } = await trainModel(records, models, SETTINGS, options, observer);
+  assert.match(said.join('\n'), /going on with coherent_\w+ from its checkpoint in epoch 2 after step 0/);
+  for (const file of files) assert.ok(readFileSync(join(models, file)).length > 0, file);
+});
+
+test('a shard that was replaced by another one of its size ends the training, and no model comes of it', async (t) => {
+  for (const onCorrupt of ['stop', 'skip'] as const) {
+    const [toy, models] = [await makeToyRecords({ count: 16, shardSize: 4 }), scratch(t)];
+    await replaceShard(toy);
+    await assert.rejects(trainModel(toy.location, models, SETTINGS, { ...OPTIONS, onCorrupt }), (error) => {
+      assert.ok(error instanceof ChirplineError && error.exitCode === 1, String(error));
+      assert.match(
+        error.message,
+        /train-00001-of-00004\.tfrecord: found bytes of SHA-256 .*, as metadata\.json says/,
+      );
+      return true;
+    });
+    assert.deepEqual(
+      readdirSync(join(models, 'saved')).filter((name) => name.endsWith('.npz')),
+      [],
+    );
+  }
+});
+
+test('a sample that is there twice ends the training, though the hashes are right', async (t) => {
+  const toy = await makeToyRecords({ count: 16, shardSize: 4 });
+  await replaceShard(toy, true);
+  await assert.rejects(
+    trainModel(toy.location, scratch(t), SETTINGS, OPTIONS),
+    (error) =>
+      error instanceof InputError &&
+      /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which the record at byte 0 of .*00000-of-00004/.test(
+        error.message,
+      ),
+  );
+});
+
+test('a rejected.csv that can’t be read costs the report its table, and not the training its weights', async (t) => {
+  const [toy, models] = [await makeToyRecords({ count: 10 }), scratch(t)];
+  await toy.write('avg_psd.npz', new Uint8Array(1));
+  const metadata = JSON.parse(new TextDecoder().decode(await toy.read('metadata.json')));
+  await toy.write('metadata.json', Buffer.from(JSON.stringify({ ...metadata, n_failed: 2 })));
+  await toy.write('rejected.csv', Buffer.from('id;file;reason\r\nx;y;z;\r\n"a",b\r\n'));
+  const options = { ...OPTIONS, note: 'made up' };
+  const { files } = await trainModel(toy.location, models, { ...SETTINGS, epochs: 1 }, options);
+  assert.ok(files.some((name) => name.endsWith('_weights.npz')));
+  const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
+  assert.match(report, /made up\. The rejected samples are not listed: .*rejected\.csv: found the columns/);
+  assert.match(report, /2 in all; which ones is not known here/);
+});
+
+test('files that can’t be written while a model trains are said, and the training continues', async (t) => {
+  const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
+  const { observer, said } = listen(/^training on/, () =>
+    writeFileSync(join(models, 'tensorboard'), 'a file where a folder is needed'),
+  );
+  const { files } = await trainModel(records, models, SETTINGS, OPTIONS, observer);
+  assert.equal(
+    said.filter((line) => /^epoch \d isn't shown by all files: cannot write/.test(line)).length,
+    2,
+  );
+  assert.equal(files.length, 11);
+});
+
+test('a training that is stopped without a checkpoint doesn’t promise one', async (t) => {
+  const [records, checkpoints] = [await makeLoneFile(scratch(t)), scratch(t)];
+  const controller = new AbortController();
+  const { observer } = listen(/^epoch 1/, () => {
+    const [name] = readdirSync(checkpoints);
+    rmSync(join(checkpoints, name!), { recursive: true });
+    writeFileSync(join(checkpoints, name!), 'a file where a folder is needed');
+    controller.abort();
+  });
+  await assert.rejects(
+    trainModel(records, scratch(t), SETTINGS, { ...OPTIONS, checkpoints }, observer, controller.signal),
+    (error) =>
+      error instanceof PausedError && /from the checkpoint before, or starts over/.test(error.message),
+  );
+});
+
+test('what would end a training later ends it before it has left anything', async (t) => {
+  const [records, models, place] = [await makeLoneFile(scratch(t)), scratch(t), scratch(t)];
+  const file = join(place, 'file');
+  writeFileSync(file, '');
+  const unwritable = { ...OPTIONS, checkpoints: join(file, 'checkpoints') };
+  await assert.rejects(trainModel(records, models, SETTINGS, unwritable), MachineError);
+  const mixed: GivenSettings = { ...SETTINGS, precision: 'mixed' };
+  await assert.rejects(trainModel(records, models, mixed, { ...OPTIONS, engine: 'eager' }), SettingError);
+  assert.deepEqual(readdirSync(join(models, 'saved')), []);
+});
