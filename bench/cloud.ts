@@ -1,11 +1,11 @@
 /**
- * The emulated cloud of this machine: starting it, deploying, samples that come one by one, and a whole dataset through the
- * state machine beside the local runner, both from the same bucket to the same bucket, in turns.
+ * Benchmark of the emulated cloud of this machine: start, deployment, late samples one by one, and a whole dataset through the
+ * state machine, compared with the local runner. Both read from and write to the same bucket, and run in turns.
  *
  *   npm run bench -- cloud [--json] [--samples N] [--emulator ministack|localstack]
  *
- * The emulator is one of its own in a temporary folder, on free ports. Both ways make the same shards, which is checked. The
- * state machine's time is from its start to its end as who waits for it sees it, the local runner's that of the command.
+ * The benchmark starts its own emulator in a temporary folder on free ports. It checks that both ways make the same shards. The
+ * state machine is timed from StartExecution until a waiting client sees its end, the local runner as a whole command.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -39,24 +39,24 @@ const { values: flags } = parseArgs({
     samples: { type: 'string', default: '4096' },
     emulator: { type: 'string' },
   },
-  // Options of other benchmarks come along.
+  // Options of other benchmarks are ignored.
   strict: false,
 });
 const SAMPLES = Number(flags.samples);
 const chosen = typeof flags.emulator === 'string' ? flags.emulator : process.env.CHIRPLINE_TEST_EMULATOR;
 const EMULATOR = readEmulatorName(chosen);
 const ROUNDS = 3;
-/** Of the stage, unless another one is deployed; and the one that stages on AWS have. */
+/** Default shard size of the stage `local`, and that of stages on AWS. */
 const SHARD_SIZE = 256;
 const LARGE_SHARDS = 1024;
 const PACK = 1024;
-/** Samples of the dataset that others come to, and of the stacks that come. */
+/** Samples of the dataset before late samples arrive, and samples of each late stack. */
 const FIRST = 64;
 const STACK = 256;
 const SINGLES = 5;
 const STACKS = 3;
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-/** Between two looks [ms]. */
+/** Polling interval [ms]. */
 const PAUSE = 20;
 
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
@@ -87,12 +87,12 @@ try {
   if (flags.json) console.log(JSON.stringify(result, undefined, 2));
   else print(result);
 
-  /** Seconds from the start of an upload to the records of which the samples are a part. */
+  /** Time from the start of an upload until the samples are in the records [s]. */
   async function measureArrivals(): Promise<{ sample: number; stack: number }> {
     const { raw, records } = open('late');
     const { labels } = parseLabels(await samples.read('training_labels.csv'), 'training_labels.csv');
     const needed = FIRST + 1 + SINGLES + (1 + STACKS) * STACK;
-    if (labels.length < needed) throw new Error(`${SAMPLES} samples: needed ${needed}`);
+    if (labels.length < needed) throw new Error(`--samples ${SAMPLES}: needed at least ${needed}`);
     const copy = async (id: string) => raw.write(sampleKey(id), await samples.read(sampleKey(id)));
     const name = async (count: number) => {
       const rows = labels.slice(0, count).map(({ id, target }) => `${id},${target}`);
@@ -122,11 +122,11 @@ try {
       await raw.write(`stack-${index}.ids.txt`, encode(ids.map((id) => `${id}\n`).join('')));
       stacks.push(await arrive(STACK, () => raw.write(`stack-${index}.npy`, bytes)));
     }
-    // The first of each starts the function.
+    // The first of each includes the cold start of the function.
     return { sample: median(ones.slice(1)), stack: median(stacks.slice(1)) };
   }
 
-  /** Both ways in turns; the first of each, which the upload starts, is not counted. */
+  /** Times both ways in turns. The first run of each isn't counted; for the state machine the upload starts it. */
   async function race(dataset: string, perPack: number) {
     const { raw, records } = open(dataset);
     await uploadFolder(samples, raw, { perPack });
@@ -159,7 +159,7 @@ try {
     return { rounds, ratio: median(rounds.map(({ ratio }) => ratio)) };
   }
 
-  /** The most that each function had, of shards of 1,024 samples [MB]. */
+  /** Peak memory of each function with shards of 1,024 samples [MB]. */
   async function measureMemory(): Promise<Record<string, number>> {
     const startTime = Date.now();
     for (const dataset of ['files', 'packs']) {
@@ -195,7 +195,7 @@ try {
       const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
       return status === 'RUNNING' ? undefined : status;
     });
-    if (status !== 'SUCCEEDED') throw new Error(`the run of ${dataset} has ended as ${status}`);
+    if (status !== 'SUCCEEDED') throw new Error(`the run of ${dataset} ended with ${status}`);
   }
 
   async function waitForRuns(dataset: string, count: number): Promise<void> {
@@ -204,10 +204,10 @@ try {
       return found.length === count && found.every(({ state }) => state !== 'RUNNING') && found;
     });
     const failed = runs.find(({ state }) => state !== 'SUCCEEDED');
-    if (failed !== undefined) throw new Error(`the run of ${dataset} has ended: ${failed.reason}`);
+    if (failed !== undefined) throw new Error(`the run of ${dataset} failed: ${failed.reason}`);
   }
 
-  /** Whether all events of uploads are dealt with. */
+  /** Whether all upload events are processed. */
   async function isQuiet(): Promise<boolean> {
     const names = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
     const counts = await Promise.all(
@@ -256,7 +256,7 @@ function print(result: {
     console.log(`  ${what.padEnd(62)}${seconds.toFixed(2).padStart(7)}  ${goal}`);
   console.log(`\n${SAMPLES} samples, shards of ${SHARD_SIZE}: state machine / local runner [s], in turns`);
   for (const [name, { rounds, ratio }] of [
-    ['files of their own', result.files],
+    ['single files', result.files],
     [`packs of ${PACK}`, result.packs],
   ] as const) {
     const each = rounds.map(
@@ -268,7 +268,7 @@ function print(result: {
   console.log(`\nmemory of the functions, shards of ${LARGE_SHARDS} [MB]: ${peaks.join(', ')}; goal < 512`);
 }
 
-/** Throws unless both have made the same shards. */
+/** Throws unless both made the same shards. */
 function compare({ shards }: Metadata, other: Metadata): void {
   if (JSON.stringify(shards) !== JSON.stringify(other.shards)) throw new Error('the shards differ');
 }
@@ -277,7 +277,7 @@ async function readMetadata(records: ObjectStore): Promise<Metadata> {
   return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
 }
 
-/** Samples as one array; what each file holds is read as it is. */
+/** Stacks the samples of single files into one array. */
 async function stackUp(ids: string[]): Promise<Uint8Array> {
   const data = new Float64Array(ids.length * SAMPLE_SIZE);
   for (const [index, id] of ids.entries()) {
@@ -292,21 +292,21 @@ async function empty(store: ObjectStore): Promise<void> {
   await Promise.all(keys.map((key) => store.remove(key)));
 }
 
-/** Not execFileSync: the emulator's answers to this process don't wait for the command. */
+/** Not execFileSync, which would block this process's connections to the emulator. */
 async function chirpline(...args: string[]): Promise<void> {
   await promisify(execFile)(process.execPath, [MAIN, ...args]);
 }
 
-/** Looks until something is there. */
-async function waitFor<T>(look: () => Promise<T | false | undefined>): Promise<T> {
+/** Polls until the result is neither false nor undefined. */
+async function waitFor<T>(poll: () => Promise<T | false | undefined>): Promise<T> {
   for (;;) {
-    const found = await look();
+    const found = await poll();
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
 }
 
-/** Seconds that the work takes. */
+/** Duration of the work [s]. */
 async function time(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();

@@ -1,6 +1,6 @@
 /**
- * The training input alone: float16 records from the page cache to shuffled float32 batches, beside tf.data of Python
- * doing the same.
+ * Benchmark of the training input alone: float16 records from the page cache to shuffled float32 batches, compared with
+ * Python's tf.data.
  *
  *   npm run bench -- input [--json]
  */
@@ -27,7 +27,7 @@ const PASSES = 5;
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
 try {
   const set = writeRecords();
-  // All records but 2 %, in an order drawn from a buffer that holds them.
+  // 98 % of the records, in an order drawn from a buffer that holds all of them.
   const settings = completeSettings({ validation_split: 0.02, batch_size: 64 }, 'cpu');
   const input = openTrainingInput(tf, set, filesOf(createFileStore(folder).folder), settings);
   const ours: number[] = [];
@@ -58,7 +58,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** The same shard under many names: what is in it makes no difference. */
+/** Writes the same shard under many names: the content of a shard makes no difference. */
 function writeRecords(): RecordSet {
   const random = createRandomStream(1, 0, 0);
   const builder = createShardBuilder('float16', RECORDS);
@@ -77,7 +77,7 @@ function writeRecords(): RecordSet {
   return { store: createFileStore(folder), shards, count: SHARDS * RECORDS, dtype: 'float16' };
 }
 
-/** Records a second. */
+/** Rate of Python's tf.data [records/s]. */
 function measurePython(): number {
   const script = fileURLToPath(new URL('tf_data.py', import.meta.url));
   const { stdout, stderr, status } = spawnSync(PYTHON, [script, folder], { encoding: 'utf8' });

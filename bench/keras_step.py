@@ -1,4 +1,4 @@
-"""A Keras training step of DIYModel as tf.function, or compiled by XLA: for each line on stdin a step and its seconds.
+"""A Keras training step of DIYModel as tf.function, or compiled by XLA. Each line on stdin makes a step and prints its seconds.
 
 keras_step.py BATCH_SIZE [xla] [mixed] [gpu]
 """

@@ -1,5 +1,5 @@
 /**
- * The memory of a process that trains for 2,000 steps, in batches of 2: it must not grow.
+ * Memory of a process that trains for 2,000 steps with batches of 2. It must not grow.
  *
  *   npm run bench -- memory [--json]
  */

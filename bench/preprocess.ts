@@ -1,13 +1,14 @@
 /**
- * The whole `chirpline preprocess` command, raw .npy files to float16 shards, beside two peers in Python on the same cores:
- * the per-sample SciPy loop and the fastest NumPy that we could write (python_folder.py).
+ * Benchmark of the whole `chirpline preprocess` command, from raw .npy files to float16 shards, compared with two Python peers
+ * on the same cores: a per-sample SciPy loop, and the fastest NumPy that we could write (python_folder.py).
  *
  *   npm run bench -- preprocess [--json] [--samples N] [--picture FILE.png]
  *
- * Ours is timed as a whole command, with start-up, plan, shards and fsync, once with the PSD estimated and once with a given
- * one; theirs as whole commands too, and as the bare loop, without imports, process creation, tables and PSD. They write no
- * records. All run in turn, so that a change of the machine's speed meets all; CPU time, of all threads and processes, says
- * what a machine with other work would hide. Then both for 1,024, 4,096 and 16,384 samples, and the memory of one worker.
+ * chirpline is timed as a whole command, including start-up, plan, shards and fsync, once with an estimated PSD and once with a
+ * given PSD. The peers are timed as whole commands too, and as the loop alone, without imports, process creation, tables and
+ * PSD. They write no records. All run in turns, so that changes of the machine's speed affect all of them. CPU time (all threads
+ * and processes) is nearly independent of other load on the machine. Then chirpline runs on 1,024, 4,096 and 16,384 samples, and
+ * with one worker for its memory.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,11 +24,11 @@ import { PYTHON } from '../test/support/python.ts';
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    /** Enough that starting Node, less than half a second, hides little of the rest. */
+    /** Enough to make the start-up time of Node, less than half a second, insignificant. */
     samples: { type: 'string', default: '32768' },
     picture: { type: 'string' },
   },
-  // Options of other benchmarks come along.
+  // Options of other benchmarks are ignored.
   strict: false,
 });
 const SAMPLES = Number(flags.samples);
@@ -59,13 +60,13 @@ try {
 }
 
 interface Taken {
-  /** Seconds by the clock. */
+  /** Wall-clock time [s]. */
   wall: number;
-  /** Seconds of all threads and processes. */
+  /** CPU time of all threads and processes [s]. */
   cpu: number;
 }
 
-/** Medians. */
+/** Median times by name. */
 function compare(psd: string): Record<string, Taken> {
   const all: Record<string, Taken[]> = {};
   const note = (name: string, taken: Taken) => {
@@ -87,7 +88,7 @@ function compare(psd: string): Record<string, Taken> {
 
 interface Growth extends Taken {
   samples: number;
-  /** Largest resident size of a process with one worker, all its threads. */
+  /** Peak resident memory of the process with one worker, including all threads. */
   megabytes: number;
 }
 
@@ -104,7 +105,7 @@ function print(times: Record<string, Taken>, growth: Growth[]): void {
   console.log(
     `raw .npy files to float16 shards, ${SAMPLES} samples, ${WORKERS} workers, medians of ${RUNS} runs in turns`,
   );
-  console.log(`${''.padEnd(30)}samples/s  of ours   CPU us/sample  of ours`);
+  console.log(`${''.padEnd(30)}samples/s  vs. ours  CPU us/sample  vs. ours`);
   for (const [name, { wall, cpu }] of Object.entries(times)) {
     const mine = times[`${OURS}, PSD ${name.endsWith('estimated') ? 'estimated' : 'given'}`]!;
     console.log(
@@ -129,7 +130,7 @@ function print(times: Record<string, Taken>, growth: Growth[]): void {
   }
 }
 
-/** CPU time: the clock's depends on who else uses the machine. */
+/** Plots CPU time, since wall-clock time depends on other load on the machine. */
 function drawGrowth(growth: Growth[], times: Record<string, Taken>): Uint8Array {
   const colors = { scipy: LIGHT.orange, numpy: LIGHT.purple } as const;
   const peers = Object.entries(PEER_NAMES).map(([peer, name]) => ({
@@ -156,7 +157,7 @@ function drawGrowth(growth: Growth[], times: Record<string, Taken>): Uint8Array 
   return drawPng(framed(LIGHT, chart, 760, 400));
 }
 
-/** Runs a command and says what it took. */
+/** Runs a command and measures its time and memory. */
 function chirpline(...args: string[]): Taken & { megabytes: number } {
   const file = join(folder, 'usage');
   const wall = time(() =>
@@ -174,7 +175,7 @@ function preprocess(from: string, ...more: string[]): Taken {
   return taken;
 }
 
-/** What a Python program took, and the seconds of the loop in it. */
+/** Runs a Python peer; returns the times of the whole command, and of the loop alone [s]. */
 function runPeer(peer: Peer, psd: string): { whole: Taken; loop: number } {
   let printed = '';
   const wall = time(() => {
@@ -184,7 +185,7 @@ function runPeer(peer: Peer, psd: string): { whole: Taken; loop: number } {
   return { whole: { wall, cpu }, loop };
 }
 
-/** Seconds that the work takes. */
+/** Duration of the work [s]. */
 function time(work: () => void): number {
   const start = performance.now();
   work();

@@ -1,11 +1,11 @@
 /**
- * Where the microseconds of a sample go, from the raw .npy file in the page cache to the float16 record on disk: every stage
- * alone on one core, in turns, beside the least that it could take.
+ * Profile of one sample, from the raw .npy file in the page cache to the float16 record on disk. Each stage runs alone on one
+ * core, in turns, and is compared with a lower bound of its time.
  *
  *   npm run bench -- profile [--json]
  *
- * The floor of reading and writing is one copy of the bytes and as many of the shortest system calls; that of arithmetic its
- * count of operations, three vectors of them a cycle; CRC and SHA-256 are other people's libraries and are their own floor.
+ * The bound of reading and writing is one copy of the bytes plus the shortest system call for each call. The bound of arithmetic
+ * is its number of operations, at three vectors per cycle. CRC and SHA-256 come from other libraries and have no bound.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -37,21 +37,21 @@ import { createKernelStages, OPERATIONS } from './support/kernel-stages.ts';
 const SAMPLES = 256;
 const RUNS = 9;
 const RECORD = SAMPLE_SIZE * 2;
-/** Bytes of what is written at a time. */
+/** Bytes per write. */
 const PIECE = 16 * RECORD;
-/** Additions or multiplications of whole vectors that processors of today begin in a cycle, and their cycles a nanosecond. */
+/** Vector additions or multiplications that a current CPU starts per cycle, and its clock rate. */
 const VECTORS_A_CYCLE = 3;
 const GIGAHERTZ = Number(process.env.GIGAHERTZ ?? 3.5);
 
 interface Stage {
   name: string;
-  /** Does it for SAMPLES samples. */
+  /** Runs the stage for SAMPLES samples. */
   run(): unknown;
-  /** The least it could take [us a sample], by what `floor` was measured to take, and how that is counted. */
+  /** Lower bound [us per sample] from the measured costs in `floor`, and a description of it. */
   floor?: ((floor: { copy: number; call: number }) => [microseconds: number, what: string]) | undefined;
 }
 
-/** More than the caches hold. */
+/** Larger than the CPU's caches. */
 const source = Buffer.alloc(64 << 20, 1);
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-bench-'));
 try {
@@ -82,7 +82,7 @@ function listStages(): Stage[] {
   const { name: engine } = chooseEngine();
   const set =
     listNativeKernels()[0] ?? compileKernels((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
-  if (set === undefined) throw new Error('there are no vectors here');
+  if (set === undefined) throw new Error('neither the native addon nor WebAssembly with SIMD is available');
   const kernels = createKernelStages(set, strain);
   const bits = { avx512: 512, avx2: 256, webassembly: 128, javascript: 0 }[engine];
   const builder = createShardBuilder('float16', SAMPLES);
@@ -100,7 +100,7 @@ function listStages(): Stage[] {
       operations / ((bits / width) * VECTORS_A_CYCLE * GIGAHERTZ * 1000),
       `${(operations / 1000).toFixed(0)}k operations, ${bits / width} at a time`,
     ];
-  /** As a run does: in pieces, past the page cache where the file system can. */
+  /** In pieces, as in a run, which bypasses the page cache where the file system can. */
   async function* pieces() {
     for (let start = 0; start < shard.length; start += PIECE) yield shard.subarray(start, start + PIECE);
   }
@@ -132,20 +132,23 @@ function listStages(): Stage[] {
       run: blocks(kernels.float16),
       floor: arithmetic(OPERATIONS.normalize, 32),
     },
-    { name: `= all of these but reading, by ${engine}`, run: blocks(() => processBlock(inputs, 'float16')) },
+    {
+      name: `= all of these except reading, by ${engine}`,
+      run: blocks(() => processBlock(inputs, 'float16')),
+    },
     {
       name: 'frame the record, with its CRC',
       run: fill,
       floor: ({ copy }) => [copy * RECORD, 'a copy and the CRC'],
     },
-    { name: '  of that the CRC', run: () => records.map((record) => crc32c(record)) },
+    { name: '  the CRC alone', run: () => records.map((record) => crc32c(record)) },
     { name: 'SHA-256 of the shard', run: () => createHash('sha256').update(shard).digest() },
     {
       name: 'write the shard to the disk',
       run: () => store.write('shard', pieces()),
       floor: ({ copy }) => [copy * RECORD, '25 KB'],
     },
-    { name: '  the same by the page cache', run: writeCached },
+    { name: '  the same through the page cache', run: writeCached },
     { name: 'PSD of a sample, in memory', run: blocks(() => estimator.addBlock(estimator.inputs)) },
   ];
 }
@@ -165,7 +168,7 @@ async function measure(stages: Stage[]): Promise<Measured[]> {
     for (const [index, stage] of stages.entries()) {
       const start = performance.now();
       await stage.run();
-      // The first time compiles.
+      // The first run compiles.
       if (run > 0) times[index]!.push(((performance.now() - start) * 1000) / SAMPLES);
     }
   }
@@ -185,7 +188,7 @@ async function measure(stages: Stage[]): Promise<Measured[]> {
   });
 }
 
-/** Microseconds that a byte's copy takes, from memory to the caches, and a system call. */
+/** Time to copy a byte from memory to the caches, and time of a system call [us]. */
 function measureFloor(): { copy: number; call: number } {
   const from = source;
   const to = Buffer.alloc(98_432);
@@ -201,7 +204,7 @@ function measureFloor(): { copy: number; call: number } {
 }
 
 function print(stages: Measured[]): void {
-  console.log(`us a sample, one core, medians of ${RUNS} runs of ${SAMPLES} samples in turns\n`);
+  console.log(`us per sample, one core, medians of ${RUNS} runs of ${SAMPLES} samples in turns\n`);
   for (const { name, microseconds, floor, what } of stages) {
     const least = floor === undefined ? '' : `  at least ${floor.toFixed(1).padStart(5)}  ${what}`;
     console.log(`${name.padEnd(40)}${microseconds.toFixed(1).padStart(7)}${least}`);

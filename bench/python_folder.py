@@ -2,12 +2,12 @@
 
     python python_folder.py scipy|numpy RAW PSD PROCESSES
 
-`scipy` is the per-sample SciPy loop, `numpy` the fastest NumPy that we could write: four samples at a time, filtfilt as one
-multiplication of the spectrum and a correction of the ends (both in reference_preprocess.py). Loads, filters, whitens,
-windows and normalizes every sample of RAW/training_labels.csv, and keeps nothing: no serialization, no writing. PSD is an
-avg_psd.npz, or `estimate` to average it over the noise samples first, at most 10,000, as chirpline does.
+`scipy` is the per-sample SciPy loop. `numpy` is the fastest NumPy that we could write: four samples at a time, with filtfilt
+as one multiplication of the spectrum and a correction of the ends (both in reference_preprocess.py). The program loads,
+filters, whitens, windows and normalizes every sample of RAW/training_labels.csv, and writes no output. PSD is an avg_psd.npz,
+or `estimate` to average it first over at most 10,000 noise samples, as chirpline does.
 
-Prints the seconds of the loop alone, without imports, process creation, tables and the PSD, and the CPU seconds of all.
+Prints the seconds of the loop alone, without imports, process creation, tables and PSD, and the CPU seconds of all processes.
 """
 import os
 import sys
@@ -34,7 +34,7 @@ def sum_psd(index):
 
 
 def preprocess_part(job):
-    """Seconds for every processes-th sample."""
+    """Time to preprocess every PROCESSES-th sample [s]."""
     index, psd = job
     files = [path(raw, sample) for sample, _ in rows[index::processes]]
     if kind == "numpy":

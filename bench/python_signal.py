@@ -1,8 +1,8 @@
-"""The peers of bench/signal.ts: answers each line on its input with the seconds that it took over all samples.
+"""The peers of bench/signal.ts. For each line on stdin it processes all samples and prints the seconds.
 
     python python_signal.py FOLDER    (strain and psd, raw float64; writes SciPy's results to FOLDER/final)
 
-`scipy` is the per-sample loop, `numpy` the fastest NumPy that we could write (blocks of four), `psd` SciPy's PSD.
+A line is `scipy` (the per-sample loop), `numpy` (the fastest NumPy that we could write, blocks of four) or `psd` (SciPy's PSD).
 """
 import os
 import sys

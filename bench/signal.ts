@@ -1,11 +1,11 @@
 /**
- * Speed of the signal path in memory on one core, beside the per-sample SciPy loop and the fastest NumPy that we could write
- * (python_signal.py), on the same simulated samples, in turns, so that a busy machine slows all.
+ * Benchmark of the signal path in memory on one core, compared with a per-sample SciPy loop and the fastest NumPy that we could
+ * write (python_signal.py). All use the same simulated samples and run in turns, so that a busy machine slows all of them.
  *
  *     npm run bench -- signal [--json]
  *
- * "in place" is what preprocessing files does: the strain was read to where the engine wants it. Otherwise it is copied from
- * an array of its own.
+ * "in place": the strain is already in the engine's memory, as when files are preprocessed. Otherwise it is copied there from
+ * a separate array.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,11 +23,11 @@ import { PYTHON } from '../test/support/python.ts';
 
 const SAMPLES = 128;
 const RUNS = 15;
-/** Largest difference to SciPy that may be: more is other work, and no comparison. */
+/** Largest allowed difference to SciPy. With a larger one, the two would not do the same computation. */
 const LIMIT = 1e-5;
 const PEERS = ['scipy', 'numpy', 'psd'] as const;
 
-/** Starts the Python peers; returns a function that times one of them, in seconds, and one that ends them. */
+/** Starts the Python peers; returns a function that times one of them [s], and one that ends them. */
 function startPeers(folder: string) {
   const script = fileURLToPath(new URL('python_signal.py', import.meta.url));
   const child: ChildProcessWithoutNullStreams = spawn(PYTHON, [script, folder]);
@@ -47,7 +47,7 @@ function startPeers(folder: string) {
   };
 }
 
-/** What is timed: a function for a few samples at a time. */
+/** A timed function, which processes `size` samples per call. */
 interface Work {
   size: number;
   work: (block: Strain[]) => unknown;
@@ -70,7 +70,7 @@ function listWork(psd: Psd): Record<string, Work> {
   return all;
 }
 
-/** Seconds that a function takes over all samples. */
+/** Time of a function for all samples [s]. */
 function time(samples: Strain[], { size, work }: Work): number {
   const start = performance.now();
   for (let i = 0; i < samples.length; i += size) work(samples.slice(i, i + size));
@@ -97,7 +97,7 @@ function compareResults(samples: Strain[], psd: Psd, expected: Float32Array): nu
       difference = Math.max(difference, Math.abs(value - expected[i * SAMPLE_SIZE + j]!));
     }
   }
-  // A NaN fails as well.
+  // This condition also fails for NaN.
   if (!(difference < LIMIT)) throw new Error(`the outputs differ by ${difference}`);
   return difference;
 }
@@ -120,7 +120,7 @@ async function measure(folder: string) {
   };
   const peers = startPeers(folder);
   try {
-    // The first answer says that Python is up; the first runs of ours are compiled meanwhile.
+    // Warm-up: wait for Python to start, and let Node compile our code.
     await peers.time('numpy');
     for (const work of Object.values(ours)) time(samples, work);
     for (let run = 0; run < RUNS; run++) {
@@ -147,7 +147,7 @@ try {
     const scipy = (name: string) => microseconds[name.includes('PSD') ? 'psd' : 'scipy']!;
     console.log(`One core, ${SAMPLES} samples in memory, medians of ${RUNS} runs taken in turns\n`);
     console.log(
-      `${'us a sample'.padStart(43)}${'samples/s'.padStart(11)}${'x SciPy'.padStart(9)}${'x NumPy'.padStart(9)}`,
+      `${'us/sample'.padStart(43)}${'samples/s'.padStart(11)}${'x SciPy'.padStart(9)}${'x NumPy'.padStart(9)}`,
     );
     for (const [name, value] of Object.entries(microseconds)) {
       const numpy = /psd/i.test(name) ? '' : (microseconds.numpy! / value).toFixed(2);

@@ -1,4 +1,4 @@
-"""Records a second of a shuffled, batched and decoded pass over the float16 shards of a folder, by tf.data."""
+"""Prints the records per second of a pass over the float16 shards of a folder by tf.data, shuffled, batched and decoded."""
 import glob
 import os
 import sys

@@ -1,8 +1,8 @@
-"""A PyTorch training step of DIYModel, eager or compiled: for each line on stdin a step and its seconds.
+"""A PyTorch training step of DIYModel, eager or compiled. Each line on stdin makes a step and prints its seconds.
 
 torch_step.py BATCH_SIZE [compile] [mixed] [gpu]
 
-float32 means TF32 on a GPU that has it; mixed is bfloat16 autocast.
+float32 means TF32 on a GPU that supports it; mixed means bfloat16 autocast.
 """
 import contextlib, sys, time
 import numpy as np, torch

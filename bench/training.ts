@@ -1,13 +1,13 @@
 /**
- * A training step of DIYModel beside the same model's in Keras and, where it is installed, PyTorch; and the memory of
- * many steps.
+ * Benchmark of a training step of DIYModel, compared with the same model in Keras and, if it is installed, PyTorch. Also
+ * measures the memory of many steps.
  *
  *   npm run bench -- training [--device cpu|gpu] [--python PATH] [--json]
  *
- * --python names a Python that has the peers; default: the test environment's, which has TensorFlow for CPUs.
+ * --python names a Python with Keras and PyTorch; the default is that of the tests, which has TensorFlow for CPUs.
  *
- * All run with their default number of threads, and take turns, so that a change of the machine's speed meets all. All
- * count from arrays in memory to the loss as a number; the first steps, which record, compile and allocate, don't count.
+ * All run with their default number of threads and in turns, so that changes of the machine's speed affect all of them. A step
+ * is timed from arrays in memory to the loss as a number. The first steps, which record, compile and allocate, don't count.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -29,12 +29,13 @@ const { values: options } = parseArgs({
     device: { type: 'string', default: 'cpu' },
     python: { type: 'string', default: PYTHON },
     json: { type: 'boolean', default: false },
-    // Of other benchmarks.
+    // Options of other benchmarks.
     samples: { type: 'string' },
     picture: { type: 'string' },
   },
 });
-if (options.device !== 'cpu' && options.device !== 'gpu') throw new Error(`no device ${options.device}`);
+if (options.device !== 'cpu' && options.device !== 'gpu')
+  throw new Error(`--device ${options.device}: needed cpu or gpu`);
 const { device } = options;
 const BATCH_SIZES = { cpu: [64, 128], gpu: [64, 256, 1024] }[device];
 const WARM_UP = 2;
@@ -45,24 +46,24 @@ const MEMORY_WARM_UP = 20;
 
 interface Contestant {
   name: string;
-  /** Makes a step; its seconds. */
+  /** Makes a step; returns its duration [s]. */
   step(): number | Promise<number>;
   stop(): void;
 }
 
 interface Result {
   batch_size: number;
-  /** Median of each one's step. */
+  /** Median duration of a step of each contestant. */
   seconds: [string, number][];
-  /** What the others are compared with. */
+  /** Name of the contestant that the others are compared with. */
   reference: string;
 }
 
 if (device === 'cpu') process.env.PATH = PATH_WITH_TENSORFLOW;
-// All share the GPU; without this the first one takes its whole memory.
+// All share the GPU. Without this setting the first process takes all of its memory.
 else process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 const tf = await loadTensorFlow({ device, log: (line) => console.error(line) });
-// First, while nothing large has been in memory.
+// Measured first, before anything large was in memory.
 const memory = measureMemory();
 const results: Result[] = [];
 for (const size of BATCH_SIZES) results.push(await compare(size));
@@ -99,7 +100,7 @@ function measureMemory() {
   return { batch_size: MEMORY_BATCH_SIZE, steps: MEMORY_STEPS, settled_mb: settled, at_end_mb: resident() };
 }
 
-/** Everyone at the smallest batch; beyond, whose memory may not be enough for all, those that are compared. */
+/** Compares all contestants at the smallest batch size. At larger sizes only the main ones run, since memory may not suffice. */
 async function compare(size: number): Promise<Result> {
   const all = size === BATCH_SIZES[0];
   const compared = [
@@ -129,7 +130,7 @@ async function compare(size: number): Promise<Result> {
   };
 }
 
-/** A step on one batch of noise, again and again. */
+/** Repeats steps on one batch of noise. */
 function startEngine(
   kind: EngineKind,
   size: number,
@@ -167,14 +168,14 @@ function startTorch(size: number): Contestant[] {
   ];
 }
 
-/** A Python process that makes a step when asked and tells its seconds. */
+/** A Python process that makes a step on request and returns its duration. */
 function startPeer(name: string, script: string, size: number, ...words: string[]): Contestant {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(options.python, [path, String(size), ...words, device], { stdio: 'pipe' });
-  // The libraries' own chatter; wanted only when something is wrong.
-  let chatter = '';
+  // The libraries' log messages are shown only in an error.
+  let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    chatter += text;
+    log += text;
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
@@ -182,7 +183,7 @@ function startPeer(name: string, script: string, size: number, ...words: string[
     step: async () => {
       child.stdin.write('\n');
       const { value, done } = await lines.next();
-      if (done) throw new Error(`${name} ended: ${chatter}`);
+      if (done) throw new Error(`${name} ended: ${log}`);
       return Number(value);
     },
     stop: () => child.stdin.end(),

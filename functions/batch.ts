@@ -1,18 +1,18 @@
-/** Messages of SQS are dealt with one by one: one that fails comes back alone. */
+/** Handles SQS messages one by one: only a message that fails is delivered again. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { log, logError } from './log.ts';
 import { readUploads, type Upload } from './uploads.ts';
 
-/** Calls `deal` for each upload and logs its answer. What throws is reported as failed, so that SQS delivers it again. */
+/** Calls `handle` for each upload and logs its answer. If it throws, the message is reported as failed: SQS delivers it again. */
 export async function forEachUpload(
   { Records }: SQSEvent,
-  deal: (upload: Upload) => Promise<Record<string, unknown>>,
+  handle: (upload: Upload) => Promise<Record<string, unknown>>,
 ): Promise<SQSBatchResponse> {
   const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
   for (const { messageId, body } of Records) {
     try {
       for (const upload of readUploads(body)) {
-        log({ dataset: upload.dataset, key: upload.key, ...(await deal(upload)) });
+        log({ dataset: upload.dataset, key: upload.key, ...(await handle(upload)) });
       }
     } catch (error) {
       logError(error, { messageId });

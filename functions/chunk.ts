@@ -15,7 +15,7 @@ export interface ChunkInput {
 
 type RemainingTime = Pick<Context, 'getRemainingTimeInMillis'>;
 
-/** An environment serves many chunks of one plan, which is kept, and the tables made from its PSD. */
+/** An environment serves many chunks of one plan, so it keeps the plan and the tables made from its PSD. */
 export function createChunk(step: Task['step'], open: OpenDataset) {
   const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
   return async ({ dataset, plan, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {

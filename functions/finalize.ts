@@ -1,21 +1,23 @@
-/** The last step of the shards: what was made becomes part of the records. */
+/** The last step of a plan: its shards become part of the records. */
+import { readVariables } from '../src/core/setting.ts';
 import { finalizePlan } from '../src/preprocess/finalize.ts';
+import { PREPROCESS_SETTINGS } from '../src/preprocess/preprocess-settings.ts';
 import { releaseLease } from '../src/preprocess/state/lease.ts';
 import { type Content, countRecords } from '../src/preprocess/state/manifest.ts';
 import { publishComplete } from '../src/preprocess/state/publish.ts';
-import { type OpenDataset, openDataset, requireNumber } from './environment.ts';
+import { type OpenDataset, openDataset } from './environment.ts';
 
 export interface FinalizeInput {
   dataset: string;
   execution: string;
   /** Id of the plan; '' when the records lacked nothing. */
   plan: string;
-  /** Whether the plan is of an earlier run. */
+  /** Whether an earlier run made the plan. */
   resumed: boolean;
 }
 
 export interface RecordsSummary {
-  /** Whether another plan is to follow: the records may lack something still. */
+  /** Whether another plan should follow: the records may still lack something. */
   again: boolean;
   samples: number;
   rejected: number;
@@ -41,4 +43,9 @@ function summarize(content: Content | undefined, again: boolean): RecordsSummary
   return { again, samples: countRecords(content), rejected: rejected.length, shards: shards.length };
 }
 
-export const handler = createFinalize(openDataset, () => requireNumber('MAX_REJECTED'));
+const { maxRejected } = PREPROCESS_SETTINGS;
+
+export const handler = createFinalize(
+  openDataset,
+  () => readVariables({ maxRejected }, process.env).maxRejected,
+);

@@ -1,11 +1,11 @@
-/** A raw object was uploaded: makes a shard of it if its dataset's run has ended, or says what it waits for. */
+/** A raw object was uploaded: makes a shard from it if its dataset's run has ended, or reports what it waits for. */
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { createLateObjects, type LateObjects, type View } from '../src/preprocess/late.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';
 
-/** Thrown to have a message delivered again later; after its last delivery it is a dead letter. */
+/** Thrown so that SQS delivers the message again later; after the last delivery it is a dead letter. */
 class WaitingError extends Error {
   override name = 'WaitingError';
 }
@@ -19,7 +19,7 @@ export function createIngest(open: OpenDataset) {
       const started = performance.now();
       const late = datasets.get(dataset) ?? createLateObjects(open(dataset));
       datasets.set(dataset, late);
-      // Once for all events of this call: their objects were there before it.
+      // Once for all events of this call, since their objects existed before it.
       const view = views.get(dataset) ?? (await late.look());
       views.set(dataset, view);
       const answer = await late.take(key, view, stop);

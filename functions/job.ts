@@ -1,4 +1,4 @@
-/** A training job changed its state: notes it in the bucket, and tells the run that waits for the job. */
+/** A training job changed its state: stores the state in the bucket, and tells the run that waits for the job. */
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
@@ -37,13 +37,13 @@ export function createJob(open: OpenDataset, answerRun: AnswerRun) {
   return async ({ detail }: JobEvent): Promise<void> => {
     const dataset = detail.parameters?.dataset ?? '';
     if (!isDatasetName(dataset)) {
-      log({ job: detail.jobId, answer: 'a job that no chirpline submitted' });
+      log({ job: detail.jobId, answer: 'not a job of chirpline' });
       return;
     }
     const status = readStatus(detail, dataset);
     const noted = await noteJobStatus(open(dataset).models, status);
     log({ ...status, answer: noted ? 'noted' : 'a later state is known' });
-    // Of an array the run waits for the whole, not for one of its jobs, which have the token too.
+    // A run waits for the whole array, not for one of its jobs, which have the token too.
     if (detail.arrayProperties?.index !== undefined) return;
     const token = detail.container?.environment?.find(({ name }) => name === TASK_TOKEN)?.value;
     if (token !== undefined && isFinal(status.state)) await answerRun(token, status);
@@ -71,7 +71,7 @@ function readStatus(detail: JobDetail, dataset: string): JobStatus {
 
 const client = new SFNClient(CONNECTION);
 
-/** The run may have ended long ago (stopped, or out of time): then nobody waits for the answer. */
+/** The run may have ended long ago (stopped, or out of time). Then nobody waits for the answer. */
 const NOBODY_WAITS = new Set(['TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken']);
 
 const answerRun: AnswerRun = async (taskToken, { job, state, reason = '', exitCode }) => {

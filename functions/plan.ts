@@ -1,49 +1,47 @@
-/** The first step of a run: what there is to do, as lists of chunks for the maps that follow. */
+/** The first step of a run: makes or resumes a plan, and lists the chunks that the following maps must make. */
 
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionLease } from '../src/cloud/execution-lease.ts';
-import { BusyError, SettingError } from '../src/core/errors.ts';
+import { BusyError } from '../src/core/errors.ts';
+import { onOff, readVariables, type ValuesOf } from '../src/core/setting.ts';
 import { listUnsummed } from '../src/preprocess/average-psd.ts';
 import { type Plan, planDataset } from '../src/preprocess/plan/plan.ts';
+import { PREPROCESS_SETTINGS } from '../src/preprocess/preprocess-settings.ts';
 import { readResults } from '../src/preprocess/shard-maker.ts';
 import { acquireLease, releaseLease } from '../src/preprocess/state/lease.ts';
-import type { PlanSettings } from '../src/preprocess/state/manifest.ts';
 import { LostLeaseError } from '../src/preprocess/state/manifest.ts';
 import { planFolder } from '../src/preprocess/state/record-keys.ts';
 import { writeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
-import { type OpenDataset, openDataset, requireNumber, requireVariable, timeLimit } from './environment.ts';
+import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { log, logError, peakMemory } from './log.ts';
 
-export interface RunSettings extends Omit<PlanSettings, 'dataset' | 'psdSha256'> {
-  maxRejected: number;
-  /** Whether a training job follows. */
-  train: boolean;
-}
+const SETTINGS = { ...PREPROCESS_SETTINGS, trainAfterRun: onOff('whether a training job follows') };
+export type RunSettings = ValuesOf<typeof SETTINGS>;
 
 export interface PlanAnswer {
-  /** Whether another run works on the records; nothing else is said then. */
+  /** Whether another run is writing the records; the other fields have no meaning then. */
   busy: boolean;
   /** Id of the plan; '' when the records lack nothing. */
   id: string;
-  /** Whether the plan is of an earlier run: what came since is then for a plan after it. */
+  /** Whether an earlier run made the plan. Objects that arrived since then need another plan. */
   resumed: boolean;
-  /** Keys in the bucket of JSON lists of {index}: what of the PSD and of the shards is not made yet. */
+  /** Keys in the bucket of JSON lists of {index}: the chunks of the PSD and of the shards that are not made yet. */
   psdChunks: string;
   shards: string;
-  /** How much is in them. */
+  /** Lengths of these lists. */
   psdChunksLeft: number;
   shardsLeft: number;
-  /** Whether the PSD is not made yet, though all its chunks may be. */
+  /** Whether the PSD is not made yet, even if all its chunks are. */
   psdMissing: boolean;
-  /** Whether most of the samples are files of their own, of which the bucket's request rate sets the pace. */
+  /** Whether most samples are files of their own. Then the bucket's request rate limits the speed. */
   files: boolean;
   train: boolean;
 }
 
-/** Long enough to see that a process elsewhere has not renewed its lease [ms]. */
+/** Long enough to see that a process elsewhere doesn't renew its lease [ms]. */
 const PATIENCE = 45_000;
 
 export function createPlan(
@@ -55,7 +53,7 @@ export function createPlan(
     { dataset, execution }: { dataset: string; execution: string },
     context: Pick<Context, 'getRemainingTimeInMillis'>,
   ): Promise<PlanAnswer> => {
-    const { maxRejected, train, ...settings } = readSettings();
+    const { maxRejected, trainAfterRun: train, ...settings } = readSettings();
     const stores = open(dataset);
     const { records } = stores;
     const nothing = { ...(await listLeft(records, undefined)), busy: false, resumed: false, train };
@@ -66,7 +64,7 @@ export function createPlan(
       });
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
-      // An answer, since emulators don't keep the names of errors.
+      // Returned instead of thrown, since emulators don't keep the names of errors.
       log({ dataset, waits: error.message });
       return { ...nothing, busy: true };
     }
@@ -75,7 +73,7 @@ export function createPlan(
       const options = { maxRejected, stop: timeLimit(context), observer: { say } };
       const made = await planDataset(stores, { ...settings, dataset }, execution, options);
       if (made === undefined) {
-        // Not by the last step alone: a second call of this one may come after it.
+        // The last step releases it too, but a second call of this step may come after that.
         await releaseLease(records, execution);
         return nothing;
       }
@@ -90,7 +88,7 @@ export function createPlan(
         train,
       };
     } catch (error) {
-      // Another call of this execution may be at work with it.
+      // Another call of this execution may hold the lease.
       if (error instanceof LostLeaseError) throw error;
       await releaseLease(records, execution).catch((fault: unknown) => logError(fault, { dataset }));
       throw error;
@@ -100,7 +98,7 @@ export function createPlan(
 
 const toItems = (indices: number[]) => indices.map((index) => ({ index }));
 
-/** Lists what is left of the plan, and of none that nothing is. */
+/** Writes lists of what is left of the plan. Without a plan, nothing is left. */
 async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boolean } | undefined) {
   if (made === undefined) {
     return {
@@ -133,30 +131,16 @@ async function listLeft(records: ObjectStore, made: { plan: Plan; resumed: boole
   };
 }
 
-function readEnvironment(): RunSettings {
-  const dtype = requireVariable('DTYPE');
-  if (dtype !== 'float16' && dtype !== 'float32')
-    throw new SettingError(`DTYPE is ${dtype}: needed float16 or float32`);
-  return {
-    dtype,
-    shardSize: requireNumber('SHARD_SIZE'),
-    psdSamples: requireNumber('PSD_SAMPLES'),
-    seed: requireNumber('SEED'),
-    maxRejected: requireNumber('MAX_REJECTED'),
-    train: requireVariable('TRAIN_AFTER_RUN') === 'true',
-  };
-}
-
 const client = new SFNClient(CONNECTION);
 
 async function isRunning(executionArn: string): Promise<boolean> {
   try {
     return (await client.send(new DescribeExecutionCommand({ executionArn }))).status === 'RUNNING';
   } catch (error) {
-    // Forgotten by AWS after 90 days.
+    // AWS deletes an execution after 90 days.
     if (error instanceof Error && error.name === 'ExecutionDoesNotExist') return false;
     throw error;
   }
 }
 
-export const handler = createPlan(openDataset, readEnvironment, isRunning);
+export const handler = createPlan(openDataset, () => readVariables(SETTINGS, process.env), isRunning);

@@ -1,4 +1,4 @@
-/** Averages the spectra of all chunks: the plan's avg_psd.npz. */
+/** Averages the spectra of all chunks into the plan's avg_psd.npz. */
 
 import { reducePsd } from '../src/preprocess/average-psd.ts';
 import { readPlan } from '../src/preprocess/plan/plan.ts';

@@ -1,6 +1,6 @@
 /**
- * Labels were uploaded, which is the last thing of an upload: starts the run of their dataset. Files of that name in folders
- * below, which S3's filter lets pass, are somebody's copies.
+ * The labels of a dataset, the last object of an upload, have arrived: starts the run. Skips files of that name in subfolders,
+ * which S3's filter lets through: they are copies.
  */
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { SQSEvent, SQSHandler } from 'aws-lambda';
@@ -9,18 +9,18 @@ import { executionName } from '../src/cloud/execution-name.ts';
 import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
 
-/** Starts an execution with this name and input. Resolves to false when there is or was one of that name. */
+/** Starts an execution with this name and input. Resolves to false when one of that name exists or existed. */
 export type StartExecution = (name: string, input: { dataset: string }) => Promise<boolean>;
 
-/** Below raw/<dataset>/. The plan's own constant would bring all that makes plans into this function's bundle. */
+/** Below raw/<dataset>/. Importing the constant from raw/labels.ts would add its CSV parser to this function's bundle. */
 const LABELS_KEY = 'training_labels.csv';
 
 export function createStart(startExecution: StartExecution) {
   return (event: SQSEvent) =>
     forEachUpload(event, async (upload) => {
       const { dataset, key, etag, version, sequencer } = upload;
-      if (key !== LABELS_KEY) return { answer: 'passed over', reason: `not raw/${dataset}/${LABELS_KEY}` };
-      // The same in every delivery of one event, another for every upload: one run for each.
+      if (key !== LABELS_KEY) return { answer: 'skipped', reason: `not raw/${dataset}/${LABELS_KEY}` };
+      // The same in every delivery of one event, and different for every upload: one run per upload.
       const name = executionName(dataset, `${etag} ${version} ${sequencer}`);
       const started = await startExecution(name, { dataset });
       return { answer: started ? 'started' : 'started before', execution: name };

@@ -9,7 +9,7 @@ import { log } from './log.ts';
 
 export interface TrainInput {
   dataset: string;
-  /** Options of `chirpline submit`; those of the stage by default. */
+  /** Options of `chirpline submit`; default: those of the stage. */
   options?: string[];
   taskToken?: string;
 }
@@ -32,7 +32,7 @@ export function createTrain(open: OpenDataset, client: BatchClient) {
   };
 }
 
-/** Those of the event, or else the stage's, which are split at blanks. Throws SettingError when the event's are none. */
+/** The event's options, or else the stage's, split at spaces. Throws SettingError if the event's are not a list of strings. */
 function readWords(options: unknown): string[] {
   if (options === undefined) {
     return requireVariable('TRAIN_OPTIONS')

@@ -1,4 +1,4 @@
-/** S3's events as they arrive through SQS: which objects were uploaded to which dataset. */
+/** Reads S3 events that arrive through SQS: which objects were uploaded to which dataset. */
 import type { S3EventRecord } from 'aws-lambda';
 import { DATASET_RULE, isDatasetName } from '../src/cloud/dataset.ts';
 import { InputError } from '../src/core/errors.ts';
@@ -8,17 +8,16 @@ export interface Upload {
   /** Key below raw/<dataset>/. */
   key: string;
   etag: string;
-  /** Empty where the bucket keeps no versions. */
+  /** Empty if the bucket keeps no versions. */
   version: string;
-  /** Tells two uploads of one key apart, and is the same in every delivery of one event. */
+  /** Differs between two uploads of one key, and is the same in every delivery of one event. */
   sequencer: string;
 }
 
 /**
- * The uploads that a message tells of. None for what is to be passed over: S3's test event, deletions, objects that
- * stand for folders, keys outside raw/.
+ * The uploads in a message. Skips S3's test event, deletions, objects that stand for folders, and keys outside raw/.
  *
- * Throws InputError when the message is no S3 event, or the key has no dataset or an odd one.
+ * Throws InputError when the message isn't an S3 event, or when a key has no dataset or an invalid one.
  */
 export function readUploads(body: string): Upload[] {
   const records = parseRecords(body);
@@ -64,7 +63,7 @@ function readUpload(record: S3EventRecord | null): Upload | undefined {
   return { dataset, key: rest.join('/'), etag: eTag, version: versionId, sequencer };
 }
 
-/** Keys come URL-encoded, with + for a blank. */
+/** Keys arrive URL-encoded, with + for a space. */
 function decodeKey(encoded: string): string {
   try {
     return decodeURIComponent(encoded.replaceAll('+', ' '));

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME...] [--json]`: benchmarks beside their peers; all of them when none is named. `--device cpu|gpu` and
- * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--samples` and
+ * `npm run bench [-- NAME...] [--json]`: runs the named benchmarks, or all of them, next to their peers. `--device cpu|gpu` and
+ * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--samples N` and
  * `--emulator NAME` for the cloud.
  */
 import { spawnSync } from 'node:child_process';
@@ -42,11 +42,11 @@ const all = listSources('bench')
 const files = named.length === 0 ? all : named.map((name) => `bench/${name}.ts`);
 for (const file of files) {
   if (!all.includes(file)) {
-    console.error(`no benchmark ${file}; there are ${all.join(', ')}`);
+    console.error(`${file} does not exist. Choose from ${all.join(', ')}`);
     process.exit(2);
   }
   const { status } = spawnSync(
-    process.execPath, // The ESM loader alone: with the CommonJS one, imports become getters that cost the code measured a quarter.
+    process.execPath, // Only the ESM loader: the CommonJS one turns imports into getters, which slow the code by a quarter.
     ['--import', 'tsx/esm', file, ...options],
     {
       cwd: ROOT,

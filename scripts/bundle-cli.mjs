@@ -1,6 +1,6 @@
 /**
- * `node scripts/bundle-cli.mjs`: puts what the command line and its worker threads load into a few files of dist/, in place
- * of some hundred modules of ours and of packages: a command starts in two thirds of the time.
+ * `node scripts/bundle-cli.mjs`: bundles the command line and its worker threads, about a hundred modules, into a few files in
+ * dist/. A command then starts in two thirds of the time.
  */
 import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-/** The command, and what src/workers/pool.ts looks for beside itself. */
+/** The command, and the tasks that src/workers/pool.ts expects next to itself. */
 const ENTRIES = ['cli/main', 'workers/preprocess-task', 'workers/simulation-task', 'workers/staging-task'];
-/** Packages with a binary, a worker thread in a file of its own, or so large that few commands want them. */
+/** Packages that aren't bundled: they have a binary or a worker file, or they are large and few commands need them. */
 const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
 /**
- * Others of the kind, which are CommonJS. They are required in place of imported: Node looks through the source of what is imported
- * for its exports, in each thread, which takes longer than running it.
+ * CommonJS packages that aren't bundled. They are required instead of imported: for an import, Node scans their source for
+ * exports in each thread, which takes longer than running them.
  */
 const REQUIRED = /^(piscina|@node-rs\/crc32)$/;
 const requireThem = {
@@ -40,22 +40,22 @@ await build({
   allowOverwrite: true,
   bundle: true,
   splitting: true,
-  // Where pool.ts comes to lie, too.
+  // In the folder of the chunk that contains pool.ts, so that pool.ts finds the tasks next to itself.
   chunkNames: 'workers/[name]-[hash]',
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // ES modules first: of a CommonJS package `await import()` would give the default export alone.
+  // ES modules first: for a CommonJS package, `await import()` would give only the default export.
   mainFields: ['module', 'main'],
   external: SEPARATE,
   plugins: [requireThem],
   sourcemap: true,
   legalComments: 'linked',
   logLevel: 'warning',
-  // Some packages are CommonJS and ask for Node's own modules by `require`.
+  // Some packages are CommonJS and load Node's own modules with `require`.
   banner: {
     js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
   },
 });
-// `npx chirpline` runs the file itself.
+// `npx chirpline` executes the file directly.
 chmodSync(join(DIST, 'cli/main.js'), 0o755);

@@ -2,12 +2,12 @@
  * `node scripts/bundle.mjs`: bundles the training program (containers/training/entry.ts), for the container and for
  * Kaggle, into containers/training/dist/:
  *
- *     code/           our own code; main.mjs is the start
+ *     code/           our own code; main.mjs is the entry point
  *     packages/       the npm packages that it uses
- *     prepare/        what makes an image's TensorFlow ready
- *     node_modules/   what can't be bundled with them: tfjs, which is loaded over an addon of ours
+ *     prepare/        the program that prepares TensorFlow in an image
+ *     node_modules/   tfjs, which is separate because it must load our addon instead of its own
  *
- * Addons, fonts and the sources of the addon are copied where it is used: src/kaggle/program-files.ts.
+ * src/kaggle/program-files.ts copies addons, fonts and the sources of the addon.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -18,14 +18,14 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = join(ROOT, 'containers/training/dist');
 const TFJS = '@tensorflow/tfjs-node-gpu';
-/** Packages that have a binary, or a worker thread in a file of its own. */
+/** Packages that aren't bundled: they have a binary or a worker file. */
 const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
-/** The program, and what its worker threads run, which they look for under these names beside it. */
+/** The program, and the tasks of its worker threads, which it loads by these names from its own folder. */
 const ENTRIES = {
   main: 'containers/training/entry.ts',
   'staging-task': 'src/workers/staging-task.ts',
 };
-/** Some packages are CommonJS and ask for Node's own modules by `require`. */
+/** Some packages are CommonJS and load Node's own modules with `require`. */
 const REQUIRE =
   "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);";
 
@@ -33,20 +33,20 @@ const options = {
   absWorkingDir: ROOT,
   bundle: true,
   minify: true,
-  // The names of errors are printed.
+  // Error messages contain class names.
   keepNames: true,
   platform: 'node',
   target: 'node20',
   write: false,
   metafile: true,
-  // Licences ask to be told wherever copies go.
+  // Licences must be included in all copies.
   legalComments: 'eof',
   logLevel: 'warning',
 };
 
 /**
- * Each package is an entry beside our own, so that esbuild puts what is ours and what is not into different files:
- * no file of a package is reached from our entry alone.
+ * Makes each package an entry point as well, so esbuild puts our own code and packages into different files: then no module of a
+ * package is reachable only from our entry points.
  */
 async function bundleProgram() {
   const packages = await listPackages();
@@ -55,7 +55,7 @@ async function bundleProgram() {
     entryPoints: { ...ENTRIES, ...Object.fromEntries(packages.map((name, i) => [`package-${i}`, name])) },
     format: 'esm',
     splitting: true,
-    // ES modules first: of a CommonJS package `await import()` would give the default export alone.
+    // ES modules first: for a CommonJS package, `await import()` would give only the default export.
     mainFields: ['module', 'main'],
     outdir: TARGET,
     outExtension: { '.js': '.mjs' },
@@ -79,7 +79,7 @@ async function bundleProgram() {
   }
 }
 
-/** What our own code imports by a package's name. */
+/** The packages that our own code imports. */
 async function listPackages() {
   const { metafile } = await build({
     ...options,
@@ -99,19 +99,19 @@ function describeOutput({ entryPoint, inputs, imports }) {
   const packaged = sources.filter((path) => /(^|\/)node_modules\//.test(path)).length;
   const own = packaged < sources.length;
   if (own && packaged > 0) {
-    throw new Error(`own code and packages are in one file: ${sources}`);
+    throw new Error(`a bundle contains both own code and packages: ${sources}`);
   }
   return { own, imports: imports.filter(({ external }) => !external).map(({ path }) => basename(path)) };
 }
 
-/** Adds `name` to those reached, what it imports, and what they import. */
+/** Adds `name` and all its direct and indirect imports to `reached`. */
 function reach(name, outputs, reached) {
   if (reached.has(name)) return;
   reached.add(name);
   for (const other of outputs.get(name).imports) reach(other, outputs, reached);
 }
 
-/** What prepares the container's TensorFlow: one file. */
+/** Bundles the program that prepares TensorFlow in the container into one file. */
 async function bundlePrepare() {
   const { outputFiles } = await build({
     ...options,
@@ -128,7 +128,7 @@ async function bundleTfjs() {
     ...options,
     entryPoints: [TFJS],
     format: 'cjs',
-    // src/tensorflow/graph/bind.ts puts a module of its own in its place.
+    // src/tensorflow/graph/bind.ts replaces this module.
     external: ['@mapbox/node-pre-gyp'],
     outdir: TARGET,
   });

@@ -1,6 +1,6 @@
 /**
- * `npm run container:base [-- --tag NAME --mirror URL]`: Debian 12 with Node 22 as an image, made of packages by
- * mmdebstrap and pip. For machines that reach no registry of images: container:build takes it by --base.
+ * `npm run container:base [-- --tag NAME --mirror URL]`: builds an image of Debian 12 with Node 22 from packages, by
+ * mmdebstrap and pip. It is for machines without access to an image registry: pass it to container:build with --base.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -42,5 +42,5 @@ function place(name) {
 function run(command, ...args) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
   if (error?.code === 'ENOENT') giveUp(`${command} is needed: apt-get install ${command}`);
-  if (status !== 0) giveUp(`${command} failed: see above.`);
+  if (status !== 0) giveUp(`${command} failed: see the output above.`);
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run container:build [-- --tag NAME --base IMAGE --tensorflow cpu|gpu [-- BUILDER'S OPTIONS]]`: the training
- * image, by docker, podman or buildah, whichever is there. It is for this machine's processor.
+ * `npm run container:build [-- --tag NAME --base IMAGE --tensorflow cpu|gpu [-- BUILDER'S OPTIONS]]`: builds the training
+ * image for this machine's CPU architecture, with docker, podman or buildah, whichever is installed.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ checkNode();
 installPackages();
 build();
 const bundled = spawnSync(process.execPath, [join(ROOT, 'scripts/bundle.mjs')], { stdio: 'inherit' });
-if (bundled.status !== 0) giveUp('the training program could not be bundled: see above.');
+if (bundled.status !== 0) giveUp('bundling the training program failed: see the output above.');
 const { copyProgram } = await import('../dist/kaggle/program-files.js');
 rmSync(CONTEXT, { recursive: true, force: true });
 await copyProgram(CONTEXT);
@@ -48,14 +48,14 @@ process.exit(status ?? 1);
 
 function findBuilder() {
   const works = (...words) => spawnSync(words[0], words.slice(1), { stdio: 'ignore' }).status === 0;
-  // The client alone builds nothing.
+  // `docker version` fails without the daemon, which does the build.
   if (works('docker', 'version')) return ['docker', 'build'];
   if (works('podman', '--version')) return ['podman', 'build'];
   if (works('buildah', '--version')) return ['buildah', 'build'];
   return giveUp('docker (with its daemon), podman or buildah is needed: apt-get install podman');
 }
 
-/** What this machine's own downloads go by; the image keeps neither. */
+/** This machine's certificates and pip settings, for downloads during the build. The image doesn't keep them. */
 function secrets() {
   const files = {
     certificates: '/etc/ssl/certs/ca-certificates.crt',

@@ -1,6 +1,6 @@
 /**
- * `node scripts/kernels.mjs`: compiles the AssemblyScript of src/signal/kernels/ to WebAssembly and puts it, as
- * base64, into a TypeScript module, which every compiler and bundler takes in like any other source.
+ * `node scripts/kernels.mjs`: compiles the AssemblyScript of src/signal/kernels/ to WebAssembly, and writes it as base64 into
+ * a TypeScript module, which compilers and bundlers handle like any other source.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const { error, stderr } = await asc.main(
     'src/signal/kernels/index.ts',
     ...['--outFile', 'kernels.wasm', '--enable', 'simd', '--runtime', 'stub', '-O3', '--noAssert'],
     ...['--importMemory', '--initialMemory', '1', '--use', 'abort='],
-    // The warning that not every embedding can exchange vectors: here they stay among the kernels.
+    // Warning 112: not every host can exchange vectors. Here vectors are passed only between kernels.
     ...['--disableWarning', '112'],
   ],
   {

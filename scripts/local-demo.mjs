@@ -1,6 +1,6 @@
 /**
- * `npm run local:demo`: the whole way in the emulated cloud of this machine: deploy, upload simulated samples, watch
- * the shards appear, train briefly, list the artifacts.
+ * `npm run local:demo`: runs all steps in the emulated cloud of this machine: deploys, uploads simulated samples, shows the
+ * progress of preprocessing, trains briefly, and lists the artifacts.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ build();
 
 const CLI = join(ROOT, 'dist/cli/main.js');
 const RAW = join(ROOT, '.chirpline/local/demo');
-/** A dataset a demo, so that each shows everything. */
+/** Each demo has its own dataset, so that it shows all steps. */
 const DATASET = `demo-${new Date().toISOString().slice(0, 19).replace(/\D/g, '')}`;
 
 function run(what, args, { quiet = false } = {}) {

@@ -1,4 +1,4 @@
-/** `npm run local:up|deploy|down`: sets up what is missing, then hands over to infra/local/. */
+/** `npm run local:up|deploy|down`: installs and builds what is missing, then runs infra/local/main.ts. */
 import { spawnSync } from 'node:child_process';
 import { build, checkNode, installLocalstack, installPackages, installPython, ROOT } from './setup.mjs';
 

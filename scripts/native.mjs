@@ -1,7 +1,8 @@
 /**
- * `node scripts/native.mjs`: compiles src/native/ and the folders of that name in src/ with g++ to
- * build/native-linux-x64.node, an addon with the kernels of the signal path, for processors with AVX2 and for those with AVX-512,
- * the records' CRC, and what reads many files. Elsewhere, and where there is no g++, WebAssembly and Node do the work, at two thirds of the speed.
+ * `node scripts/native.mjs`: compiles src/native/ and the other folders native/ in src/ with g++ to build/native-linux-x64.node.
+ * This addon contains the kernels of the signal path (for AVX2 and for AVX-512; it chooses when it is loaded), the records' CRC,
+ * and the fast reading and writing of files. The addon is optional: on other machines, without g++, and with C libraries older
+ * than those of the build, WebAssembly and Node do the same at two thirds of the speed. `chirpline doctor` shows which is used.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
@@ -24,7 +25,7 @@ const HEADERS = join(
   'include',
 );
 const OPTIONS = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti'];
-/** A product's rounding is part of the result; and GCC's own headers leave registers undefined on purpose. */
+/** No fused multiply-add: all engines must give the same bytes. The warnings come from GCC's own headers. */
 const ARITHMETIC = ['-ffp-contract=off', '-Wno-psabi', '-Wno-uninitialized', '-Wno-maybe-uninitialized'];
 const LEVELS = {
   avx2: ['-march=x86-64-v3', '-DWIDE=32', '-DLEVEL=avx2'],
@@ -33,9 +34,9 @@ const LEVELS = {
 
 if (process.platform !== 'linux' || process.arch !== 'x64') process.exit();
 const version = spawnSync('g++', ['-dumpversion'], { encoding: 'utf8' });
-if (version.error || version.status !== 0) leave('g++ is not here');
+if (version.error || version.status !== 0) leave('g++ is not installed');
 if (Number.parseInt(version.stdout, 10) < 11)
-  leave(`g++ is of version ${version.stdout.trim()}, 11 is needed`);
+  leave(`g++ ${version.stdout.trim()} is too old, 11 or newer is needed`);
 
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-build-'));
 const draft = `${TARGET}.${process.pid}`;
@@ -52,15 +53,15 @@ try {
   for (const path of [folder, draft]) rmSync(path, { recursive: true, force: true });
 }
 
-/** Throws when g++ doesn't do it: a g++ that is here and new enough should. */
+/** Throws when g++ fails: with a g++ that is new enough, a failure is an error. */
 function compile(...args) {
   const { error, status } = spawnSync('g++', [...OPTIONS, '-Wall', '-Wextra', ...args], { stdio: 'inherit' });
-  if (error || status !== 0) throw error ?? new Error(`g++ ended with ${status}`);
+  if (error || status !== 0) throw error ?? new Error(`g++ failed with exit code ${status}`);
 }
 
-/** An addon of older sources must not stay. */
+/** Ends without an addon. An addon from older sources is removed. */
 function leave(why) {
-  console.error(`${why}: preprocessing does without the addon, at two thirds of the speed.`);
+  console.error(`${why}: preprocessing runs without the native addon, at two thirds of the speed.`);
   rmSync(TARGET, { force: true });
   process.exit();
 }

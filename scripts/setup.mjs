@@ -1,7 +1,7 @@
 /**
- * What `npm start` and `npm test` do first on a fresh clone: packages, build, and (for tests) a Python to measure
- * against. Plain JavaScript on Node alone, since nothing is installed yet. Each part is done once and again only
- * when what it is made from has changed.
+ * Set-up for `npm start` and `npm test` on a fresh clone: packages, build, and for tests a Python environment to compare with.
+ * It uses only Node's own modules, since nothing is installed yet. Each part runs once, and again only when its inputs have
+ * changed.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STAMPS = join(ROOT, '.chirpline');
 
-/** Prints what is missing and ends the process with exit code 3, as the command line does. */
+/** Prints the message and ends the process with exit code 3, as the command line does when something is missing. */
 export function giveUp(message) {
   console.error(`\nchirpline: ${message}`);
   process.exit(3);
@@ -36,7 +36,7 @@ function hashFiles(paths) {
   return hash.digest('hex');
 }
 
-/** Runs `make` unless it ran for the same inputs before and its product is there. */
+/** Runs `make` unless it ran before for the same inputs and its product exists. */
 function once(name, inputs, product, make) {
   const stamp = join(STAMPS, `${name}.stamp`);
   const wanted = hashFiles(inputs);
@@ -50,34 +50,36 @@ function once(name, inputs, product, make) {
 export function checkNode() {
   const [major] = process.versions.node.split('.').map(Number);
   if (major < 20)
-    giveUp(`Node ${process.versions.node} is too old: Node 20 or newer is needed (https://nodejs.org).`);
+    giveUp(`Node ${process.versions.node} is too old. Install Node 20 or newer: https://nodejs.org`);
 }
 
 export function installPackages() {
   once('packages', ['package.json', 'package-lock.json', '.npmrc'], 'node_modules', () => {
     console.error('installing packages (npm ci) ...');
     const { status } = run('npm', ['ci', '--no-audit', '--loglevel=error']);
-    if (status === 127) giveUp('npm was not found: it comes with Node.js (https://nodejs.org).');
+    if (status === 127) giveUp('npm is not installed. It comes with Node.js: https://nodejs.org');
     if (status !== 0)
-      giveUp('npm ci failed: see above. It needs a package registry and about 700 MB of disk.');
+      giveUp(
+        'npm ci failed: see the output above. It needs access to a package registry and 700 MB of disk.',
+      );
   });
 }
 
-/** The WebAssembly of the signal path, as a source file that the build and the tests import. */
-function buildKernels() {
+/** Compiles the WebAssembly of the signal path into a source file that the build and the tests import. */
+export function buildKernels() {
   const sources = [...listSources('src/signal/kernels'), 'scripts/kernels.mjs', 'package-lock.json'];
   once('kernels', sources, 'src/signal/kernels.generated.ts', () => {
     const { status } = run(process.execPath, ['scripts/kernels.mjs']);
-    if (status !== 0) giveUp('the kernels of the signal path could not be compiled: see above.');
+    if (status !== 0) giveUp('compiling the kernels of the signal path failed: see the output above.');
   });
 }
 
-/** What is done in machine code, where there is a g++. */
-function buildAddon() {
+/** Compiles the native addon, if g++ is installed. */
+export function buildAddon() {
   const sources = [...listSources('src', '.h'), ...listSources('src', '.cc'), 'scripts/native.mjs'];
   once('native', sources, 'build/native-linux-x64.node', () => {
     if (run(process.execPath, ['scripts/native.mjs']).status !== 0)
-      giveUp('g++ could not build the addon: see above.');
+      giveUp('building the native addon with g++ failed: see the output above.');
   });
 }
 
@@ -91,24 +93,22 @@ export function build() {
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'];
     for (const step of [compiler, ...bundlers.map((script) => [script])])
-      if (run(process.execPath, step).status !== 0) giveUp('the build failed: see above.');
+      if (run(process.execPath, step).status !== 0) giveUp('the build failed: see the output above.');
   });
 }
 
-/** The virtual environment that tests and benchmarks compare with: NumPy, SciPy, TensorFlow, the cloud emulator. */
+/** Installs a Python environment for tests and benchmarks: NumPy, SciPy, TensorFlow, ONNX, the cloud emulator. */
 export function installPython() {
   const requirements = 'test/python/requirements.txt';
   once('python', [requirements], '.chirpline/python/bin/python', () => {
     console.error(
-      'installing the Python that tests compare with (NumPy, SciPy, TensorFlow, ONNX; about 350 MB) ...',
+      'installing Python packages for tests and benchmarks (NumPy, SciPy, TensorFlow, ONNX; about 350 MB) ...',
     );
     mkdirSync(STAMPS, { recursive: true });
     rmSync(join(STAMPS, 'python'), { recursive: true, force: true });
     const venv = run('python3', ['-m', 'venv', '.chirpline/python']);
     if (venv.status !== 0) {
-      giveUp(
-        'Python 3 with venv and pip is needed for the tests: apt-get install python3 python3-venv python3-pip',
-      );
+      giveUp('Python 3 with venv and pip is needed: apt-get install python3 python3-venv python3-pip');
     }
     const pip = run('.chirpline/python/bin/python', [
       '-m',
@@ -119,11 +119,12 @@ export function installPython() {
       '-r',
       requirements,
     ]);
-    if (pip.status !== 0) giveUp('pip install failed: see above. It needs a package registry.');
+    if (pip.status !== 0)
+      giveUp('pip install failed: see the output above. It needs access to a package registry.');
   });
 }
 
-/** LocalStack, the second emulator, in a virtual environment of its own, since it needs a newer Python. */
+/** Installs LocalStack, the second emulator, into a separate virtual environment, since it needs a newer Python. */
 export function installLocalstack() {
   const requirements = 'infra/local/localstack.txt';
   once('localstack', [requirements], '.chirpline/localstack/bin/python', () => {
@@ -140,37 +141,37 @@ export function installLocalstack() {
     const own = '.chirpline/localstack/bin/python';
     const steps = [
       [python, '-m', 'venv', '.chirpline/localstack'],
-      // pip itself did not come to an end with finding versions that fit together.
+      // pip doesn't finish resolving the versions of LocalStack's dependencies; uv does.
       [own, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv==0.13.9'],
       [own, '-m', 'uv', 'pip', 'install', '--quiet', '--python', own, '-r', requirements],
     ];
     for (const [command, ...args] of steps) {
-      if (run(command, args).status !== 0) giveUp('LocalStack could not be installed: see above.');
+      if (run(command, args).status !== 0) giveUp('installing LocalStack failed: see the output above.');
     }
   });
 }
 
-/** A browser for looking at the report page; Debian's, since it needs Debian's libraries anyway. */
+/** Installs a browser for the tests of the report: Debian's package, which brings the libraries that it needs. */
 export function installBrowser() {
   if (run('chromium', ['--version'], { quiet: true }).status === 0) return;
-  console.error('installing Chromium for the tests of the report page (apt-get) ...');
+  console.error('installing Chromium for the tests of the report (apt-get) ...');
   const apt = (args) =>
     run('apt-get', args, { quiet: true, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   apt(['update', '-qq']);
   const { status, stderr } = apt(['install', '-y', '-qq', '--no-install-recommends', 'chromium']);
   if (status !== 0)
-    giveUp(`Chromium is needed for the tests: apt-get install chromium (tried: ${String(stderr).trim()})`);
+    giveUp(`Chromium is needed for the tests, and apt-get install chromium failed: ${String(stderr).trim()}`);
 }
 
 export function requireCompiler() {
   if (run('g++', ['--version'], { quiet: true }).status !== 0) {
     giveUp(
-      'g++ is needed to build the addons: apt-get install g++. simulate, preprocess and inspect work without it.',
+      'g++ is needed to build the addons: apt-get install g++. Only simulate, preprocess and inspect work without it.',
     );
   }
 }
 
-/** The TypeScript files below a folder, as paths relative to the repository. */
+/** The files with a suffix in a folder and its subfolders, as paths relative to the repository. */
 export function listSources(folder, suffix = '.ts') {
   return readdirSync(join(ROOT, folder), { recursive: true })
     .map((path) => join(folder, String(path)))

@@ -1,4 +1,4 @@
-/** `node scripts/smoke.mjs 22 24 26`: the built command, a training step included, under each of these Nodes. */
+/** `node scripts/smoke.mjs 22 24 26`: runs the built command, including training, under each of these Node versions. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'chirpline-smoke-'));
 try {
   for (const version of process.argv.slice(2)) {
     const place = (name) => join(folder, version, name);
-    // From outside the repository, whose .npmrc turns off the install script that the node package needs.
+    // Outside the repository: its .npmrc disables install scripts, and the package `node` needs its own.
     const chirpline = (...args) =>
       execFileSync('npx', ['-y', '-p', `node@${version}`, 'node', join(ROOT, 'dist/cli/main.js'), ...args], {
         cwd: folder,

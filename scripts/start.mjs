@@ -1,12 +1,12 @@
 /**
- * `npm start [-- ARGUMENTS]`: sets up what is missing and runs the whole way on simulated data: raw samples, shards,
- * a trained model and its report. With arguments it is the command line itself: `npm start -- run g2net out`.
+ * `npm start [-- ARGUMENTS]`: installs and builds what is missing, then runs all steps on simulated data: raw samples, shards,
+ * a trained model and its report. With arguments it runs that command instead: `npm start -- run g2net out`.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build, checkNode, installPackages, ROOT } from './setup.mjs';
 
-// Ctrl-C is for the command to answer: this waits for its end.
+// The command handles Ctrl-C; this process waits for its end.
 process.on('SIGINT', () => {});
 checkNode();
 installPackages();
@@ -20,13 +20,13 @@ function chirpline(...args) {
 }
 
 const NOTE =
-  'Simulated data with loud signals (median SNR 15, far above real ones), so that 3 epochs teach something.';
+  'Simulated data with loud signals (median SNR 15, far louder than real ones), so that 3 epochs are enough to learn something.';
 const given = process.argv.slice(2);
 if (given.length > 0) {
   chirpline(...given);
 } else {
   console.log(
-    'Simulated samples with loud signals (median SNR 15, far above real ones), so that 3 epochs teach something.',
+    'Simulated samples with loud signals (median SNR 15, far louder than real ones), so that 3 epochs are enough to learn something.',
   );
   chirpline(
     'simulate',
@@ -40,9 +40,9 @@ if (given.length > 0) {
     '--snr-sigma',
     '0.4',
   );
-  // A rate that falls: after so few steps of a constant one the moving averages of the batch norms lag behind.
+  // A falling rate: with a constant rate the moving averages of batch norm would lag behind after so few steps.
   const rate = ['--learning-rate', '1e-3', '--schedule', 'cosine', '--warmup-ratio', '0.1'];
   const training = ['--epochs', '3', ...rate, '--note', NOTE];
   chirpline('run', 'out/raw/demo', 'out', '--shard-size', '256', ...training);
-  console.log('\nThe report is out/models/demo/saved/report.html: open it in a browser.');
+  console.log('\nOpen the report in a browser: out/models/demo/saved/report.html');
 }

@@ -1,4 +1,4 @@
-/** `npm run test:localstack`: the tests of what talks to an emulator, on LocalStack in place of the default one. */
+/** `npm run test:localstack`: runs the tests that need an emulator on LocalStack instead of ministack. */
 import { spawnSync } from 'node:child_process';
 import { build, checkNode, installLocalstack, installPackages, installPython, ROOT } from './setup.mjs';
 

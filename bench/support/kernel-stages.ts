@@ -1,4 +1,4 @@
-/** The kernels one by one, with the memory that ../../src/signal/engines/vectors.ts gives them, for ../profile.ts. */
+/** The kernels as separate stages, with the memory layout of ../../src/signal/engines/vectors.ts, for ../profile.ts. */
 
 import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../../src/core/strain.ts';
 import { createLayout, type KernelSet } from '../../src/signal/engines/kernel-api.ts';
@@ -7,9 +7,9 @@ import { tabulateTwiddles } from '../../src/signal/engines/transform-tables.ts';
 const PADDING = 27;
 
 /**
- * Additions and multiplications a sample, counted in the kernels' loops. The band-pass: 20 a step, two directions. The
- * spectrum: 34 for four complex points in each pass forward and back, 76 or 24 (two points) where they meet, 6 to 14 for four
- * real ones.
+ * Additions and multiplications per sample, counted in the kernels' loops. Band-pass: 20 per step, in two directions. Spectrum:
+ * 34 for four complex points in each forward and inverse pass, 76 or 24 (two points) in the pass between them, 6 to 14 for four
+ * real points.
  */
 export const OPERATIONS = {
   bandpass: DETECTORS.length * (4152 + 4124) * 20,
@@ -18,7 +18,7 @@ export const OPERATIONS = {
   normalize: DETECTORS.length * SAMPLE_LENGTH * 2,
 } as const;
 
-/** Functions that each do one stage for a block of as many samples as the kernels have lanes. */
+/** Functions that each run one stage on a block of samples, one sample per lane. */
 export function createKernelStages({ lanes, instantiate }: KernelSet, strain: Strain) {
   const layout = createLayout();
   const samples = Array.from({ length: lanes }, () => layout.take(strain.byteLength));
@@ -36,12 +36,12 @@ export function createKernelStages({ lanes, instantiate }: KernelSet, strain: St
   const [sum, moments] = [layout.take(8 * lanes), layout.take(12 * lanes)];
   const output = layout.take(lanes * 4 * SAMPLE_LENGTH);
   const { kernels, memory } = instantiate(layout.size);
-  // Of the size of whitened strain: squares of strain are below what float32 holds in full.
+  // Scaled to the magnitude of whitened strain: the squares of strain would be subnormal in float32.
   for (const at of samples)
     new Float64Array(memory, at, strain.length).set(strain.map((value) => 1e21 * value));
   for (const [detector, at] of rows.entries())
     new Uint32Array(memory, at, lanes).set(samples.map((sample) => sample + detector * 8 * SAMPLE_LENGTH));
-  // A decaying filter and factors of one: the numbers stay of a size, however often they are filtered.
+  // A decaying filter and factors of one keep the magnitudes stable over repeated runs.
   new Float64Array(memory, coefficients, 8).set([-0.5, 0.1, -0.4, 0.2, -0.3, 0.1, -0.2, 0.1]);
   new Float32Array(memory, table, twiddles.length).set(twiddles);
   for (const at of [taper, window]) new Float32Array(memory, at, SAMPLE_LENGTH).fill(1);

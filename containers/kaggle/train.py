@@ -1,6 +1,6 @@
-"""Trains on Kaggle: puts the program together from its datasets, finds TensorFlow and Node, and runs it.
+"""Trains on Kaggle: assembles the program from its datasets, finds TensorFlow and Node, and runs the program.
 
-Made by `chirpline kaggle bundle`; ARGUMENTS are options of `chirpline train`.
+Written by `chirpline kaggle bundle`. ARGUMENTS are options of `chirpline train`.
 """
 import importlib.util
 import os
@@ -18,7 +18,7 @@ MODELS = Path("/kaggle/working/models")
 
 
 def find_dataset(name):
-    """Kaggle mounts a dataset as NAME, since 2026 as datasets/OWNER/NAME."""
+    """Kaggle mounts a dataset as NAME, and since 2026 as datasets/OWNER/NAME."""
     for folder in [INPUT / name, *sorted(INPUT.glob("datasets/*/" + name))]:
         if folder.is_dir():
             return folder
@@ -26,20 +26,20 @@ def find_dataset(name):
 
 
 def unpack(dataset, archive, marker, target):
-    """Kaggle unpacks archives, into a folder of their name or beside others, or leaves them as they are."""
+    """Kaggle unpacks archives, into a folder of their name or beside other files, or leaves them packed."""
     found = sorted(dataset.rglob(marker))
     if found:
-        # Contents only: the input's read-only mode would stay.
+        # Without the input's modes, which are read-only.
         shutil.copytree(found[0].parent, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
     elif (dataset / archive).is_file():
         with zipfile.ZipFile(dataset / archive) as archived:
             archived.extractall(target)
     else:
-        sys.exit(f"{dataset} holds neither {archive} nor {marker}: upload what chirpline kaggle bundle wrote")
+        sys.exit(f"{dataset} has neither {archive} nor {marker}: upload the folder that chirpline kaggle bundle wrote")
 
 
 def find_node(folder):
-    """Node 20 or later: this machine's, or the one of gw-node-runtime."""
+    """Node 20 or later: from this machine, or from gw-node-runtime."""
     node = shutil.which("node")
     if node:
         version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
@@ -55,7 +55,7 @@ def find_node(folder):
     else:
         unpacked = sorted(runtime.rglob("bin/node"))
         if not unpacked:
-            sys.exit(f"{runtime} holds no wheel of Node: upload what chirpline kaggle bundle wrote")
+            sys.exit(f"{runtime} has no wheel of Node: upload the folder that chirpline kaggle bundle wrote")
         shutil.copyfile(unpacked[0], node)
     node.chmod(0o755)
     return str(node)
@@ -64,7 +64,7 @@ def find_node(folder):
 def find_tensorflow():
     spec = importlib.util.find_spec("tensorflow")
     if spec is None or not spec.submodule_search_locations:
-        sys.exit("this image has no TensorFlow: take Kaggle's Python image")
+        sys.exit("this image has no TensorFlow: use Kaggle's Python image")
     return spec.submodule_search_locations[0]
 
 
@@ -86,12 +86,12 @@ def main():
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, frame: process.send_signal(received))
-        # A notebook shows what Python prints, not what its children do.
+        # A notebook shows what Python prints, but not what child processes print.
         for line in process.stdout:
             print(line, end="", flush=True)
         code = process.wait()
     if code != 0:
-        sys.exit(f"the training ended with {code}: see above")
+        sys.exit(f"the training ended with exit code {code}: see above")
 
 
 main()

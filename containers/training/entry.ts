@@ -1,4 +1,4 @@
-/** What runs in the training container and on Kaggle; see program.ts. */
+/** The entry point in the training container and on Kaggle; see program.ts. */
 import { CommanderError } from 'commander';
 import { endWith } from '../../src/cli/terminal.ts';
 import { runProgram } from './program.ts';
@@ -6,7 +6,7 @@ import { runProgram } from './program.ts';
 try {
   await runProgram(process.argv.slice(2), process.env);
 } catch (error) {
-  // Commander has printed its own message (usage, help, version) and carries its own code.
+  // Commander has already printed its message (usage, help, version) and has its own exit code.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else endWith(error);
 }

@@ -1,16 +1,17 @@
-/** Settings of a training by environment variables, as arguments of `chirpline train`. */
+/** The settings of a training in environment variables, as arguments of `chirpline train`. */
 import { InvalidArgumentError, type Option } from 'commander';
 import { type DatasetLocations, locateDataset } from '../../src/cloud/dataset.ts';
 import { SettingError } from '../../src/core/errors.ts';
+import { variableOf } from '../../src/core/setting.ts';
 
-/** How a result is printed is no setting of a training. */
+/** Flags of the output, which are no settings of a training. */
 const FLAGS_ONLY = ['json'];
 
 /**
- * The arguments that the variables stand for; an empty variable stands for nothing. `given` are those of the command
- * line, which come after these and win.
+ * The arguments that the variables stand for. Empty variables are ignored. `given` are the arguments of the command
+ * line, which come after these and override them.
  *
- * Throws SettingError, which names the variable, where one holds what its flag would not take.
+ * Throws SettingError, naming the variable, when its flag would reject the value.
  */
 export function readSettings(
   options: readonly Option[],
@@ -18,25 +19,20 @@ export function readSettings(
   given: readonly string[] = [],
 ): string[] {
   const variables = { ...env };
-  // A job of an array trains the fold of its place.
+  // A child of an array job trains the fold of its index.
   if (env.FOLDS || given.some((word) => /^--folds(=|$)/.test(word))) {
     variables.FOLD ||= env.AWS_BATCH_JOB_ARRAY_INDEX;
   }
   return options
     .filter((option) => !FLAGS_ONLY.includes(option.name()))
     .flatMap((option) => {
-      const name = variableOf(option);
+      const name = variableOf(option.attributeName());
       const text = variables[name];
       if (text === undefined || text === '') return [];
       return option.isBoolean()
         ? readSwitch(option, name, text)
         : [`${option.long}=${checkValue(option, name, text)}`];
     });
-}
-
-/** `BATCH_SIZE` of --batch-size. */
-function variableOf(option: Option): string {
-  return option.name().replaceAll('-', '_').toUpperCase();
 }
 
 function readSwitch(option: Option, name: string, text: string): string[] {
@@ -57,12 +53,16 @@ function checkValue(option: Option, name: string, text: string): string {
 }
 
 /**
- * Where BUCKET holds the records, models and checkpoints of DATASET; undefined where neither is set. Throws
- * SettingError when one is set alone, or is no dataset's name.
+ * The places in BUCKET of the records, models and checkpoints of DATASET; undefined if neither is set. Throws
+ * SettingError when only one is set, or when DATASET isn't the name of a dataset.
  */
 export function readLocations({ BUCKET, DATASET }: NodeJS.ProcessEnv): DatasetLocations | undefined {
   if (!BUCKET && !DATASET) return undefined;
-  if (!BUCKET) throw new SettingError('DATASET is set without BUCKET, which holds it');
-  if (!DATASET) throw new SettingError('BUCKET is set without DATASET: which of those it holds?');
+  if (!BUCKET)
+    throw new SettingError('DATASET is set without BUCKET: set BUCKET to the bucket of the dataset');
+  if (!DATASET)
+    throw new SettingError(
+      'BUCKET is set without DATASET: set DATASET to the name of a dataset in the bucket',
+    );
   return locateDataset(BUCKET, DATASET);
 }

@@ -1,7 +1,7 @@
 /**
- * `node prepare.mjs cpu|gpu`: downloads TensorFlow, without CUDA or with it, and builds its addon, both into
- * $CHIRPLINE_CACHE. The image's build runs it, so that containers start without a network and a compiler. A program of
- * its own, so that TensorFlow's layer stays the same while the training program changes.
+ * `node prepare.mjs cpu|gpu`: downloads TensorFlow, without or with CUDA, and builds its addon, both into
+ * $CHIRPLINE_CACHE. The build of the image runs it, so that containers start without a network and a compiler. It is
+ * a separate program, so that TensorFlow's layer stays the same when the training program changes.
  */
 import { endWith } from '../../src/cli/terminal.ts';
 import { SettingError } from '../../src/core/errors.ts';
@@ -9,7 +9,8 @@ import { prepareTensorFlow } from '../../src/tensorflow/install/load.ts';
 
 try {
   const [device] = process.argv.slice(2);
-  if (device !== 'cpu' && device !== 'gpu') throw new SettingError(`${device}: needed cpu or gpu`);
+  if (device !== 'cpu' && device !== 'gpu')
+    throw new SettingError(`the device is ${device}: needed cpu or gpu`);
   console.log(await prepareTensorFlow({ device, log: (line) => console.log(line) }));
 } catch (error) {
   endWith(error);

@@ -1,6 +1,6 @@
 /**
- * The command line of the training container: `chirpline train` as everywhere, whose settings may be given by the
- * environment too, since that is what AWS Batch, Kubernetes and `docker run` pass on. Arguments win.
+ * The command line of the training container: `chirpline train`, which also takes its settings from the environment,
+ * since that is what AWS Batch, Kubernetes and `docker run` pass on. Arguments take precedence.
  */
 import { type Argument, Command } from 'commander';
 import { trainCommand } from '../../src/cli/commands/train.ts';
@@ -8,13 +8,16 @@ import { printError } from '../../src/cli/terminal.ts';
 import { SOFTWARE } from '../../src/core/software.ts';
 import { readLocations, readSettings } from './environment.ts';
 
-/** Runs what the words after the program's name say. Throws ChirplineError, or CommanderError after its message. */
+/**
+ * Runs the words after the program's name. Throws ChirplineError, or CommanderError after Commander has printed its
+ * message.
+ */
 export async function runProgram(words: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const train = trainCommand();
   const program = new Command('chirpline')
     .description(
-      'Trains on preprocessed records. A setting is a flag or a variable of its name: --batch-size or BATCH_SIZE. ' +
-        'BUCKET and DATASET stand for RECORDS and OUT.',
+      'Trains on preprocessed records. Each setting is a flag or an environment variable: --batch-size or BATCH_SIZE. ' +
+        'BUCKET and DATASET replace RECORDS and OUT.',
     )
     .version(SOFTWARE.version)
     .configureOutput({ writeErr: printError })
@@ -33,7 +36,7 @@ export async function runProgram(words: readonly string[], env: NodeJS.ProcessEn
     makeOptional(out, locations.models);
     defaults.push(`--checkpoints=${locations.checkpoints}`);
   }
-  // Of an option that comes twice the last is taken.
+  // If an option occurs twice, the last one counts.
   const all = [command, ...defaults, ...readSettings(train.options, env, given), ...given];
   await program.parseAsync(all, { from: 'user' });
 }

@@ -1,9 +1,9 @@
-/** The job agent as a process: settings by environment, ended by SIGTERM. Running jobs go on; the next agent takes them up. */
+/** The job agent as a process: configured by its environment, ended by SIGTERM. Jobs keep running; the next agent adopts them. */
 import { startAgent } from './agent.ts';
 import type { RunnerKind } from './runner.ts';
 
 const { AGENT_PORT, AGENT_SECRET, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
-/** What a job needs to find the emulator. */
+/** Variables with which a job finds the emulator. */
 const JOB_VARIABLES = [
   'AWS_ENDPOINT_URL',
   'AWS_REGION',
@@ -15,14 +15,14 @@ const JOB_VARIABLES = [
   'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
 ];
 
-if (!AGENT_SECRET) throw new Error('AGENT_SECRET is not set: npm run local:up makes one');
+if (!AGENT_SECRET) throw new Error('AGENT_SECRET is not set: start the agent with npm run local:up');
 const agent = await startAgent({
   port: Number(AGENT_PORT),
   secret: AGENT_SECRET,
   folder: AGENT_FOLDER ?? '',
   runner: AGENT_RUNNER as RunnerKind,
   image: AGENT_IMAGE,
-  // A training takes all cores anyway.
+  // A training uses all cores.
   slots: 1,
   grace: 10_000,
   jobEnv: Object.fromEntries(JOB_VARIABLES.map((name) => [name, process.env[name] ?? ''])),

@@ -1,4 +1,4 @@
-/** The job agent: AWS Batch's API on this machine, for who knows its secret. */
+/** The job agent: AWS Batch's API on this machine, for clients that know its secret. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { quote } from '../../src/core/quote.ts';
@@ -11,13 +11,13 @@ import { createScheduler } from './scheduler.ts';
 
 export interface AgentSettings {
   port: number;
-  /** What the path of a request must begin with. */
+  /** First part of the path of every request. */
   secret: string;
   folder: string;
   runner: RunnerKind;
   image?: string | undefined;
   slots: number;
-  /** From SIGTERM to SIGKILL [ms]. */
+  /** Time from SIGTERM to SIGKILL [ms]. */
   grace: number;
   /** Variables that every job gets. */
   jobEnv: Record<string, string>;
@@ -33,7 +33,9 @@ const BODY_LIMIT = 1 << 20;
 
 export async function startAgent(settings: AgentSettings): Promise<Agent> {
   const store = openJobStore(settings.folder);
-  const reports = createReports((error) => console.error('cannot report:', error));
+  const reports = createReports((error) =>
+    console.error('cannot send events or logs to the emulator:', error),
+  );
   const { runner: kind, folder, image, jobEnv: env } = settings;
   const scheduler = createScheduler(store, { kind, folder, image, env }, reports, settings);
   const operations = createOperations(store, scheduler);
@@ -76,13 +78,13 @@ async function answer(
   } catch (error) {
     if (error instanceof ClientError) return { status: error.status, body: { message: error.message } };
     console.error(error);
-    return { status: 500, body: { message: 'the local agent has a bug; its log says which' } };
+    return { status: 500, body: { message: 'the local agent failed: see its log' } };
   }
 }
 
 /**
- * The operation that is asked for. What a browser sends is refused, since a page of anybody may be in it, also under a name of
- * its own that leads to this machine; and what doesn't know the secret, since others may be logged in here.
+ * The name of the requested operation. Requests of browsers are refused, since any web page could send them, also through its
+ * own host name for this machine (DNS rebinding). Requests without the secret are refused: the machine may have other users.
  */
 function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): string {
   const hosts = [`127.0.0.1:${socket.localPort}`, `localhost:${socket.localPort}`];
@@ -90,25 +92,25 @@ function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): 
     throw new ClientError(`Host is ${quote(headers.host ?? '')}: needed ${hosts[0]}`, 403);
   for (const name of ['origin', 'sec-fetch-site']) {
     if (headers[name] !== undefined)
-      throw new ClientError(`the header ${name} is of a browser: the local agent answers none`, 403);
+      throw new ClientError(`the header ${name} comes from a browser: the local agent refuses browsers`, 403);
   }
   const [, given = '', name] = /^\/([^/]*)\/v1\/([^/]*)\/?$/.exec(url) ?? [];
   if (name === undefined || !isEqual(given, secret)) {
     throw new ClientError(
-      "the path doesn't begin with the secret of the stage that is up. Restart it: npm run local:down && npm run local:up",
+      "the path doesn't begin with the secret of the running stage. Restart it: npm run local:down && npm run local:up",
       403,
     );
   }
   return name;
 }
 
-/** In a time that doesn't tell how much of it is right. */
+/** Compares in constant time. */
 function isEqual(given: string, secret: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(secret));
 }
 
-/** As the SDK sends it. */
+/** Throws ClientError unless method and content type are those of the SDK. */
 function checkMessage({ method, headers }: IncomingMessage): void {
   if (method !== 'POST') throw new ClientError(`${method}: needed POST`, 405);
   const type = headers['content-type'];
@@ -130,7 +132,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const part of request) {
     length += part.length;
-    if (length > BODY_LIMIT) throw new ClientError(`a body of more than ${BODY_LIMIT} bytes`, 413);
+    if (length > BODY_LIMIT) throw new ClientError(`the body is longer than ${BODY_LIMIT} bytes`, 413);
     parts.push(part);
   }
   return Buffer.concat(parts).toString();

@@ -1,4 +1,4 @@
-/** The emulated cloud of one machine: ministack, the job agent beside it, and the same template as on AWS. */
+/** The emulated cloud of one machine: an emulator, the job agent, and the same template as on AWS. */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,24 +21,24 @@ import { readTrainingJob } from './training-definition.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface CloudSettings {
-  /** State, logs and process numbers. */
+  /** Folder for state, logs and PID files. */
   folder: string;
   port: number;
   agentPort: number;
   runner: 'process' | 'podman' | 'docker';
   image?: string | undefined;
-  /** Whether buckets and the deployed stack outlive the emulator. */
+  /** Whether buckets and the deployed stack survive a restart of the emulator. */
   persist: boolean;
   /** Default: ministack. */
   emulator?: EmulatorName;
 }
 
 export interface Cloud {
-  /** Under which the AWS SDK, osls and chirpline talk to it and to nothing else. Holds the secret of the job agent. */
+  /** With this environment the AWS SDK, osls and chirpline use only the emulated cloud. Holds the secret of the job agent. */
   readonly env: Record<string, string>;
-  /** Resolves to whether something had to be started. */
+  /** Resolves to whether any process had to be started. */
   up(): Promise<boolean>;
-  /** Deploys the stage `local`. Throws MachineError with what osls printed when that fails. */
+  /** Deploys the stage `local`. Throws MachineError with the output of osls when that fails. */
   deploy(variables?: Record<string, string>): Promise<void>;
   down(): Promise<boolean>;
 }
@@ -61,7 +61,7 @@ export function createCloud({
       mkdirSync(agentFolder, { recursive: true });
       const found = await findEmulator(port);
       if (found !== undefined && found !== program) {
-        throw new MachineError(`${found} is up on port ${port}. End it first: npm run local:down`);
+        throw new MachineError(`${found} is running on port ${port}. Stop it first: npm run local:down`);
       }
       const own = { ...withoutAws(process.env), ...env };
       const service = describeEmulator(program, { port, folder, persist });
@@ -114,7 +114,7 @@ export function createCloud({
   };
 }
 
-/** The stage that is up on these ports, or one with a new secret. */
+/** The stage that runs on these ports, or a new one with a new secret. */
 function findStage(folder: string, port: number, agentPort: number): LocalStage {
   const [emulator, agent] = [port, agentPort].map((number) => `http://127.0.0.1:${number}`) as [
     string,
@@ -128,14 +128,14 @@ function findStage(folder: string, port: number, agentPort: number): LocalStage 
 const secretOf = ({ agent }: LocalStage): string => new URL(agent).pathname.slice(1);
 
 function writeNote(folder: string, stage: LocalStage): void {
-  // A file that is there would keep its mode.
+  // An existing file would keep its mode.
   rmSync(notePath(folder), { force: true });
   writeFileSync(notePath(folder), JSON.stringify(stage), { mode: 0o600, flag: 'wx' });
 }
 
-/** Which emulator listens there, whoever started it. */
+/** The emulator that listens on the port, no matter who started it. */
 async function findEmulator(port: number): Promise<EmulatorName | undefined> {
-  // In this order: ministack answers in LocalStack's place too.
+  // ministack comes first in EMULATORS, since it also responds to LocalStack's health check.
   for (const name of EMULATORS) {
     if (await answers(describeEmulator(name, { port, folder: '', persist: false }).health)) return name;
   }
@@ -159,9 +159,9 @@ function runServerless(args: string[], env: Record<string, string>): void {
 const QUIET = {
   SLS_TELEMETRY_DISABLED: '1',
   SLS_NOTIFICATIONS_MODE: 'off',
-  // Between two looks at the stack [ms]: the emulator makes it in less than the five seconds of the default.
+  // Polling interval [ms]. The default is five seconds; the emulator needs less for the whole stack.
   SLS_AWS_MONITORING_FREQUENCY: '250',
-  // osls would send even what is for 127.0.0.1 through a proxy.
+  // osls would send even requests to 127.0.0.1 through a proxy.
   proxy: undefined,
   HTTP_PROXY: undefined,
   http_proxy: undefined,
@@ -172,8 +172,8 @@ const TEMPLATE = 'cloudformation-template-update-stack.json';
 const DEPLOY_LIMIT = 300_000;
 
 /**
- * A command `chirpline` for jobs that run as processes, as the container has one; returns its folder. A job of an array
- * trains the fold of its place.
+ * Writes a command `chirpline`, like that of the container, for jobs that run as processes; returns its folder. A job of an
+ * array trains the fold of its index.
  */
 function writeCommand(folder: string): string {
   const bin = join(folder, 'bin');

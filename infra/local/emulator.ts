@@ -1,4 +1,4 @@
-/** Processes of the emulated cloud: started in the background, found again by their number, ended. */
+/** Starts and stops the processes of the emulated cloud in the background; PID files identify them. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,21 +7,21 @@ import { MachineError } from '../../src/core/errors.ts';
 
 export interface ServiceSettings {
   name: string;
-  /** Gets the log and the process number. */
+  /** Folder for the log and the PID file. */
   folder: string;
   command: string[];
-  /** All that it gets; this process' own environment isn't added. */
+  /** The complete environment; nothing of this process's own environment is added. */
   env: NodeJS.ProcessEnv;
-  /** Answers with 200 when the service is ready. */
+  /** URL that returns 200 when the service is ready. */
   health: string;
 }
 
 const START_LIMIT = 60_000;
-/** ministack doesn't always heed SIGTERM. */
+/** ministack sometimes ignores SIGTERM. */
 const STOP_LIMIT = 3_000;
 const INTERVAL = 50;
 
-/** Starts the service unless it answers already; resolves to whether it did. Throws MachineError when it doesn't come up. */
+/** Starts the service unless it is running; resolves to whether it did. Throws MachineError when the service doesn't start. */
 export async function startService({
   name,
   folder,
@@ -31,7 +31,7 @@ export async function startService({
 }: ServiceSettings): Promise<boolean> {
   if (await answers(health)) {
     if (readPid(folder, name) !== undefined) return false;
-    throw new MachineError(`something else answers at ${health}. End it, or choose another port`);
+    throw new MachineError(`another program responds at ${health}. Stop it, or choose another port`);
   }
   mkdirSync(folder, { recursive: true });
   const logFile = join(folder, `${name}.log`);
@@ -57,7 +57,7 @@ export async function startService({
   return true;
 }
 
-/** Ends the service; resolves to false when there was none. */
+/** Stops the service; resolves to false when it wasn't running. */
 export async function stopService(folder: string, name: string): Promise<boolean> {
   const pid = readPid(folder, name);
   rmSync(join(folder, `${name}.pid`), { force: true });
@@ -74,7 +74,7 @@ export async function stopService(folder: string, name: string): Promise<boolean
   return true;
 }
 
-/** Number of the running process; undefined when there is none. */
+/** PID of the running process; undefined if it isn't running. */
 function readPid(folder: string, name: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(folder, `${name}.pid`), 'utf8'));
@@ -85,7 +85,7 @@ function readPid(folder: string, name: string): number | undefined {
   }
 }
 
-/** The service leads a group of its own, to which its workers belong. */
+/** Sends a signal to the service's process group, which includes its workers. Returns whether the group exists. */
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 0): boolean {
   try {
     process.kill(-pid, name);
@@ -96,7 +96,7 @@ function signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 0): boolean {
   }
 }
 
-/** Whether a service answers there with success. */
+/** Whether the URL returns a successful response. */
 export async function answers(url: string): Promise<boolean> {
   try {
     const answer = await fetch(url);

@@ -1,4 +1,4 @@
-/** The programs that can stand for AWS on this machine. Both are installed below .chirpline by scripts/setup.mjs. */
+/** The programs that can emulate AWS on this machine. scripts/setup.mjs installs both in .chirpline. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SettingError } from '../../src/core/errors.ts';
@@ -7,28 +7,29 @@ import type { ServiceSettings } from './emulator.ts';
 export const EMULATORS = ['ministack', 'localstack'] as const;
 export type EmulatorName = (typeof EMULATORS)[number];
 
-/** Throws SettingError unless it is the name of one; ministack where none is given. */
+/** @throws SettingError for an unknown name. */
 export function readEmulatorName(text = 'ministack'): EmulatorName {
   const name = EMULATORS.find((known) => known === text);
-  if (name === undefined) throw new SettingError(`no emulator ${text}: needed ${EMULATORS.join(' or ')}`);
+  if (name === undefined)
+    throw new SettingError(`unknown emulator ${text}: needed ${EMULATORS.join(' or ')}`);
   return name;
 }
 
 export interface EmulatorPlace {
   port: number;
-  /** For what it keeps. */
+  /** Folder for its data. */
   folder: string;
-  /** Whether its buckets and stacks outlive it; LocalStack's never do. */
+  /** Whether buckets and stacks survive a restart; LocalStack's never do. */
   persist: boolean;
 }
 
 const INSTALLED = fileURLToPath(new URL('../../.chirpline/', import.meta.url));
-/** Starts ministack. LocalStack itself refuses what pages of other origins send. */
+/** Starts ministack. LocalStack needs no guard: it refuses requests of pages from other origins. */
 const GUARD = fileURLToPath(new URL('ministack-guard.py', import.meta.url));
-/** Where LocalStack finds our plugin for it. */
+/** Folder of our plugin for LocalStack. */
 const PLUGIN = fileURLToPath(new URL('localstack/', import.meta.url));
 
-/** How to start the emulator on a port of 127.0.0.1, and where it says that it is ready. */
+/** The command and environment that start the emulator on a port of 127.0.0.1, and the URL of its health check. */
 export function describeEmulator(
   name: EmulatorName,
   { port, folder, persist }: EmulatorPlace,
@@ -54,11 +55,11 @@ export function describeEmulator(
       GATEWAY_LISTEN: `127.0.0.1:${port}`,
       FILESYSTEM_ROOT: join(folder, 'localstack'),
       LOCALSTACK_VOLUME_DIR: join(folder, 'localstack'),
-      // It is to ask nobody on the network, neither for a certificate nor for names, and to report to nobody.
+      // No access to the network: no telemetry, no download of a certificate, no DNS server.
       DISABLE_EVENTS: '1',
       SKIP_SSL_CERT_DOWNLOAD: '1',
       DNS_ADDRESS: '0',
-      // Functions as processes, by our plugin.
+      // Our plugin, which runs functions as processes.
       LAMBDA_RUNTIME_EXECUTOR: 'process',
       LAMBDA_NODE: process.execPath,
       PYTHONPATH: PLUGIN,

@@ -1,4 +1,4 @@
-/** Jobs, queues and definitions of the agent on disk, so that a new agent resumes where the last one stopped. */
+/** Stores the agent's jobs, queues and definitions on disk, so a new agent resumes where the last one stopped. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobDefinition } from '@aws-sdk/client-batch';
@@ -6,7 +6,7 @@ import type { Job } from './job.ts';
 
 export interface JobStore {
   readonly jobs: Map<string, Job>;
-  /** Revisions of each definition, the newest last. */
+  /** Revisions of each definition, newest last. */
   readonly definitions: Map<string, JobDefinition[]>;
   readonly queues: Set<string>;
   saveJob(job: Job): void;
@@ -53,7 +53,7 @@ function readSettings(file: string): Settings {
   }
 }
 
-/** An agent that is killed leaves the old file or the new one. */
+/** Atomic: if the agent is killed, either the old file or the new one exists. */
 function writeWhole(file: string, value: unknown): void {
   writeFileSync(`${file}.part`, JSON.stringify(value));
   renameSync(`${file}.part`, file);

@@ -1,8 +1,8 @@
-/** A job as the local agent keeps it: what the Batch API tells of it, and what the agent needs to go on with it. */
+/** A job of the local agent: the details for the Batch API, and the state that the agent needs to run it. */
 import type { JobDefinition, JobDetail, JobStatus, SubmitJobCommandInput } from '@aws-sdk/client-batch';
 
 export interface Job {
-  /** As DescribeJobs returns it; times in milliseconds since 1970. */
+  /** The output of DescribeJobs; times in milliseconds since 1970. */
   detail: Omit<JobDetail, 'startedAt'> & {
     jobId: string;
     jobName: string;
@@ -10,11 +10,11 @@ export interface Job {
     attempts: NonNullable<JobDetail['attempts']>;
     startedAt?: number;
   };
-  /** Of the attempt that runs. */
+  /** The running attempt. */
   running?: Attempt;
-  /** Set when the job is to end, with the reason that somebody gave. */
+  /** The reason from TerminateJob, when the job must end. */
   terminated?: string;
-  /** Ids of the children of an array job. */
+  /** Ids of the child jobs of an array job. */
   children?: string[];
 }
 
@@ -22,22 +22,22 @@ export interface Attempt {
   number: number;
   pid: number;
   log: string;
-  /** Gets the exit code when the command has ended. */
+  /** File for the exit code, written when the command ends. */
   exit: string;
-  /** Container's name, where there is one. */
+  /** Name of the container, if it runs in one. */
   container?: string;
   logStream: string;
   startedAt: number;
-  /** Why the agent itself ends the attempt: a time-out, or a reclaimed host. */
+  /** Why the agent ends the attempt: a timeout, a reclaimed host, or a termination. */
   ended?: string;
-  /** When SIGTERM is followed by SIGKILL, milliseconds since 1970. */
+  /** Time of the SIGKILL after a SIGTERM, in milliseconds since 1970. */
   killAt?: number;
 }
 
 export const isOver = ({ detail }: Job): boolean =>
   detail.status === 'SUCCEEDED' || detail.status === 'FAILED';
 
-/** The job that a submission makes of a definition. */
+/** Creates the job of a submission from its definition. */
 export function createJob(
   id: string,
   definition: JobDefinition,
@@ -96,13 +96,13 @@ export const queueArn = (name: string): string => arn(`job-queue/${shortName(nam
 export const definitionArn = (name: string, revision: number): string =>
   arn(`job-definition/${name}:${revision}`);
 
-/** What stands behind the last slash of an ARN, or the name itself. */
+/** The part of an ARN after the last slash, or the name itself. */
 export function shortName(nameOrArn: string): string {
   return nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 }
 
 /**
- * Whether a failed attempt is tried again: the first matching rule decides, and without one every failure is.
+ * Whether a failed attempt is retried. The first matching rule decides; if no rule matches, the attempt is retried.
  * https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
  */
 export function mayRetry({ detail }: Job, exitCode: number, statusReason: string): boolean {
@@ -120,7 +120,7 @@ export function mayRetry({ detail }: Job, exitCode: number, statusReason: string
   return true;
 }
 
-/** Patterns may end with an asterisk; one that isn't given matches everything. */
+/** A pattern may end with an asterisk. A missing pattern matches everything. */
 function matches(pattern: string | undefined, text: string): boolean {
   if (pattern === undefined) return true;
   return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern;

@@ -1,4 +1,4 @@
-/** Lists what lies at locations in the emulated cloud, and copies reports to where a browser finds them. */
+/** Lists the objects at locations in the emulated cloud, and copies reports to a local folder for the browser. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useLocalCloud } from '../../src/cloud/local-stage.ts';

@@ -18,10 +18,10 @@ function readRunner(): (typeof RUNNERS)[number] {
   return runner;
 }
 
-// The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
+// Suppress the SDK's warning about the end of Node 20: chirpline's own package.json says which versions it supports.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-/** The command and what its options say. Throws SettingError. */
+/** Throws SettingError for unknown options. */
 function readArguments(args: string[]) {
   try {
     const { positionals, values } = parseArgs({
@@ -52,14 +52,14 @@ async function main(args: string[]): Promise<void> {
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   if (command === 'up') {
     const fresh = await cloud.up();
-    const state = fresh ? `up after ${seconds()}` : 'up already';
+    const state = fresh ? `up after ${seconds()}` : 'already up';
     console.log(`${state}: ${emulator} on 127.0.0.1:${PORT}, jobs on 127.0.0.1:${AGENT_PORT}`);
   } else if (command === 'deploy') {
     await cloud.deploy();
-    console.log(`stage local deployed in ${seconds()}: chirpline upload FOLDER --stage local`);
+    console.log(`stage local deployed in ${seconds()}. Next: chirpline upload FOLDER --stage local`);
   } else if (command === 'down') {
-    console.log((await cloud.down()) ? `down; what ministack holds is kept in ${folder}` : 'nothing was up');
-  } else throw new SettingError('needed: up, deploy or down');
+    console.log((await cloud.down()) ? `down; ministack's data is kept in ${folder}` : 'nothing was running');
+  } else throw new SettingError(`command ${JSON.stringify(command)}: needed up, deploy or down`);
 }
 
 try {

@@ -1,13 +1,13 @@
 """
-Runs ministack for programs alone. It answers every web page that happens to be open in a browser of this machine, with
-"Access-Control-Allow-Origin: *", and makes functions of what it is sent: a page could run commands here.
+Runs ministack and refuses requests from browsers. ministack itself sends "Access-Control-Allow-Origin: *" and creates functions
+from the code it receives, so any web page open in a browser on this machine could run commands here.
 """
 
 import json
 
 from ministack import app as ministack
 
-# In the bytes that ASGI has, names in lower case.
+# ASGI headers are bytes, with names in lower case.
 HOSTS = (b"127.0.0.1", b"localhost")
 OF_BROWSERS = (b"origin", b"sec-fetch-site")
 
@@ -15,13 +15,13 @@ serve = ministack.app
 
 
 def find_fault(headers):
-    """What shows that a browser sent it: such a header, or another name for this machine than ours (DNS rebinding)."""
+    """Why a request may come from a browser: a header that only browsers send, or another Host (DNS rebinding)."""
     for name in OF_BROWSERS:
         if name in headers:
-            return f"the header {name.decode()} is of a browser: the emulator answers none"
+            return f"the header {name.decode()} comes from a browser: the emulator refuses browsers"
     host, _, _ = headers.get(b"host", b"").partition(b":")
     if host not in HOSTS:
-        return "Host is another one than 127.0.0.1 or localhost"
+        return "Host is not 127.0.0.1 or localhost"
     return None
 
 

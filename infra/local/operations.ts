@@ -1,5 +1,5 @@
 /**
- * The operations of AWS Batch's REST API that the SDK calls, as far as chirpline needs them:
+ * The operations of AWS Batch's REST API that chirpline needs:
  * https://docs.aws.amazon.com/batch/latest/APIReference/API_Operations.html
  */
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ import {
 } from './requests.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** By name: they take a body as it was sent, and throw ClientError where it isn't right. */
+/** Operations by name. They take the unchecked body, and throw ClientError if it is invalid. */
 export type Operations = Record<string, (body: unknown) => unknown>;
 
 const taking =
@@ -107,7 +107,7 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
     })),
     listjobs: taking(listJobsRequest, ({ jobQueue, jobStatus, arrayJobId, filters = [] }) => {
       const since = Number(filters.find(({ name }) => name === 'AFTER_CREATED_AT')?.values?.[0] ?? 0);
-      // As AWS does: without a filter or a status, the running ones.
+      // Like AWS: without a filter or a status, only running jobs.
       const status = jobStatus ?? (filters.length > 0 ? undefined : 'RUNNING');
       const queue = jobQueue === undefined ? undefined : requireQueue(jobQueue);
       const jobSummaryList = [...store.jobs.values()]
@@ -130,12 +130,12 @@ export function createOperations(store: JobStore, scheduler: Scheduler): Operati
     }),
     terminatejob: taking(endJobRequest, terminate),
     canceljob: taking(endJobRequest, (input) => {
-      // As AWS does: what has started goes on.
+      // Like AWS: a started job continues.
       const { running } = requireJob(input.jobId);
       return running === undefined ? terminate(input) : {};
     }),
 
-    /** Not of AWS: for tests and for trying what a reclaimed host does. */
+    /** Not an operation of AWS: it lets tests and users reclaim a host. */
     reclaimhost: taking(jobRequest, ({ jobId }) => ({ reclaimed: scheduler.reclaim(requireJob(jobId)) })),
   };
 }

@@ -1,5 +1,6 @@
-/** What the agent tells the emulator, as AWS Batch tells AWS: state changes as events, output as log lines. */
+/** Sends state changes as events and output as log lines to the emulator, as AWS Batch does on AWS. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import {
   CloudWatchLogsClient,
   CreateLogGroupCommand,
@@ -10,15 +11,15 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import type { Attempt, Job } from './job.ts';
 
 export interface Reports {
-  /** In the order of the calls, one job's behind the other's. */
+  /** Sends the state of a job. Events are sent in the order of the calls. */
   state(job: Job): void;
-  /** Sends what an attempt has printed since the last call. */
+  /** Sends the output of an attempt since the last call. */
   output(job: Job, attempt: Attempt): Promise<void>;
   /** Resolves when everything is sent. */
   settled(): Promise<void>;
 }
 
-/** Not `aws.batch`: only AWS may send in its own name, and the emulator refuses it too. */
+/** Not `aws.batch`: only AWS may use this source, and the emulator refuses it too. */
 const SOURCE = 'local.batch';
 const LOG_GROUP = 'awslogs-group';
 const READ_SIZE = 1 << 16;
@@ -26,7 +27,7 @@ const READ_SIZE = 1 << 16;
 export function createReports(report: (error: unknown) => void): Reports {
   const events = new EventBridgeClient({});
   const logs = new CloudWatchLogsClient({});
-  const positions = new Map<string, { offset: number; rest: string }>();
+  const positions = new Map<string, Position>();
   const created = new Set<string>();
   let queue: Promise<void> = Promise.resolve();
 
@@ -64,7 +65,7 @@ export function createReports(report: (error: unknown) => void): Reports {
     async output({ detail }, { log, logStream }) {
       const logGroupName = detail.container?.logConfiguration?.options?.[LOG_GROUP];
       if (logGroupName === undefined) return;
-      const position = positions.get(log) ?? { offset: 0, rest: '' };
+      const position = positions.get(log) ?? { offset: 0, rest: '', decoder: new StringDecoder('utf8') };
       positions.set(log, position);
       const text = position.rest + readFrom(log, position);
       const lines = text.split('\n');
@@ -90,14 +91,22 @@ export function createReports(report: (error: unknown) => void): Reports {
   };
 }
 
-function readFrom(file: string, position: { offset: number }): string {
+interface Position {
+  offset: number;
+  /** The start of a line that has no end yet. */
+  rest: string;
+  /** Keeps the start of a character that has no end yet. */
+  decoder: StringDecoder;
+}
+
+function readFrom(file: string, position: Position): string {
   const handle = openSync(file, 'r');
   try {
     const parts: Buffer[] = [];
     for (;;) {
       const buffer = Buffer.alloc(READ_SIZE);
       const length = readSync(handle, buffer, 0, READ_SIZE, position.offset);
-      if (length === 0) return Buffer.concat(parts).toString();
+      if (length === 0) return position.decoder.write(Buffer.concat(parts));
       position.offset += length;
       parts.push(buffer.subarray(0, length));
     }

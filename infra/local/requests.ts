@@ -1,7 +1,7 @@
-/** What the operations of the agent take: of AWS Batch's requests the parts that the agent heeds, each with its type. */
+/** Schemas of the agent's requests: the parts of AWS Batch's requests that the agent uses. */
 import * as v from 'valibot';
 
-/** An answer with a status of 4xx, by default 400, as AWS gives it for a faulty request. */
+/** A response with a status of 4xx, 400 by default, as AWS returns for an invalid request. */
 export class ClientError extends Error {
   readonly status: number;
   constructor(message: string, status = 400) {
@@ -10,7 +10,7 @@ export class ClientError extends Error {
   }
 }
 
-/** The body as the schema has it, without what the schema doesn't know. Throws ClientError, which names the first wrong key. */
+/** Validates the body and drops unknown keys. Throws ClientError, which names the first invalid key. */
 export function checkRequest<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (result.success) return result.output;

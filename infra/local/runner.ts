@@ -1,6 +1,6 @@
 /**
- * How a job's command runs: as a process of this machine, or in a container. Either way it belongs to a shell that
- * notes its exit code in a file, so that a new agent learns the outcome of what an earlier one started.
+ * Runs a job's command as a process or in a container. In both cases a shell writes the exit code to a file, so a new
+ * agent gets the result of an attempt that an earlier agent started.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,16 +13,16 @@ export type RunnerKind = 'process' | 'podman' | 'docker';
 export interface RunnerSettings {
   kind: RunnerKind;
   folder: string;
-  /** Replaces the definition's image, since none can be pulled without a registry. */
+  /** Used instead of the definition's image, which could only be pulled from a registry. */
   image?: string | undefined;
   /** Variables that every job gets. */
   env: Record<string, string>;
 }
 
-/** Thrown when the machine can't even begin with a job, such as one whose command is too long for it. */
+/** Thrown when the machine can't start a job, for example because its command is too long. */
 export class StartError extends Error {}
 
-/** SIGTERM must end the command, not the shell that notes how it ended. */
+/** SIGTERM must end the command, but not the shell, which writes the exit code. */
 const SHELL =
   'trap : TERM INT; "$@"; code=$?; printf %s "$code" > "$JOB_EXIT.part"; mv "$JOB_EXIT.part" "$JOB_EXIT"';
 
@@ -54,7 +54,7 @@ export async function startAttempt(settings: RunnerSettings, job: Job, number: n
   const log = openSync(attempt.log, 'w');
   try {
     const child = spawn('sh', ['-c', SHELL, attempt.logStream, ...argv], {
-      // A group of its own, which is stopped as one and outlives the agent.
+      // A separate process group: it can be stopped as a whole, and it survives the agent.
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...process.env, ...(settings.kind === 'process' ? env : {}), JOB_EXIT: attempt.exit },
@@ -62,7 +62,7 @@ export async function startAttempt(settings: RunnerSettings, job: Job, number: n
     child.unref();
     return { ...attempt, pid: await readPid(child) };
   } catch (error) {
-    // Node throws some of what the system answers, and tells the rest by an event.
+    // Node throws some system errors and emits others as events.
     throw new StartError(error instanceof Error ? error.message : String(error), { cause: error });
   } finally {
     closeSync(log);
@@ -81,7 +81,7 @@ function containerCommand(
   env: Record<string, string>,
 ): string[] {
   const variables = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-  // The host's network, where the emulator listens on 127.0.0.1. --init hands signals on to the command.
+  // On the host's network the emulator listens on 127.0.0.1. --init forwards signals to the command.
   const options = ['--rm', '--init', '--network=host', '--name', attempt.container!, ...variables];
   return [
     kind,
@@ -92,12 +92,12 @@ function containerCommand(
   ];
 }
 
-/** The exit code of an attempt that has ended; undefined while it runs. */
+/** The exit code of an ended attempt; undefined while it runs. */
 export function readExit({ exit, pid }: Attempt): number | undefined {
   const noted = readCode(exit);
   if (noted !== undefined) return noted;
   if (isAlive(pid)) return undefined;
-  // It may have ended between the two looks. A shell that was killed notes nothing: 128 + SIGKILL.
+  // It may have ended between the two checks. A killed shell writes no exit code: report 128 + SIGKILL.
   return readCode(exit) ?? 137;
 }
 
@@ -119,12 +119,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether the process is still the attempt's: after a restart of the machine its number may be another's. */
+/** Whether the PID still belongs to the attempt: after a restart of the machine it may belong to another process. */
 export function isOwn({ pid, logStream }: Attempt): boolean {
   try {
     return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).includes(logStream);
   } catch {
-    // ps fails when there is no such process.
+    // ps fails when the process doesn't exist.
     return false;
   }
 }

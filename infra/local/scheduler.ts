@@ -1,4 +1,4 @@
-/** Takes jobs through their lives: a few at a time, tried again when their definition says so, ended when told. */
+/** Runs jobs, a few at a time. It retries them as their definition says, and ends them on request or timeout. */
 import { type Attempt, isOver, type Job, mayRetry } from './job.ts';
 import type { JobStore } from './job-store.ts';
 import type { Reports } from './reports.ts';
@@ -6,26 +6,26 @@ import { isOwn, type RunnerSettings, readExit, StartError, signalAttempt, startA
 
 export interface Scheduler {
   submit(job: Job, children: Job[]): void;
-  /** Ends a job wherever it is in its life; children with it. */
+  /** Ends a job in any state, with its child jobs. */
   terminate(job: Job, reason: string): void;
-  /** Takes the host of a running job away, as AWS does with a spot host. */
+  /** Ends a running job as AWS does when it reclaims a spot host. Returns whether the job was running. */
   reclaim(job: Job): boolean;
   stop(): void;
 }
 
 export interface SchedulerSettings {
-  /** Jobs that run at once; the others are RUNNABLE. */
+  /** Jobs that run at once; further jobs stay RUNNABLE. */
   slots: number;
-  /** From SIGTERM to SIGKILL [ms]; AWS gives 30 s, and two minutes before a spot host goes. */
+  /** Time from SIGTERM to SIGKILL [ms]. AWS gives 30 s, and two minutes before it reclaims a spot host. */
   grace: number;
 }
 
-/** Between two looks at the running jobs [ms]. */
+/** Polling interval of the running jobs [ms]. */
 const INTERVAL = 100;
-/** What AWS says when it takes a spot host away; retry rules look for its start. */
+/** AWS's status reason for a reclaimed spot host; retry rules match its start. */
 const RECLAIMED = 'Host EC2 (instance i-local) terminated.';
 const ENDED = 'Essential container in task exited';
-/** The container's own reason then says why. */
+/** The container's reason gives the details. */
 const NOT_STARTED = 'Task failed to start';
 const TIMED_OUT = 'Job attempt duration exceeded timeout';
 
@@ -59,7 +59,7 @@ export function createScheduler(
     change(job, 'RUNNING', { startedAt: attempt.startedAt });
   }
 
-  /** SIGTERM now, SIGKILL when the grace has passed. */
+  /** Sends SIGTERM now, and SIGKILL after the grace period. */
   function end(job: Job, attempt: Attempt, reason: string): void {
     if (attempt.ended !== undefined) return;
     attempt.ended = reason;
@@ -69,7 +69,7 @@ export function createScheduler(
   }
 
   async function finish(job: Job, attempt: Attempt, exitCode: number): Promise<void> {
-    // Before anything is changed: whoever asks meanwhile sees an attempt that runs, and not half of one that has ended.
+    // Await before any change: requests in the meantime see a running attempt, not a half-finished one.
     await reports.output(job, attempt);
     delete job.running;
     const { detail } = job;
@@ -80,13 +80,13 @@ export function createScheduler(
     detail.container = { ...detail.container, exitCode };
     if (job.terminated !== undefined) change(job, 'FAILED', { stoppedAt, statusReason: job.terminated });
     else if (exitCode === 0) change(job, 'SUCCEEDED', { stoppedAt, statusReason });
-    // Who has used up an attempt's time gets no other.
+    // AWS doesn't retry after a timeout.
     else if (attempt.ended !== TIMED_OUT && mayRetry(job, exitCode, statusReason))
       change(job, 'RUNNABLE', { statusReason });
     else change(job, 'FAILED', { stoppedAt, statusReason });
   }
 
-  /** An array job is what its children make of it. */
+  /** Derives the state of an array job from its child jobs. */
   function updateParent(job: Job): void {
     const children = job.children!.flatMap((id) => store.jobs.get(id) ?? []);
     const statusSummary: Record<string, number> = {};
@@ -102,7 +102,7 @@ export function createScheduler(
     }
   }
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const active = [...store.jobs.values()].filter((job) => !isOver(job));
     for (const job of active) {
       const attempt = job.running;
@@ -130,12 +130,12 @@ export function createScheduler(
 
   async function loop(): Promise<void> {
     while (!closed) {
-      await look();
+      await poll();
       await new Promise((resolve) => setTimeout(resolve, INTERVAL));
     }
   }
 
-  // What an earlier agent left: an attempt whose process number is another's now has ended with the machine.
+  // Jobs of an earlier agent: if the PID now belongs to another process, the attempt ended in a restart of the machine.
   for (const job of store.jobs.values()) {
     if (job.running !== undefined && !isOwn(job.running)) job.running.pid = NO_PROCESS;
     if (
@@ -176,5 +176,5 @@ export function createScheduler(
   };
 }
 
-/** Above every process number that Linux or macOS gives. */
+/** Larger than any PID of Linux or macOS. */
 const NO_PROCESS = 2 ** 30;

@@ -1,11 +1,11 @@
-/** The training job of the packaged template, as the Batch API takes it: what CloudFormation does on AWS. */
+/** Converts the training job of the packaged template for the Batch API, as CloudFormation does on AWS. */
 import type { RegisterJobDefinitionCommandInput } from '@aws-sdk/client-batch';
 
 interface Template {
   Resources: Record<string, { Properties?: Record<string, unknown> }>;
 }
 
-/** `logGroup` is what the template's reference to its log group stands for. */
+/** @param logGroup the name of the log group that the template refers to. */
 export function readTrainingJob(
   template: Template,
   logGroup: string,
@@ -25,7 +25,7 @@ export function readTrainingJob(
     Type: 'container',
     Timeout,
     RetryStrategy,
-    // The image is the runner's own.
+    // The runner chooses the image.
     ContainerProperties: { Image: 'local', Command, User, ResourceRequirements },
   }) as RegisterJobDefinitionCommandInput;
   definition.timeout!.attemptDurationSeconds = Number(definition.timeout!.attemptDurationSeconds);
@@ -42,7 +42,7 @@ function requireProperties({ Resources }: Template, name: string): Record<string
   return properties;
 }
 
-/** CloudFormation's names start with capitals, the API's don't. */
+/** CloudFormation's keys start with a capital letter, the API's with a lower-case one. */
 function lowerKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lowerKeys);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,6 +1,6 @@
-/** The names of what a training run leaves behind. */
+/** The file names of a training's artifacts. */
 
-/** The six plots of a run, as they end in file names. */
+/** The six plots of a training; file names end with these words. */
 export const PLOTS = [
   'dashboard',
   'learning_curves',
@@ -11,7 +11,7 @@ export const PLOTS = [
 ] as const;
 export type PlotKind = (typeof PLOTS)[number];
 
-/** `diy_YYYYMMDD_HHMM` of a preset and a moment, in local time: the name that a run's files begin with. */
+/** `diy_YYYYMMDD_HHMM` from a preset and a date, in local time: the prefix of a training's files. */
 export function runName(preset: string, date: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const year = String(date.getFullYear()).padStart(4, '0');
@@ -27,7 +27,7 @@ export interface ArtifactNames {
   report: string;
 }
 
-/** Names of a run's files, relative to the folder of saved models; the plots lie beside them, see plotName. */
+/** Names of a training's files, relative to the folder of saved models. For the plots see plotName. */
 export function artifactNames(run: string): ArtifactNames {
   return {
     weights: `${run}_weights.npz`,
@@ -38,7 +38,7 @@ export function artifactNames(run: string): ArtifactNames {
   };
 }
 
-/** Name of one plot of a run, in the folder `plots/`. */
+/** Name of a plot, in the folder `plots/`. */
 export function plotName(run: string, kind: PlotKind): string {
   return `${run}_${kind}.png`;
 }

@@ -1,17 +1,17 @@
-/** config.json: the settings of a training run, and a file that another one can be given (--config). */
+/** config.json: the settings of a training, which another training can read with --config. */
 import { parse } from 'yaml';
 import { InputError } from '../core/errors.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { acceptSetting, type GivenSettings, SETTING_NAMES, type Settings } from '../training/settings.ts';
 
-/** What a run says besides its settings. */
+/** Facts about a training that are no settings. */
 interface RunFacts {
-  /** Points of one detector's strain. */
+  /** Length of one detector's strain [points]. */
   n_samples: number;
-  /** What the records were made by. */
+  /** Recipe and PSD that the records were made with. */
   recipe_hash: string;
   psd_sha256: string;
-  /** Where they lay, as describeLocation gives it. */
+  /** Location of the records, from describeLocation. */
   records: string;
 }
 
@@ -21,7 +21,7 @@ export type RunConfig = Settings & RunFacts;
 const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
 const FACTS = ['n_samples', 'recipe_hash', 'psd_sha256', 'records'] as const;
 
-/** Largest file that is read [bytes]; a config.json has 1 KB. */
+/** Size limit of a config file [bytes]; a config.json has 1 KB. */
 export const CONFIG_LIMIT = 1 << 16;
 
 /** The text of config.json. */
@@ -31,10 +31,10 @@ export function serializeConfig(config: RunConfig): string {
 }
 
 /**
- * The settings in a file, JSON or YAML, of at most CONFIG_LIMIT bytes: those of a finished run, or some that a user has
- * written down.
+ * Parses settings in JSON or YAML: the config.json of a finished training, or a file written by a user. The caller limits the
+ * text to CONFIG_LIMIT bytes.
  *
- * Throws InputError when it is neither, a key is unknown, or a value isn't what its setting needs.
+ * Throws InputError when the text is neither JSON nor YAML, a key is unknown, or a value is invalid for its setting.
  */
 export function parseConfig(text: string, object: string): GivenSettings {
   const given: GivenSettings = {};
@@ -45,7 +45,7 @@ export function parseConfig(text: string, object: string): GivenSettings {
     if (FACTS.some((fact) => fact === key)) continue;
     const name = SETTING_NAMES.find((known) => known === key);
     if (name === undefined)
-      throw new InputError({ object, found, needed: `keys out of ${SETTING_NAMES.join(', ')}` });
+      throw new InputError({ object, found, needed: `only the keys ${SETTING_NAMES.join(', ')}` });
     try {
       acceptSetting(given, name, value);
     } catch (error) {
@@ -57,8 +57,8 @@ export function parseConfig(text: string, object: string): GivenSettings {
 }
 
 /**
- * A location that may be published: an s3:// one as it is, of a folder its last part only, since the rest of a
- * path tells about the machine and its owner and means nothing elsewhere.
+ * A location that may be published. An s3:// location stays as it is. Of a folder only the last part is kept, since the rest of
+ * the path reveals facts about the machine and its owner, and means nothing elsewhere.
  */
 export function describeLocation(location: string): string {
   if (location.startsWith('s3://')) return location;
@@ -68,18 +68,18 @@ export function describeLocation(location: string): string {
 function parseObject(text: string, object: string): Record<string, unknown> {
   let value: unknown;
   try {
-    // JSON is YAML too. Aliases could refer to themselves, and settings need none.
-    // Warnings would be printed by Node; what they are about is refused below.
+    // JSON is also YAML. Aliases could be recursive, and settings need none.
+    // Node would print YAML warnings; their causes are refused below.
     value = parse(text, { maxAliasCount: 0, logLevel: 'error' });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : '';
     throw new InputError(
-      { object, found: `text that can't be read (${reason})`, needed: 'JSON or YAML' },
+      { object, found: `text that can't be parsed (${reason})`, needed: 'JSON or YAML' },
       { cause },
     );
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new InputError({ object, found: excerpt(value), needed: 'names of settings and their values' });
+  throw new InputError({ object, found: excerpt(value), needed: 'an object of settings and their values' });
 }
 
 function excerpt(value: unknown): string {

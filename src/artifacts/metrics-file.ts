@@ -1,8 +1,8 @@
-/** metrics.json and history.json: how a run went, in numbers. One that isn't finite is written as null. */
+/** metrics.json and history.json: the numbers of a training. A number that isn't finite is written as null. */
 import type { RunConfig } from './config.ts';
 import { bestEpoch, type Evaluation, type History } from './results.ts';
 
-/** By the names that other programs read. */
+/** Keys that other programs read. */
 export type Hyperparameters = Pick<
   RunConfig,
   'n_samples' | 'learning_rate' | 'dropout_rate' | 'epochs' | 'batch_size'
@@ -12,7 +12,7 @@ export interface Metrics {
   /** ISO 8601, UTC. */
   timestamp: string;
   hyperparameters: Hyperparameters;
-  /** The kept weights on the validation records; null where a score isn't defined. */
+  /** Scores of the kept weights on the validation records; null if a score is undefined. */
   val_metrics: {
     accuracy: number;
     auc: number | null;
@@ -20,19 +20,19 @@ export interface Metrics {
     recall: number | null;
     specificity: number | null;
   };
-  /** Of the last epoch, which need not be the best. */
+  /** Losses of the last epoch, which need not be the best. */
   final_train_loss: number;
   final_val_loss: number;
   best_epoch: number;
   best_val_loss: number;
   epochs_run: number;
   n_validation: number;
-  /** Of all epochs together. */
+  /** Total time of all epochs. */
   seconds: number;
 }
 
 /**
- * The content of metrics.json: the keys that other programs read, then ours.
+ * The content of metrics.json: first the keys that other programs read, then our own.
  *
  * @throws RangeError when the history has no epoch.
  */
@@ -65,7 +65,7 @@ export function serializeMetrics(metrics: Metrics): string {
   return `${JSON.stringify(metrics, null, 2)}\n`;
 }
 
-/** The text of history.json: `{"epochs": [...]}`, one line an epoch. */
+/** The text of history.json: `{"epochs": [...]}`, one line per epoch. */
 export function serializeHistory({ epochs }: History): string {
   const lines = epochs.map(
     ({ epoch, loss, val_loss, val_accuracy, val_auc, learning_rate, seconds, input_wait, best }) =>
@@ -74,7 +74,7 @@ export function serializeHistory({ epochs }: History): string {
   return `{\n  "epochs": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** Time of all epochs together [s]. */
+/** Total time of all epochs [s]. */
 export function totalSeconds({ epochs }: History): number {
   return epochs.reduce((sum, { seconds }) => sum + seconds, 0);
 }

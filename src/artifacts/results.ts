@@ -1,4 +1,4 @@
-/** What a training run hands over to be written down and drawn. */
+/** The results of a training, from which files and plots are made. */
 import type { Epoch } from '../training/fit/fit-state.ts';
 
 export type { Epoch } from '../training/fit/fit-state.ts';
@@ -9,9 +9,9 @@ export interface History {
   epochs: readonly Epoch[];
 }
 
-/** The restored best model on the validation records. A score whose denominator is 0 is null. */
+/** Predictions and scores of the best weights on the validation records. A score whose denominator is 0 is null. */
 export interface Evaluation {
-  /** 0 (noise) or 1 (signal), one a record. */
+  /** 0 (noise) or 1 (signal), one per record. */
   labels: Uint8Array;
   /** Probability of a signal in [0, 1], in the order of labels. */
   probabilities: Float32Array;
@@ -23,7 +23,7 @@ export interface Evaluation {
   specificity: number | null;
 }
 
-/** Everything that the plots of a run need. The curves may be empty where one class is missing. */
+/** Input of the plots. The curves may be empty if one class is missing. */
 export interface Results {
   history: History;
   evaluation: Evaluation;
@@ -31,12 +31,11 @@ export interface Results {
   pr: readonly PrPoint[];
 }
 
-/** Probability from which training's scores count a record as a signal. */
+/** A record with at least this probability counts as a signal in the scores. */
 export const THRESHOLD = 0.5;
 
 /**
- * The epoch whose weights are kept: the last one that improved val_loss, or the last of all where none did
- * (every loss was NaN).
+ * The epoch whose weights are kept: the last one that improved val_loss, or the very last if none did (every loss was NaN).
  *
  * @throws RangeError when there is no epoch.
  */
@@ -47,7 +46,7 @@ export function bestEpoch({ epochs }: History): Epoch {
 }
 
 /**
- * Counts of right and wrong answers at THRESHOLD.
+ * Counts of right and wrong predictions at THRESHOLD.
  *
  * @throws RangeError when lengths differ, a label isn't 0 or 1, or a probability isn't in [0, 1].
  */

@@ -1,4 +1,4 @@
-/** The command line: what the commands are. Each is a file of its own in this folder. */
+/** The command line: its commands, each a file in commands/. */
 import { Command, CommanderError } from 'commander';
 import { SOFTWARE } from '../core/software.ts';
 import { cancelCommand } from './commands/cancel.ts';
@@ -21,13 +21,16 @@ import { printError } from './terminal.ts';
 
 const program = new Command('chirpline')
   .configureOutput({ writeErr: printError })
-  .description('Raw gravitational-wave strain in, TFRecord shards and a trained 1D CNN out.')
+  .description('Turns raw gravitational-wave strain into TFRecord shards and trains a 1D CNN.')
   .version(SOFTWARE.version)
   .exitOverride()
-  .showHelpAfterError('(chirpline --help shows the commands)')
+  .showHelpAfterError('(chirpline --help lists the commands)')
+  // Without the arguments, the listing fits into 80 columns.
+  .configureHelp({ subcommandTerm: (command) => command.name() })
   .addHelpText(
     'after',
-    '\nRAW, RECORDS and OUT are folders or s3:// locations.\n\nExample:\n' +
+    '\nchirpline COMMAND --help shows the arguments and options of a command.' +
+      '\nRAW, RECORDS and OUT are folders or s3:// locations.\n\nExample:\n' +
       '  chirpline simulate raw --samples 2000 --seed 1 && chirpline run raw out',
   );
 for (const command of [
@@ -56,21 +59,21 @@ for (const command of [
   );
 }
 
-// A reader that has seen enough (`chirpline inspect FILE | head`) closes the pipe.
+// A reader may close the pipe early: `chirpline inspect FILE | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   printError(`chirpline: cannot write to standard output: ${error.message}\n`);
   process.exit(3);
 });
-// Progress that nobody can read any more (a closed pipe, a full disk behind a log) is no reason to stop the work.
+// When progress can't be written (a closed pipe, a full disk under a log), the work still continues.
 process.stderr.on('error', () => {});
 
-/** Runs the command that the arguments name. Throws what it throws. */
+/** Runs the command that the arguments name, and rethrows its errors. */
 export async function runProgram(): Promise<void> {
   try {
     await program.parseAsync();
   } catch (error) {
-    // Commander has printed its own message (usage, help, version) and carries its own code.
+    // Commander has already printed its message (usage, help, version).
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Loads and runs the command line. A failure to load it, for want of open files, is told like any other. */
+/** Loads and runs the command line. A failure to load it, such as too few open files, is reported like any other error. */
 import { endWith } from './terminal.ts';
 
 try {

@@ -1,4 +1,4 @@
-/** What the commands that work on a deployed stage share. */
+/** Shared by the commands that work on a deployed stage. */
 import { InvalidArgumentError, Option } from 'commander';
 import type { Stage } from '../cloud/deployed-stage.ts';
 
@@ -10,7 +10,7 @@ export const stageOption = () =>
       throw new InvalidArgumentError('needed: 1-32 lower-case letters, digits or -.');
     });
 
-/** Calls `work` with the stage; what AWS answers is put as a person can use it. */
+/** Calls `work` with the stage. Errors from AWS become errors that say what to do. */
 export async function withStage<T>(name: string, work: (stage: Stage) => Promise<T>): Promise<T> {
   const [{ openStage }, { explainCloudError }] = await Promise.all([
     import('../cloud/deployed-stage.ts'),

@@ -1,7 +1,8 @@
 /**
- * What commands show: a progress bar on a terminal, plain lines elsewhere, both on standard error; the result on
- * standard output, as text or (with --json) as one JSON document. Whatever goes out from here is made visible: names, ids and
- * reasons may be anybody's, and a terminal obeys control characters.
+ * All output of the commands. Progress goes to standard error: a bar on a terminal, plain lines elsewhere. The result goes to
+ * standard output, as text or (with --json) as one JSON document. Control characters are shown as escapes (core/visible.ts):
+ * ids, keys and messages of other programs may contain them, and a terminal would obey them. A test checks that no other
+ * file prints.
  */
 import { constants } from 'node:os';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
@@ -10,7 +11,7 @@ import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
 
-/** Between two lines of the same stage where there is no terminal [ms]. */
+/** Interval between two progress lines of a stage when standard error is no terminal [ms]. */
 const LINE_INTERVAL = 10_000;
 
 export interface Terminal extends Observer {
@@ -71,7 +72,7 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
     say(line) {
       if (bars === undefined) stream.write(`${visibleLines(line)}\n`);
       else {
-        // The library prints above its bars only whole lines.
+        // The library prints only whole lines above its bars.
         bars.log(`${visibleLines(line)}\n`);
         bars.update();
       }
@@ -94,7 +95,7 @@ function openLines(stream: NodeJS.WriteStream): Terminal {
         printed = now;
         complete = false;
       }
-      // Where the total isn't known beforehand, each step may be the last.
+      // When the total isn't known beforehand, `done` reaches it with each report.
       const last = progress.done >= progress.total && !complete;
       if (!last && now - printed < LINE_INTERVAL) return;
       complete = last;
@@ -107,7 +108,7 @@ function openLines(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** When the first report of a stage came, and what was done by then: by an earlier run, or before the report. */
+/** The time of a stage's first report, and how much was done by then: by an earlier run, or before the report. */
 interface Start {
   time: number;
   done: number;
@@ -119,7 +120,7 @@ function describe({ stage, done, total, unit, note }: Progress, start: Start) {
   const left = (total - done) / rate;
   const pace =
     rate === 0 ? '' : `${formatRate(rate)}/s  ${done < total ? formatTime(left) : formatTime(seconds)}`;
-  const suffix = pace === '' ? '' : done < total ? ' left' : ' in all';
+  const suffix = pace === '' ? '' : done < total ? ' left' : ' in total';
   return {
     label: visible(words[stage] ?? stage).padEnd(14),
     unit: visible(unit),
@@ -143,30 +144,30 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
 }
 
-/** Prints the error for a person and sets the exit code; what is no answer of ours keeps its stack trace. */
+/** Prints the error and sets the exit code. An error that is no ChirplineError is a bug and keeps its stack trace. */
 export function endWith(thrown: unknown): void {
   const error = explainShortage(thrown);
   if (error instanceof ChirplineError) {
     printError(`chirpline: ${error.message}\n`);
     process.exitCode = error.exitCode;
   } else {
-    const said = error instanceof Error ? error.stack : error;
-    printError(`chirpline: this is a bug, please report it\n${said}\n`);
+    const detail = error instanceof Error ? error.stack : error;
+    printError(`chirpline: this is a bug, please report it\n${detail}\n`);
     process.exitCode = 70;
   }
 }
 
-/** Writes to standard error, for Commander too, whose messages repeat arguments: with a wildcard these are names of files. */
+/** Writes to standard error. Commander uses it too: its messages quote arguments, and with a wildcard these are file names. */
 export function printError(text: string): void {
   process.stderr.write(visibleLines(text));
 }
 
-/** Prints the result: the JSON document with --json, else the text. */
+/** Prints the result: the value as JSON with --json, otherwise the text. */
 export function printResult(json: boolean | undefined, value: unknown, text: string): void {
   process.stdout.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
 }
 
-/** Prints a text on a terminal over the one `before`, elsewhere only its new lines; returns what is to be `before` next. */
+/** Prints a text: on a terminal it replaces the text `before`, elsewhere only its new lines appear. Returns the next `before`. */
 export function printAgain(text: string, before: string): string {
   const known = before.split('\n');
   const shown = visibleLines(text);
@@ -177,7 +178,7 @@ export function printAgain(text: string, before: string): string {
   return shown;
 }
 
-/** Runs a command's work with a terminal that is closed in the end, and a signal that Ctrl-C, SIGTERM or SIGHUP aborts. */
+/** Runs a command's work with a terminal, which is closed at the end, and with a signal that Ctrl-C, SIGTERM or SIGHUP aborts. */
 export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) => Promise<T>): Promise<T> {
   const terminal = openTerminal();
   try {
@@ -187,16 +188,16 @@ export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) =>
   }
 }
 
-/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal went away) aborts; a second one ends the process at once. */
+/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) aborts. A second one ends the process at once. */
 function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      // Gives the cursor back.
+      // Shows the cursor again.
       terminal.close();
       process.exit(128 + constants.signals[name]);
     }
-    terminal.say('stopping; press Ctrl-C again to stop at once');
+    terminal.say('stopping; press Ctrl-C again to quit at once');
     controller.abort();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);

@@ -1,19 +1,19 @@
-/** What to tell a person about what AWS, or the way there, answers. */
+/** Turns errors from AWS, or from the network on the way there, into messages that say what to do. */
 import { ChirplineError, MachineError, SettingError } from '../core/errors.ts';
 import { isConnectionError } from '../storage/s3/s3-errors.ts';
 
 const ADVICE: Record<string, string> = {
   CredentialsProviderError:
     'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
-  UnrecognizedClientException: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
-  InvalidClientTokenId: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
-  ExpiredToken: 'the credentials have expired. Fetch new ones',
-  ExpiredTokenException: 'the credentials have expired. Fetch new ones',
-  AccessDenied: 'access denied. infra/user-policy.json lists the rights that are needed',
-  AccessDeniedException: 'access denied. infra/user-policy.json lists the rights that are needed',
+  UnrecognizedClientException: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID',
+  InvalidClientTokenId: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID',
+  ExpiredToken: 'the credentials have expired. Get new ones',
+  ExpiredTokenException: 'the credentials have expired. Get new ones',
+  AccessDenied: 'access denied. Ask for the permissions in infra/user-policy.json',
+  AccessDeniedException: 'access denied. Ask for the permissions in infra/user-policy.json',
 };
 
-/** The error as an answer of ours, where it comes from AWS or the way there; otherwise the same. */
+/** A ChirplineError for an error of AWS or the network; any other error is returned unchanged. */
 export function explainCloudError(error: unknown, stage: string): unknown {
   if (!(error instanceof Error) || error instanceof ChirplineError) return error;
   const advice = ADVICE[error.name];
@@ -26,21 +26,21 @@ export function explainCloudError(error: unknown, stage: string): unknown {
     return new MachineError(`stage ${stage}: ${advice}`, { cause: error });
   }
   if ('$metadata' in error) {
-    return new MachineError(`stage ${stage}: AWS answered ${error.name}: ${error.message}`, { cause: error });
+    return new MachineError(`stage ${stage}: AWS returned ${error.name}: ${error.message}`, { cause: error });
   }
   return error;
 }
 
 function describeNetwork(error: Error): string {
-  // When nothing comes back at all, the SDK itself gives up.
-  const what = codeOf(error) ?? (error.name === 'TimeoutError' ? 'no answer in time' : error.message);
-  return `AWS can't be reached (${what}). Check the network`;
+  // The SDK's own timeout, for requests without a response, has no error code.
+  const cause = codeOf(error) ?? (error.name === 'TimeoutError' ? 'no response in time' : error.message);
+  return `AWS can't be reached (${cause}). Check the network`;
 }
 
-/** The emulated cloud is two processes; whose port it was says which of them is away. */
+/** The emulated cloud has two processes. The port of a refused connection tells which of them isn't running. */
 function describeLocalCloud(error: Error): string {
   if (codeOf(error) !== 'ECONNREFUSED') {
-    return 'the emulator or its job agent does not answer. Restart both: npm run local:down && npm run local:up && npm run local:deploy';
+    return 'the emulator or its job agent does not respond. Restart both: npm run local:down && npm run local:up && npm run local:deploy';
   }
   const [emulator, agent] = [process.env.AWS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_BATCH].map(portOf);
   if ('port' in error && error.port === agent && agent !== emulator) {
@@ -53,7 +53,7 @@ function portOf(url = ''): number | undefined {
   return URL.canParse(url) ? Number(new URL(url).port) : undefined;
 }
 
-/** Node reports a host with several addresses as one error that holds the others, and has their code. */
+/** For a host with several addresses Node throws an AggregateError, which has the code too. */
 function codeOf(error: Error): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,4 +1,4 @@
-/** Messages that could not be dealt with. */
+/** Messages that could not be processed. */
 import {
   DeleteMessageCommand,
   GetQueueAttributesCommand,
@@ -7,7 +7,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 
-/** About how many there are. */
+/** The approximate number of messages in a queue. */
 export async function countMessages(client: SQSClient, url: string): Promise<number> {
   const { Attributes } = await client.send(
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['ApproximateNumberOfMessages'] }),
@@ -16,20 +16,20 @@ export async function countMessages(client: SQSClient, url: string): Promise<num
 }
 
 /**
- * How long an answer may wait for messages [s]. Without it AWS asks a few of the hosts that hold the queue, and may find
- * none though others have some; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+ * How long a request may wait for messages (long polling) [s]. Without it SQS asks only some of its hosts, and may miss messages:
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
  */
 const WAIT = 1;
-/** So many answers without a message, one after the other, say that the queue is empty. */
-const EMPTY_ANSWERS = 2;
+/** The queue counts as empty after this number of empty responses in a row. */
+const EMPTY_RESPONSES = 2;
 
 /**
- * Sends dead letters to their queue again; resolves to how many. One that is killed in between leaves a message in
- * both queues, which does no harm: messages may come twice anyway.
+ * Moves dead letters back to their queue; resolves to how many. If the process is killed in between, one message is in both
+ * queues. This does no harm: SQS may deliver a message twice anyway.
  */
 export async function redriveMessages(client: SQSClient, from: string, to: string): Promise<number> {
   let sent = 0;
-  for (let empty = 0; empty < EMPTY_ANSWERS; ) {
+  for (let empty = 0; empty < EMPTY_RESPONSES; ) {
     const { Messages = [] } = await client.send(
       new ReceiveMessageCommand({
         QueueUrl: from,

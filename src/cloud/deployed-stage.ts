@@ -1,4 +1,4 @@
-/** A deployed stage: what its stack made, by the outputs of the stack. */
+/** A deployed stage, read from the outputs of its CloudFormation stack. */
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { MachineError } from '../core/errors.ts';
 import { CONNECTION } from './connection.ts';
@@ -9,24 +9,24 @@ export interface Stage {
   bucket: string;
   /** ARN. */
   stateMachine: string;
-  /** URLs of the queues, and of the dead letters of each. */
+  /** URLs of the queues and of their dead-letter queues. */
   queues: { name: string; url: string; deadLetters: string }[];
   trainingQueue: string;
   trainingJob: string;
   trainingLogs: string;
 }
 
-/** Throws MachineError when the stage isn't deployed, or is `local` and not up. */
+/** Throws MachineError when the stage isn't deployed, or is `local` and isn't running. */
 export async function openStage(name: string): Promise<Stage> {
   if (name === 'local') useLocalCloud(process.env);
-  // The SDK warns of Node 20's end; which Nodes chirpline runs on is its own package's to say.
+  // Suppress the SDK's warning about the end of Node 20: chirpline's own package.json says which versions it supports.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const outputs = await readOutputs(name);
   const output = (key: string): string => {
     const value = outputs.get(key);
     if (value === undefined) {
       throw new MachineError(
-        `stage ${name}: its stack has no output ${key}. Deploy this version of chirpline there`,
+        `stage ${name}: its stack has no output ${key}. Deploy this version of chirpline to it`,
       );
     }
     return value;

@@ -4,19 +4,19 @@ import { createHash } from 'node:crypto';
 const LIMIT = 80;
 const HASH_LENGTH = 12;
 
-/** The name of an execution that runs a dataset: the same for the same cause, so that AWS starts it only once. */
+/** The name of an execution for a dataset. It is the same for the same cause, so AWS starts it only once. */
 export function executionName(dataset: string, cause: string): string {
-  // Dots and all are allowed in names there, as they are in datasets'.
+  // All characters of dataset names, dots too, are allowed in execution names.
   const hash = createHash('sha256').update(`${dataset}\n${cause}`).digest('hex').slice(0, HASH_LENGTH);
   return `${dataset.slice(0, LIMIT - HASH_LENGTH - 1)}-${hash}`;
 }
 
 /**
- * The dataset that such a name is of; undefined for any other name, as an execution has that somebody started by hand.
- * Names of datasets are short enough to be whole in it.
+ * The dataset in a name made by executionName; undefined for another name, such as that of an execution started by hand.
+ * Dataset names are short enough to be in it completely.
  */
 export function datasetOfExecution(name: string): string | undefined {
-  // What AWS itself calls an execution ends like a name of ours.
+  // AWS's own names for executions are UUIDs, which end like our names.
   if (UUID.test(name)) return undefined;
   return NAME.exec(name)?.[1];
 }

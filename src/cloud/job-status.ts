@@ -1,6 +1,6 @@
 /**
- * models/<dataset>/jobs/<job>.json: the latest state of a training job, for whoever looks into the bucket; of a job in
- * an array <job>:<fold>.json. Events of Batch may come twice and in any order, so an older state never replaces a later one.
+ * models/<dataset>/jobs/<job>.json: the latest state of a training job, for readers of the bucket. A job in an array has
+ * <job>:<fold>.json. Events of Batch may arrive twice and in any order, so an older state never replaces a later one.
  */
 import * as v from 'valibot';
 import { compareAndSwap } from '../storage/conditional.ts';
@@ -23,7 +23,7 @@ const jobStatusSchema = v.object({
   name: v.string(),
   dataset: v.string(),
   state: v.picklist(JOB_STATES),
-  /** Why the job failed, or why it doesn't start, as AWS says. */
+  /** AWS's reason why the job failed or doesn't start. */
   reason: v.optional(v.string()),
   exitCode: v.optional(v.number()),
   /** Attempts that have ended. */
@@ -33,16 +33,16 @@ const jobStatusSchema = v.object({
   started: v.optional(v.number()),
   stopped: v.optional(v.number()),
   logStream: v.optional(v.string()),
-  /** Of an array job: how many jobs it has, one a fold. */
+  /** Only for an array job: how many jobs it has, one per fold. */
   folds: v.optional(v.number()),
-  /** Of a job in an array. */
+  /** Only for a job in an array. */
   fold: v.optional(v.number()),
 });
 export type JobStatus = v.InferOutput<typeof jobStatusSchema>;
 
 const jobStatusKey = (job: string): string => `jobs/${job}.json`;
 
-/** Writes the status unless a later one is there; resolves to whether it did. */
+/** Writes the status unless a later one exists; resolves to whether it did. */
 export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<boolean> {
   const key = jobStatusKey(status.job);
   let noted = false;
@@ -58,7 +58,7 @@ export function isFinal(state: JobState): boolean {
   return state === 'SUCCEEDED' || state === 'FAILED';
 }
 
-/** How far a job has come: ended attempts count first, since a job that is tried again is RUNNABLE once more. */
+/** Orders the states of a job. Ended attempts count first, since a retried job becomes RUNNABLE again. */
 function progress({ state, attempts }: JobStatus): number {
   if (isFinal(state)) return Number.POSITIVE_INFINITY;
   return attempts * JOB_STATES.length + JOB_STATES.indexOf(state);

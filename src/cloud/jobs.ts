@@ -1,4 +1,4 @@
-/** Training jobs of a stage, as AWS Batch and its logs tell of them. */
+/** Training jobs of a stage, read from AWS Batch and CloudWatch Logs. */
 import {
   type BatchClient,
   DescribeJobsCommand,
@@ -14,11 +14,11 @@ export interface Job {
   id: string;
   name: string;
   dataset: string;
-  /** Name of the queue that it was submitted to. */
+  /** Name of the job queue. */
   queue: string;
   /** SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, SUCCEEDED or FAILED. */
   state: string;
-  /** Why it failed, or why it doesn't start, as AWS says. */
+  /** AWS's reason why the job failed or doesn't start. */
   reason?: string;
   exitCode?: number;
   /** Attempts that have ended. */
@@ -29,21 +29,21 @@ export interface Job {
   logStream?: string;
   /** Whether a run waits for it. */
   ofRun: boolean;
-  /** Of an array job, which trains a fold in each of its jobs: how many are in which state. */
+  /** Only for an array job, whose jobs train one fold each: how many are in which state. */
   folds?: { total: number; states: Record<string, number> };
-  /** Of a job in an array. */
+  /** Only for a job in an array. */
   fold?: number;
 }
 
-/** Jobs that the status shows are not older than this [ms]. */
+/** Maximum age of the jobs that the status shows [ms]. */
 const SPAN = 14 * 24 * 3600 * 1000;
-/** Of one call: https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
+/** Jobs per call, at most: https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
 const DESCRIBE_LIMIT = 100;
 
-/** Pages of a listing that are looked through at most, of a hundred jobs each. */
+/** Pages read of a listing, at most. A page has a hundred jobs. */
 const PAGES = 10;
 
-/** The latest jobs, newest first: of one dataset, or of all. */
+/** The latest jobs of one dataset or of all, newest first. */
 export async function listJobs(
   client: BatchClient,
   jobQueue: string,
@@ -58,7 +58,7 @@ export async function listJobs(
   while (latest.length > 0 && found.length < limit) {
     const ids = latest.splice(0, Math.min(limit - found.length, DESCRIBE_LIMIT));
     const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: ids }));
-    // Names of jobs are not quite those of datasets.
+    // Datasets a.b and a_b have the same job name.
     found.push(...jobs.map(readJob).filter((job) => dataset === undefined || job.dataset === dataset));
   }
   return found.sort((a, b) => b.created.getTime() - a.created.getTime());
@@ -77,7 +77,7 @@ async function listSummaries(client: BatchClient, jobQueue: string): Promise<Job
   return summaries;
 }
 
-/** The jobs of an array, the first hundred of them. */
+/** The jobs of an array, at most the first hundred. */
 export async function listFolds(client: BatchClient, { id, folds }: Job): Promise<Job[]> {
   if (folds === undefined) return [];
   const count = Math.min(folds.total, DESCRIBE_LIMIT);
@@ -86,7 +86,7 @@ export async function listFolds(client: BatchClient, { id, folds }: Job): Promis
   return jobs.map(readJob).sort((a, b) => (a.fold ?? 0) - (b.fold ?? 0));
 }
 
-/** The job of that id in whichever queue of the account; undefined when there is none. */
+/** The job with this id in any queue of the account; undefined if it doesn't exist. */
 export async function findJob(client: BatchClient, id: string): Promise<Job | undefined> {
   const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: [id] }));
   return jobs[0] && readJob(jobs[0]);
@@ -105,13 +105,13 @@ function readJob(detail: JobDetail): Job {
     createdAt,
   } = detail;
   const { startedAt, stoppedAt, arrayProperties: { index, size, statusSummary = {} } = {} } = detail;
-  // Why a container did not start, or was killed, is told apart from the job's own reason.
+  // AWS reports separately why a container did not start, or was killed.
   const reason = [statusReason, container?.reason].filter((part) => part !== undefined).join(': ');
   return {
     id: jobId ?? '',
     name: jobName ?? '',
     dataset: parameters?.dataset ?? '',
-    // AWS tells its ARN.
+    // AWS reports its ARN.
     queue: jobQueue.slice(jobQueue.lastIndexOf('/') + 1),
     state: status ?? '',
     attempts: attempts?.length ?? 0,
@@ -131,15 +131,15 @@ export function isActive({ state }: Job): boolean {
   return state !== 'SUCCEEDED' && state !== 'FAILED';
 }
 
-/** Ends a job wherever it is in its life; of an array, all of its jobs. */
+/** Ends a job in any state, or all jobs of an array. */
 export async function stopJob(client: BatchClient, { id }: Job): Promise<void> {
   await client.send(new TerminateJobCommand({ jobId: id, reason: 'chirpline cancel' }));
 }
 
-/** Empty pages that are passed over, at most: AWS may send some before those that hold something. */
+/** Empty pages skipped, at most: AWS may send some before the first page with events. */
 const LOG_PAGES = 5;
 
-/** The last lines that a job printed; none when there are no logs (yet). */
+/** The last lines that a job printed; none if it has no logs yet. */
 export async function readLastLines(
   client: CloudWatchLogsClient,
   logGroupName: string,
@@ -155,7 +155,7 @@ export async function readLastLines(
         new GetLogEventsCommand({ ...request, nextToken }),
       );
       if (events.length > 0) return events.map(({ message = '' }) => message.trimEnd());
-      // The same token again says that this was the stream's beginning.
+      // The same token again means that this was the start of the stream.
       if (nextBackwardToken === undefined || nextBackwardToken === nextToken) break;
       nextToken = nextBackwardToken;
     }

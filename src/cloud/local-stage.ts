@@ -1,4 +1,4 @@
-/** The emulated cloud of this machine as its clients see it: where it listens, by the note that `npm run local:up` leaves. */
+/** The emulated cloud of this machine, as its clients see it. `npm run local:up` writes a note with its addresses. */
 import { readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
@@ -10,20 +10,20 @@ import { parseJson } from '../storage/json.ts';
 export interface LocalStage {
   /** URL of the emulator. */
   emulator: string;
-  /** URL of the job agent; its path is the secret without which the agent takes no request. */
+  /** URL of the job agent. Its path is a secret: the agent refuses requests without it. */
   agent: string;
 }
 
-/** Names the state folder of an emulated cloud other than that of this checkout, for tests and the benchmark. */
+/** The environment variable that names another state folder than this checkout's, for tests and the benchmark. */
 export const STATE_VARIABLE = 'CHIRPLINE_LOCAL';
 
 const loopback = v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}(\/[A-Za-z0-9_-]*)?$/));
 const NOTE = v.strictObject({ emulator: loopback, agent: loopback });
 
-/** The note in a state folder. For its owner alone (mode 0600), since it holds the secret. */
+/** The note in a state folder. Only its owner can read it (mode 0600), since it holds the secret. */
 export const notePath = (folder: string): string => join(folder, 'stage.json');
 
-/** Undefined where nothing was started. Throws InputError when the note is broken. */
+/** Undefined if no emulated cloud was started. Throws InputError when the note is broken. */
 export function readLocalStage(folder: string): LocalStage | undefined {
   const path = notePath(folder);
   let bytes: Uint8Array;
@@ -41,7 +41,7 @@ export function readLocalStage(folder: string): LocalStage | undefined {
   );
 }
 
-/** Where SDK and tools find the emulated cloud; config files could name other endpoints, so none are read. */
+/** The environment for SDKs and tools of the emulated cloud. Config files could name other endpoints, so none are read. */
 export function localEnvironment({ emulator, agent }: LocalStage) {
   return {
     AWS_ENDPOINT_URL: emulator,
@@ -57,14 +57,14 @@ export function localEnvironment({ emulator, agent }: LocalStage) {
   };
 }
 
-/** The environment without all that says something of AWS: endpoints of single services, profiles, credentials. */
+/** The environment without any AWS variables: endpoints of single services, profiles, credentials. */
 export function withoutAws(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_')));
 }
 
 /**
- * Turns this process to the emulated cloud, whatever its environment says of AWS, so that nothing of stage `local` leaves
- * this machine. Throws MachineError when none was started.
+ * Makes this process use the emulated cloud. All its other AWS variables are removed, so no request of stage `local` leaves
+ * this machine. Throws MachineError when no emulated cloud was started.
  */
 export function useLocalCloud(env: NodeJS.ProcessEnv): void {
   const stage = readLocalStage(env[STATE_VARIABLE] ?? OWN_STATE);
@@ -78,5 +78,5 @@ export function useLocalCloud(env: NodeJS.ProcessEnv): void {
   Object.assign(env, localEnvironment(stage));
 }
 
-/** Of this checkout. The bundled command line lies two folders below it, as this file does. */
+/** The state folder of this checkout. The bundled command line is two folders below the root, as this file is. */
 const OWN_STATE = fileURLToPath(new URL('../../.chirpline/local', import.meta.url));

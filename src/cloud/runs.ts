@@ -25,15 +25,15 @@ export interface Run {
   reason?: string;
 }
 
-/** A run as a listing has it. Its dataset is told by its name, where we named it. */
+/** A run in a listing. The dataset is in the name if executionName made the name. */
 export type ListedRun = Pick<Run, 'name' | 'execution' | 'state' | 'started'> & { dataset?: string };
 
-/** Executions of a page at most: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html */
+/** Executions per page, at most: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html */
 const PAGE = 1000;
-/** Pages that are looked through at most. AWS forgets executions after 90 days. */
+/** Pages read, at most. AWS forgets executions after 90 days. */
 const PAGES = 10;
 
-/** Pages of a stage's latest runs: the latest page first, and in each the run first that was started last. */
+/** Pages of a stage's runs, newest first. */
 export async function* listPages(
   client: SFNClient,
   stateMachineArn: string,
@@ -54,7 +54,7 @@ export async function* listPages(
   }
 }
 
-/** The latest runs, newest first: of one dataset, or of all. */
+/** The latest runs of one dataset or of all, newest first. */
 export async function listRuns(
   client: SFNClient,
   stateMachineArn: string,
@@ -75,13 +75,13 @@ export async function listRuns(
   return runs.sort((a, b) => b.started.getTime() - a.started.getTime());
 }
 
-/** The run of that name, however old; undefined when the stage has none. */
+/** The run with this name, of any age; undefined if the stage has none. */
 export async function findRun(
   client: SFNClient,
   stateMachineArn: string,
   name: string,
 ): Promise<Run | undefined> {
-  // AWS makes executions' ARNs so: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+  // Format of the ARN: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
   const execution = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
   try {
     return await describeRun(client, execution);
@@ -91,7 +91,7 @@ export async function findRun(
   }
 }
 
-/** The second is for what can't be an execution's name, such as a job's in an array. */
+/** InvalidArn: the name can't be an execution's, such as the id of a job in an array. */
 const ABSENT = new Set(['ExecutionDoesNotExist', 'InvalidArn']);
 
 export async function describeRun(client: SFNClient, execution: string): Promise<Run> {
@@ -111,7 +111,7 @@ export async function describeRun(client: SFNClient, execution: string): Promise
   };
 }
 
-/** A failed function's cause is JSON with its message. */
+/** The cause of a failed function is JSON with its message. */
 function describeFailure(error: string | undefined, cause: string | undefined): string | undefined {
   if (error === undefined && cause === undefined) return undefined;
   return [error, readMessage(cause ?? '')].filter((part) => part !== undefined && part !== '').join(': ');
@@ -131,7 +131,7 @@ export interface RunProgress {
   shards: { done: number; total: number };
 }
 
-/** How far the plan that is under way has come, counted in the bucket; undefined when there is none. */
+/** Progress of the plan under way, counted from the objects in the bucket; undefined if there is no plan. */
 export async function readProgress(records: ObjectStore): Promise<RunProgress | undefined> {
   const { plan: id } = await readManifest(records);
   if (id === undefined) return undefined;
@@ -154,7 +154,7 @@ export async function stopRun(client: SFNClient, run: Run): Promise<void> {
   );
 }
 
-/** Starts a run that makes what a failed one left undone. Resolves to its name, or undefined if it was started before. */
+/** Starts a run that makes what a failed run didn't. Resolves to its name, or to undefined if it was started before. */
 export async function restartRun(
   client: SFNClient,
   stateMachineArn: string,

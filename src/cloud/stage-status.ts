@@ -1,4 +1,4 @@
-/** What a stage is doing: runs, training jobs and dead letters. */
+/** The status of a stage: runs, training jobs and dead letters. */
 import { BatchClient } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { SFNClient } from '@aws-sdk/client-sfn';
@@ -12,9 +12,9 @@ import { isActive, type Job, listFolds, listJobs, readLastLines } from './jobs.t
 import { listRuns, type Run, type RunProgress, readProgress } from './runs.ts';
 
 export interface JobView extends Job {
-  /** What it has printed last, while it is on or when it has failed. */
+  /** The last lines that it printed, if it is active or has failed. */
   lastLines: string[];
-  /** Of an array job. */
+  /** Only for an array job: its jobs. */
   parts?: JobView[];
 }
 
@@ -29,7 +29,7 @@ const JOBS = 10;
 const LINES = 3;
 
 export interface StatusReader {
-  /** Of one dataset, or of all. Dead letters are counted for the whole stage. */
+  /** Status of one dataset or of all. Dead letters are counted for the whole stage. */
   read(dataset?: string): Promise<StageStatus>;
 }
 
@@ -40,9 +40,9 @@ export function createStatusReader(stage: Stage): StatusReader {
   const queues = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
 
   async function addLines(job: Job): Promise<JobView> {
-    const told = isActive(job) || job.state === 'FAILED';
+    const hasLines = isActive(job) || job.state === 'FAILED';
     const [lastLines, folds] = await Promise.all([
-      told ? readLastLines(logs, stage.trainingLogs, job, LINES) : [],
+      hasLines ? readLastLines(logs, stage.trainingLogs, job, LINES) : [],
       listFolds(batch, job),
     ]);
     if (job.folds === undefined) return { ...job, lastLines };
@@ -76,7 +76,7 @@ async function addProgress(stage: Stage, run: Run): Promise<Run & { progress?: R
   return progress === undefined ? run : { ...run, progress };
 }
 
-/** Whether anything is still going on. */
+/** Whether a run or job is active. */
 export function isBusy({ runs, jobs }: StageStatus): boolean {
   return runs.some(({ state }) => state === 'RUNNING') || jobs.some(isActive);
 }

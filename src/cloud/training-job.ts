@@ -1,4 +1,4 @@
-/** Training jobs in AWS Batch: how they are submitted, and how their states read. */
+/** Submits training jobs to AWS Batch. */
 import { randomUUID } from 'node:crypto';
 import { type BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { ConflictError } from '../core/errors.ts';
@@ -14,19 +14,19 @@ export interface TrainingPlace {
 }
 
 export interface TrainingOptions {
-  /** Of `chirpline train`, such as ['--epochs', '3']. */
+  /** Options of `chirpline train`, such as ['--epochs', '3']. */
   options: string[];
-  /** Each of so many folds is trained by a job of its own, all of them in one array. `options` name the number too. */
+  /** Number of folds. Each is trained by its own job, all in one array. `options` contains the number too. */
   folds?: number;
-  /** Location of the checkpoints, where it isn't the dataset's own place for them. */
+  /** Location of the checkpoints, if not the dataset's default one. */
   checkpoints?: string;
-  /** Starts over though there is a checkpoint of an earlier job. */
+  /** Ignores the checkpoint of an earlier job. */
   fresh?: boolean;
 }
 
 export interface TrainingRequest extends TrainingOptions {
   dataset: string;
-  /** Of the run that waits for the job. */
+  /** Task token of the run that waits for the job. */
   taskToken?: string;
 }
 
@@ -35,10 +35,10 @@ export interface SubmittedJob {
   name: string;
 }
 
-/** The variable in a job's environment that holds the token of the run waiting for it. */
+/** The environment variable of a job that holds the task token of the run waiting for it. */
 export const TASK_TOKEN = 'TASK_TOKEN';
 
-/** What a dataset's jobs are called. Dots can't be in a job's name. */
+/** The name of a dataset's jobs. Job names can't contain dots. */
 export const jobNameOf = (dataset: string): string => `train-${dataset.replaceAll('.', '_')}`;
 
 /** Throws ConflictError when the dataset has no finished records. */
@@ -51,7 +51,7 @@ export async function submitTraining(
   const locations = locateDataset(place.bucket, dataset);
   if ((await records.head(METADATA_KEY)) === undefined) {
     throw new ConflictError(
-      `${records.location} has no ${METADATA_KEY}: the dataset isn't preprocessed yet. Upload it with its labels, and look at chirpline status.`,
+      `${records.location} has no ${METADATA_KEY}: the dataset isn't preprocessed yet. Upload it with its labels, and check chirpline status`,
     );
   }
   const { jobId, jobName } = await client.send(
@@ -74,7 +74,7 @@ export async function submitTraining(
   return { id: jobId ?? '', name: jobName ?? '' };
 }
 
-/** A job that starts over has a place of its own: the flag itself would make each of its attempts start over. */
+/** A fresh job gets a new location. With the flag --fresh, each retry of the job would start over as well. */
 function chooseCheckpoints(location: string, fresh = false): string {
   return fresh ? `${location.replace(/\/+$/, '')}/${randomUUID()}` : location;
 }

@@ -1,17 +1,17 @@
-/** Runs of a stage that left something undone, and whether anybody is to begin with it. */
+/** Finds the datasets of a stage that need a new run. */
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import { describeRun, type ListedRun, listPages, type Run } from './runs.ts';
 
 export interface Unfinished {
-  /** Of each dataset that has something left to do, and no run that is on: the latest run. */
+  /** The latest run of each dataset with unfinished work and no active run. */
   left: Run[];
-  /** Runs that are on, whose datasets are left to them. */
+  /** Active runs, whose datasets are skipped. */
   running: Run[];
 }
 
 /**
- * Looks for datasets whose latest run failed, or ended well and has a plan under way all the same: a call of its first step
- * that came late left it.
+ * Finds datasets whose latest run failed. A run that succeeded counts too if a plan is still under way: a delayed call of
+ * the run's first step began it.
  *
  * @param hasPlan whether a plan of the dataset is under way.
  */
@@ -31,12 +31,12 @@ export async function findUnfinished(
   const left: Run[] = [];
   for (const entry of listed) {
     if (entry.state === 'RUNNING' || (entry.dataset !== undefined && settled.has(entry.dataset))) continue;
-    // Its name tells the dataset of all but a run that was started by hand.
+    // Only a run started by hand has a name without the dataset.
     const { dataset = (await describe(entry)).dataset, state } = entry;
     if (settled.has(dataset)) continue;
     settled.add(dataset);
-    const isLeft = FAILURES.has(state) || (state === 'SUCCEEDED' && (await hasPlan(dataset)));
-    if (isLeft) left.push(await describe(entry));
+    const isUnfinished = FAILURES.has(state) || (state === 'SUCCEEDED' && (await hasPlan(dataset)));
+    if (isUnfinished) left.push(await describe(entry));
   }
   return { left, running };
 }

@@ -1,6 +1,6 @@
 /**
- * What a step takes from its surroundings besides its input: time, chance, names that nobody else has, and which process it
- * is. One object, so that a simulation can replace all of it and replay a run from a seed.
+ * What a step gets from its environment besides its input: time, randomness, unique names, and the identity of its process.
+ * It is one object, so that a simulation can replace all of it and replay a run from a seed.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -10,9 +10,9 @@ import { setTimeout } from 'node:timers/promises';
 export const ambient = {
   /** Milliseconds since 1970. */
   now: (): number => Date.now(),
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds of a monotonic clock. */
   elapsed: (): number => performance.now(),
-  /** Resolves after that time, or as soon as the signal is aborted. */
+  /** Resolves after `ms`, or as soon as the signal is aborted. */
   sleep: async (ms: number, signal?: AbortSignal): Promise<void> => {
     await setTimeout(ms, undefined, { signal }).catch((error: unknown) => {
       if (!signal?.aborted) throw error;
@@ -20,18 +20,21 @@ export const ambient = {
   },
   /** Uniform in [0, 1). */
   random: (): number => Math.random(),
-  /** Unique. */
+  /** A unique name. */
   token: (): string => randomUUID(),
-  /** This process: its id, and the host, or container on it, whose processes have such ids. */
   pid: (): number => process.pid,
+  /** Identifies the host, boot and container: the scope in which process ids are unique. */
   host,
-  /** When a process of this host was started, by a clock of the kernel's; '' when there is none, or but its exit status. */
+  /**
+   * Start time of a process on this host, by the kernel's clock; '' when the process is missing or a zombie, 'unknown' when
+   * it exists on a system without /proc.
+   */
   bornOf,
 };
 
 function host(): string {
   try {
-    // Names of hosts recur, and so do those of the first namespaces; a boot has an id of its own.
+    // Host names and ids of initial namespaces are not unique; the boot id is.
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return `${hostname()} ${boot} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
@@ -46,18 +49,18 @@ function bornOf(pid: number): string {
   } catch {
     return existsWithoutProc(pid) ? 'unknown' : '';
   }
-  // The name, in brackets, may hold anything. Fields 3 (state: Z is a zombie) and 22 of proc(5).
+  // The process name, in brackets, may contain anything. Fields 3 (state; Z is a zombie, X is dead) and 22 of proc(5).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '');
 }
 
-/** Where there is no /proc. */
+/** For systems without /proc. */
 function existsWithoutProc(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it runs under another user.
+    // EPERM: the process belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The errors that chirpline answers with. Each is a message for the person who gave the input or the command;
- * anything else that escapes is a bug and keeps its stack trace.
+ * The errors that chirpline reports. Each carries a message for the user. Any other error that escapes is a bug: it exits
+ * with 70 and keeps its stack trace.
  *
- * The exit code is part of the contract with scripts (docs/operations.md lists them).
+ * Scripts may rely on the exit codes (docs/operations.md lists them).
  */
 import { visible } from './visible.ts';
 
@@ -15,58 +15,56 @@ export abstract class ChirplineError extends Error {
 }
 
 export interface InputErrorFields {
-  /** What was read: a key, a path, or `archive.tar!member.npy`. */
+  /** The object that was read: a key, a path, or `archive.tar!member.npy`. */
   object: string;
-  /** Byte offset in the object where the trouble is, where one is known. */
+  /** Byte offset of the fault in the object, if known. */
   offset?: number;
-  /** What stood there. */
   found: string;
-  /** What was needed. */
   needed: string;
-  /** What the user can do, where that isn't plain. */
+  /** What the user can do, unless that is obvious. Starts with a verb. */
   advice?: string;
 }
 
-/** Thrown when data that was read is broken, hostile or of another kind than was asked for. */
+/** Thrown when input data is broken, hostile or of the wrong kind. */
 export class InputError extends ChirplineError {
   readonly exitCode = 1;
   readonly fields: InputErrorFields;
   constructor(fields: InputErrorFields, options?: ErrorOptions) {
     const at = fields.offset === undefined ? '' : ` at byte ${fields.offset}`;
     const advice = fields.advice === undefined ? '' : `. ${fields.advice}`;
-    // In one line, whatever the object's name and its bytes are.
+    // `visible` keeps the message on one line, whatever the object's name and bytes are.
     super(visible(`${fields.object}${at}: found ${fields.found}, needed ${fields.needed}${advice}`), options);
     this.fields = fields;
   }
 }
 
-/** Thrown when the samples of a stack have no names: the file that names them may still come. */
+/** Thrown when the samples of a stack have no ids. The file with their ids may still be uploaded. */
 export class UnnamedError extends InputError {}
 
-/** Thrown when a command line or configuration value is out of its range or contradicts another. */
+/** Thrown when a value of the command line or configuration is out of range or contradicts another one. */
 export class SettingError extends ChirplineError {
   readonly exitCode = 2;
 }
 
-/** Thrown when the machine lacks something (a compiler, TensorFlow, disk space, permission); says how to get it. */
+/** Thrown when the machine lacks something (a compiler, TensorFlow, disk space, permission). The message says how to get it. */
 export class MachineError extends ChirplineError {
   readonly exitCode = 3;
 }
 
-/** Thrown when the output belongs to something else: another recipe or dataset, or a run that is still on. */
+/** Thrown when the output belongs to another recipe or dataset, or to a run that is still active. */
 export class ConflictError extends ChirplineError {
   readonly exitCode = 4;
 }
 
-/** Thrown when another run works on the records; it may have ended the next time. */
+/** Thrown when another run is writing the records. A later retry may succeed. */
 export class BusyError extends ConflictError {}
 
-/** Thrown when more samples were rejected than the run tolerates; finished work is kept. */
+/** Thrown when more samples were rejected than the run allows. Finished work is kept. */
 export class TooManyRejectedError extends ChirplineError {
   readonly exitCode = 5;
 }
 
-/** Thrown by storage when an object does not exist. */
+/** Thrown by storage when an object is missing. */
 export class NotFoundError extends ChirplineError {
   readonly exitCode = 1;
   readonly object: string;
@@ -76,25 +74,25 @@ export class NotFoundError extends ChirplineError {
   }
 }
 
-/** Thrown by storage when a conditional write finds the object there (or changed): somebody else was first. */
+/** Thrown by storage when the condition of a read or write doesn't hold: another writer was first. */
 export class PreconditionError extends ChirplineError {
   readonly exitCode = 4;
   readonly object: string;
   constructor(object: string, options?: ErrorOptions) {
-    super(`${visible(object)}: exists already or was changed meanwhile`, options);
+    super(`${visible(object)}: already exists or was changed by another writer`, options);
     this.object = object;
   }
 }
 
 /**
- * Thrown when a training was stopped (Ctrl-C, SIGTERM, SIGHUP, a spot host that is reclaimed) and its checkpoint was written: the
- * same command goes on from there. The code is that of sysexits.h for "try again later".
+ * Thrown when a training was stopped (Ctrl-C, SIGTERM, SIGHUP, a reclaimed spot host) after writing its checkpoint. The same
+ * command resumes from there. The exit code is EX_TEMPFAIL of sysexits.h: "try again later".
  */
 export class PausedError extends ChirplineError {
   readonly exitCode = 75;
 }
 
-/** Thrown when the user stopped the command (Ctrl-C, SIGTERM, SIGHUP); the same command resumes where it stopped. */
+/** Thrown when the command was stopped (Ctrl-C, SIGTERM, SIGHUP). The same command resumes where it stopped. */
 export class StoppedError extends ChirplineError {
   readonly exitCode = 130;
 }

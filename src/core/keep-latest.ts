@@ -1,6 +1,6 @@
 /**
- * Keeps the latest value for a version of what it is made from (an etag, the id of a plan). What fails is made again when it is
- * asked for again.
+ * Caches the value of `make` for the latest version (an etag, the id of a plan). A failure is not cached: the next call makes
+ * the value again.
  */
 export function keepLatest<T>(make: (version: string) => Promise<T>): (version: string) => Promise<T> {
   let kept: { version: string; value: Promise<T> } | undefined;

@@ -1,10 +1,10 @@
-/** What a long-running step tells whoever started it. */
+/** Progress of a long-running step. */
 export interface Progress {
-  /** What is being done: 'list', 'psd', 'preprocess', 'train' ... */
+  /** Name of the work: 'list', 'psd', 'preprocess', 'train' ... */
   stage: string;
   done: number;
   total: number;
-  /** What is counted: 'samples', 'shards', 'steps'. */
+  /** Unit of `done` and `total`: 'samples', 'shards', 'steps'. */
   unit: string;
   /** A short addition, such as the loss. */
   note?: string;
@@ -13,6 +13,6 @@ export interface Progress {
 export interface Observer {
   /** Called often; must be cheap. */
   progress?(progress: Progress): void;
-  /** One line for a person: a fact worth keeping, not a step. */
+  /** Reports one line to the user: a fact worth keeping, not progress. */
   say?(line: string): void;
 }

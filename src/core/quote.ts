@@ -1,9 +1,9 @@
-/** What hostile input says goes into messages and files only short and escaped. */
+/** Text of untrusted input for messages and files: shortened and escaped. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }
 
-/** For longer texts that may hold hostile names: one line of printable ASCII. */
+/** Longer text that may contain untrusted names, as at most 160 printable ASCII characters. */
 export function printable(text: string): string {
   return text.slice(0, 160).replace(/[^ -~]/g, '?');
 }

@@ -1,6 +1,6 @@
 /** A stream of random numbers. */
 export interface RandomStream {
-  /** From `low` up to but without `high`; 2^32 equally spaced values. */
+  /** In [low, high); 2^32 equally spaced values. */
   uniform(low: number, high: number): number;
   /** Standard normal, |x| < 6.7. */
   normal(): number;
@@ -11,7 +11,7 @@ export interface RandomStream {
 const LANES = [0x9e3779b9, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f] as const;
 const TWO_32 = 2 ** 32;
 
-/** MurmurHash3's 32-bit finalizer (A. Appleby): a bijection of the 32-bit integers; any bit sways all. */
+/** MurmurHash3's 32-bit finalizer (A. Appleby): a bijection in which each input bit affects all output bits. */
 export function mix32(value: number): number {
   let x = value ^ (value >>> 16);
   x = Math.imul(x, 0x85ebca6b);
@@ -22,7 +22,7 @@ export function mix32(value: number): number {
 
 /**
  * xoshiro128** 1.1 (D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2021): integers from 0
- * to 2^32 - 1 from a state of four such integers, of which one must not be 0. Its period is 2^128 - 1.
+ * to 2^32 - 1 from a state of four such integers, not all 0. Its period is 2^128 - 1.
  */
 export function createXoshiro128(state: readonly [number, number, number, number]): () => number {
   let [a, b, c, d] = state;
@@ -41,17 +41,17 @@ export function createXoshiro128(state: readonly [number, number, number, number
 }
 
 /**
- * The stream that belongs to (seed, index, purpose), whichever streams were made before it: a generator that starts
- * at a hashed state, so far from the others' that they don't meet. Seed and index are integers from 0 to 2^53 - 1,
- * purpose one below 2^32.
+ * The stream of (seed, index, purpose), independent of the order in which streams are created. The generator starts at a
+ * hashed state; with a period of 2^128, streams practically never overlap. Seed and index are integers from 0 to 2^53 - 1,
+ * purpose is an integer below 2^32.
  */
 export function createRandomStream(seed: number, index: number, purpose: number): RandomStream {
   const words = [seed, Math.floor(seed / TWO_32), index, Math.floor(index / TWO_32), purpose];
   const [a, b, c, d] = LANES.map((lane) => words.reduce((hash, word) => mix32((hash ^ word) + lane), lane));
-  // The all-zero state would stay where it is.
+  // From the all-zero state the generator would only give zeros.
   const bits = createXoshiro128([a!, b!, c!, d! | 1]);
   const pair = new Float64Array(2);
-  // Box and Muller. The half keeps the logarithm off zero.
+  // Box-Muller. Adding 0.5 avoids the logarithm of zero.
   const normalPair = (out: Float64Array, offset: number): void => {
     const radius = Math.sqrt(-2 * Math.log((bits() + 0.5) / TWO_32));
     const angle = (2 * Math.PI * bits()) / TWO_32;

@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto';
 
-/** Where Node has it (20.12): making a Hash takes twice as long as hashing a short text. */
+/** Exists since Node 20.12. For short texts, creating a Hash object takes twice as long. */
 const { hash }: { hash?: typeof crypto.hash } = crypto;
 
 export function sha256(data: string | Uint8Array): Buffer {

@@ -1,13 +1,13 @@
 import { StoppedError } from './errors.ts';
 
-/** Says when to stop: an AbortSignal, or a clock. */
+/** Tells a step to stop: an AbortSignal, or a deadline. */
 export type Stop = Pick<AbortSignal, 'aborted'>;
 
-/** Throws StoppedError, which says what is left, when it is time: Ctrl-C, or a function out of time. */
+/** Throws StoppedError when `stop` is set: after Ctrl-C, or when a function runs out of time. `part` names the chunk. */
 export function stopIfAborted(stop: Stop | undefined, part: string, done: number, total: number): void {
   if (!stop?.aborted) return;
   throw new StoppedError(
-    `${part}: stopped with ${total - done} of ${total} samples left, which start over the next time. ` +
-      'If there was too little time, allow more or make chunks smaller.',
+    `${part}: stopped with ${total - done} of ${total} samples left. A retry starts this chunk again. ` +
+      'If time ran out, allow more time or use smaller chunks.',
   );
 }

@@ -1,19 +1,22 @@
-/** Text of others on its way to a terminal, where control characters are commands. */
+/**
+ * Makes untrusted text safe for a terminal, which executes control characters: ids, keys, file names, and output of other
+ * programs. Everything that is printed passes through cli/terminal.ts, which calls these functions.
+ */
 
-/** C0, DEL and C1 (U+009B begins a sequence as ESC [ does), line separators, and what turns the direction of writing. */
+/** C0, DEL and C1 (U+009B starts a sequence as ESC [ does), line separators, and controls of the writing direction. */
 const COMMANDS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
-/** In one line: every control character as an escape, ESC as `\x1b`. Ids, keys, names of files and what was found in them. */
+/** One line: every control character becomes an escape, such as `\x1b` for ESC. */
 export function visible(text: string): string {
   return text.replace(COMMANDS, escaped);
 }
 
-/** The same of a text whose lines and tabs are meant. Whatever is printed passes this or `visibleJson`. */
+/** Like `visible`, but keeps line breaks and tabs. */
 export function visibleLines(text: string): string {
   return text.replace(COMMANDS, (character) => (/[\n\t]/.test(character) ? character : escaped(character)));
 }
 
-/** JSON of the same meaning: what JSON.stringify leaves as it is becomes an escape of JSON's own. */
+/** Equivalent JSON: control characters that JSON.stringify keeps become JSON escapes. */
 export function visibleJson(value: unknown): string {
   const text = JSON.stringify(value, undefined, 2);
   return text.replace(COMMANDS, (character) => (character === '\n' ? character : `\\u${hex(character, 4)}`));

@@ -4,15 +4,18 @@ import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
 
 /**
- * A trained model as others are to run it: what prediction computes and nothing else, each batch norm folded into the
- * layer before it. A file format writes it down in its own terms; model/model.ts computes the same, to rounding.
+ * A trained model for other programs: only what prediction computes, with each batch norm folded into the layer
+ * before it. Each file format encodes it in its own ops. model/model.ts computes the same, up to rounding.
  */
 export interface Network {
-  /** Convolution, SiLU and max-pool by POOLING each: of every detector alone. */
+  /** Convolution, SiLU and max-pool by POOLING each, on every detector alone. */
   shared: readonly Layer[];
-  /** The same of all detectors' channels side by side (H1's first); none where the detectors meet after pooling. */
+  /**
+   * The same on the channels of all detectors side by side (H1's first). Empty where the detectors meet after
+   * pooling.
+   */
   merged: readonly Layer[];
-  /** p of the generalized mean over time: the mean of x^p, and its p-th root, x clipped to POOLED_RANGE. */
+  /** p of the generalized mean over time: the p-th root of the mean of x^p, with x clipped to POOLED_RANGE. */
   power: number;
   /** Matrix and SiLU each. */
   dense: readonly Layer[];
@@ -23,7 +26,7 @@ export interface Network {
 /** A linear layer. */
 export interface Layer {
   name: string;
-  /** [kernel, in, out] of a convolution, [in, out] of a matrix. */
+  /** [kernel, in, out] for a convolution, [in, out] for a matrix. */
   shape: readonly number[];
   /** C order. */
   weights: Float32Array;
@@ -68,12 +71,12 @@ function foldLayer(weights: Weights, name: string, norm: string): Layer {
   };
 }
 
-/** Numbers that one sample has behind the generalized mean: its channels, of all detectors where they aren't merged. */
+/** Features of one sample after the generalized mean: its channels, of all detectors if they weren't merged. */
 export function pooledWidth({ shared, merged }: Network): number {
   return merged.length === 0 ? channelsOf(shared) * DETECTORS.length : channelsOf(merged);
 }
 
-/** Channels behind the last of these layers. */
+/** Channels after the last of these layers. */
 export function channelsOf(layers: readonly Layer[]): number {
   return layers.at(-1)!.bias.length;
 }

@@ -6,10 +6,10 @@ import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
 /**
  * The network as an ONNX model.
  *
- * Convolutions go over [3 B, C, T]; the detectors of a sample are neighbours in the batch, so that each shared layer is
- * one op, and that another shape is all it takes to put a sample's channels side by side.
+ * Convolutions run over [3 B, C, T]. The detectors of a sample are neighbours in the batch, so that each shared layer
+ * is one op, and a reshape alone puts a sample's channels side by side.
  *
- * @param notes what else a reader of the file may want to know, by name
+ * @param notes metadata of the model, texts by name
  */
 export function encodeOnnx(network: Network, notes: Readonly<Record<string, string>>): Uint8Array {
   const { shared, merged, power, dense, output } = network;

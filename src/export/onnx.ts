@@ -1,11 +1,11 @@
 /**
  * ONNX models as bytes.
- * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3, of which these are the fields in use.
+ * The schema is the part in use of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3.
  */
 import protobuf from 'protobufjs/light.js';
 import { SOFTWARE } from '../core/software.ts';
 
-/** Versions of the file format and of the operators: those of ONNX 1.12 (2022), which later runtimes run too. */
+/** Versions of the file format and of the operators: those of ONNX 1.12 (2022), which later runtimes support too. */
 const IR_VERSION = 8;
 const OPERATORS = 17;
 
@@ -21,7 +21,7 @@ interface Value {
   shape: readonly (number | string)[];
 }
 
-/** A graph that grows node by node. Nodes have one output each, which has the node's name. */
+/** A graph that is built node by node. Each node has one output, with the name of the node. */
 export interface OnnxGraph {
   /** Adds a node and returns its name. Attributes are int64. */
   add(
@@ -34,7 +34,7 @@ export interface OnnxGraph {
   floats(name: string, shape: readonly number[], values: Float32Array): string;
   /** Adds a list of int64 and returns its name. */
   integers(name: string, values: readonly number[]): string;
-  /** The whole model; `notes` are names and texts that a reader of the file may want to know. */
+  /** Encodes the whole model. `notes` are its metadata, texts by name. */
   encode(input: Value, output: Value, notes: Readonly<Record<string, string>>): Uint8Array;
 }
 
@@ -93,7 +93,7 @@ const repeated = (type: string, id: number): protobuf.IField & { rule: string } 
   rule: 'repeated',
   type,
   id,
-  // ONNX's own schema is of proto2, where numbers aren't packed.
+  // ONNX's own schema is proto2, where numbers aren't packed.
   options: { packed: false },
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../tensorflow/graph/graph.ts';
 import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
 
-/** The signature that serving programs call unless told otherwise. */
+/** The signature that serving programs call by default. */
 const SIGNATURE = 'serving_default';
 
 const INPUT_SHAPE = [-1, DETECTORS.length, SAMPLE_LENGTH];
@@ -18,10 +18,10 @@ const FLOAT = { type: DATA_TYPES.float32 };
 const INT = { type: DATA_TYPES.int32 };
 
 /**
- * The network as saved_model.pb. Its weights are constants, so that this one file is a whole SavedModel.
+ * The network as saved_model.pb. Its weights are constants, so that this one file is a complete SavedModel.
  *
- * Convolutions are 1 x k over [3 B, 1, T, C], since TensorFlow's CPU kernels take channels last only; the detectors of
- * a sample are neighbours in the batch, so that each shared layer is one op.
+ * Convolutions are 1 x k over [3 B, 1, T, C], since TensorFlow's CPU kernels only support channels last. The
+ * detectors of a sample are neighbours in the batch, so that each shared layer is one op.
  */
 export function encodeSavedModel(network: Network): Uint8Array {
   const { shared, merged, power, dense, output } = network;
@@ -64,7 +64,7 @@ function reshape(graph: Graph, name: string, h: string, shape: readonly number[]
   return graph.add('Reshape', [h, target], { T: FLOAT, Tshape: INT }, name);
 }
 
-/** The channels of a sample's detectors, which were three rows: [3 B, 1, T, C] -> [B, 1, T, 3 C] */
+/** Puts the channels of a sample's detectors, which are three rows, side by side: [3 B, 1, T, C] -> [B, 1, T, 3 C] */
 function putSideBySide(graph: Graph, h: string, length: number, channels: number): string {
   const rows = reshape(graph, 'rows', h, [-1, DETECTORS.length, length, channels]);
   const order = integers(graph, 'columns_order', [0, 2, 1, 3]);

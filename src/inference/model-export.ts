@@ -1,4 +1,4 @@
-/** A trained model in the files that other programs run models from. */
+/** Exports a trained model to formats that other programs run. */
 import { createHash } from 'node:crypto';
 import { ConflictError, PreconditionError } from '../core/errors.ts';
 import { foldNetwork } from '../export/network.ts';
@@ -12,22 +12,22 @@ import { readPreprocessing } from './model-recipe.ts';
 export const EXPORT_FORMATS = ['savedmodel', 'onnx'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-/** The one file of a SavedModel's folder. */
+/** The only file in a SavedModel's folder. */
 export const SAVED_MODEL_KEY = 'saved_model.pb';
 
 export interface Exported {
   preset: Preset;
-  /** Of the file written. */
+  /** Size of the file. */
   bytes: number;
   sha256: string;
 }
 
 /**
- * Writes the model whose weights are `key` of `models` as `outKey` of `out`. The same model gives the same bytes, so
- * that exporting it again changes nothing.
+ * Exports the model with weights file `key` in `models` to `outKey` in `out`. Idempotent: the same model gives the same
+ * bytes.
  *
- * Throws NotFoundError or InputError when `key` is no model's weights, and ConflictError when another file is at
- * `outKey` already, or any other one beside a SavedModel: TensorFlow takes all of that folder for one model.
+ * Throws NotFoundError or InputError when `key` is not a model's weights, and ConflictError when `outKey` exists with other
+ * bytes, or the folder of a SavedModel holds another file: TensorFlow reads that whole folder as one model.
  */
 export async function exportModel(
   models: ObjectStore,
@@ -56,14 +56,14 @@ export async function exportModel(
   return { preset, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** Writes the file, unless it is there already with these very bytes. */
+/** Writes the file, unless it already exists with the same bytes. */
 async function publish(out: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
   try {
     await out.write(key, bytes, { ifAbsent: true });
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
-    const there = await out.head(key);
-    if (there?.size !== bytes.length || Buffer.compare(await out.read(key), bytes) !== 0) {
+    const existing = await out.head(key);
+    if (existing?.size !== bytes.length || Buffer.compare(await out.read(key), bytes) !== 0) {
       throw occupied(out, key, error);
     }
   }
@@ -71,7 +71,7 @@ async function publish(out: ObjectStore, key: string, bytes: Uint8Array): Promis
 
 function occupied(out: ObjectStore, key: string, cause?: unknown): ConflictError {
   return new ConflictError(
-    `${out.location}${key} is there already and isn't this model's: choose another place (--out), or remove it`,
+    `${out.location}${key} already exists and is not this model. Choose another path with --out, or remove it`,
     { cause },
   );
 }

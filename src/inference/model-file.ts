@@ -1,4 +1,4 @@
-/** A trained model on a store: weights.npz, and beside it what samples must be preprocessed with. */
+/** A trained model in a store: its weights file, and beside it the PSD and recipe for preprocessing samples. */
 
 import type { Preset } from '../model/presets.ts';
 import { checkWeights, recognizePreset, WEIGHTS_LIMIT, type Weights } from '../model/weights.ts';
@@ -8,7 +8,7 @@ import type { ObjectStore } from '../storage/store.ts';
 
 const WEIGHTS_SUFFIX = '_weights.npz';
 
-/** The weights as the Python pipeline's numpy.load reads them: float32, not compressed. */
+/** The weights as a .npz file for the Python pipeline's numpy.load: float32, not compressed. */
 export function encodeWeights(weights: Weights): Promise<Uint8Array> {
   return writeNpz(
     new Map([...weights].map(([name, { shape, data }]) => [name, { dtype: '<f4' as const, shape, data }])),
@@ -20,7 +20,7 @@ export interface TrainedModel {
   weights: Weights;
 }
 
-/** Throws NotFoundError, and InputError when it isn't a model's weights; before more is read or unpacked than these can take. */
+/** Throws NotFoundError, and InputError for a file that isn't a model's weights. Reads and unpacks at most WEIGHTS_LIMIT. */
 export async function readModel(store: ObjectStore, key: string): Promise<TrainedModel> {
   const object = `${store.location}${key}`;
   const bytes = await readLimited(store, key, WEIGHTS_LIMIT);
@@ -29,12 +29,12 @@ export async function readModel(store: ObjectStore, key: string): Promise<Traine
   return { preset, weights: checkWeights(preset, arrays, object) };
 }
 
-/** Names of the files that training puts beside `..._weights.npz`. */
+/** Names of the files that training writes beside `<run>_weights.npz`. */
 export function companionNames(run: string): { psd: string; recipe: string } {
   return { psd: `${run}_avg_psd.npz`, recipe: `${run}_recipe.json` };
 }
 
-/** The run that a weights file belongs to; undefined when it isn't named as training names it. */
+/** The run that a weights file belongs to; undefined if its name isn't one that training gives. */
 export function runOfWeights(key: string): string | undefined {
   return key.endsWith(WEIGHTS_SUFFIX) ? key.slice(0, -WEIGHTS_SUFFIX.length) : undefined;
 }

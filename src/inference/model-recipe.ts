@@ -5,14 +5,14 @@ import { readLimited } from '../storage/limited.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { companionNames, runOfWeights } from './model-file.ts';
 
-/** What the samples that a model was trained on went through, as training wrote it down beside the weights. */
+/** How a model's training samples were preprocessed, from `<run>_recipe.json` beside the weights. */
 export interface Preprocessing {
   recipeHash: string;
-  /** Of the average PSD. */
+  /** Hash of the average PSD. */
   psdSha256: string;
 }
 
-/** Undefined when nothing about it lies beside the weights. Throws InputError when what lies there is broken. */
+/** Undefined when the recipe file is missing. Throws InputError when it is broken. */
 export async function readPreprocessing(
   store: ObjectStore,
   weightsKey: string,
@@ -32,5 +32,5 @@ export async function readPreprocessing(
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const RECIPE = v.object({ recipe_hash: hash, psd_sha256: hash });
-/** Of the file [bytes], which has a few kilobytes. */
+/** Largest recipe file that is read [bytes]; real ones have a few kilobytes. */
 const RECIPE_LIMIT = 1 << 20;

@@ -1,4 +1,4 @@
-/** Trained models as they lie on stores, and what their input has to be. */
+/** Opens trained models, and checks that they take the same input. */
 import { ConflictError, InputError, NotFoundError, SettingError } from '../core/errors.ts';
 import type { Psd } from '../core/strain.ts';
 import { readPsd } from '../preprocess/average-psd.ts';
@@ -7,7 +7,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { companionNames, readModel, runOfWeights, type TrainedModel } from './model-file.ts';
 import { type Preprocessing, readPreprocessing } from './model-recipe.ts';
 
-/** A file as the location of its folder and its name in there. */
+/** A file: the location of its folder, and its key in that folder. */
 export interface FilePlace {
   folder: string;
   key: string;
@@ -16,20 +16,20 @@ export interface FilePlace {
 export interface PlacedModel extends TrainedModel {
   store: ObjectStore;
   key: string;
-  /** Undefined when nothing about it lies beside the weights. */
+  /** Undefined when the recipe file beside the weights is missing. */
   preprocessing: Preprocessing | undefined;
 }
 
 /**
- * Reads models that are to judge the same samples. Throws SettingError when one is given twice, and ConflictError when
- * two of them were trained on samples of different recipes or whitened by different PSDs.
+ * Reads models that will predict the same samples. Throws SettingError when a model is given twice, and ConflictError when
+ * two models were trained on samples with different recipes or PSDs.
  */
 export async function openModels(places: readonly FilePlace[]): Promise<PlacedModel[]> {
   const models: PlacedModel[] = [];
   for (const { folder, key } of places) {
     const store = openStore(folder);
     const twice = models.some((model) => model.store.location === store.location && model.key === key);
-    if (twice) throw new SettingError(`${store.location}${key} is given twice: it would count twice`);
+    if (twice) throw new SettingError(`${store.location}${key} is given twice. Give each model once`);
     const model = await readModel(store, key);
     models.push({ ...model, store, key, preprocessing: await readPreprocessing(store, key) });
   }
@@ -46,24 +46,25 @@ function checkSameInput(a: PlacedModel, b: PlacedModel): void {
     const [ofA, ofB] = [of(a.preprocessing!), of(b.preprocessing!)];
     if (ofA === ofB) continue;
     throw new ConflictError(
-      `${nameOf(a)} was trained on samples of ${name} ${short(ofA)}, ${nameOf(b)} on those of ${name} ${short(ofB)}: ` +
-        "they can't judge the same samples",
+      `${nameOf(a)} was trained on samples with ${name} ${short(ofA)}, ${nameOf(b)} on samples with ${name} ${short(ofB)}. ` +
+        'Average only models with the same recipe and PSD',
     );
   }
 }
 
-/** Throws ConflictError when the recipe of the data at `location` is another one than that of the models' training data. */
+/** Throws ConflictError when the recipe of the data at `location`, `hash`, isn't the recipe of the models' training data. */
 export function checkRecipe(models: readonly PlacedModel[], location: string, hash: string): void {
   const known = models.find(({ preprocessing }) => preprocessing !== undefined);
   if (known === undefined) return;
   const trained = known.preprocessing!.recipeHash;
   if (hash === trained) return;
   throw new ConflictError(
-    `${nameOf(known)} was trained on samples of recipe ${short(trained)}, ${location} is of recipe ${short(hash)}.`,
+    `${nameOf(known)} was trained on samples with recipe ${short(trained)}, but ${location} has recipe ${short(hash)}. ` +
+      'Use data with the recipe of the model',
   );
 }
 
-/** The PSD to whiten raw samples by: the given one, or the one beside the models' weights. */
+/** The PSD for whitening raw samples: the given one, else the first one found beside a model's weights. */
 export async function findPsd(models: readonly PlacedModel[], given: FilePlace | undefined): Promise<Psd> {
   if (given !== undefined) return (await readPsd(openStore(given.folder), given.key)).psd;
   for (const { store, key } of models) {
@@ -77,8 +78,8 @@ export async function findPsd(models: readonly PlacedModel[], given: FilePlace |
   throw new InputError({
     object: nameOf(models[0]!),
     found: 'no average PSD beside the weights',
-    needed: 'the one of the training data, to whiten raw samples by',
-    advice: 'Give it (--psd)',
+    needed: "the training data's average PSD, to whiten raw samples",
+    advice: 'Pass it with --psd',
   });
 }
 

@@ -1,4 +1,4 @@
-/** Probabilities for samples that a trained model hasn't seen: raw ones, or records. */
+/** Predicts the probability of a signal for raw samples or records, by one trained model or the mean of several. */
 import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../core/errors.ts';
@@ -30,7 +30,7 @@ import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
 
 export interface PredictSettings {
-  /** The PSD of raw samples; default: the one beside the weights, which is the same for all of them. */
+  /** The PSD for whitening raw samples. Default: the one beside the weights; all models have the same. */
   psd?: FilePlace;
   batchSize: number;
   device: Device;
@@ -38,17 +38,18 @@ export interface PredictSettings {
 
 export interface Predictions {
   ids: string[];
-  /** Of a signal, one an id. */
+  /** Probability of a signal, one per id. */
   probabilities: number[];
   rejected: Rejection[];
 }
 
 /**
- * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all of them.
+ * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all models.
  *
- * Throws what openModels throws, SettingError when a PSD is given for records, InputError when records are damaged, a sample is
- * there twice, or a record has an id that no sample can have, and ConflictError when the data was, or would be, preprocessed
- * otherwise than the models' training data.
+ * Throws the errors of openModels; SettingError when a PSD is given for records; InputError when records are damaged, a sample
+ * occurs twice, or a record has an invalid id; and ConflictError when the data's recipe differs from that of the models'
+ * training data. Records of a dataset are hashed as they are read, and no prediction is returned before the last shard's hash
+ * was right.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -61,7 +62,7 @@ export async function predictDataset(
   const data = openStore(dataLocation);
   const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
   if (records !== undefined && settings.psd !== undefined)
-    throw new SettingError(`${data.location} holds records, which are whitened already: leave the PSD away`);
+    throw new SettingError(`${data.location} holds records, which are already whitened. Omit --psd`);
   checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
   const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
   const source = records
@@ -81,7 +82,7 @@ export async function predictDataset(
     const predictor = averagePredictors(engines);
     report();
     for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {
-      // A batch holds the event loop: between two is where signals and the bar come through.
+      // A batch blocks the event loop. Ctrl-C and the progress bar are handled between batches.
       if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
       if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
       predictions.probabilities.push(probability);
@@ -101,7 +102,7 @@ export function formatSubmission({ ids, probabilities }: Predictions): string {
 
 interface Source {
   count: number;
-  /** The same buffer for each sample; pushes its id, or its rejection, when it is taken. */
+  /** Yields the same buffer for each sample, after pushing its id. Samples that are rejected are pushed to `rejected`. */
   signals: AsyncIterable<Float32Array>;
 }
 
@@ -115,7 +116,7 @@ function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
     const checkId = createIdCheck();
     for await (const record of readRecordRange(set, 0, set.count)) {
       decodeRecord(record, set.dtype, signal);
-      const id = nameRecord(record, ids.length);
+      const id = recordId(record, ids.length);
       checkId({ ...record, id });
       ids.push(id);
       yield signal;
@@ -125,11 +126,11 @@ function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
 }
 
 /**
- * The record's id, or its number where it has none. Throws InputError for an id that no sample can have: Kaggle wants ids as they
- * are, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed, since without `( ) ! | =` nothing is
- * called or fetched: at worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
+ * The record's id, or its number if it has none. Throws InputError for an invalid id, since ids are written unchanged, as
+ * Kaggle requires, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed: without `( ) ! | =` a
+ * formula can't call or fetch anything. At worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
  */
-function nameRecord({ id, object, offset }: SignalRecord, number: number): string {
+function recordId({ id, object, offset }: SignalRecord, number: number): string {
   if (id === '') return String(number);
   if (isSampleId(id)) return id;
   throw new InputError({
@@ -137,7 +138,7 @@ function nameRecord({ id, object, offset }: SignalRecord, number: number): strin
     offset,
     found: `the id ${quote(id)}`,
     needed: SAMPLE_ID_RULE,
-    advice: 'Ids go into the predictions as they are, and a spreadsheet may run others as formulas',
+    advice: 'Rename the sample: ids are written unchanged, and a spreadsheet may run other ids as formulas',
   });
 }
 
@@ -150,7 +151,7 @@ async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Pre
       found:
         first === undefined
           ? 'neither raw samples nor records'
-          : `no raw sample that can be read (${first.file}: ${first.reason})`,
+          : `no readable raw sample (${first.file}: ${first.reason})`,
       needed: '.npy, .npz or .tar files, or metadata.json with its shards',
     });
   }

@@ -1,4 +1,4 @@
-/** What is in a file: raw samples, arrays, records or metadata, with every checksum checked on the way. */
+/** Describes the content of a file (raw samples, arrays, records or metadata), and checks all its checksums. */
 import { createHash } from 'node:crypto';
 import { SettingError } from '../core/errors.ts';
 import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../core/strain.ts';
@@ -14,20 +14,20 @@ import { strainFault } from '../signal/check.ts';
 import { readLimited } from '../storage/limited.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
-/** Rows shown of a long list. */
+/** Largest number of rows shown. */
 const SHOWN = 20;
 
 export interface Inspection {
   kind: 'raw samples' | 'arrays' | 'records' | 'metadata';
   /** Facts by name, for scripts. */
   facts: Record<string, unknown>;
-  /** A table for a person, with a line for its columns. */
+  /** A table for people; the first row has the columns' names. */
   rows: string[][];
-  /** What is wrong; empty when all is well. */
+  /** Faults of the file; empty if it is sound. */
   faults: string[];
 }
 
-/** Throws NotFoundError, InputError when the file is broken, SettingError when its kind isn't known. */
+/** Throws NotFoundError, InputError for a broken file, and SettingError for a file of an unknown kind. */
 export async function inspectFile(store: ObjectStore, key: string): Promise<Inspection> {
   if (key.endsWith('.tfrecord')) return inspectRecords(store, key);
   if (key.endsWith('metadata.json')) return inspectMetadata(store, key);
@@ -38,15 +38,15 @@ export async function inspectFile(store: ObjectStore, key: string): Promise<Insp
   throw new SettingError(`${key}: needed a .npy, .npz, .tar or .tfrecord file, or a metadata.json`);
 }
 
-/** Whether a file is, by its name, one that raw samples come in. */
+/** Whether the file's name has an extension of raw samples. */
 export function isRawFile(key: string): boolean {
   return /\.(npy|npz|tar)$/.test(key);
 }
 
-/** By the headers alone: raw samples may be more than fits into memory. */
+/** Reads headers only, since a file of raw samples may be larger than the memory. */
 async function holdsStrain(store: ObjectStore, key: string): Promise<boolean> {
   const info = await store.head(key);
-  // What isn't there is for the read to say, which names a bucket that isn't there either.
+  // The caller's read then fails, and its error also names a missing bucket.
   if (info === undefined) return false;
   const source = {
     size: info.size,
@@ -69,7 +69,7 @@ function describeArrays(arrays: Map<string, NpyArray>): Inspection {
     kind: 'arrays',
     facts: { arrays: described },
     rows: [
-      ['array', 'type', 'shape', 'least', 'largest'],
+      ['array', 'type', 'shape', 'min', 'max'],
       ...described.map(({ name, dtype, shape, least, largest }) => [
         name,
         dtype,
@@ -135,7 +135,7 @@ async function inspectRecords(store: ObjectStore, key: string): Promise<Inspecti
   return { kind: 'records', facts, rows, faults: noise + signals === 0 ? ['no records'] : [] };
 }
 
-/** Compares every shard with what metadata.json says of it. */
+/** Compares every shard's hash with metadata.json. */
 async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspection> {
   const bytes = await readLimited(store, key, METADATA_LIMIT);
   const metadata = parseMetadata(new TextDecoder().decode(bytes), `${store.location}${key}`);
@@ -144,10 +144,10 @@ async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspect
   const faults: string[] = [];
   for (const { name, n_records, bytes, sha256 } of metadata.shards) {
     const found = await hashObject(store, folder + name);
-    const right = found === sha256;
-    if (!right)
+    const matches = found === sha256;
+    if (!matches)
       faults.push(`${name}: ${found === undefined ? 'no such file' : `SHA-256 is ${found}, not ${sha256}`}`);
-    rows.push([name, String(n_records), String(bytes), right ? 'right' : 'WRONG']);
+    rows.push([name, String(n_records), String(bytes), matches ? 'ok' : 'WRONG']);
   }
   const { shards: _, recipe: __, ...facts } = metadata;
   return { kind: 'metadata', facts, rows, faults };

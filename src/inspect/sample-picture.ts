@@ -1,4 +1,4 @@
-/** A picture of a raw sample. */
+/** Plots a raw sample. */
 import { correlatePairs } from '../artifacts/charts/correlation.ts';
 import { plotSample } from '../artifacts/charts/sample-plot.ts';
 import { InputError, SettingError } from '../core/errors.ts';
@@ -11,10 +11,10 @@ import type { ObjectStore } from '../storage/store.ts';
 import { isRawFile } from './inspection.ts';
 
 /**
- * A PNG of one raw sample on its way through preprocessing. `wanted` is its id; the file's first sample without it.
- * Without a PSD the sample is whitened by its own spectrum.
+ * A PNG of one raw sample at each stage of preprocessing. `wanted` is the sample's id; default: the file's first sample.
+ * Without `psd`, the sample is whitened by its own spectrum.
  *
- * Throws InputError when the sample is broken, SettingError when the file holds no such sample.
+ * Throws InputError when the sample is broken, SettingError when the file doesn't hold it or holds no raw samples.
  */
 export async function plotFile(
   store: ObjectStore,
@@ -38,7 +38,7 @@ export async function plotFile(
     }
     return plotSample({ id: ref.id, raw: strain!, ...stages, correlations: correlatePairs(stages.whitened) });
   }
-  throw new Error('a sample was neither read nor refused');
+  throw new Error('a sample was neither read nor rejected');
 }
 
 function ownSpectrum(strain: Strain): Psd {

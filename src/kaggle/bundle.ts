@@ -1,4 +1,4 @@
-/** Training on Kaggle: what is uploaded there. */
+/** The bundle for training on Kaggle. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,15 +9,15 @@ import { downloadNode } from './node.ts';
 import { writeSource } from './source-dataset.ts';
 
 export interface KaggleSettings {
-  /** Name of the account on Kaggle. */
+  /** User name on Kaggle. */
   user: string;
-  /** Options of `chirpline train` that the kernel runs with. */
+  /** Options of `chirpline train` in the kernel. */
   options: readonly string[];
   log: (line: string) => void;
 }
 
 export interface KaggleFile {
-  /** Below the folder that was asked for. */
+  /** Path below `out`. */
   name: string;
   /** In bytes. */
   size: number;
@@ -25,10 +25,11 @@ export interface KaggleFile {
 
 /**
  * Writes three folders into `out`: gw-src-code and gw-node-runtime for `kaggle datasets create`, gw-training for
- * `kaggle kernels push`. Kaggle's machines are Linux on x86-64, and so must this one be: parts are binary.
+ * `kaggle kernels push`. This machine must be Linux on x86-64, as Kaggle's machines are: the bundle contains
+ * binaries.
  *
- * Throws SettingError for an impossible user, ConflictError when a folder is there already, MachineError when
- * something is missing to make them.
+ * Throws SettingError for an invalid user, ConflictError when a folder already exists, MachineError when this machine
+ * lacks something that is needed to make them.
  */
 export async function writeKaggleBundle(
   out: string,
@@ -37,16 +38,16 @@ export async function writeKaggleBundle(
   checkUser(user);
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new MachineError(
-      `Kaggle's machines are linux x64, this is ${process.platform} ${process.arch}: do it in a Linux container`,
+      `Kaggle's machines are linux x64, this one is ${process.platform} ${process.arch}: run this in a linux x64 container`,
     );
   }
   for (const name of [SOURCE, RUNTIME, KERNEL]) {
     if (existsSync(join(out, name))) {
-      throw new ConflictError(`${join(out, name)} is there already: choose another folder or delete it`);
+      throw new ConflictError(`${join(out, name)} already exists: choose another folder or delete it`);
     }
   }
   await mkdir(out, { recursive: true });
-  // Complete folders or none: half of one would be uploaded like a whole.
+  // All folders or none: an incomplete folder would be uploaded like a complete one.
   const draft = await mkdtemp(join(out, '.draft-'));
   try {
     for (const name of [SOURCE, RUNTIME, KERNEL]) await mkdir(join(draft, name));
@@ -65,7 +66,7 @@ export async function writeKaggleBundle(
 function checkUser(user: string): void {
   if (/^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/.test(user)) return;
   throw new SettingError(
-    `${JSON.stringify(user)} can't be a user of Kaggle: needed small letters, digits and -, as in the address of your page there`,
+    `${JSON.stringify(user)} can't be a Kaggle user name: needed lowercase letters, digits and -, as in the address of your Kaggle page`,
   );
 }
 

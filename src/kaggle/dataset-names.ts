@@ -1,20 +1,20 @@
-/** What things are called on Kaggle; the launcher (containers/kaggle/train.py) looks for these names. */
+/** Names on Kaggle. The launcher (containers/kaggle/train.py) looks for them. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Datasets: our code with what it stands on, a Node, and the records, which the user uploads. */
+/** Datasets: our code with its dependencies, Node, and the records, which the user uploads. */
 export const SOURCE = 'gw-src-code';
 export const RUNTIME = 'gw-node-runtime';
 export const RECORDS = 'g2net-preprocessed-tfrecords';
 /** The notebook that trains. */
 export const KERNEL = 'gw-training';
 
-/** Writes what `kaggle datasets create` asks for: https://github.com/Kaggle/kaggle-api/wiki/Dataset-Metadata */
+/** Writes the metadata for `kaggle datasets create`: https://github.com/Kaggle/kaggle-api/wiki/Dataset-Metadata */
 export async function describeDataset(folder: string, user: string, name: string): Promise<void> {
   await writeJson(join(folder, 'dataset-metadata.json'), {
     title: name,
     id: `${user}/${name}`,
-    // Kaggle's own list of names has no MIT.
+    // Kaggle's list of license names has no MIT.
     licenses: [{ name: 'other' }],
   });
 }

@@ -1,10 +1,10 @@
-/** The notebook on Kaggle: its launcher, and what Kaggle is told about it. */
+/** The notebook on Kaggle: its launcher and its metadata. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KERNEL, RECORDS, RUNTIME, SOURCE, writeJson } from './dataset-names.ts';
 
-/** The way there is the same from src/ and from dist/. */
+/** The relative path is the same from src/ and from dist/. */
 const LAUNCHER = fileURLToPath(new URL('../../containers/kaggle/train.py', import.meta.url));
 const FILE = 'train.py';
 const NO_ARGUMENTS = '\nARGUMENTS = []\n';

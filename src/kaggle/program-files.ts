@@ -1,4 +1,4 @@
-/** The training program as files: what `npm run build` has bundled, and what can't be bundled with it. */
+/** The training program as files: what `npm run build` bundles, and what can't be bundled. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -6,40 +6,40 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MachineError } from '../core/errors.ts';
 
-/** What scripts/bundle.mjs has made. The way there is the same from src/ and from dist/. */
+/** The output of scripts/bundle.mjs. The relative path is the same from src/ and from dist/. */
 const BUNDLE = fileURLToPath(new URL('../../containers/training/dist/', import.meta.url));
 
-/** Files of installed packages that are loaded or read at run time, and who depends on the package. */
-const copied = (processor: string): { name: string; from?: string; files: RegExp }[] => [
-  // The sources of the addon name it in the cache, and build it where it isn't there.
+/** Files of installed packages that are loaded or read at run time, and the package that depends on each. */
+const listPackages = (platform: string): { name: string; from?: string; files: RegExp }[] => [
+  // The sources of the addon determine its name in the cache. Where it isn't cached, it is built from them.
   { name: '@tensorflow/tfjs-node-gpu', files: /^binding$/ },
   { name: 'node-api-headers', files: /^include$/ },
   { name: 'piscina', files: /^dist$/ },
   { name: '@napi-rs/canvas', files: /\.js$/ },
-  { name: `@napi-rs/canvas-${processor}`, from: '@napi-rs/canvas', files: /\.node$/ },
+  { name: `@napi-rs/canvas-${platform}`, from: '@napi-rs/canvas', files: /\.node$/ },
   { name: '@node-rs/crc32', files: /^index\.js$/ },
-  { name: `@node-rs/crc32-${processor}`, from: '@node-rs/crc32', files: /\.node$/ },
+  { name: `@node-rs/crc32-${platform}`, from: '@node-rs/crc32', files: /\.node$/ },
 ];
 const FONTS = ['inter-latin-400-normal.woff2', 'inter-latin-600-normal.woff2'];
 const ALWAYS = /^(package\.json|LICENSE.*)$/;
 
 /**
- * Writes the training program for Linux on this machine's processor into `folder`:
+ * Writes the training program for Linux on this machine's CPU architecture into `folder`:
  *
- *     code/main.mjs   its start, for Node 20 or later, with the rest of our own code
- *     packages/       the packages that are bundled
- *     node_modules/   those that can't be
- *     prepare/        prepare.mjs, which makes the TensorFlow of an image ready
+ *     code/main.mjs   the entry point, for Node 20 or later, with the rest of our own code
+ *     packages/       the packages that can be bundled
+ *     node_modules/   the packages that can't
+ *     prepare/        prepare.mjs, which installs TensorFlow in an image
  *
- * Throws MachineError when it was not bundled, or a package's binary for Linux isn't installed.
+ * Throws MachineError when the program isn't bundled yet, or a package's binary for Linux isn't installed.
  */
 export async function copyProgram(folder: string): Promise<void> {
   if (!existsSync(BUNDLE)) {
-    throw new MachineError(`${BUNDLE}: the training program is not bundled yet; run npm run build`);
+    throw new MachineError(`${BUNDLE} is missing: run npm run build to bundle the training program`);
   }
   await cp(BUNDLE, folder, { recursive: true });
   const modules = join(folder, 'node_modules');
-  for (const { name, from, files } of copied(`linux-${process.arch}-gnu`)) {
+  for (const { name, from, files } of listPackages(`linux-${process.arch}-gnu`)) {
     const source = findPackage(name, from);
     await copyFiles(source, join(modules, name), (file) => ALWAYS.test(file) || files.test(file));
   }
@@ -48,12 +48,13 @@ export async function copyProgram(folder: string): Promise<void> {
   await copyFiles(join(inter, 'files'), join(modules, '@fontsource/inter/files'), (file) =>
     FONTS.includes(file),
   );
-  // tfjs asks this package where its addon lies; src/tensorflow/graph/bind.ts answers in its place, but it must be found.
+  // tfjs asks this package for the path of its addon. The package must exist, although src/tensorflow/graph/bind.ts
+  // answers instead of it.
   await mkdir(join(modules, '@mapbox/node-pre-gyp'), { recursive: true });
   await writeFile(join(modules, '@mapbox/node-pre-gyp/index.js'), '');
 }
 
-/** The folder of an installed package, as `from` (or this one) would find it. */
+/** The folder of an installed package, as resolved from `from` or from this package. */
 function findPackage(name: string, from?: string): string {
   const { resolve } = createRequire(
     from === undefined ? import.meta.url : join(findPackage(from), 'index.js'),
@@ -62,7 +63,7 @@ function findPackage(name: string, from?: string): string {
   const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
   if (found !== undefined) return found;
   throw new MachineError(
-    `the package ${name} is not installed, which training needs on Linux; do this on Linux with a processor of that kind, after npm ci`,
+    `the package ${name}, which training needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
   );
 }
 
@@ -72,5 +73,5 @@ async function copyFiles(source: string, target: string, wanted: (name: string) 
   }
 }
 
-/** What only debuggers and compilers read. */
+/** Leaves out files that only debuggers and compilers read. */
 const isUsed = (path: string): boolean => !/\.(map|d\.ts)$/.test(path);

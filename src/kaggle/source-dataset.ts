@@ -1,4 +1,4 @@
-/** The dataset with the training program, as two archives: our own code, and what it stands on. */
+/** The dataset with the training program, as two archives: our own code, and its dependencies. */
 import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { prepareTensorFlow } from '../tensorflow/install/load.ts';
 import { copyProgram } from './program-files.ts';
 import { zipFolder } from './zip-folder.ts';
 
-/** What our own code may weigh, zipped [bytes]. */
+/** Size limit of our own code, zipped [bytes]. */
 const CODE_LIMIT = 150_000;
-/** The newest symbols in the C and C++ libraries of Kaggle's image, which is Ubuntu 22.04. */
+/** The newest symbol versions in the C and C++ libraries of Kaggle's image, which is Ubuntu 22.04. */
 const NEWEST: Readonly<Record<string, readonly number[]>> = { GLIBC: [2, 35], GLIBCXX: [3, 4, 30] };
 
-/** Writes code.zip and packages.zip into `folder`. Throws MachineError where the addon can't be built here. */
+/** Writes code.zip and packages.zip into `folder`. Throws MachineError when the addon can't be built here. */
 export async function writeSource(folder: string, log: (line: string) => void): Promise<void> {
   const draft = await mkdtemp(join(tmpdir(), 'chirpline-kaggle-'));
   try {
@@ -31,12 +31,17 @@ export async function writeSource(folder: string, log: (line: string) => void): 
   }
 }
 
-/** Puts the addon where the program on Kaggle looks for it; where it's left out, it is built there. */
+/**
+ * Copies the addon to where the program on Kaggle looks for it. An addon that is too new for Kaggle's image is left
+ * out, and built on Kaggle.
+ */
 async function copyAddon(cache: string, log: (line: string) => void): Promise<void> {
   const file = await prepareTensorFlow({ device: 'cpu', log });
   const symbol = findNewer(await readFile(file), NEWEST);
   if (symbol !== undefined) {
-    log(`the addon needs ${symbol}, which Kaggle's image doesn't have: it will be built there, in 15 s`);
+    log(
+      `the addon needs ${symbol}, which Kaggle's image lacks: it will be built on Kaggle, which takes 15 s`,
+    );
     return;
   }
   const folder = join(cache, await addonName());
@@ -44,7 +49,7 @@ async function copyAddon(cache: string, log: (line: string) => void): Promise<vo
   await cp(file, join(folder, ADDON));
 }
 
-/** A versioned symbol in a binary, like GLIBC_2.38, that is newer than those of its kind in `newest`. */
+/** A versioned symbol in a binary, like GLIBC_2.38, that is newer than the version of the same kind in `newest`. */
 export function findNewer(
   binary: Uint8Array,
   newest: Readonly<Record<string, readonly number[]>>,

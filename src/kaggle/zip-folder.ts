@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 
-/** A local time, since yazl writes local times: the same bytes at any time and in every time zone. */
+/** A local time, since yazl writes local times: the bytes are the same at any time and in every time zone. */
 const TIME = new Date(1980, 0, 1);
 
 /** Writes the files below `folder`, in the order of their names, into the archive `file`; returns its size. */

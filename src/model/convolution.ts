@@ -4,28 +4,28 @@ import { type FourierPlan, HOP, type Matrix, planConvolution } from './fourier.t
 import { gather, type Save } from './operations.ts';
 import { POOLING } from './presets.ts';
 
-/** A convolution's output, in the windows that will be pooled. */
+/** A convolution's output, split into the windows that are pooled next. */
 export interface Convolved {
-  /** The POOLING times of each window along `axis`, channels last: [..., POOLING, ..., C]. */
+  /** The POOLING time points of each window along `axis`, channels last: [..., POOLING, ..., C]. */
   windows: Tensor3D;
   axis: 0 | 1;
-  /** A map of the windows' values [windows, C], in the windows' order. */
+  /** Turns one value per window [windows, C], in the windows' order, into a map. */
   arrange(pooled: Tensor2D): Tensor3D;
 }
 
 /**
- * A way to convolve over time, zeros being beyond both ends. Maps hold time along `timeAxis`, the batch along the other
- * one of the first two axes, and channels along the last.
+ * A way to convolve over time, with zeros beyond both ends. A map has time along `timeAxis`, the batch along the
+ * other one of the first two axes, and channels along the last.
  */
 export interface Convolution {
   readonly timeAxis: 0 | 1;
-  /** Of strain [B, T] by a kernel [length, 1, out]; differentiable by the kernel. */
+  /** Convolves strain [B, T] with a kernel [length, 1, out]. Differentiable with respect to the kernel. */
   ofStrain(strain: Tensor2D, kernel: Tensor3D): Convolved;
-  /** Of a map by a kernel [length, in, out]. */
+  /** Convolves a map with a kernel [length, in, out]. */
   ofMap(map: Tensor3D, kernel: Tensor3D): Convolved;
 }
 
-/** By the convolutions of TensorFlow's libraries. Maps are [B, T, C]. */
+/** Uses TensorFlow's own convolutions, which are best on GPUs and on CPUs with bfloat16 units. Maps are [B, T, C]. */
 export function createDirectConvolution(tf: TF): Convolution {
   const ofMap = (map: Tensor3D, kernel: Tensor3D): Convolved => {
     const [batch, times, channels] = map.shape;
@@ -50,9 +50,9 @@ export function createDirectConvolution(tf: TF): Convolution {
 }
 
 /**
- * By products of points (fourier.ts): for a processor, on which they take a third of the time and their gradients a
- * quarter, oneDNN having no kernel of its own for the gradient of a long kernel. Maps are [T, B, C], which makes a block
- * of times one block of memory.
+ * Uses products at evaluation points (fourier.ts). On a CPU they take a third of the time, and their gradients a
+ * quarter, since oneDNN has no kernel of its own for the gradient of a long kernel. Maps are [T, B, C], which makes a
+ * block of time points contiguous in memory.
  */
 export function createFourierConvolution(tf: TF): Convolution {
   return {
@@ -83,7 +83,7 @@ export function createFourierConvolution(tf: TF): Convolution {
   };
 }
 
-/** [T, B, in] by [length, in, out] -> [HOP, blocks * B, out], the times of a block in the plan's order. */
+/** [T, B, in] with [length, in, out] -> [HOP, blocks * B, out], the time points of a block in the plan's order. */
 function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan): Tensor3D {
   const [, batch, channels] = map.shape;
   const filters = kernel.shape[2];
@@ -117,7 +117,7 @@ function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan)
   return convolve(map, kernel) as Tensor3D;
 }
 
-/** The matrix, or its transpose, times x as a matrix of as many rows as that needs. */
+/** The matrix, or its transpose, times x, which is reshaped to the number of rows that this needs. */
 function multiply(tf: TF, { shape, data }: Matrix, x: Tensor, transposed = false): Tensor2D {
   return tf.matMul(
     tf.tensor2d(data, shape),
@@ -126,14 +126,14 @@ function multiply(tf: TF, { shape, data }: Matrix, x: Tensor, transposed = false
   );
 }
 
-/** Times whose sums of products make one row of the matrix product below. */
+/** Consecutive time points whose gradients share a row in the matrix product below. */
 const STRIDE = 16;
 
 /**
- * [B, T] by [length, 1, out] -> [B, 1, T, out], differentiable by the kernel.
+ * [B, T] with [length, 1, out] -> [B, 1, T, out], differentiable with respect to the kernel.
  *
- * The gradient is a matrix product: of what STRIDE times meet of the strain by what they have of the gradient, which
- * holds each tap's sum in STRIDE parts, one on each of its diagonals.
+ * The gradient is a matrix product of two things per STRIDE time points: the strain that their outputs depend on, and
+ * the gradients of these outputs. A tap's gradient is the sum of STRIDE elements on a diagonal of the product.
  */
 function convolveStrain(tf: TF, strain: Tensor2D, kernel: Tensor3D): Tensor4D {
   const [batch, times] = strain.shape;
@@ -162,11 +162,11 @@ function convolveStrain(tf: TF, strain: Tensor2D, kernel: Tensor3D): Tensor4D {
             [left, (strides - 1) * STRIDE - left],
           ])
           .reshape<Tensor3D>([batch, -1, STRIDE]);
-        const met = Array.from({ length: strides }, (_, i) =>
+        const shifted = Array.from({ length: strides }, (_, i) =>
           padded.slice([0, i, 0], [-1, times / STRIDE, -1]),
         );
         const sums = tf.matMul(
-          tf.concat(met, 2).reshape<Tensor2D>([-1, strides * STRIDE]),
+          tf.concat(shifted, 2).reshape<Tensor2D>([-1, strides * STRIDE]),
           dy.reshape<Tensor2D>([-1, STRIDE * filters]),
           true,
         );

@@ -1,14 +1,16 @@
 /**
- * Convolution over time as products of points: what x and kernel come to at N-th roots of unity is multiplied there, and
- * the products are taken back to time (Winograd, "Arithmetic complexity of computations", 1980). Complex products are
- * made of three real ones (Gauss), so that one real matrix each leads from x and from the kernel to their points, and
- * one from the products to time.
+ * Convolution over time as products at evaluation points: x and the kernel are evaluated at the N-th roots of unity
+ * and multiplied there, and the products are transformed back to time (Winograd, "Arithmetic complexity of
+ * computations", 1980). A complex product is made of three real ones (Gauss). So each of the three steps, evaluating
+ * x, evaluating the kernel and going back to time, is a product with one real matrix.
  *
- * A block of HOP times of the output needs the HOP + length - 1 times of x around it (overlap-save). For a kernel of 32
- * that is 94 products of points in place of 1024 a block, and the way there and back costs as much again.
+ * A block of HOP time points of the output needs the HOP + length - 1 time points of x around it (overlap-save). For
+ * a kernel of 32 that is 94 products per block instead of 1024, and the transforms cost as much again.
  */
 
-/** Times of the output that are computed at once. Longer blocks have fewer points a time, and longer ways there. */
+/**
+ * Time points of the output per block. Longer blocks need fewer products per time point, but more costly transforms.
+ */
 export const HOP = 32;
 
 /** Rows by columns, in C order. */
@@ -18,39 +20,48 @@ export interface Matrix {
 }
 
 export interface FourierPlan {
-  /** Blocks in x. */
+  /** The number of blocks in x. */
   blocks: number;
+  /** The number of evaluation points. */
   points: number;
-  /** Times of x that a block meets. */
+  /** Time points of x that a block needs. */
   size: number;
   /** [points, size] */
   ofInput: Matrix;
   /** [points, length] */
   ofKernel: Matrix;
-  /** [HOP, points]: times in the order of `timeOfRow`. */
+  /** [HOP, points]: time points in the order of `timeOfRow`. */
   toOutput: Matrix;
-  /** [size + 1, points]: ofInput's transpose, and below it a row of zeros. */
+  /** [size + 1, points]: the transpose of ofInput, and a row of zeros below it. */
   toInput: Matrix;
-  /** Time of x that is at place n of block j, at [n * blocks + j]; where it is none, the number of times. */
+  /**
+   * At [n * blocks + j]: the time point of x at place n of block j, or the number of time points if that is beyond x.
+   */
   frames: Int32Array;
-  /** The two places in the blocks, as n * blocks + j, that each time of x is at; where it is none, size * blocks. */
+  /**
+   * For each time point of x, its two places in the blocks, as n * blocks + j, or size * blocks if there's no such
+   * place.
+   */
   places: readonly [Int32Array, Int32Array];
 }
 
-/** Time within a block that is in a row of the output: first come all first times of the windows of `window`. */
+/**
+ * The time point, within a block, of a row of the output. The first time points of all windows of length `window`
+ * come first, then the second ones, and so on.
+ */
 function timeOfRow(row: number, window: number): number {
   const windows = HOP / window;
   return (row % windows) * window + Math.floor(row / windows);
 }
 
 /**
- * The numbers of a convolution of `times` by a kernel of `length`, whose output is as long, x being 0 beyond its ends.
- * Its rows are ordered for a pooling by `window`. Throws RangeError when HOP doesn't fit.
+ * Plans a convolution of `times` time points with a kernel of `length`. The output is as long as x, which is 0 beyond
+ * its ends. Its rows are ordered for pooling by `window`. Throws RangeError when HOP doesn't fit.
  */
 export function planConvolution(times: number, length: number, window: number): FourierPlan {
   if (times % HOP !== 0 || length > HOP + 1 || HOP % window !== 0)
     throw new RangeError(
-      `${times} times, a kernel of ${length} and windows of ${window} in blocks of ${HOP}`,
+      `${times} time points, a kernel of ${length} and windows of ${window} don't fit blocks of ${HOP}`,
     );
   const size = HOP + length - 1;
   const blocks = times / HOP;
@@ -70,7 +81,7 @@ export function planConvolution(times: number, length: number, window: number): 
     points: points.length,
     size,
     ofInput,
-    // A tap later is a time of x later: the kernel's points are the conjugates.
+    // A later tap belongs to a later time point of x, so the kernel's points are the conjugates.
     ofKernel: fillMatrix(points.length, length, (p, n) => evaluate(points[p]!, n)),
     toOutput: fillMatrix(HOP, points.length, (row, p) =>
       synthesize(points[p]!, timeOfRow(row, window), size),
@@ -87,13 +98,19 @@ export function planConvolution(times: number, length: number, window: number): 
   };
 }
 
-/** A real factor of a product: of the value at a frequency its real part (0), its imaginary part (1), or their sum (2). */
+/**
+ * A real factor of a product: the real part (0) or the imaginary part (1) of the value at a frequency, or their sum
+ * (2).
+ */
 interface Point {
   frequency: number;
   part: 0 | 1 | 2;
 }
 
-/** Of real numbers, half of the frequencies tell all; the lowest and, of an even size, the highest are real. */
+/**
+ * For real input, half of the frequencies are enough. The values at the lowest frequency and, for an even size, at
+ * the highest are real.
+ */
 function listPoints(size: number): Point[] {
   const points: Point[] = [];
   for (let frequency = 0; frequency <= size / 2; frequency++) {
@@ -103,12 +120,12 @@ function listPoints(size: number): Point[] {
   return points;
 }
 
-/** What a product of points adds to the time t. */
+/** The contribution of a product to time point t. */
 function synthesize({ frequency, part }: Point, t: number, size: number): number {
   const { cos, sin } = turn(frequency * t, size);
   if (frequency === 0 || frequency === size / 2) return cos / size;
-  // Of products p0, p1, p2, the complex one is p0 - p1 + i (p2 - p0 - p1), and its part of the output the real part of
-  // that times cos + i sin, twice: the frequency's negative adds the conjugate.
+  // The complex product of p0, p1, p2 is p0 - p1 + i (p2 - p0 - p1). It contributes the real part of its product with
+  // cos + i sin, twice, since the negative frequency adds the conjugate.
   return (2 / size) * [cos + sin, sin - cos, -sin][part]!;
 }
 

@@ -7,12 +7,12 @@ import { poolBatch, poolBy } from './pooling.ts';
 import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
-/** What is left of a moving statistic after an update. */
+/** The share of a moving statistic that an update keeps. */
 const MOMENTUM = 0.9;
 
 export interface ModelOptions {
   preset: Preset;
-  /** Share of the dense layers' outputs that training sets to 0; from 0 up to, but without, 1. */
+  /** Share of the dense layers' outputs that training sets to 0; at least 0, below 1. */
   dropout: number;
   /** How convolutions are computed (convolution.ts); default: direct. */
   convolution?: keyof typeof CONVOLUTIONS;
@@ -21,34 +21,34 @@ export interface ModelOptions {
 const CONVOLUTIONS = { direct: createDirectConvolution, fourier: createFourierConvolution };
 
 export interface Model {
-  /** Every array by its name in weights.npz; those of the moving statistics aren't trainable. */
+  /** Every array by its name in weights.npz. The moving statistics aren't trainable. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Probability [B] of a signal in each sample [B, 3, 4096], by the moving statistics, without dropout. */
+  /** Probability [B] of a signal in each sample [B, 3, 4096], with the moving statistics and without dropout. */
   predict(signals: Tensor3D): Tensor1D;
   /**
-   * Probability [B] by the batch's own statistics and with dropout, differentiable by the trainable variables.
-   * Moves the moving statistics. Equal seeds (int32 [2]) drop equal outputs.
+   * Probability [B] with the batch's own statistics and with dropout, differentiable with respect to the trainable
+   * variables. Updates the moving statistics. Equal seeds (int32 [2]) drop the same outputs.
    */
   predictForTraining(signals: Tensor3D, seed: Tensor1D): Tensor1D;
-  /** A copy. */
+  /** Returns copies. */
   getWeights(): Weights;
-  /** Copies; shapes must be those of the architecture (checkWeights). */
+  /** Copies the arrays, which must have the shapes of the architecture (checkWeights). */
   setWeights(weights: Weights): void;
   dispose(): void;
 }
 
-/** How the layers that act otherwise in training do their work. */
+/** The layers that work differently in training and in prediction. */
 interface Mode {
   /** Batch norm `name` of h + bias, over all axes but the last. */
   normalize(h: Tensor2D, name: string, bias: Tensor1D): Tensor2D;
-  /** The same of a convolution's output, then SiLU and max-pool: [windows, C]. */
+  /** The same for a convolution's output, then SiLU and max-pool: [windows, C]. */
   pool(convolved: Convolved, name: string, bias: Tensor1D): Tensor2D;
   drop(h: Tensor2D, layer: number): Tensor2D;
 }
 
 /**
  * The model of a preset: convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
- * layers, one probability. DIYModel has 676,258 trainable numbers.
+ * layers, one probability. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const convolution = CONVOLUTIONS[options.convolution ?? 'direct'](tf);
@@ -76,7 +76,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
   }
 
-  /** The detectors' channels side by side, through the blocks behind. */
+  /** Puts the detectors' channels side by side and applies the merged blocks. */
   function merge(maps: Tensor3D[], mode: Mode): Tensor3D {
     return merged.reduce((map, _, i) => computeBlock(map, shared.length + i, mode), tf.concat(maps, 2));
   }
@@ -89,7 +89,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return convolved.arrange(mode.pool(convolved, `bn${i}`, get(`conv${i}_b`)));
   }
 
-  /** GeM: a map to [B, C], the mean over time of the p-th powers, and its p-th root. */
+  /** GeM: a map to [B, C], the p-th root of the mean over time of the p-th powers. */
   function pool(map: Tensor3D): Tensor2D {
     const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE);
     const powers = map.clipByValue(...POOLED_RANGE).pow(p);
@@ -111,7 +111,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       move(`${name}_var`, variance);
     };
     return {
-      // A bias before a batch norm cancels against the mean: it moves the mean, and its gradient is 0.
+      // A bias before a batch norm has no effect on the output: it shifts the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
         const { mean, variance } = tf.moments(h, 0) as Statistics;
         moveBoth(name, bias, { mean, variance });
@@ -143,7 +143,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return { gamma: get(`${name}_gamma`), beta: get(`${name}_beta`) };
   }
 
-  /** Those of h where they are kept of h + bias: no pass over h for the bias. */
+  /** The moving statistics of h, from the stored ones of h + bias. This saves a pass over h for the bias. */
   function movingStatistics(name: string, bias: Tensor1D): Statistics {
     return { mean: get<Tensor1D>(`${name}_mean`).sub(bias), variance: get(`${name}_var`) };
   }
@@ -182,8 +182,8 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 /** Mean binary cross-entropy of probabilities [B] and labels [B] (0 or 1). */
 export function crossEntropy(tf: TF, labels: Tensor1D, probabilities: Tensor1D): Scalar {
   const p = probabilities.clipByValue(CLIP, 1 - CLIP);
-  const chance = labels.mul(p.log()).add(tf.sub(1, labels).mul(tf.sub(1, p).log()));
-  return chance.mean<Scalar>().neg();
+  const logLikelihood = labels.mul(p.log()).add(tf.sub(1, labels).mul(tf.sub(1, p).log()));
+  return logLikelihood.mean<Scalar>().neg();
 }
 
 /** Probabilities are clipped to [CLIP, 1 - CLIP] before their logarithm is taken. */

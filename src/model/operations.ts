@@ -3,27 +3,30 @@ import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_
 import { nodeBackend } from '../tensorflow/graph/bind.ts';
 import type { TF } from '../tensorflow/install/load.ts';
 
-/* Functions of TensorFlow that tfjs has none for, and some that do in one pass over memory what tfjs does in several. */
+/* Ops of TensorFlow that tfjs lacks, and ops that do in one pass over memory what takes tfjs several. */
 
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
 
-/** What tf.customGrad's functions keep tensors for their gradient by. */
+/** How the functions of tf.customGrad save tensors for their gradients. */
 export type Save = (tensors: Tensor[]) => void;
 
-/** Added to the variance before its root is taken. */
+/** Added to the variance before the square root. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
-/** Of each channel. */
+/** Statistics of each channel. */
 export interface Statistics {
   mean: Tensor1D;
-  /** Of the population: divided by n, not n - 1. */
+  /** Population variance: divided by n, not n - 1. */
   variance: Tensor1D;
 }
 
-/** Interleaved sets that a channel's numbers are summed in: a float32 sum of a million numbers alone errs by 3e-5. */
+/**
+ * A channel's numbers are summed in this many interleaved sets. A single float32 sum of a million numbers is off by
+ * 3e-5, which changes the gradient where inputs of a max-pool nearly tie.
+ */
 const SETS = 16;
 
-/** Over all axes but the last. */
+/** Statistics over all axes but the last. */
 export function batchStatistics(tf: TF, x: Tensor): Statistics {
   const channels = x.shape.at(-1)!;
   const sets = (x.size / channels) % (2 * SETS) === 0 ? SETS : 1;
@@ -67,7 +70,7 @@ export function normalizeBy<T extends Tensor>(
   return output!.reshape<T>(x.shape);
 }
 
-/** Gradients of normalizeBy's x, gamma and beta, as if the statistics didn't depend on x. */
+/** Gradients of normalizeBy with respect to x, gamma and beta, for statistics that don't depend on x. */
 export function normalizeByGradients<T extends Tensor>(
   tf: TF,
   dy: T,
@@ -84,7 +87,7 @@ export function normalizeByGradients<T extends Tensor>(
   return [dx.reshape(x.shape), dGamma, dBeta];
 }
 
-/** With the four axes that TensorFlow's batch norm wants, channels last. */
+/** Reshapes x to the four axes that TensorFlow's batch norm needs, channels last. */
 function asImage(x: Tensor): Tensor {
   return x.reshape([1, -1, 1, x.shape.at(-1)!]);
 }
@@ -100,7 +103,7 @@ function batchNormAttributes(tf: TF, { training }: { training: boolean }): OpAtt
   ];
 }
 
-/** g * sigmoid(x) in one pass, by the kernel of softplus' gradient. */
+/** g * sigmoid(x) in one pass, by the gradient kernel of softplus. */
 export function timesSigmoid<T extends Tensor>(tf: TF, g: T, x: T): T {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
@@ -111,17 +114,17 @@ export function timesSigmoid<T extends Tensor>(tf: TF, g: T, x: T): T {
   ) as T;
 }
 
-/** Uniform numbers from 0 up to 1 that depend on the seed, int32 [2], alone. */
+/** Uniform numbers in [0, 1) that depend only on the seed, int32 [2]. */
 export function seededUniform(tf: TF, shape: number[], seed: Tensor1D): Tensor {
   return drawSeeded(tf, 'StatelessRandomUniform', shape, seed);
 }
 
-/** Standard normal numbers that depend on the seed, int32 [2], alone. */
+/** Standard normal numbers that depend only on the seed, int32 [2]. */
 export function seededNormal(tf: TF, shape: number[], seed: Tensor1D): Tensor {
   return drawSeeded(tf, 'StatelessRandomNormal', shape, seed);
 }
 
-/** `count` numbers of the gamma distribution of shape alpha that depend on the seed, int32 [2], alone. */
+/** `count` numbers of the gamma distribution of shape alpha that depend only on the seed, int32 [2]. */
 export function seededGamma(tf: TF, count: number, alpha: number, seed: Tensor1D): Tensor1D {
   return tf.tidy(
     () => drawSeeded(tf, 'StatelessRandomGammaV2', [count], seed, tf.fill([count], alpha)) as Tensor1D,
@@ -145,8 +148,8 @@ function drawSeeded(tf: TF, op: string, shape: number[], seed: Tensor1D, ...more
 }
 
 /**
- * Slices of x along an axis by their indices (int32), which tfjs' own gather would look at: while a graph is recorded they
- * aren't known. The first `batchDims` axes of both go together.
+ * Slices of x along an axis by index (int32). tfjs' own gather reads the indices, which aren't known while a graph is
+ * recorded. The first `batchDims` axes of x and the indices are matched.
  */
 export function gather<T extends Tensor>(tf: TF, x: T, indices: Tensor, axis = 0, batchDims = 0): T {
   const backend = nodeBackend(tf);
@@ -163,7 +166,7 @@ export function gather<T extends Tensor>(tf: TF, x: T, indices: Tensor, axis = 0
   ) as T;
 }
 
-/** `a` where the condition is true, else `b`; each may be broadcast, which tfjs' own `where` makes copies for. */
+/** `a` where the condition is true, else `b`. Both may be broadcast, for which tfjs' own `where` makes copies. */
 export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T): T {
   const backend = nodeBackend(tf);
   const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;

@@ -14,13 +14,13 @@ import {
 import { POOLING } from './presets.ts';
 
 /*
- * Batch norm, SiLU and max-pool in one. SiLU falls up to -1.28 and rises from there, and batch norm is linear:
- * the largest output of a window is that of its largest or of its smallest input, whatever gamma's sign. Only those two are normalized and
- * activated, half as many numbers as there are, and the gradient reaches one input of each window alone, but for what
- * goes through the statistics.
+ * Batch norm, SiLU and max-pool in one. SiLU falls up to -1.28 and rises from there, and batch norm is linear, so a
+ * window's largest output comes from its largest or its smallest input, whatever the sign of gamma. Only these two
+ * are normalized and activated, half of all numbers. The gradient reaches only one input of each window, apart from
+ * the part that goes through the statistics. Inputs that tie share it.
  */
 
-/** The windows' largest SiLU(batch norm) [windows, C] by given statistics. */
+/** The largest SiLU(batch norm) of each window [windows, C], with given statistics. */
 export function poolBy(
   tf: TF,
   convolved: Convolved,
@@ -36,7 +36,10 @@ export interface PooledBatch extends Statistics {
   output: Tensor2D;
 }
 
-/** The same by the batch's own statistics, which it also gives; differentiable by the windows, gamma and beta. */
+/**
+ * The same with the batch's own statistics, which are returned too. Differentiable with respect to the windows, gamma
+ * and beta.
+ */
 export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: Tensor1D): PooledBatch {
   return tf.tidy(() => {
     const statistics = batchStatistics(tf, convolved.windows);
@@ -59,9 +62,10 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
           ];
           // y' = s + u s (1 - s) = s (1 + u - y), where s = sigmoid(u) and y = u s.
           const du = timesSigmoid(tf, dy as Tensor2D, u).mul<Tensor2D>(u.sub(y).add(1));
-          // As if the statistics didn't depend on the input ...
+          // The gradients for fixed statistics ...
           const [fixed, dGamma, dBeta] = normalizeByGradients(tf, du, selected, { mean, variance }, gamma);
-          // ... less what goes through them: gamma / (deviation n) * (dBeta + normalized input * dGamma).
+          // ... minus the part that goes through the statistics: gamma / (deviation n) * (dBeta + normalized input *
+          // dGamma).
           const n = windows.size / gamma.size;
           const scale = gamma.div(variance.add(BATCH_NORM_EPSILON).sqrt()).div(-n);
           const [slope, shift] = [dGamma.mul<Tensor1D>(scale), dBeta.mul<Tensor1D>(scale)];
@@ -87,7 +91,7 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
 
 interface Pooled {
   y: Tensor2D;
-  /** The input whose output is the window's largest, and that input normalized. */
+  /** The input with the largest output of the window, and the same input normalized (u). */
   selected: Tensor2D;
   u: Tensor2D;
 }
@@ -113,8 +117,8 @@ function pool(
 }
 
 /**
- * The gradient of the windows: `everywhere`, but `atPeak` plus its share of `peak` where the selected input is, which
- * all inputs equal to it share.
+ * The gradient with respect to the windows: `everywhere`, except `atPeak` plus `peak` at the selected input. Inputs
+ * that equal the selected one share `peak`.
  */
 function scatter(
   tf: TF,
@@ -124,7 +128,7 @@ function scatter(
   atPeak: Tensor2D,
   everywhere: Tensor3D,
 ): Tensor {
-  // Of two axes where one would do, TensorFlow's kernels take a quarter longer.
+  // One axis where possible: with two, TensorFlow's kernels take a quarter longer.
   const [each, one] =
     axis === 0
       ? [

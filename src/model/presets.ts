@@ -1,4 +1,4 @@
-/** What the models are made of, as data: model.ts computes any of them. */
+/** The architectures of the models as data, which model.ts computes. */
 
 /** Convolution, batch norm, SiLU, max-pool by 4. */
 interface Block {
@@ -14,24 +14,24 @@ interface Dense {
 }
 
 export interface Architecture {
-  /** Blocks that each detector passes alone, by the same weights. */
+  /** Blocks that see each detector alone, with the same weights for all. */
   shared: readonly Block[];
   /**
-   * Blocks behind those, which see the detectors' channels side by side and therefore in time with each other. Where
-   * there are none, the detectors meet after the mean over time only.
+   * Blocks after the shared ones. They see the channels of all detectors side by side, aligned in time. Without them,
+   * the detectors meet only after the mean over time.
    */
   merged: readonly Block[];
   dense: readonly Dense[];
 }
 
-/** Points of time that the max-pool of a block makes one of. */
+/** How many time points a block's max-pool reduces to one. */
 export const POOLING = 4;
 
-/** What the generalized mean over time clips its input to, and its p. */
+/** The limits to which the generalized mean over time clips its input, and its p. */
 export const POOLED_RANGE = [1e-6, 1e10] as const;
 export const POWER_RANGE = [1, 10] as const;
 
-/** `diy` is the reference's DIYModel; `coherent` lets the detectors meet while time is still resolved. */
+/** `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. */
 export const PRESETS = ['diy', 'coherent'] as const;
 export type Preset = (typeof PRESETS)[number];
 

@@ -10,7 +10,7 @@ interface WeightArray {
   data: Float32Array;
 }
 
-/** All numbers of a model by the names that `weights.npz` uses, in weightShapes' order: what writeNpz writes. */
+/** All arrays of a model by their names in `weights.npz`, in the order of weightShapes; the input of writeNpz. */
 export type Weights = Map<string, WeightArray>;
 
 /** Every array of the model and its shape. Convolution kernels are [kernel, in, out], dense ones [in, out]. */
@@ -43,15 +43,15 @@ function* listNormShapes(name: string, channels: number): Generator<[string, num
   for (const part of ['gamma', 'beta', 'mean', 'var']) yield [`${name}_${part}`, [channels]];
 }
 
-/** False for the batch norms' moving statistics, which training keeps by averaging. */
+/** False for the batch norms' moving statistics, which training updates by averaging. */
 export function isTrainable(name: string): boolean {
   return !name.endsWith('_mean') && !name.endsWith('_var');
 }
 
 /**
- * The weights that training starts from: kernels drawn from a normal distribution of standard deviation
- * sqrt(2 / fan_in) (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0,
- * moving variance 1, GeM's p 3. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ * The initial weights of a training: kernels drawn from a normal distribution of standard deviation sqrt(2 / fan_in)
+ * (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0, moving variance 1,
+ * GeM's p 3. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
 export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();
@@ -70,13 +70,10 @@ function fillNormal(out: Float32Array, deviation: number, seed: number, index: n
   for (let i = 0; i < out.length; i++) out[i] = deviation * random.normal();
 }
 
-/** Tells the weights' random numbers from those that other parts draw from the same seed. */
+/** Separates the weights' random numbers from those that other parts draw with the same seed. */
 const WEIGHTS_PURPOSE = 0x77656967;
 
-/**
- * Which model the arrays are those of, by their names and the shapes of their kernels: the preset that they agree with
- * most. checkWeights says where they don't.
- */
+/** The preset whose array names and shapes agree best with the given ones. checkWeights reports the differences. */
 export function recognizePreset(arrays: ReadonlyMap<string, { shape: readonly number[] }>): Preset {
   const agreements = (preset: Preset): number => {
     const shapes = weightShapes(preset);
@@ -87,9 +84,10 @@ export function recognizePreset(arrays: ReadonlyMap<string, { shape: readonly nu
 }
 
 /**
- * Checks arrays that were read from `object` (`weights.npz`) and returns them in weightShapes' order.
+ * Checks arrays that were read from `object` (`weights.npz`) and returns them in the order of weightShapes.
  *
- * Throws InputError when one is missing, unknown, of another shape or type, not finite, or a variance below 0.
+ * Throws InputError when an array is missing, is unknown, has another shape or type, or has a number that isn't
+ * finite or a negative variance.
  */
 export function checkWeights(
   preset: Preset,
@@ -153,8 +151,8 @@ function describeArray({ shape, data }: { shape: readonly number[]; data: unknow
 }
 
 /**
- * What the arrays of the largest preset take as .npy files [bytes], and so a weights.npz: twice their numbers, so that one
- * with float64 is refused for its type and not for its size, and a kilobyte for the headers of each.
+ * Size limit of a weights.npz and of its unpacked arrays [bytes]: for the largest preset, 8 bytes per number, so that
+ * a float64 file is refused for its type instead of its size, and 1 KiB per array for headers.
  */
 export const WEIGHTS_LIMIT = Math.max(
   ...PRESETS.map((preset) =>

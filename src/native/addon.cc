@@ -1,4 +1,4 @@
-/** What chirpline does in machine code, as a Node addon; load.ts declares its exports. */
+/** chirpline's native code as a Node addon. load-native.ts declares its exports. */
 #include "addon.h"
 
 NAPI_MODULE_INIT() {

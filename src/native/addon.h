@@ -7,7 +7,7 @@ inline void addFunction(napi_env env, napi_value object, const char *name, napi_
   napi_set_named_property(env, object, name, function);
 }
 
-/** What each part of the addon adds to its exports. */
+/** Each part of the addon adds its functions to the exports. */
 void exportKernels(napi_env env, napi_value exports);
 void exportCrc(napi_env env, napi_value exports);
 void exportFiles(napi_env env, napi_value exports);

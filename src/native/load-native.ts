@@ -1,35 +1,38 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Vectors that a processor may have. */
+/** Vector instructions that a CPU may support. */
 export type VectorLevel = 'avx512' | 'avx2';
 
-/** What the addon exports: the folders native/ of signal/, records/ and storage/ say what each does. */
+/** Exports of the addon. Their sources are in the native/ folders of signal/, records/ and storage/. */
 export interface Addon {
-  /** The kernels of the signal path, the fastest first, by their names. */
+  /** Kernels of the signal path by name, for each level that the CPU supports, the fastest level first. */
   levels: ({ name: VectorLevel } & Record<string, (memory: ArrayBuffer, ...numbers: number[]) => void>)[];
   allocate(bytes: number): ArrayBuffer;
-  /** Where the processor has an instruction for it. */
+  /** Only if the CPU has an instruction for CRC-32C. */
   crc32c?(bytes: Uint8Array): number;
   readFile(path: string, etag: string, memory: Uint8Array): number | undefined;
   listFolder(path: string): FolderListing | undefined;
 }
 
-/** Of a folder's files; texts have zero bytes between the files'. */
+/** The files of a folder. Names and etags are joined by zero bytes. */
 interface FolderListing {
   names: string;
   etags: string;
   sizes: Float64Array;
 }
 
-/** Where scripts/native.mjs puts it: as far from here in src/ as in dist/. */
+/** Output of scripts/native.mjs. The relative path is the same from src/ and dist/. */
 const PATH = fileURLToPath(
   new URL(`../../build/native-${process.platform}-${process.arch}.node`, import.meta.url),
 );
 
 let loaded: { addon: Addon; reason?: undefined } | { addon?: undefined; reason: string } | undefined;
 
-/** The addon, or why there is none: it is built where there is a g++. What it does is done in other ways then. */
+/**
+ * The addon, or the reason why it is missing. It is never required: every caller has a fallback. It is built where g++ exists,
+ * and missing in cloud functions, which wait for S3 anyway.
+ */
 export function loadAddon() {
   loaded ??= readAddon(PATH);
   return loaded;
@@ -41,7 +44,7 @@ export function readAddon(path: string): NonNullable<typeof loaded> {
   try {
     process.dlopen(module, path);
   } catch (error) {
-    // Of another kind of machine, or of a newer one; or Node was told to load none.
+    // Built for another architecture or a newer C library, or Node runs with --no-addons.
     if (!(error instanceof Error && 'code' in error && /^ERR_DLOPEN_/.test(`${error.code}`))) throw error;
     return { reason: `it can't be loaded: ${error.message}` };
   }

@@ -1,14 +1,15 @@
 /**
- * Element types of NumPy arrays: how the file's bytes become numbers, booleans or text.
+ * Element types of NumPy arrays: converts the file's bytes to numbers, booleans or text, and back.
  *
- * The bytes are viewed in place where that is possible, which takes a little-endian machine; all that Node's
- * TensorFlow addon runs on are.
+ * Bytes are viewed in place where possible, which requires a little-endian machine. All platforms of the TensorFlow
+ * addon are.
  */
 import { InputError } from '../core/errors.ts';
+import { decodeFloat16 } from '../core/float16.ts';
 
 /**
- * A whole array in memory, C order. `dtype` describes `data` and is what `encodeNpy` writes; big-endian files
- * become little-endian and float16 becomes float32 when read. Booleans are bytes 0 and 1.
+ * A whole array in memory, C order. `dtype` is the type of `data`, and the one that `encodeNpy` writes. Reading converts
+ * big-endian to little-endian and float16 to float32. Booleans are bytes 0 and 1.
  */
 export type NpyArray = { shape: readonly number[] } & NpyElements;
 export type NpyElements =
@@ -21,7 +22,7 @@ export type NpyElements =
 
 const DTYPE = /^(?:([<>])(f8|f4|f2|i8|i4|U([1-9]\d{0,3}))|\|(u1|b1))$/;
 
-/** Bytes of one element, or undefined for a type that isn't read. */
+/** Bytes per element; undefined for an unsupported type. */
 export function itemSize(dtype: string): number | undefined {
   const match = DTYPE.exec(dtype);
   if (match === null) return undefined;
@@ -29,8 +30,8 @@ export function itemSize(dtype: string): number | undefined {
 }
 
 /**
- * The elements in `bytes`, a copy that the caller gives away: it starts an ArrayBuffer of its own, holds `count`
- * elements of a type that `itemSize` knows, and is overwritten.
+ * The elements in `bytes`, which the function takes over and overwrites. `bytes` must span an ArrayBuffer of its own and
+ * hold `count` elements of a type that `itemSize` supports. Throws InputError for code points beyond Unicode.
  */
 export function decodeElements(
   dtype: string,
@@ -46,8 +47,11 @@ export function decodeElements(
       return { dtype: '<f8', data: new Float64Array(buffer) };
     case 'f4':
       return { dtype: '<f4', data: new Float32Array(buffer) };
-    case 'f2':
-      return { dtype: '<f4', data: Float32Array.from(new Uint16Array(buffer), widenFloat16) };
+    case 'f2': {
+      const data = new Float32Array(count);
+      decodeFloat16(bytes, data);
+      return { dtype: '<f4', data };
+    }
     case 'i8':
       return { dtype: '<i8', data: new BigInt64Array(buffer) };
     case 'i4':
@@ -63,7 +67,7 @@ export function decodeElements(
   }
 }
 
-/** Turns big-endian numbers of 2, 4 or 8 bytes around, in place. */
+/** Reverses the byte order of numbers of 2, 4 or 8 bytes, in place. */
 export function swapBytes(bytes: Uint8Array, size: number): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (size === 8) buffer.swap64();
@@ -71,36 +75,27 @@ export function swapBytes(bytes: Uint8Array, size: number): void {
   else buffer.swap16();
 }
 
-/** IEEE 754 binary16 as a number. */
-function widenFloat16(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-/** NumPy's text is UTF-32, filled up with zeros. */
+/** NumPy's text is UTF-32, padded with zeros. */
 function decodeText(points: Uint32Array, count: number, object: string): string[] {
   const width = count === 0 ? 0 : points.length / count;
   return Array.from({ length: count }, (_, index) => {
     const text = points.subarray(index * width, (index + 1) * width);
     const wrong = text.find((point) => point > 0x10ffff);
     if (wrong !== undefined) {
-      throw new InputError({ object, found: `the character code ${wrong}`, needed: 'UTF-32 text' });
+      throw new InputError({ object, found: `the code point ${wrong}`, needed: 'UTF-32 text' });
     }
     return String.fromCodePoint(...text).replace(/\0+$/, '');
   });
 }
 
-/** The file's bytes of an array's elements. */
+/** The elements' bytes as in the file. Throws RangeError when a text is longer than the dtype allows. */
 export function encodeElements({ dtype, data }: NpyElements): Uint8Array {
   if (!Array.isArray(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const width = itemSize(dtype)! / 4;
   const points = new Uint32Array(data.length * width);
   for (const [index, text] of data.entries()) {
     const codes = Array.from(text, (character) => character.codePointAt(0)!);
-    if (codes.length > width) throw new RangeError(`${JSON.stringify(text)} is longer than ${dtype} holds`);
+    if (codes.length > width) throw new RangeError(`${JSON.stringify(text)} is too long for dtype ${dtype}`);
     points.set(codes, index * width);
   }
   return new Uint8Array(points.buffer);

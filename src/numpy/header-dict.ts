@@ -1,6 +1,6 @@
 /**
- * The Python dict literal in a .npy header: three known keys with a string, a boolean and a tuple of integers.
- * Nothing else of Python is understood, and nothing is evaluated.
+ * Parses the Python dict literal in a .npy header: three known keys with a string, a boolean and a tuple of integers. No
+ * other Python is accepted, and nothing is evaluated.
  */
 import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
@@ -11,7 +11,7 @@ export interface HeaderDict {
   shape: number[];
 }
 
-/** NumPy 1 allows 32 axes; nothing that is read here has more than 4. */
+/** NumPy 1 allows 32 axes. Arrays that chirpline uses have at most 4. */
 const AXIS_LIMIT = 32;
 
 const NAMES: ReadonlyMap<string, keyof HeaderDict> = new Map([
@@ -21,8 +21,9 @@ const NAMES: ReadonlyMap<string, keyof HeaderDict> = new Map([
 ]);
 
 /**
- * Reads the keys 'descr', 'fortran_order' and 'shape', in any order and each once. Throws InputError for anything
- * else, with the offset in the file, in which the text starts at byte `start`.
+ * Reads the keys 'descr', 'fortran_order' and 'shape', in any order, each once. Throws InputError for anything else.
+ *
+ * @param start byte offset of the text in the file, for the offsets in error messages.
  */
 export function parseHeaderDict(text: string, object: string, start: number): HeaderDict {
   const tokens = new Tokens(text, object, start);
@@ -59,20 +60,20 @@ function parseShape(tokens: Tokens): number[] {
   for (;;) {
     const token = tokens.next();
     if (token === ')') return shape;
-    // Files of Python 2 have long integers, 3L.
+    // Files from Python 2 may contain long integers: 3L.
     const length = /^\d{1,16}L?$/.test(token) ? Number.parseInt(token, 10) : Number.NaN;
     if (!Number.isSafeInteger(length) || shape.length === AXIS_LIMIT) {
       throw tokens.refuse(token, `at most ${AXIS_LIMIT} axis lengths`);
     }
     shape.push(length);
-    // Python reads (3) as the number 3.
+    // In Python (3) is the number 3, not a tuple.
     const separators = shape.length === 1 ? /^,$/ : /^[,)]$/;
     if (tokens.expect(separators, 'a tuple of axis lengths') === ')') return shape;
   }
 }
 
 class Tokens {
-  /** The blanks are the only part that repeats without a bound, so that no text takes long. */
+  /** No ambiguous repetition, so matching takes linear time for any text. */
   readonly #pattern = /\s*('[^'\\\n]*'|"[^"\\\n]*"|True|False|\d+L?|[{}()[\]:,])/y;
   readonly #text: string;
   readonly #object: string;
@@ -88,7 +89,7 @@ class Tokens {
     const at = this.#pattern.lastIndex;
     const token = this.#pattern.exec(this.#text)?.[1];
     if (token !== undefined) return token;
-    // A failed match has put the pattern back to the start.
+    // The failed match has reset lastIndex to 0.
     this.#pattern.lastIndex = at;
     throw this.#refuseRest('a Python dict literal');
   }

@@ -1,5 +1,5 @@
 /**
- * The header of a .npy file: magic, version, and a Python dict literal that says type, order and shape.
+ * The header of a .npy file: magic, version, and a Python dict literal with type, order and shape.
  *
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
  */
@@ -11,23 +11,23 @@ import { parseHeaderDict } from './header-dict.ts';
 export interface NpyHeader {
   /** As written in the file: '<f8', '>f4', '|b1', '<U10' ... */
   dtype: string;
-  /** Whether the first axis varies fastest. */
+  /** True if the first axis varies fastest. */
   fortranOrder: boolean;
   /** Lengths of the axes, outermost first; empty for a 0-d array. */
   shape: number[];
-  /** Where the array's bytes start, from the start of the file. */
+  /** Offset of the array's bytes in the file. */
   dataOffset: number;
 }
 
-/** A header ends within this many bytes of the file's start. Real ones take 128; longer ones are refused. */
+/** Longest header, with magic and version [bytes]. NumPy usually writes 128. Longer headers are refused. */
 export const NPY_HEADER_LIMIT = 65536;
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
 /**
- * Reads the header at the start of `bytes`, which must hold the file's first NPY_HEADER_LIMIT bytes or all of it.
+ * Reads the header at the start of `bytes`, which must hold the whole file or its first NPY_HEADER_LIMIT bytes.
  *
- * Throws InputError for anything but versions 1-3 with a type that `parseNpy` reads and a size below 2^53 bytes.
+ * Throws InputError unless the version is 1-3, `parseNpy` supports the type, and the array has less than 2^53 bytes.
  */
 export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   if (bytes.length === 0) throw new InputError({ object, found: 'no bytes', needed: 'a .npy file' });
@@ -66,7 +66,7 @@ export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   return header;
 }
 
-/** Bytes of the array behind the header; always a safe integer. */
+/** Bytes of the array after the header; always a safe integer. */
 export function npyDataLength({ dtype, shape }: Pick<NpyHeader, 'dtype' | 'shape'>): number {
   return shape.reduce((product, length) => product * length, itemSize(dtype)!);
 }
@@ -79,16 +79,16 @@ function checkSize({ dtype, shape }: NpyHeader, object: string): void {
       object,
       found: pickled ? `dtype ${quote(dtype)} (pickled Python objects)` : `dtype ${quote(dtype)}`,
       needed: 'numbers, booleans or text',
-      ...(pickled && { advice: 'Pickled objects can run code when they are read, so they never are' }),
+      ...(pickled && { advice: 'Save the array without objects: reading pickled objects could run code' }),
     });
   }
-  // With a zero axis the other lengths are free, yet their product must not overflow either.
+  // Zero axes count as 1, so that the product of the other lengths can't overflow either.
   const product = shape.reduce((total, length) => total * Math.max(length, 1), size);
   if (!Number.isSafeInteger(product)) {
     throw new InputError({
       object,
       found: `shape (${shape.join(', ')})`,
-      needed: 'an array below 2^53 bytes',
+      needed: 'an array of less than 2^53 bytes',
     });
   }
 }

@@ -1,4 +1,7 @@
-/** NumPy's .npy files: one array each. */
+/**
+ * NumPy's .npy files: one array each. NumPy's formats have a package of their own, since raw samples, the PSD, weights and
+ * the simulation all use them.
+ */
 import { InputError } from '../core/errors.ts';
 import { decodeElements, encodeElements, itemSize, type NpyArray, swapBytes } from './dtype.ts';
 import { type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
@@ -8,19 +11,19 @@ export { NPY_HEADER_LIMIT, type NpyHeader, npyDataLength, parseNpyHeader } from 
 
 /**
  * The array of a whole .npy file, in C order. Versions 1-3; types '<f8' '<f4' '<f2' '<i8' '<i4' '<U..' and their
- * big-endian forms, '|u1', '|b1'. Throws InputError when the file isn't one, is truncated or has bytes left over.
+ * big-endian forms, '|u1', '|b1'. Throws InputError when the file is no .npy file, is truncated or has extra bytes.
  */
 export function parseNpy(bytes: Uint8Array, object: string): NpyArray {
   const header = parseNpyHeader(bytes, object);
   checkFileLength(header, bytes.length, object);
   const { dtype, shape } = header;
   const count = shape.reduce((product, length) => product * length, 1);
-  // A Buffer's slice() would share memory, so the copy is made by the constructor.
+  // The constructor copies; a Buffer's slice() would share memory.
   const own = new Uint8Array(bytes.subarray(header.dataOffset));
   const elements = decodeElements(dtype, own, count, object);
   if (header.fortranOrder) {
     const source = elements.data.slice();
-    turnToCOrder(source, elements.data, shape);
+    copyToCOrder(source, elements.data, shape);
   }
   return { shape, ...elements };
 }
@@ -38,10 +41,10 @@ export function checkFileLength(header: NpyHeader, length: number, object: strin
 }
 
 /**
- * Writes an array's raw bytes into `out`, C order, as float64.
+ * Writes an array's raw bytes into `out` as float64, C order.
  *
- * The hot path of preprocessing: '<f8' in C order is one copy of memory. `bytes` need no alignment; they hold
- * exactly out.length elements of '<f8', '>f8', '<f4' or '>f4' (RangeError otherwise).
+ * The hot path of preprocessing: '<f8' in C order is one copy of memory. `bytes` needs no alignment. Throws RangeError
+ * unless it holds exactly out.length elements of '<f8', '>f8', '<f4' or '>f4'.
  */
 export function decodeFloat64(
   bytes: Uint8Array,
@@ -64,11 +67,11 @@ export function decodeFloat64(
     if (dtype === '>f4') swapBytes(own, 4);
     flat.set(new Float32Array(own.buffer));
   }
-  if (fortranOrder) turnToCOrder(flat, out, shape);
+  if (fortranOrder) copyToCOrder(flat, out, shape);
 }
 
-/** Copies elements stored with the first axis fastest to where the last axis is fastest. */
-function turnToCOrder(
+/** Copies elements from Fortran order (first axis fastest) to C order (last axis fastest). */
+function copyToCOrder(
   source: ArrayLike<unknown>,
   target: { [index: number]: unknown },
   shape: readonly number[],
@@ -90,17 +93,17 @@ function turnToCOrder(
   }
 }
 
-/** The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if shape and data differ. */
+/** The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if data doesn't fit the shape. */
 export function encodeNpy(array: NpyArray): Uint8Array {
   const { dtype, shape, data } = array;
   const count = shape.reduce((product, length) => product * length, 1);
   if (data.length !== count)
-    throw new RangeError(`shape (${shape.join(', ')}) has not ${data.length} elements`);
+    throw new RangeError(`shape (${shape.join(', ')}) does not have ${data.length} elements`);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
-  // NumPy leaves room for the first axis to grow to 21 digits in place.
+  // NumPy leaves room for the length of the first axis to grow to 21 digits in place.
   const growth = shape.length === 0 ? '' : ' '.repeat(21 - String(shape[0]).length);
   const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${tuple}, }${growth}`;
-  // The newline ends the header on a multiple of 64; NumPy adds a full 64 where it does so already.
+  // The newline ends the header at a multiple of 64. Like NumPy, pad by a full 64 where it already does.
   const padding = 64 - ((10 + text.length + 1) % 64);
   const dataOffset = 10 + text.length + padding + 1;
   const body = encodeElements(array);

@@ -11,10 +11,10 @@ import { type ByteSource, listZip } from './zip.ts';
 const MEMBER_LIMIT = 10_000;
 
 /**
- * Every array of an .npz file by its name (without `.npy`), CRC-32 checked.
+ * Every array of an .npz file by its name (without `.npy`). CRC-32s are checked.
  *
- * Throws InputError when it isn't one, and, before anything is unpacked, when the arrays would take more than
- * `limit` bytes (default 256 MiB).
+ * Throws InputError when the file is no .npz file, or when the arrays would take more than `limit` bytes (default
+ * 256 MiB), which is checked before anything is unpacked.
  */
 export async function readNpz(
   bytes: Uint8Array,
@@ -46,21 +46,21 @@ export async function readNpz(
 }
 
 /**
- * The headers of an .npz file's arrays, in the order of its directory, by ranges: of each member the first few kilobytes are
- * read. Undefined for one that can't be read so; readNpz says what is wrong with it.
+ * The headers of an .npz file's arrays, in directory order. Reads only the first kilobytes of each member. Yields undefined
+ * for a header that can't be read this way; readNpz reports its fault.
  */
 export async function* readNpzHeaders(
   source: ByteSource,
   object: string,
 ): AsyncGenerator<NpyHeader | undefined> {
   for (const { offset, length, deflated } of await listZip(source, object, MEMBER_LIMIT)) {
-    const bytes = await source.read(offset, Math.min(length, HEAD_READ));
+    const bytes = await source.read(offset, Math.min(length, HEADER_READ));
     yield tryHeader(bytes, deflated, object);
   }
 }
 
-/** Of a member, from its local header on: NumPy's own are 128 bytes long, with a few dozen in front of them. */
-const HEAD_READ = 1 << 13;
+/** Bytes to read from a member's local header on. NumPy's headers take 128 bytes, after a few dozen of the zip format. */
+const HEADER_READ = 1 << 13;
 
 function tryHeader(bytes: Uint8Array, deflated: boolean, object: string): NpyHeader | undefined {
   try {
@@ -72,7 +72,7 @@ function tryHeader(bytes: Uint8Array, deflated: boolean, object: string): NpyHea
   }
 }
 
-/** What the start of a deflated member unpacks to: 8 MiB at most, since deflate makes a thousand bytes of one. */
+/** Unpacks the start of a deflated member: at most 8 MiB, since deflate expands at most about 1000:1. */
 function inflateStart(data: Uint8Array): Uint8Array {
   return inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH });
 }
@@ -82,16 +82,17 @@ function isInflateFault(error: unknown): boolean {
 }
 
 /**
- * An .npz file of the arrays in the order given, for numpy.load. `compress` deflates the members (default: stored).
+ * An .npz file with the arrays in the given order, readable by numpy.load. `compress` deflates the members; by default they
+ * are stored.
  *
- * The same arrays give the same bytes: the time stamps are fixed. (Deflated bytes may differ between zlib versions.)
+ * The same arrays give the same bytes, since the time stamps are fixed. Deflated bytes may differ between zlib versions.
  */
 export async function writeNpz(
   arrays: ReadonlyMap<string, NpyArray> | Readonly<Record<string, NpyArray>>,
   { compress = false }: { compress?: boolean } = {},
 ): Promise<Uint8Array> {
   const zip = new ZipFile();
-  // A local time, since yazl writes local times: the same bytes in every time zone.
+  // A local time: yazl writes local times, so the bytes are the same in every time zone.
   const options = { compress, mtime: new Date(2000, 0, 1), mode: 0o100644, forceDosTimestamp: true };
   for (const [name, array] of arrays instanceof Map ? arrays : Object.entries(arrays)) {
     const file = encodeNpy(array);

@@ -1,6 +1,6 @@
 /**
- * The content of one member of a zip archive, from the archive's bytes at its local header: a caller may hold only
- * these. Format: PKWARE APPNOTE 6.3.10.
+ * Unpacks one member of a zip archive. Needs only the archive's bytes from the member's local header on. Format: PKWARE
+ * APPNOTE 6.3.10.
  */
 import { inflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
@@ -9,29 +9,29 @@ import { InputError } from '../core/errors.ts';
 /** A local header without its name and extra field. */
 export const LOCAL_HEADER_SIZE = 30;
 
-/** What a member's bytes are, apart from where they are. */
+/** How a member is packed. */
 export interface ZipPacking {
-  /** Bytes in the archive. */
+  /** Packed size [bytes]. */
   packed: number;
-  /** Bytes of the member itself. */
+  /** Unpacked size [bytes]. */
   size: number;
   crc: number;
   deflated: boolean;
 }
 
-/** Where a member's data start, from its local header: `bytes` are the archive's from there on. */
+/** Offset of a member's data in `bytes`, which start at its local header. */
 export function locateZipData(bytes: Uint8Array, object: string): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < LOCAL_HEADER_SIZE || view.getUint32(0, true) !== 0x04034b50) {
-    throw new InputError({ object, found: 'no local header', needed: 'the start of a zip member' });
+    throw new InputError({ object, found: 'no local header', needed: 'the local header of a zip member' });
   }
   return LOCAL_HEADER_SIZE + view.getUint16(26, true) + view.getUint16(28, true);
 }
 
 /**
- * A member's content, its length and CRC-32 checked; never more than `size` bytes are made.
+ * A member's content. Checks its length and CRC-32, and never unpacks more than `size` bytes. Throws InputError.
  *
- * `bytes` are the archive's from the local header on. Stored members are a view of them.
+ * `bytes` start at the local header. The content of a stored member is a view of them.
  */
 export function unpackZipMember(
   bytes: Uint8Array,
@@ -71,18 +71,18 @@ function inflate(data: Uint8Array, size: number, object: string): Uint8Array {
   }
 }
 
-/** zlib's complaint about the data as an InputError; any other error stays what it is. */
+/** An InputError for an error of zlib about the data. Any other error is returned unchanged. */
 export function inflateFault(error: unknown, size: number, object: string): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_BUFFER_TOO_LARGE') return oversize(size, object);
   if (!code.startsWith('Z_')) return error;
   return new InputError(
-    { object, found: `broken deflate data (${message})`, needed: 'sound data' },
+    { object, found: `broken deflate data (${message})`, needed: 'valid data' },
     { cause: error },
   );
 }
 
-/** The member goes on after the size that the archive says it has. */
+/** For a member that continues beyond the size stated in the archive. */
 export function oversize(size: number, object: string): InputError {
   return new InputError({
     object,

@@ -1,4 +1,4 @@
-/** What lies where in a zip archive, by its central directory, which yauzl reads. Format: PKWARE APPNOTE 6.3.10. */
+/** Lists the members of a zip archive from its central directory, using yauzl. Format: PKWARE APPNOTE 6.3.10. */
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { InputError } from '../core/errors.ts';
 import { printable, quote } from '../core/quote.ts';
@@ -6,30 +6,30 @@ import { LOCAL_HEADER_SIZE, type ZipPacking } from './unzip.ts';
 
 export interface ZipMember extends ZipPacking {
   name: string;
-  /** Of the local header, from the start of the archive. */
+  /** Offset of the local header in the archive. */
   offset: number;
-  /** From the local header at least to the end of the data. */
+  /** Bytes from the local header to the end of the data, or somewhat more. */
   length: number;
 }
 
-/** Bytes that can be read from any place; a range past the end yields what is there. */
+/** Random access to bytes. A range is cut at the end. */
 export interface ByteSource {
   size: number;
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-/** Name and extra field of a local header, each with a 16-bit length. */
+/** Most bytes of name and extra field of a local header, which have 16-bit lengths. */
 const LOCAL_FIELDS_LIMIT = 2 * 65535;
-/** A block of the central directory is read at once, not an entry. */
+/** The central directory is read in blocks of this size [bytes]. */
 const BLOCK_SIZE = 1 << 20;
-/** Deflate can't do better than 1032:1 (RFC 1951: 258 bytes from 2 bits). */
+/** Highest possible ratio of deflate: 1032:1 (RFC 1951: 258 bytes from 2 bits). */
 const DEFLATE_LIMIT = 1032;
 
 /**
- * The members of an archive, in the order of its directory; folders are left out.
+ * The members of an archive in directory order, without folders.
  *
- * Throws InputError when it isn't a zip archive or is a hostile one: more than `limit` members, duplicate names,
- * paths out of the archive, encryption, members that overlap or reach past the end, sizes that can't be.
+ * Throws InputError when the file is no zip archive or a hostile one: more than `limit` members, duplicate names, paths
+ * out of the archive, encryption, members that overlap or extend past the end, impossible sizes.
  */
 export async function listZip(source: ByteSource, object: string, limit: number): Promise<ZipMember[]> {
   const reader = new BlockReader(source);
@@ -43,18 +43,18 @@ export async function listZip(source: ByteSource, object: string, limit: number)
       names.add(entry.fileName);
       if (!entry.fileName.endsWith('/')) members.push(toMember(entry));
     }
-    // A number, whatever its type says: here the end of the last entry, or where the directory of none stands.
+    // A number, despite its type: the end of the last entry, or the start of an empty directory.
     const end = Number(zip.readEntryCursor);
     await reader.checkDirectoryEnd(end);
-    if (names.size === 0 && end > 0) throw new Error(`${end} bytes in front of a directory without entries`);
+    if (names.size === 0 && end > 0) throw new Error(`${end} bytes before a directory without entries`);
     measureMembers(members, source.size);
   } catch (error) {
-    // What the source threw is no fault of the archive.
+    // An error of the source is not a fault of the archive.
     if (reader.failure !== undefined) throw reader.failure;
-    // yauzl complains by plain Errors; others (a TypeError) are bugs.
+    // yauzl throws plain Errors for faults of the archive. Other classes, such as TypeError, are bugs.
     if (!(error instanceof Error) || error.name !== 'Error') throw error;
     throw new InputError(
-      { object, found: printable(error.message), needed: 'a sound zip archive' },
+      { object, found: printable(error.message), needed: 'a valid zip archive' },
       { cause: error },
     );
   }
@@ -74,7 +74,7 @@ function toMember(entry: Entry): ZipMember {
     throw new Error(`compression method ${compressionMethod} in ${quote(name)}`);
   }
   if (size > packed * DEFLATE_LIMIT + 64) {
-    throw new Error(`${size} bytes packed in ${packed} in ${quote(name)}`);
+    throw new Error(`${size} bytes packed into ${packed} in ${quote(name)}`);
   }
   return {
     name,
@@ -87,20 +87,20 @@ function toMember(entry: Entry): ZipMember {
   };
 }
 
-/** Sets the lengths. Members that share bytes make bombs that no ratio shows (Fifield, WOOT 2019). */
+/** Sets the lengths. Throws when members overlap: shared bytes make zip bombs that no ratio reveals (Fifield, WOOT 2019). */
 function measureMembers(members: ZipMember[], size: number): void {
   const sorted = [...members].sort((a, b) => a.offset - b.offset);
   for (const [index, member] of sorted.entries()) {
     const end = sorted[index + 1]?.offset ?? size;
     const least = LOCAL_HEADER_SIZE + member.name.length + member.packed;
     if (!Number.isSafeInteger(member.offset + least) || member.offset + least > end) {
-      throw new Error(`${quote(member.name)} reaching into what follows it`);
+      throw new Error(`${quote(member.name)} overlapping the next member or the end of the file`);
     }
     member.length = Math.min(end - member.offset, LOCAL_HEADER_SIZE + LOCAL_FIELDS_LIMIT + member.packed);
   }
 }
 
-/** Gives yauzl the source by blocks: it asks for some 50 bytes at a time, which over a network would take for ever. */
+/** Reads the source in blocks for yauzl, which asks for about 50 bytes at a time: far too slow over a network. */
 class BlockReader extends RandomAccessReader {
   failure: unknown;
   readonly #source: ByteSource;
@@ -142,12 +142,12 @@ class BlockReader extends RandomAccessReader {
     target.set(this.#block.subarray(from, from + target.length));
   }
 
-  /** A count of entries that is too small would drop members in silence. */
+  /** Throws if the directory continues after its last entry: a count that is too small would silently drop members. */
   async checkDirectoryEnd(end: number): Promise<void> {
     const mark = Buffer.alloc(4);
     await this.#copy(mark, end);
     if (![0x06054b50, 0x06064b50].includes(mark.readUInt32LE())) {
-      throw new Error('a directory that goes on after its last entry');
+      throw new Error('a directory that continues after its last entry');
     }
   }
 }

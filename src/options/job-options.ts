@@ -1,17 +1,17 @@
-/** The options of a training job, as `chirpline submit` and the function `train` take them. */
+/** The options of a training job, for `chirpline submit` and the function `train`. */
 import { Command, CommanderError } from 'commander';
 import type { TrainingOptions } from '../cloud/training-job.ts';
 import { SettingError } from '../core/errors.ts';
 import { trainOptions } from './command-options.ts';
 import { handOnOptions, readSettings, type TrainFlags } from './train-flags.ts';
 
-/** @param command was parsed, and has the options of trainOptions. */
+/** @param command a parsed command with the options of trainOptions. */
 export async function readJobOptions(command: Command): Promise<TrainingOptions> {
   const flags = command.opts<TrainFlags>();
   const settings = await readSettings(flags);
-  const said = (name: string) => command.getOptionValueSource(name) === 'cli';
-  // The config file of one fold may serve for all of them.
-  if (said('folds') && !said('fold')) delete settings.fold;
+  const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
+  // The config file of one fold may be used to train all of them.
+  if (isGiven('folds') && !isGiven('fold')) delete settings.fold;
   const { fold, folds = 1 } = settings;
   return {
     options: handOnOptions(command, settings, ['--checkpoints', '--fresh']),
@@ -22,10 +22,10 @@ export async function readJobOptions(command: Command): Promise<TrainingOptions>
 }
 
 /**
- * The same of words such as ['--epochs', '10']. A config file must lie in a bucket: whoever sends the words has no
- * files where they are read.
+ * Parses the options from words such as ['--epochs', '10']. A config file must be in a bucket, since the words are read on
+ * another machine than the sender's.
  *
- * Throws SettingError when `chirpline train` would not take them.
+ * Throws SettingError when `chirpline train` would not accept them.
  */
 export async function parseJobOptions(words: readonly string[]): Promise<TrainingOptions> {
   const command = new Command('train').exitOverride().configureOutput({ writeErr: () => {} });
@@ -39,7 +39,9 @@ export async function parseJobOptions(words: readonly string[]): Promise<Trainin
   }
   const { config } = command.opts<TrainFlags>();
   if (config !== undefined && !config.startsWith('s3://')) {
-    throw new SettingError(`--config is ${JSON.stringify(config)}: needed a file in a bucket, s3://...`);
+    throw new SettingError(
+      `options of the training job: --config is ${JSON.stringify(config)}, needed a file in a bucket, s3://...`,
+    );
   }
   return readJobOptions(command);
 }

@@ -1,20 +1,21 @@
-/** What a person says of a training: its settings, by file and flags, and how these go along to where it will run. */
+/** The settings of a training from a config file and flags, and the command line that passes them to another machine. */
 import type { Command } from 'commander';
 import { CONFIG_LIMIT, parseConfig } from '../artifacts/config.ts';
+import { flagOf } from '../core/setting.ts';
 import { readLimited } from '../storage/limited.ts';
 import { openStore } from '../storage/open.ts';
-import { flagOf, type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
+import { type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
 import type { TrainOptions } from '../training-run/training-run.ts';
 import { givenSettings, splitLocation, trainOptions } from './command-options.ts';
 
-/** How a training is run; the settings are flags too, see givenSettings. */
+/** The flags that are no settings. Settings are read by givenSettings. */
 export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
   config?: string;
   fresh?: true;
   json?: boolean;
 }
 
-/** Settings of the config file, and over them those of the flags. */
+/** Settings of the config file, overridden by those of the flags. */
 export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
   const given = givenSettings({ ...flags });
   if (flags.config === undefined) return given;
@@ -24,11 +25,11 @@ export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
 }
 
 /**
- * The words of a `chirpline train` elsewhere that says the same: what the config file says, since the file stays here,
- * and how the training is run, where that was said. What wasn't is left to the defaults of the version that trains.
+ * The words for a `chirpline train` on another machine. The settings of the config file become flags, since the file isn't
+ * there. Options that weren't given are left out: the version that trains has its own defaults.
  *
- * @param command was parsed, and has the options of trainOptions.
- * @param apart names of options that the caller deals with itself.
+ * @param command a parsed command with the options of trainOptions.
+ * @param apart flags that the caller handles itself.
  */
 export function handOnOptions(
   command: Command,
@@ -39,12 +40,12 @@ export function handOnOptions(
     settings[name] === undefined ? [] : [flagOf(name), String(settings[name])],
   );
   const named = [...SETTING_NAMES.map(flagOf), '--config', ...apart];
-  const manner = trainOptions()
+  const others = trainOptions()
     .filter(({ long }) => !named.includes(long ?? ''))
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .flatMap((option) => {
       const value = String(command.getOptionValue(option.attributeName()));
       return option.isBoolean() ? [option.long!] : [option.long!, value];
     });
-  return [...flags, ...manner];
+  return [...flags, ...others];
 }

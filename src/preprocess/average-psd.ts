@@ -1,9 +1,10 @@
 /**
- * The average PSD of the noise samples: partial sums over fixed chunks, added up in the order of the chunks, so that
- * the result doesn't depend on how many workers there are or which one was first.
+ * The average PSD of the noise samples: partial sums over fixed chunks, added in the order of the chunks. Floating-point
+ * addition isn't associative; with this order the result doesn't depend on the number of workers or on which one is first.
  */
-import { createHash } from 'node:crypto';
+
 import { InputError } from '../core/errors.ts';
+import { sha256 } from '../core/sha256.ts';
 import { type Stop, stopIfAborted } from '../core/stop.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../core/strain.ts';
 import { encodeNpy, parseNpy } from '../numpy/npy.ts';
@@ -22,9 +23,9 @@ import { psdListKey, psdPartialKey, psdPartialPrefix } from './state/record-keys
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
 /**
- * Sums the periodograms of one chunk of a plan's noise samples and notes how many there were, and their sum, as one array.
- * Broken ones are left out; preprocessing names them. The first result counts.
- * Throws StoppedError when `stop` says so meanwhile; nothing is written then.
+ * Sums the periodograms of one chunk of a plan's noise samples. Stores the number of samples and the sum as one array, unless a
+ * result exists. Skips broken samples; preprocessing reports them.
+ * Throws StoppedError when `stop` is aborted; nothing is written then.
  */
 export async function sumPsdChunk(
   stores: Stores,
@@ -50,14 +51,14 @@ export async function sumPsdChunk(
   return { count };
 }
 
-/** Chunks of the plan's PSD that aren't summed yet. */
+/** The chunks of the plan's PSD that aren't summed yet. */
 export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan): Promise<number[]> {
   const summed = new Set<string>();
   for await (const { key } of records.list(psdPartialPrefix(id))) summed.add(key);
   return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
 }
 
-/** Adds the partial sums up to the plan's PSD. The first result counts: all shards of a plan have the same PSD. */
+/** Averages the partial sums into the plan's PSD, unless it exists: all shards of a plan have the same PSD. */
 export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
   const sums: Psd[] = [];
@@ -67,18 +68,18 @@ export async function reducePsd(stores: Stores, plan: Plan): Promise<void> {
     return parseNpy(await stores.records.read(key), `${stores.records.location}${key}`);
   });
   for await (const { dtype, data } of partials) {
-    if (dtype !== '<f8') throw new Error(`a partial sum of ${dtype}`);
+    if (dtype !== '<f8') throw new Error(`a partial sum has dtype ${dtype}, needed <f8`);
     count += data[0]!;
     sums.push(data.subarray(1));
   }
   if (count === 0) {
-    // Fixed files are other versions than the plan's.
+    // Files that are fixed now are new versions, which this plan can't use.
     await giveUpPlan(stores.records, plan.id);
     throw new InputError({
       object: stores.raw.location,
       found: 'no readable sample among the noise samples chosen for the PSD',
       needed: 'at least one',
-      advice: 'Look at the files of the samples with target 0, or give a PSD (--psd)',
+      advice: 'Check the files of the samples with target 0, or use an existing PSD (--psd)',
     });
   }
   await putIfAbsent(stores.records, plan.psd, await encodePsd(averagePsd(mergePsdSums(sums), count)));
@@ -90,7 +91,7 @@ export interface PsdFile {
   sha256: string;
 }
 
-/** avg_psd.npz as readers of the Python pipeline expect it. */
+/** avg_psd.npz as the Python pipeline's readers expect it. */
 export function encodePsd(psd: Psd): Promise<Uint8Array> {
   return writeNpz({ avg_psd: { dtype: '<f8', shape: SHAPE, data: psd } }, { compress: true });
 }
@@ -100,12 +101,12 @@ export async function readPsd(store: ObjectStore, key: string): Promise<PsdFile>
   const bytes = await store.read(key);
   const object = `${store.location}${key}`;
   const array = (await readNpz(bytes, object)).get('avg_psd');
-  const needed = `an array avg_psd of float64 and shape (${SHAPE.join(', ')})`;
+  const needed = `an array avg_psd of dtype float64 and shape (${SHAPE.join(', ')})`;
   if (array === undefined) throw new InputError({ object, found: 'no such array', needed });
   if (array.dtype !== '<f8' || array.shape.join() !== SHAPE.join()) {
     throw new InputError({ object, found: `${array.dtype} of shape (${array.shape.join(', ')})`, needed });
   }
   const psd = array.data as Float64Array;
   requirePsd(psd, object);
-  return { psd, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { psd, bytes, sha256: sha256(bytes).toString('hex') };
 }

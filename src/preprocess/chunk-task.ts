@@ -1,4 +1,4 @@
-/** The map steps as messages, so that a worker thread can run them as a function in the cloud would. */
+/** The map steps as messages, so that a worker thread runs them like a function in the cloud. */
 
 import { keepLatest } from '../core/keep-latest.ts';
 import type { Stop } from '../core/stop.ts';
@@ -20,7 +20,7 @@ export interface Task {
   records: string;
 }
 
-/** A part of the raw objects that is to be listed, see listInParts. */
+/** Lists a part of the raw objects, see listInParts. */
 export interface ListTask {
   step: 'list';
   prefix: string;
@@ -28,21 +28,18 @@ export interface ListTask {
 }
 
 export interface TaskResult {
-  /** Samples that came out well. */
+  /** Samples that became records, or were added to the PSD. */
   done: number;
   rejected: number;
 }
 
-/** How a task's answer follows from its step. */
+/** The type of the result follows from the step. */
 export interface RunTask {
   (task: Task): Promise<TaskResult>;
   (task: ListTask): Promise<Listing>;
 }
 
-/**
- * Returns a function that runs tasks against the two stores, several at once if it is called so, reading a plan and its PSD
- * once.
- */
+/** Returns a function that runs tasks against the two stores, also concurrently. It reads a plan and its PSD once. */
 export function createTaskRunner(
   stores: Stores,
 ): (task: Pick<Task, 'step' | 'plan' | 'index'>, stop?: Stop) => Promise<TaskResult> {
@@ -50,7 +47,7 @@ export function createTaskRunner(
   const prepare = keepLatest(async (id) => {
     const plan = await readPlan(records, id);
     const { psd, sha256 } = await readPsd(records, plan.psd);
-    /** A task has one for itself; its tables take milliseconds to make. */
+    /** Idle ones. Each task needs its own, and making its tables takes milliseconds. */
     const free: Preprocessor[] = [];
     return { plan, psd, sha256, free };
   });
@@ -66,7 +63,7 @@ export function createTaskRunner(
 
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
-/** Runs one task in a worker thread, which keeps the plan and the tables between the tasks of two stores. */
+/** Runs one task in a worker thread. The thread keeps the plan and the tables between tasks of the same two stores. */
 export async function runTask(task: Task | ListTask, stop: Stop): Promise<TaskResult | Listing> {
   if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
   const place = `${task.raw}\n${task.records}`;

@@ -1,4 +1,4 @@
-/** The end of a plan: results that must be about its very samples, then they are appended to the manifest and published. */
+/** The end of a plan: checks that the results match its samples, appends them to the manifest, and publishes. */
 import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
 import { isAddedShardName } from '../records/shard.ts';
 import { AT_ONCE, forEachAhead, mapAhead } from '../storage/ahead.ts';
@@ -21,11 +21,11 @@ import { indexKey, planFolder, planPsdKey, rejectedListKey } from './state/recor
 import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
 
 /**
- * Appends the shards and rows of the plan with that id to the manifest, unless they are in already. Another plan should follow
- * when objects were overwritten or away when they were read; otherwise the public files are written.
+ * Appends the shards and rejected rows of plan `id` to the manifest, unless they were appended before. Then writes the public
+ * files; or, if objects were overwritten or missing when they were read, returns that another plan should follow.
  *
- * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs has been rejected (rejected.csv says which),
- * and ConflictError when results are missing or aren't the plan's; nothing is removed then.
+ * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs was rejected, and ConflictError when results
+ * are missing or belong to another plan; nothing is removed then.
  */
 export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<Finished> {
   const { records } = stores;
@@ -70,34 +70,34 @@ async function appendResults(
       rejected: settle(rejected, before?.rejected ?? []),
     }));
   } catch (error) {
-    // Another call may have finished the plan meanwhile, and removed what this one reads.
+    // A concurrent call may have finished the plan and removed the files that this one reads.
     const now = (await readManifest(records)).content;
     if (now !== undefined && hasPlan(now, id)) return now;
     throw error;
   }
 }
 
-/** Of a plan after the first one, a shard without records is none. */
+/** Leaves out an empty shard of a later plan. One of the first plan stays, since its name counts the shards. */
 function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard[] {
   return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
 }
 
 const listWithout = ({ rejected }: ShardResult): string[] => rejected.map(({ id }) => id);
 
-/** What was pending before and is again calls for no third plan: it is looked at when its object comes, or at the next run. */
+/** A row that is pending for the second time requests no third plan: its object's event or the next run resolves it. */
 function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   const names = new Set(before.filter(({ pending }) => pending).map(({ key, id }) => `${key} ${id}`));
   return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
 }
 
-/** The results of all shards, each of the plan, PSD and samples that it stands for, and of the shard that is there. */
+/** The results of all shards. Throws ConflictError unless each matches the plan, the PSD, its samples and the existing shard. */
 async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
   const results = await readResults(records, plan);
   const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
   if (missing.length > 0) {
     const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
     throw new ConflictError(
-      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only they are made then.`,
+      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
     );
   }
   const made = results as ShardResult[];
@@ -110,11 +110,11 @@ async function collectResults(records: ObjectStore, plan: Plan, psdSha256: strin
   );
   if (other === undefined) return made;
   throw new ConflictError(
-    `${records.location}${other.name} was made of other samples, or with another PSD, than plan ${plan.id} says. Remove the records and run again.`,
+    `${records.location}${other.name} was made from other samples or with another PSD than plan ${plan.id} requires. Remove the records and run again.`,
   );
 }
 
-/** Throws TooManyRejectedError. Rows of objects that have come again since are pending: they aren't counted. */
+/** Returns the rows; those whose object was overwritten since are pending and aren't counted. Throws TooManyRejectedError. */
 async function checkTotal(
   { raw, records }: Stores,
   { id, inputs, rejected }: Plan,
@@ -125,18 +125,18 @@ async function checkTotal(
   const total = countRecords(content) + inputs;
   let kept = rows;
   if (exceeds(rows.length, total, maxRejected)) {
-    const looked = mapAhead(rows, AT_ONCE, async (row) => {
+    const checked = mapAhead(rows, AT_ONCE, async (row) => {
       const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
       return isSame ? row : { ...row, etag: undefined, pending: true };
     });
     kept = [];
-    for await (const row of looked) kept.push(row);
+    for await (const row of checked) kept.push(row);
   }
   try {
     await checkRejected(records, kept, total, maxRejected);
   } catch (error) {
     const found = kept.filter(({ pending }) => !pending).length - rejected;
-    // Whether what the plan lacked has come since, only another plan can tell.
+    // Inputs that the plan lacked may have arrived since. Only another plan can find out.
     if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
       await giveUpPlan(records, id);
     }
@@ -145,7 +145,7 @@ async function checkTotal(
   return kept;
 }
 
-/** Removes what only a plan under way needs. Safe to do twice. */
+/** Removes the files that only a plan under way needs. Idempotent. */
 async function removeSpent(records: ObjectStore, plan: string): Promise<void> {
   await forEachAhead(records.list(planFolder(plan)), AT_ONCE, async ({ key }) => {
     if (key !== indexKey(plan) && key !== planPsdKey(plan)) await records.remove(key);

@@ -1,14 +1,15 @@
 /**
- * A raw object that arrives after its dataset's run: what a plan of that object alone would do, done at once. Its samples become
- * a shard of their own, which one compare-and-swap adds to the manifest; repeated and concurrent calls add it once.
+ * Takes a raw object that arrives after its dataset's run. A plan of that object alone would do the same, but would cost twenty
+ * requests. The object's samples become a shard of their own, which one compare-and-swap adds to the manifest; repeated and
+ * concurrent calls add it once.
  *
- * No object is lost between a run and this. An event comes after its object, and is answered by a manifest that is read after
- * the event:
- * - Neither lease nor plan nor content: the first plan lists the raw objects later. The message is done, as are the 560,000
- *   that come before the labels.
- * - A lease, and no plan: the object may have been listed or not. The message comes again. A lease that expired long ago is
- *   removed first; its holder's plan, if it makes one still, is then refused.
- * - A plan: its index tells whether it holds this version of the object. If not, the message comes again until the plan is in.
+ * No object is lost between a run and this step. An event comes after its object, and the manifest is read after the event:
+ * - No lease, no plan, no content: the first plan will list the object. The message is done, like the 560,000 messages that
+ *   come before the labels.
+ * - A lease, but no plan: the object may or may not have been listed. The message is delivered again. A lease that expired long
+ *   ago is removed first; if its holder is still making a plan, that plan is refused.
+ * - A plan: its index tells whether it holds this version of the object. If not, the message is delivered again until the plan
+ *   is appended.
  */
 import { ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
 import { keepLatest } from '../core/keep-latest.ts';
@@ -37,30 +38,31 @@ import { indexKey, planPsdKey } from './state/record-keys.ts';
 import { type Rejection, sameRows } from './state/rejected.ts';
 
 type LateAnswer =
-  /** So many of its samples became records now, in this shard; so many are rejected. */
+  /** How many of its samples became records, in which shard, and how many were rejected. */
   | { answer: 'added'; shard: string | undefined; records: number; rejected: number }
   /**
-   * All that can be said of it is said; nothing is there any more; it is for `predict` and never in records; it is no raw data.
+   * `known`: nothing is left to do. `gone`: the object doesn't exist any more. `test`: it is for `predict` and never becomes a
+   * record. `other`: it isn't raw data.
    */
   | { answer: 'known' | 'gone' | 'test' | 'other' }
-  /** `again` says whether to ask once more: a dataset without a plan takes the object up when its labels come. */
+  /** `again`: whether to deliver the message again. If not, the next run takes care of the object. */
   | { answer: 'waiting'; reason: string; again: boolean };
 
-/** How far the dataset was when it was looked at: good for all objects that were there before. */
+/** The state of the dataset when it was read. Valid for all objects that existed before. */
 export interface View {
   manifest: Manifest;
   known: Known | undefined;
-  /** Of the plan that is under way. */
+  /** Index of the plan under way. */
   planned: SampleIndex | undefined;
 }
 
 export interface LateObjects {
   look(): Promise<View>;
-  /** Throws ConflictError when the object is overwritten meanwhile. */
+  /** Throws ConflictError when the object is overwritten while it is read. */
   take(key: string, view: View, stop?: Stop): Promise<LateAnswer>;
 }
 
-/** Keeps labels, indexes and the tables made from the PSD between objects, as long as they are the same. */
+/** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
 export function createLateObjects({ raw, records }: Stores): LateObjects {
   const labels = keepLatest(async (etag) => {
     const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
@@ -96,7 +98,6 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault), key: info.key });
     };
     const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-    for (const ref of refs) ref.etag = info.etag;
     return { refs, faults, unnamed, targets };
   }
 
@@ -119,14 +120,17 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       const { lease, plan, content } = manifest;
       if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
       if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-        return waiting('for the next run, which rejects it: its key is none of a raw object', false);
+        return waiting(
+          'for the next run, which will reject it: its key is not valid for a raw object',
+          false,
+        );
       }
       if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
       if (lease === undefined && plan === undefined && content === undefined) {
         return waiting(`until ${LABELS_KEY} is uploaded`, false);
       }
       const named = key.endsWith('.npy') ? baseName(key) : undefined;
-      // Most events are of objects of the run: the file's name alone tells. (What came late may not be published yet.)
+      // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
       const record = named === undefined ? undefined : known?.record(named);
       if (record?.isFrom(key) && !record.late) return { answer: 'known' };
       const info = await raw.head(key);
@@ -144,7 +148,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
       if (unnamed) return waiting(`for ${companionKey(key)}`, true);
       if (plan !== undefined) {
         const all = faults.length === 0 && refs.every(({ id }) => isPlanned(id));
-        return all ? { answer: 'known' } : waiting('until the run that is on has ended', true);
+        return all ? { answer: 'known' } : waiting('until the current run has ended', true);
       }
       return append(info, refs, faults, targets, stop);
     },
@@ -152,7 +156,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
 
   return late;
 
-  /** The objects that a companion file names. */
+  /** Takes the objects whose samples a companion file names. */
   async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
     let answer: LateAnswer = { answer: 'known' };
     for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
@@ -171,35 +175,34 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     stop: Stop | undefined,
   ): Promise<LateAnswer> {
     const { key, etag } = info;
-    const etags = new Map([[key, etag]]);
     let answer = { answer: 'known' } as LateAnswer;
     let made: (Made & { file: Uint8Array }) | undefined;
     await changeManifest(records, async (manifest) => {
       const { lease, plan, content } = manifest;
       if (lease !== undefined || plan !== undefined || content === undefined) {
-        answer = waiting('until the run that is on has ended', true);
+        answer = waiting('until the current run has ended', true);
         return undefined;
       }
       if (content.recipeHash !== recipeHash()) {
         throw new ConflictError(
-          `${records.location} holds records of another recipe. Remove them, and the next run makes them again.`,
+          `${records.location} holds records of another recipe. Remove them; the next run makes them again.`,
         );
       }
       const known = await knownOf(content);
-      const { samples, rejected } = matchObject(key, refs, faults, (id) => targets.get(id), etags, known);
+      const { samples, rejected } = matchObject(key, refs, faults, (id) => targets.get(id), known);
       if (samples.length === 0 && sameRows(rejected, known.rows(key))) {
         answer = { answer: 'known' };
         return undefined;
       }
-      const name = samples.length === 0 ? undefined : nameLaterShard(content, samples, etags);
+      const name = samples.length === 0 ? undefined : nameLaterShard(content, samples);
       if (name !== undefined && made?.name !== name) {
         made = await make(name, content, samples, await preprocessor(content.plans[0]!.id), stop);
       }
       const result = name === undefined ? undefined : made;
-      // Not later: who takes a newer version in changes the manifest, and this is then tried again.
+      // Checked inside the edit: a call that takes a newer version changes the manifest, and this edit is then retried.
       if ((await raw.head(key))?.etag !== etag) {
         throw new ConflictError(
-          `${raw.location}${key} was overwritten or removed while it was read. What is there then is taken when its event comes again.`,
+          `${raw.location}${key} was overwritten or removed while it was read. It is read again when its event is delivered again.`,
         );
       }
       if (result !== undefined && result.records > 0) await putIfSame(records, result.name, result.file);
@@ -229,7 +232,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
   }
 }
 
-/** The content with what became of an object's samples, in place of what was said of an earlier version of it. */
+/** The content with an object's new shard and rows, which replace the rows of an earlier version of the object. */
 function withObject(
   content: Content,
   key: string,
@@ -241,9 +244,11 @@ function withObject(
   const ids = samples
     .map(({ ref, label }): [string, 0 | 1] => [ref.id, label])
     .filter(([id]) => !bad.has(id));
-  const told = new Set([...ids.map(([id]) => id), ...rows.map(({ id }) => id)]);
+  const resolved = new Set([...ids.map(([id]) => id), ...rows.map(({ id }) => id)]);
   const { shards, rejected } = content;
-  const kept = rejected.filter((row) => row.key !== key && !(row.reason === NO_SAMPLE && told.has(row.id)));
+  const kept = rejected.filter(
+    (row) => row.key !== key && !(row.reason === NO_SAMPLE && resolved.has(row.id)),
+  );
   return {
     ...content,
     rejected: [...kept, ...rows],

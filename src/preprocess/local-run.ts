@@ -1,7 +1,7 @@
 /**
  * The local runner: the same steps that functions run in the cloud, spread over worker threads on one machine.
  *
- * What is finished is skipped, so that the same call resumes after a kill at any moment.
+ * Finished work is skipped, so the same call resumes after a kill at any moment.
  */
 
 import { availableParallelism } from 'node:os';
@@ -15,23 +15,18 @@ import { listUnsummed, readPsd, reducePsd } from './average-psd.ts';
 import type { RunTask, Task, TaskResult } from './chunk-task.ts';
 import { finalizePlan } from './finalize.ts';
 import { type Plan, type PlanOptions, planDataset, readLabels, type Stores } from './plan/plan.ts';
+import type { RecordSettings } from './preprocess-settings.ts';
 import { type AcquireOptions, withLease } from './state/lease.ts';
 import type { PlanSettings } from './state/manifest.ts';
 import { publishComplete, readMetadataIfPresent } from './state/publish.ts';
 
-export interface PreprocessSettings {
+export interface PreprocessSettings extends RecordSettings {
   dataset: string;
-  dtype: 'float16' | 'float32';
-  shardSize: number;
-  psdSamples: number;
-  seed: number;
-  /** Worker threads; by default one a core. */
+  /** Worker threads; default: one per core. */
   workers?: number;
-  /** Tolerated share of rejected inputs, 0 ... 1. */
-  maxRejected: number;
-  /** A PSD to use in place of an estimate: a location of an avg_psd.npz. */
+  /** A PSD to use instead of an estimate: the location of an avg_psd.npz. */
   psd?: { folder: string; key: string };
-  /** Whether to wait while another run works on the records. Default true. */
+  /** Whether to wait while another run writes the records. Default true. */
   wait?: boolean;
 }
 
@@ -45,11 +40,11 @@ export async function preprocessDataset(
 ): Promise<Metadata> {
   const stores: Stores = { raw: openStore(raw), records: openStore(records) };
   const { workers = availableParallelism(), wait = true } = settings;
-  // Before anything is written.
+  // Missing labels or a broken PSD fail before anything is written.
   await readLabels(stores.raw);
   const given = settings.psd && (await readPsd(openStore(settings.psd.folder), settings.psd.key));
   const work = async (runTask: RunTask, token: string): Promise<Metadata> => {
-    // The threads help with a folder as soon as they have started. A bucket answers a few requests at once to this thread.
+    // Worker threads help to list a folder as soon as they have started. For a bucket, this thread's concurrent requests suffice.
     const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
     const helpers = stores.raw.folder === undefined ? 0 : workers;
     await runPlans(
@@ -66,10 +61,10 @@ export async function preprocessDataset(
     );
     return (await readMetadataIfPresent(stores.records))!;
   };
-  // A bucket gets a shard in one, which is in memory until then.
+  // While one shard waits for the disk, another computes. A shard for a bucket is in memory until it is sent as a whole.
   const tasksAtOnce = stores.records.folder === undefined ? 2 : 3;
   const lease: AcquireOptions = { observer, signal, ...(!wait && { patience: 0 }) };
-  // The threads start while the plan is made.
+  // The threads start while the plan is being made.
   return withLease(stores.records, lease, (token, stop) =>
     withWorkers('preprocess-task', { workers, tasksAtOnce, signal: stop }, (run) =>
       work(run as RunTask, token),
@@ -79,7 +74,7 @@ export async function preprocessDataset(
 
 export type RunStep = (step: Task['step'], plan: string, index: number) => Promise<TaskResult>;
 
-/** Makes what the records lack, until they lack nothing. The caller holds the lease of that token. */
+/** Makes and finishes plans until the records lack nothing. The caller holds the lease with this `token`. */
 export async function runPlans(
   stores: Stores,
   settings: PlanSettings,
@@ -93,7 +88,7 @@ export async function runPlans(
     const made = await planDataset(stores, settings, token, options);
     if (made === undefined) {
       await publishComplete(records);
-      if (first) observer.say?.(`${records.location} is complete already`);
+      if (first) observer.say?.(`${records.location} is already complete`);
       return;
     }
     const { plan, resumed } = made;

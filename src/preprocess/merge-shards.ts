@@ -1,4 +1,4 @@
-/** The shards of finished records as the one file that readers of the Python pipeline expect. */
+/** Merges the shards of finished records into the one file that the Python pipeline's readers expect. */
 import { createHash } from 'node:crypto';
 import { InputError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
@@ -9,7 +9,7 @@ import { probeWriting } from '../storage/probe.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { readMetadataIfPresent } from './state/publish.ts';
 
-/** Writes all records to `key` of `out`, checked on the way; a shard at a time is held in memory. */
+/** Writes all records to `key` of `out` and checks them on the way. One shard at a time is in memory. */
 export async function mergeRecords(
   records: ObjectStore,
   out: ObjectStore,
@@ -37,13 +37,14 @@ export async function mergeRecords(
       const object = `${records.location}${name}`;
       const bytes = await records.read(name);
       yield { object, bytes, records: n_records };
-      // After its records were checked, whose errors say more: sound ones may still be those of another shard.
+      // Checked after the records, whose errors say more. Intact records may still be those of another shard.
       const found = createHash('sha256').update(bytes).digest('hex');
       if (found !== sha256) {
         throw new InputError({
           object,
           found: `SHA-256 ${found}`,
           needed: `${sha256}, as metadata.json says`,
+          advice: 'Copy the shard here again, or remove the records and run again',
         });
       }
       done += n_records;

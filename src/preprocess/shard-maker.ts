@@ -1,6 +1,6 @@
 /**
- * One chunk of samples becomes one shard. The shard's bytes depend on the raw bytes, the labels, the PSD and the
- * recipe alone, so that every attempt makes the same.
+ * Makes one shard from one chunk of samples. The shard's bytes depend only on the raw bytes, the labels, the PSD and the
+ * recipe, so every attempt makes the same shard.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -32,40 +32,40 @@ const madeSchema = v.object({
   sha256: v.string(),
   rejected: v.array(rejectionSchema),
 });
-/** What became of a chunk's samples. */
+/** The shard made from a chunk, and the samples of the chunk that were rejected. */
 export type Made = v.InferOutput<typeof madeSchema>;
 
 const resultSchema = v.object({
   ...madeSchema.entries,
-  /** The shard's version. */
+  /** Version of the shard object. */
   etag: v.string(),
-  /** Of the samples' ids, see hashIds, of the plan and of the PSD that it was made with. */
+  /** Hashes of the sample ids (see hashIds), of the plan, and of the PSD file that whitened the shard. */
   ids: v.string(),
   plan: v.string(),
   psd: v.string(),
 });
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
-/** The noted results of a plan's shards, in their order; undefined of those that are to be made. */
+/** The stored results of a plan's shards, in shard order; undefined for a shard that still has to be made. */
 export async function readResults(
   records: ObjectStore,
   { id, shards }: Plan,
 ): Promise<(ShardResult | undefined)[]> {
-  const noted: (ShardResult | undefined)[] = [];
+  const stored: (ShardResult | undefined)[] = [];
   const reads = mapAhead(shards.keys(), AT_ONCE, (index) =>
     readJsonIfPresent(records, shardResultKey(id, index), resultSchema),
   );
-  for await (const result of reads) noted.push(result);
-  // After the results, each of which is written after its shard. Somebody may have removed or changed one.
+  for await (const result of reads) stored.push(result);
+  // Listed after the results were read, since a result is written after its shard. A shard may be gone or replaced since.
   const etags = new Map<string, string>();
   const prefix = shards[0]?.name.replace(/-.*/s, '-');
   if (prefix !== undefined) for await (const { key, etag } of records.list(prefix)) etags.set(key, etag);
-  return noted.map((result) => (result?.etag === etags.get(result?.name ?? '') ? result : undefined));
+  return stored.map((result) => (result?.etag === etags.get(result?.name ?? '') ? result : undefined));
 }
 
 /**
- * Makes shard `index` of the plan and notes its result; returns the noted one when it was made before. `psd` is the SHA-256 of
- * the preprocessor's. Throws StoppedError when `stop` says so meanwhile; nothing is written then.
+ * Makes shard `index` of the plan and stores its result. Returns the stored result if the shard was made before. `psd` is the
+ * SHA-256 of the PSD file that `preprocessor` uses. Throws StoppedError when `stop` is aborted; nothing is written then.
  */
 export async function preprocessChunk(
   { raw, records }: Stores,
@@ -75,8 +75,8 @@ export async function preprocessChunk(
   stop?: Stop,
 ): Promise<ShardResult> {
   const key = shardResultKey(plan.id, index);
-  const noted = await readJsonIfPresent(records, key, resultSchema);
-  if (noted !== undefined && (await records.head(noted.name))?.etag === noted.etag) return noted;
+  const stored = await readJsonIfPresent(records, key, resultSchema);
+  if (stored !== undefined && (await records.head(stored.name))?.etag === stored.etag) return stored;
 
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;
@@ -89,17 +89,18 @@ export async function preprocessChunk(
     plan: plan.hash,
     psd,
   };
-  // In place of one that the shard isn't as.
-  if (noted !== undefined) await records.write(key, encodeJson(result));
-  if (noted !== undefined || (await putIfAbsent(records, key, encodeJson(result)))) return result;
-  // Another call noted it meanwhile, of the same shard.
+  // The stored result describes another version of the shard: replace it.
+  if (stored !== undefined) await records.write(key, encodeJson(result));
+  if (stored !== undefined || (await putIfAbsent(records, key, encodeJson(result)))) return result;
+  // A concurrent call was first to store the result of the same shard.
   return readJson(records, key, resultSchema);
 }
 
 /**
- * Creates the shard. What lies under its name already was made by an earlier call, which may have seen objects that were
- * overwritten since: then that stays. Or it is of a plan that was given up, and is replaced; unless it is this plan that was
- * given up, which is asked for after a look at the shard.
+ * Creates the shard. A shard of that name may exist:
+ * - An earlier call of this plan made it, perhaps from objects that were overwritten since. It stays.
+ * - It belongs to a plan that was given up. It is replaced, unless this plan itself was given up, which is checked after the
+ *   existing shard was read.
  */
 async function createShard(
   records: ObjectStore,
@@ -110,7 +111,7 @@ async function createShard(
   for (;;) {
     const shard = make();
     try {
-      // A bucket takes a piece as a request of its own.
+      // A bucket needs one request per piece.
       const bytes = records.folder === undefined ? await collect(shard.pieces) : shard.pieces;
       const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
       return { made: shard.result(), etag };
@@ -122,31 +123,31 @@ async function createShard(
       const bytes = await collect(own.pieces);
       const found = await records.head(own.name);
       if (found === undefined) continue;
-      const there = await records.read(own.name, undefined, { ifMatch: found.etag });
-      const made = compareShards(there, bytes, samples, own.result());
+      const existing = await records.read(own.name, undefined, { ifMatch: found.etag });
+      const made = compareShards(existing, bytes, samples, own.result());
       if (made !== undefined) return { made, etag: found.etag };
       await requirePlan(records, plan);
       const { etag } = await records.write(own.name, bytes, { ifMatch: found.etag });
       return { made: own.result(), etag };
     } catch (error) {
-      // Somebody was quicker: what is there now is looked at.
+      // Another writer was faster: compare with what it wrote.
       if (!(error instanceof PreconditionError || error instanceof NotFoundError)) throw error;
     }
   }
 }
 
 /**
- * What the shard that is there makes of the samples, if it is one of them: its records are some of theirs, and the same as
- * this call made wherever both made one. Undefined of any other.
+ * Describes the existing shard if it is an attempt at the same samples: all its records belong to them, and equal this call's
+ * records wherever both have one. Undefined for any other shard.
  */
 function compareShards(
-  there: Uint8Array,
+  existing: Uint8Array,
   bytes: Uint8Array,
   samples: LabelledRef[],
   own: Made,
 ): Made | undefined {
-  if (Buffer.compare(there, bytes) === 0) return own;
-  const frames = listFrames(there, own.name);
+  if (Buffer.compare(existing, bytes) === 0) return own;
+  const frames = listFrames(existing, own.name);
   const ownFrames = listFrames(bytes, own.name);
   if (frames === undefined || ownFrames === undefined) return undefined;
   const ids = new Set(samples.map(({ ref }) => ref.id));
@@ -161,11 +162,11 @@ function compareShards(
       const pending = { ...rowOf(ref), reason: 'an earlier attempt could not read it', pending: true };
       return reasons.get(ref.id) ?? pending;
     });
-  const sha256 = createHash('sha256').update(there).digest('hex');
-  return { name: own.name, records: frames.size, bytes: there.length, sha256, rejected };
+  const sha256 = createHash('sha256').update(existing).digest('hex');
+  return { name: own.name, records: frames.size, bytes: existing.length, sha256, rejected };
 }
 
-/** A shard's records by their ids; undefined when it is broken, or has one without an id or twice. */
+/** A shard's records by id; undefined if the shard is broken, or if an id is missing or repeated. */
 function listFrames(bytes: Uint8Array, object: string): Map<string, Uint8Array> | undefined {
   const frames = new Map<string, Uint8Array>();
   try {
@@ -181,18 +182,18 @@ function listFrames(bytes: Uint8Array, object: string): Map<string, Uint8Array> 
   return frames;
 }
 
-/** Samples of a piece of a shard: 0.4 MB of records, which are hashed and written while the processor's caches hold them. */
+/** Samples per piece of a shard: 0.4 MB of records, which are hashed and written while the CPU caches hold them. */
 const PIECE = 16;
 
 export interface Shard {
   name: string;
-  /** The bytes, in pieces that lie in the same memory one after another. */
+  /** The bytes. All pieces use the same memory: use or copy a piece before taking the next one. */
   pieces: AsyncGenerator<Uint8Array>;
-  /** Once all pieces have been taken. */
+  /** Complete once all pieces have been taken. */
   result(): Made;
 }
 
-/** A shard of these samples, in their order. Its pieces throw StoppedError when `stop` says so meanwhile. */
+/** A shard of these samples, in their order. Its pieces throw StoppedError when `stop` is aborted. */
 export function makeShard(
   raw: ObjectStore,
   name: string,
@@ -236,7 +237,7 @@ export function makeShard(
       if (held < PIECE) continue;
       held = 0;
       yield finishPiece();
-      // Lets the writing of another shard go on.
+      // Lets the writes of other shards continue.
       await setImmediate();
     }
     const last = finishPiece();
@@ -251,14 +252,14 @@ export function makeShard(
   };
 }
 
-/** The bytes of a shard in one. */
+/** All bytes of a shard in one array. */
 export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const copies: Uint8Array[] = [];
   for await (const piece of pieces) copies.push(new Uint8Array(piece));
   return Buffer.concat(copies);
 }
 
-/** Which version of its object a sample was found bad in; none was looked at of what is away or was overwritten. */
+/** The object version in which a sample was found bad. A missing or overwritten object was not read: its row is pending. */
 function versionOf(etag: string | undefined, reason: string): Pick<Rejection, 'etag' | 'pending'> {
   if (isAbsent(reason)) return { pending: true };
   return etag === undefined ? {} : { etag };

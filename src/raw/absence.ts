@@ -1,41 +1,41 @@
-/** Objects that a listing had and that aren't there as listed when they are read. */
+/** Objects that were listed, but are missing or overwritten when they are read. */
 import { MachineError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { type RetryPolicy, retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
-const GONE = 'no such object';
-const CHANGED = 'the object was changed after the plan';
+const MISSING = 'no such object';
+const OVERWRITTEN = 'the object was overwritten after the plan';
 
-/** Whether a reason says that the sample could not be looked at, which may be otherwise the next time. */
+/** Whether a reason says that the object was missing or overwritten: a later read may succeed. */
 export function isAbsent(reason: string): boolean {
-  return reason === GONE || reason === CHANGED;
+  return reason === MISSING || reason === OVERWRITTEN;
 }
 
-/** Why a sample isn't there as planned; undefined when the error says something else. */
+/** The reason, if the error says that the object is missing or was overwritten; otherwise undefined. */
 export function reasonOfAbsence(error: unknown): string | undefined {
-  if (error instanceof NotFoundError) return GONE;
-  return error instanceof PreconditionError ? CHANGED : undefined;
+  if (error instanceof NotFoundError) return MISSING;
+  return error instanceof PreconditionError ? OVERWRITTEN : undefined;
 }
 
-/** Network file systems and disks may be away for a moment: an object is asked for again for some two seconds. */
-const AGAIN: RetryPolicy = { attempts: 5, pause: 400 };
-/** Objects that are waited for so. When as many were gone for good, others are most likely too. */
+/** Network file systems and disks may be away for a moment, so a missing object is retried for about two seconds. */
+const RETRY: RetryPolicy = { attempts: 5, pause: 400 };
+/** Objects that are retried. Once this many stayed missing, further ones are most likely missing for good too. */
 const WAITS = 3;
 
-/** Returns the bytes, or the reason in place of an object that isn't there as planned. */
+/** Returns the bytes, or the reason if the object is missing or was overwritten. */
 export type ReadListed = (read: () => Promise<Uint8Array>) => Promise<Uint8Array | string>;
 
-/** For the objects of one listing. Throws MachineError when nothing at all is in the store any more. */
+/** For the objects of one listing. Throws MachineError when the store has become empty. */
 export function createListedReader(store: ObjectStore): ReadListed {
   let waits = WAITS;
   return async (read) => {
     try {
-      const policy = waits > 0 ? AGAIN : { ...AGAIN, attempts: 1 };
+      const policy = waits > 0 ? RETRY : { ...RETRY, attempts: 1 };
       return await retry(policy, (error) => error instanceof NotFoundError, read);
     } catch (error) {
       const reason = reasonOfAbsence(error);
       if (reason === undefined) throw error;
-      if (reason === GONE) {
+      if (reason === MISSING) {
         waits -= 1;
         await requireAny(store);
       }
@@ -47,6 +47,6 @@ export function createListedReader(store: ObjectStore): ReadListed {
 async function requireAny(store: ObjectStore): Promise<void> {
   for await (const _ of store.list('')) return;
   throw new MachineError(
-    `${store.location} is empty, but was listed a while ago. Bring it back (is a disk or network folder away?) and run again`,
+    `${store.location} is empty, but held objects when it was listed. Check that its disk or network folder is mounted, then run again`,
   );
 }

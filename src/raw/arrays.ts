@@ -1,9 +1,9 @@
 /**
- * The arrays in one raw object: each is a sample or a stack of them, not yet named.
+ * Finds the arrays in one raw object. Each array is one sample or a stack of samples. catalog.ts names them.
  *
- * What has the size of one sample at most is taken for one without a look into it, unless `open` says otherwise:
- * 560,000 files are catalogued from their listing, and archives from their headers. (A stack of two float32
- * samples has the size of one float64 sample.)
+ * A file no larger than one sample counts as one sample and is not opened, unless `open` is set. So 560,000 files are
+ * catalogued from their listing alone, and archives from their headers. (A stack of two float32 samples has the size of
+ * one float64 sample.)
  */
 import { InputError } from '../core/errors.ts';
 import { printable } from '../core/quote.ts';
@@ -18,29 +18,29 @@ import { readPackIndex } from './tar/pack.ts';
 import { scanTar, type TarMember } from './tar/tar.ts';
 
 export interface FoundArray {
-  /** File name that names the sample of a single array. */
+  /** File name, from which a single sample gets its id. */
   name: string;
-  /** Samples of a stack; undefined for an array of one sample. */
+  /** Number of samples in a stack; undefined for an array of one sample. */
   rows?: number;
   refer(id: string, row: number): SampleRef;
 }
 
 export interface FindOptions {
-  /** Look also into what has the size of one sample. */
+  /** Also open files of the size of one sample. */
   open: boolean;
-  /** Called with what can't be used; what else the object holds comes all the same. */
+  /** Called for each array that can't be used; the other arrays of the object are still yielded. */
   onFault: (fault: InputError) => void;
 }
 
-/** An archive of more members is refused: they are held in memory. */
+/** Archives with more members are refused, since the members are held in memory. */
 const MEMBER_LIMIT = 1_000_000;
-/** Names go into plans, messages and rejected.csv. */
+/** Characters. Names go into plans, messages and rejected.csv. */
 const NAME_LIMIT = 1024;
-/** Strain deflates to a fifth at best; a stack that shrinks to less than this share is a bomb of zeros. */
+/** Strain deflates to a fifth at best; a stack compressed by more than this factor is a zip bomb. */
 const BOMB_RATIO = 200;
 const BOMB_SIZE = 64 << 20;
 
-/** The arrays in an object, by the extension of its key, those found at a time; none for keys that aren't raw data. */
+/** Yields the arrays of an object in groups. The key's extension decides the format; other keys yield nothing. */
 export async function* findArrays(
   store: ObjectStore,
   info: ObjectInfo,
@@ -53,8 +53,8 @@ export async function* findArrays(
     else if (kind === 'tar') yield* findInTar(store, info, options);
     else if (kind === 'npz') yield* findInZip(store, info, options);
     else if (kind === 'packed') {
-      const advice = 'Its members can only be read from an archive that is not compressed as a whole';
-      throw new InputError({ object: key, found: 'a gzip file', needed: 'it unpacked', advice });
+      const advice = 'Decompress it: samples inside a gzip file cannot be read on their own';
+      throw new InputError({ object: key, found: 'a gzip file', needed: 'an uncompressed file', advice });
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -62,12 +62,12 @@ export async function* findArrays(
   }
 }
 
-/** What chirpline itself leaves in records and models, which may lie below the raw samples. */
+/** Files that chirpline itself writes to records and models folders, which may be inside the raw folder. */
 const OWN_OUTPUT = /(^|\/)(_work\/.*|([^/]*_)?avg_psd\.npz|[^/]*_weights\.npz)$/;
 
 /**
- * What a key is by its extension; undefined for what isn't raw data. Hidden files (`._x.npy` of macOS) aren't, nor are
- * average PSDs, weights and what lies in `_work/`.
+ * The format of a raw object, by its key's extension; undefined for any other object. Hidden files (macOS' `._x.npy`),
+ * average PSDs, weights and files in `_work/` are not raw data.
  */
 export function rawKind(key: string): 'npy' | 'npz' | 'tar' | 'packed' | undefined {
   const extension = /\.(npy|npz|tar|tgz|tar\.gz|npy\.gz)$/.exec(key)?.[1];
@@ -83,7 +83,7 @@ interface Place {
   length: number;
 }
 
-/** A .npy file of one sample, whose bytes lie in the object as they are. */
+/** A .npy file of one sample, stored in the object uncompressed. */
 function describeSingle(place: Place): FoundArray {
   const { key, member, length } = place;
   return {
@@ -95,7 +95,7 @@ function describeSingle(place: Place): FoundArray {
   };
 }
 
-/** A .npy file of any kind. */
+/** A .npy file of one sample or of a stack, stored in the object uncompressed. */
 async function findPlain(store: ObjectStore, place: Place, open: boolean): Promise<FoundArray> {
   const { key, offset, length } = place;
   const small = length <= SAMPLE_FILE_SIZE;
@@ -110,17 +110,17 @@ async function findPlain(store: ObjectStore, place: Place, open: boolean): Promi
     checkFileLength(header, length, object);
     const rows = countSamples(header, object);
     if (rows === undefined) return single;
-    if (header.fortranOrder) return findPassed(place, { offset, length, header }, object);
-    return findSpans(place, offset + header.dataOffset, header.dtype, rows);
+    if (header.fortranOrder) return describePassStack(place, { offset, length, header }, object);
+    return describeSpanStack(place, offset + header.dataOffset, header.dtype, rows);
   } catch (error) {
-    // What is wrong with a single sample is found, and kept apart from its neighbours, when it is read.
+    // Reading the sample will find the same fault and reject this sample alone.
     if (small && error instanceof InputError) return single;
     throw error;
   }
 }
 
-/** A stack whose samples lie one behind the other. */
-function findSpans({ key, member }: Place, start: number, dtype: string, rows: number): FoundArray {
+/** A stack whose rows can be read one by one. */
+function describeSpanStack({ key, member }: Place, start: number, dtype: string, rows: number): FoundArray {
   const length = sampleBytes(dtype);
   const common = { key, ...(member !== undefined && { member }), dtype, length };
   return {
@@ -130,19 +130,20 @@ function findSpans({ key, member }: Place, start: number, dtype: string, rows: n
   };
 }
 
-function findPassed({ key, member }: Place, array: PassedArray, object: string): FoundArray {
+/** A stack whose rows can only be read by a pass over the whole array. */
+function describePassStack({ key, member }: Place, array: PassedArray, object: string): FoundArray {
   const { zip, header } = array;
   if (header.fortranOrder && npyDataLength(header) > FORTRAN_LIMIT) {
     throw new InputError({
       object,
-      found: `a stack in Fortran order of ${npyDataLength(header)} bytes`,
-      needed: `at most ${FORTRAN_LIMIT}, or C order`,
-      advice: 'Save numpy.ascontiguousarray(stack)',
+      found: `a Fortran-order stack of ${npyDataLength(header)} bytes`,
+      needed: `at most ${FORTRAN_LIMIT} bytes, or C order`,
+      advice: 'Save numpy.ascontiguousarray(stack) instead',
     });
   }
   if (zip !== undefined && zip.size > BOMB_SIZE && zip.size > zip.packed * BOMB_RATIO) {
-    const found = `${zip.size} bytes packed in ${zip.packed}`;
-    throw new InputError({ object, found, needed: `at most ${BOMB_RATIO} times the packed size` });
+    const found = `${zip.size} bytes compressed to ${zip.packed}`;
+    throw new InputError({ object, found, needed: `at most ${BOMB_RATIO} times the compressed size` });
   }
   return {
     name: member ?? key,
@@ -164,7 +165,7 @@ async function* findInTar(
     for (const member of packed) {
       const place = placeMember(key, member, onFault);
       if (place === undefined) continue;
-      // Who packed the files took each for one sample; a thousand headers would be read to be told the same.
+      // Even with `open`: upload --pack packs single samples, and opening each member would cost a thousand reads.
       const single = place.length <= SAMPLE_FILE_SIZE;
       const array = single ? describeSingle(place) : await findMember(store, place, open, onFault);
       if (array !== undefined) found.push(array);
@@ -199,10 +200,10 @@ async function findMember(
 
 function checkCount(key: string, count: number): void {
   if (count <= MEMBER_LIMIT) return;
-  throw new InputError({ object: key, found: 'more members', needed: `at most ${MEMBER_LIMIT}` });
+  throw new InputError({ object: key, found: 'too many members', needed: `at most ${MEMBER_LIMIT}` });
 }
 
-/** Where a member of a tar that is raw data lies; undefined of others, and of those that can't be used. */
+/** Where a tar member is stored. Undefined if it isn't raw data, or can't be used: then onFault is called. */
 function placeMember(
   key: string,
   { name: member, offset, size: length, oddity }: TarMember,
@@ -212,7 +213,7 @@ function placeMember(
   try {
     checkMemberName(key, member);
     if (oddity === undefined) return { key, member, offset, length };
-    throw new InputError({ object: describePlace({ key, member }), found: oddity, needed: 'a plain file' });
+    throw new InputError({ object: describePlace({ key, member }), found: oddity, needed: 'a regular file' });
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     onFault(error);
@@ -220,17 +221,17 @@ function placeMember(
   }
 }
 
-/** Nothing is ever written under a member's name, but who packs such names doesn't pack samples. */
+/** No file is ever written under a member's name, but an archive with such names is not a dataset. */
 function checkMemberName(key: string, member: string): void {
   const object = describePlace({ key, member: printable(member) });
   if (/^([/\\]|[A-Za-z]:)/.test(member) || member.split(/[/\\]/).includes('..')) {
-    throw new InputError({ object, found: 'a path out of the archive', needed: 'a path inside it' });
+    throw new InputError({ object, found: 'a path that leaves the archive', needed: 'a path inside it' });
   }
   if (member.length > NAME_LIMIT || /\p{Cc}/u.test(member)) {
     throw new InputError({
       object,
-      found: 'its name',
-      needed: `at most ${NAME_LIMIT} letters, none for control`,
+      found: 'an invalid member name',
+      needed: `at most ${NAME_LIMIT} characters, no control characters`,
     });
   }
 }
@@ -265,12 +266,12 @@ async function findZipped(
   const zip = { packed, size, crc, deflated };
   const single: FoundArray = { name: member, refer: (id) => ({ id, ...place, kind: 'zipped', zip }) };
   const small = size <= SAMPLE_FILE_SIZE;
-  // Deflate makes nothing longer than by a thousandth; padding that is would be read with every sample.
+  // Deflate lengthens data by a thousandth at most. Longer members hold padding, which every read would fetch.
   if (packed > size + 4096) {
     throw new InputError({
       object,
-      found: `${packed} packed bytes`,
-      needed: `no more than the ${size} unpacked ones`,
+      found: `${packed} compressed bytes`,
+      needed: `no more than the uncompressed ${size} bytes`,
     });
   }
   if (small && !open) return single;
@@ -286,10 +287,11 @@ async function findZipped(
     checkFileLength(header, size, object);
     const rows = countSamples(header, object);
     if (rows === undefined) return single;
-    if (deflated || header.fortranOrder) return findPassed(place, { offset, length, zip, header }, object);
+    if (deflated || header.fortranOrder)
+      return describePassStack(place, { offset, length, zip, header }, object);
     const start =
       offset + locateZipData(await store.read(key, { offset, length: LOCAL_HEADER_SIZE }), object);
-    return findSpans(place, start + header.dataOffset, header.dtype, rows);
+    return describeSpanStack(place, start + header.dataOffset, header.dtype, rows);
   } catch (error) {
     if (small && error instanceof InputError) return single;
     throw error;

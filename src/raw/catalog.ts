@@ -1,4 +1,7 @@
-/** The samples of raw objects: what each is called and where it lies. No sample is read for that. */
+/**
+ * Catalogs raw samples: the id of each one, and its object, offset and length. No sample is read. Since a plan holds places,
+ * a chunk may take its samples from single files, rows of stacks and members of archives alike.
+ */
 import { InputError, NotFoundError } from '../core/errors.ts';
 import { mapAhead } from '../storage/ahead.ts';
 import { createListers, type ListPart, listInParts } from '../storage/parallel-listing.ts';
@@ -17,27 +20,28 @@ import {
 } from './sample-ref.ts';
 import { SAMPLE_FILE_SIZE } from './strain-array.ts';
 
-/** Opened at once: packs and archives each cost an object store's latency. */
+/** Objects opened at the same time: each pack and archive costs the object store's latency. */
 const OBJECTS_AHEAD = 32;
+/** Files named per group: 560,000 of them one by one take seconds. */
 const PLAIN_AT_ONCE = 256;
 
 export interface CatalogOptions {
-  /** Ids of the labels, which name a stack's samples in their order when there are as many and no companion file. */
+  /** Ids of the labels, in order. They name a stack that has as many rows and no companion file. */
   labelIds?: readonly string[];
-  /** Name the samples of a stack `<file>_<row>` when nothing else does: to look at a file. Default false. */
+  /** Name a stack's samples `<file>_<row>` if nothing else names them; for inspecting a file. Default false. */
   numbered?: boolean;
-  /** Look also into files that have the size of one sample: two float32 ones have it too. Default false. */
+  /** Also open files of the size of one sample: two float32 samples have the same size. Default false. */
   open?: boolean;
-  /** Called with what can't be used; the rest is returned. Without it, the first fault is thrown. */
+  /** Called for each input that can't be used; the rest is returned. Default: the first fault is thrown. */
   onFault?: (fault: InputError) => void;
 }
 
 /**
- * The samples in an object: `.npy` of shape (3, 4096) or (N, 3, 4096), `.npz` of such arrays, `.tar` of such files;
- * none in an object of another extension. A file's name without folders and extension is the sample's id, as in
- * Kaggle's train/0/2/0/0203d6b63a.npy; a stack's ids are in a companion `<name>.ids.txt`, or those of the labels.
+ * The samples in an object: `.npy` of shape (3, 4096) or (N, 3, 4096), `.npz` of such arrays, `.tar` of such files.
+ * Objects with other extensions have none. A sample's id is its file's name without folders and extension, as in Kaggle's
+ * train/0/2/0/0203d6b63a.npy. A stack's ids come from its companion `<name>.ids.txt`, or from the labels.
  *
- * Ids may repeat: only who sees all objects can tell. A truncated tar gives the members before the cut.
+ * Ids may repeat: the caller, who knows all objects, checks that. A truncated tar gives the members before its end.
  */
 export async function catalogObject(
   store: ObjectStore,
@@ -51,7 +55,8 @@ export async function catalogObject(
   const ids = await nameStacks(store, info.key, arrays, { labelIds, numbered, onFault });
   const refs: SampleRef[] = [];
   let position = 0;
-  for (const { name, rows, refer } of arrays) {
+  for (const { name, rows, refer: locate } of arrays) {
+    const refer = (id: string, row: number): SampleRef => ({ ...locate(id, row), etag: info.etag });
     if (rows === undefined) {
       const ref = refer(baseName(name), 0);
       if (isSampleId(ref.id)) refs.push(ref);
@@ -68,7 +73,7 @@ type NamingOptions = Pick<Required<CatalogOptions>, 'numbered' | 'onFault'> & {
   labelIds: readonly string[] | undefined;
 };
 
-/** Ids of the rows of all stacks in an object, one stack behind the other; undefined when they have none. */
+/** Ids of the rows of all stacks in an object, concatenated; undefined when the rows have no ids. */
 async function nameStacks(
   store: ObjectStore,
   key: string,
@@ -88,11 +93,11 @@ async function nameStacks(
   }
 }
 
-/** Samples that are files of their own, by their names. */
+/** Samples that are single files, named by their keys. */
 function nameFiles(files: readonly ObjectInfo[], onFault: (fault: InputError) => void): SampleRef[] {
   const refs: SampleRef[] = [];
-  for (const { key } of files) {
-    const ref: SampleRef = { id: baseName(key), key, kind: 'npy' };
+  for (const { key, etag } of files) {
+    const ref: SampleRef = { id: baseName(key), key, etag, kind: 'npy' };
     if (isSampleId(ref.id)) refs.push(ref);
     else onFault(unnamed(ref));
   }
@@ -102,8 +107,8 @@ function nameFiles(files: readonly ObjectInfo[], onFault: (fault: InputError) =>
 function unnamed(ref: SampleRef): InputError {
   return new InputError({
     object: describePlace(ref),
-    found: 'its name',
-    needed: `an id of ${SAMPLE_ID_RULE}`,
+    found: 'a name that is no sample id',
+    needed: SAMPLE_ID_RULE,
   });
 }
 
@@ -111,21 +116,20 @@ function raise(fault: InputError): never {
   throw fault;
 }
 
-/** Of a listing: files that needn't be looked into, one that must be, or what is no object. */
+/** From a listing: files that needn't be opened, one object that must be opened, or an entry that is no object. */
 type Found = ObjectInfo[] | { info: ObjectInfo; open: boolean } | RawFault;
 
-/** The outermost folder around a key that goes by the name of raw data, as of train/X.npy/part.npy. */
+/** The outermost folder of a key that is named like a raw file: `train/X.npy` for train/X.npy/part.npy. */
 export function rawFolder(key: string): string | undefined {
   const names = key.split('/').slice(0, -1);
   return names.map((_, i) => names.slice(0, i + 1).join('/')).find((path) => rawKind(path) !== undefined);
 }
 
-/** rawFolder for keys in the order of a listing. */
+/** rawFolder for keys in listing order, where the keys of a folder follow each other. */
 function createFolderFinder(): (key: string) => string | undefined {
   let last = '';
   let found: string | undefined;
   return (key) => {
-    // Hundreds of thousands of keys come folder by folder.
     const end = key.lastIndexOf('/') + 1;
     if (end !== last.length || !key.startsWith(last)) {
       last = key.slice(0, end);
@@ -137,36 +141,31 @@ function createFolderFinder(): (key: string) => string | undefined {
 
 export interface Catalog {
   refs: SampleRef[];
-  /** What can't be used, with the columns of rejected.csv. */
+  /** Inputs that can't be used, with the columns of rejected.csv. */
   faults: RawFault[];
-  /** The raw objects themselves, companion files among them. */
-  objects: ObjectInfo[];
 }
 
 export interface DatasetOptions {
   labels?: readonly Label[];
-  /** Objects whose key it refuses are not looked at, nor a folder's whose own (`a/b/`) it refuses. Default: none refused. */
+  /** Decides which keys are catalogued. Refusing a folder's key (`a/b/`) skips the whole folder. Default: all are. */
   accept?: (key: string) => boolean;
-  /** Who lists the store's parts. Default: this thread. */
+  /** List the store's parts in parallel. Default: this thread alone. */
   listers?: readonly ListPart[];
-  /** Gets the number of samples found so far, every now and then. */
+  /** Called from time to time with the number of samples found so far. */
   onProgress?: (samples: number) => void;
 }
 
 /**
- * Every sample in a store, in the order of the listing. Without labels, the samples of stacks that have no
- * companion file are numbered.
+ * Every sample in a store, in listing order. Without labels, the samples of stacks without a companion file are numbered.
  *
- * Nothing that goes by the name of raw data is left out in silence: it is among the refs or the faults.
+ * Everything that is named like raw data ends up among the refs or the faults.
  */
 export async function catalogDataset(
   store: ObjectStore,
   { labels, accept = () => true, listers = createListers(store), onProgress }: DatasetOptions = {},
 ): Promise<Catalog> {
   const labelIds = labels?.map(({ id }) => id) ?? [];
-  const objects: ObjectInfo[] = [];
 
-  /** Files that needn't be looked into come by the hundred: 560,000 of them one by one take seconds. */
   async function* listRaw(): AsyncGenerator<Found> {
     const findRawFolder = createFolderFinder();
     const folders = new Set<string>();
@@ -190,14 +189,12 @@ export async function catalogDataset(
           continue;
         }
         if (info.key.endsWith(COMPANION)) {
-          // In the listing's order, `stack.ids.txt` comes before `stack.npy` and its like.
+          // `stack.ids.txt` precedes `stack.npy`, `.npz` and `.tar` in the listing.
           companions.add(info.key);
-          objects.push(info);
         }
         const kind = rawKind(info.key);
         if (kind === undefined) continue;
-        objects.push(info);
-        // Only then could a file of the size of one sample be a stack that has ids.
+        // Only in these cases can a file of the size of one sample be a stack that has ids.
         const open = companions.has(companionKey(info.key)) || labelIds.length === 1 || labelIds.length === 2;
         const small = kind === 'npy' && info.size <= SAMPLE_FILE_SIZE && !open;
         if (small) plain.push(info);
@@ -235,22 +232,22 @@ export async function catalogDataset(
     for (const fault of found.faults) faults.push(fault);
     onProgress?.(refs.length);
   }
-  return { refs, faults, objects };
+  return { refs, faults };
 }
 
-/** The samples of one raw file, for a look at it: stacks without ids are numbered. Throws NotFoundError. */
+/** The samples of one raw file, for inspecting it: rows of stacks without ids are numbered. Throws NotFoundError. */
 export async function catalogFile(
   store: ObjectStore,
   key: string,
 ): Promise<{ refs: SampleRef[]; faults: InputError[] }> {
   const info = await store.head(key);
   if (info === undefined) {
-    // Of a bucket that isn't there, only a read is told.
+    // A missing bucket is reported by reads only, not by head.
     await store.read(key, { offset: 0, length: 1 });
     throw new NotFoundError(`${store.location}${key}`);
   }
   if (rawKind(key) === undefined) {
-    throw new InputError({ object: key, found: 'another kind of file', needed: '.npy, .npz or .tar' });
+    throw new InputError({ object: key, found: 'an unsupported file type', needed: '.npy, .npz or .tar' });
   }
   const faults: InputError[] = [];
   const onFault = (fault: InputError) => faults.push(fault);

@@ -1,4 +1,4 @@
-/** Which bytes to read for which samples: neighbours in one object share a read, and reads are started ahead. */
+/** Plans and runs the reads for a list of samples: neighbours in one object share a read, and reads start ahead of use. */
 import type { ObjectStore } from '../storage/store.ts';
 import { createListedReader } from './absence.ts';
 import type { PassRef, SampleRef } from './sample-ref.ts';
@@ -14,7 +14,7 @@ export interface RangeRead {
   refs: SampleRef[];
 }
 
-/** Rows of one array that is passed over. */
+/** Rows of one array that takes a pass over the whole array. */
 interface PassRead {
   kind: 'pass';
   refs: PassRef[];
@@ -22,16 +22,16 @@ interface PassRead {
 
 export type Read = RangeRead | PassRead;
 
-/** A read of neighbours isn't made longer than this. */
+/** Bytes. Longest read that neighbours share. */
 export const RANGE_LIMIT = 8 << 20;
-/** Read through between neighbours: a tar header is 512 bytes, with long names and pax headers 2-3 KiB. */
+/** Bytes between neighbours that are read too: a tar header has 512 bytes, with long names and pax headers 2-3 KiB. */
 const GAP_LIMIT = 4096;
-/** Rows that come before their turn are held, in the worst case all of them: 100 MB. */
+/** Rows per pass. Rows that arrive before their turn are held, in the worst case all of them: 100 MB. */
 const PASS_LIMIT = 1024;
 
-/** Enough reads to hide an object store's latency of 30 ms behind the work on the samples before. */
+/** Reads under way at once: enough to hide an object store's latency of 30 ms behind the work on earlier samples. */
 export const READS_AHEAD = 16;
-/** No further read is started when those under way are so long: with one more, 16 MiB at most. */
+/** Once the reads under way have this many bytes in total, no further read starts: so they have at most 16 MiB. */
 export const BYTES_AHEAD = 8 << 20;
 
 /** Cuts the refs, in their order, into reads. */
@@ -40,19 +40,19 @@ export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
   for (const ref of refs) {
     if (read !== undefined && extend(read, ref)) continue;
     if (read !== undefined) yield read;
-    read = begin(ref);
+    read = startRead(ref);
   }
   if (read !== undefined) yield read;
 }
 
-function begin(ref: SampleRef): Read {
+function startRead(ref: SampleRef): Read {
   if (ref.kind === 'pass') return { kind: 'pass', refs: [ref] };
   const { key, etag } = ref;
   if (ref.kind === 'npy') return { kind: 'range', key, etag, offset: 0, length: FILE_READ, refs: [ref] };
   return { kind: 'range', key, etag, offset: ref.offset, length: ref.length, refs: [ref] };
 }
 
-/** Adds the ref to the read if it lies right behind the read's last one. */
+/** Adds the ref to the read if it follows the read's last ref closely enough. Returns whether it did. */
 function extend(read: Read, ref: SampleRef): boolean {
   if (ref.kind === 'npy') return false;
   const last = read.refs.at(-1)!;
@@ -73,10 +73,9 @@ function extend(read: Read, ref: SampleRef): boolean {
 }
 
 /**
- * Carries reads out in order, with some under way ahead of the one that is yielded. `bytes` is the reason in place of
- * an object that isn't there as planned, and undefined for passes, which are the receiver's to make; it is good until
- * the next is asked for.
- * Throws what else the store throws.
+ * Runs the reads in order, and starts later ones ahead of the one that is yielded. `bytes` is a string, the reason, when
+ * the object is missing or was overwritten; it is undefined for a pass, which the consumer makes itself. `bytes` are valid
+ * until the next read is requested. Throws all other errors of the store.
  */
 export async function* readAhead(
   store: ObjectStore,
@@ -87,7 +86,7 @@ export async function* readAhead(
     bytes: Promise<Uint8Array | string | undefined>;
     memory: Uint8Array | undefined;
   }[] = [];
-  /** For reads of samples' own files, all of one length: new memory for each would cost as much as the read. */
+  /** Reused for reads of single files, all of one length: allocating memory would cost as much as reading. */
   const spare: Uint8Array[] = [];
   const left = reads[Symbol.iterator]();
   const readListed = createListedReader(store);
@@ -99,7 +98,7 @@ export async function* readAhead(
       const memory = lengthOf(read) === FILE_READ ? (spare.pop() ?? new Uint8Array(FILE_READ)) : undefined;
       const bytes =
         read.kind === 'range' ? readListed(() => readRange(store, read, memory)) : Promise.resolve(undefined);
-      // A failure is thrown when its turn comes; should the receiver have left by then, nobody is interested.
+      // A failure is thrown when this read is awaited. If the consumer stops earlier, the failure doesn't matter.
       bytes.catch(() => {});
       started.push({ read, bytes, memory });
       ahead += lengthOf(read);

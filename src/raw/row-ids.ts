@@ -1,4 +1,4 @@
-/** Ids of the rows of stacked arrays, which have no file names to take them from. */
+/** Ids of a stack's rows, which have no file names of their own. */
 import { InputError, UnnamedError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -7,7 +7,7 @@ import { decodeText } from './utf8.ts';
 
 export const COMPANION = '.ids.txt';
 
-/** Beside `some/stack.npy`: `some/stack.ids.txt`, one id a line. */
+/** The companion file of `some/stack.npy` is `some/stack.ids.txt`, with one id per line. */
 export function companionKey(key: string): string {
   return key.replace(/\.[^./]+$/, COMPANION);
 }
@@ -18,9 +18,9 @@ export function baseName(name: string): string {
 }
 
 /**
- * The ids of an object's `count` rows: from its companion file, else the labels' when there are as many of them,
- * else, for a single row, the object's name. Throws UnnamedError when there is none of these, InputError when the
- * companion file doesn't fit.
+ * The ids of an object's `count` rows: from its companion file, else the labels' ids if there are `count` of them,
+ * else, for a single row, the object's name. Throws UnnamedError when there are no ids, InputError when the
+ * companion file is wrong.
  */
 export async function nameRows(
   store: ObjectStore,
@@ -31,7 +31,7 @@ export async function nameRows(
   const companion = companionKey(key);
   const info = await store.head(companion);
   if (info !== undefined) {
-    // 64 letters, CR and LF a line; a BOM; room for a few empty lines at the end.
+    // Per line 64 letters, CR and LF; a BOM, and a few empty lines at the end.
     const limit = count * 66 + 64;
     return parseIds(await store.read(companion, { offset: 0, length: limit + 1 }), companion, count, limit);
   }
@@ -40,7 +40,7 @@ export async function nameRows(
   throw new UnnamedError({
     object: key,
     found: `${count} samples without ids`,
-    needed: `${companion} with an id a line, or labels of just these samples in their order`,
+    needed: `${companion} with one id per line, or a labels file of exactly these samples in their order`,
   });
 }
 
@@ -52,11 +52,11 @@ function parseIds(bytes: Uint8Array, object: string, count: number, limit: numbe
     throw new InputError({ object, found, needed: `an id of ${SAMPLE_ID_RULE}` });
   }
   if (ids.length !== count)
-    throw new InputError({ object, found: `${ids.length} ids`, needed: `${count}, one a sample` });
+    throw new InputError({ object, found: `${ids.length} ids`, needed: `${count}, one per sample` });
   return ids;
 }
 
-/** `<file>_<row>` for a stack's rows, whatever the file is called. */
+/** The ids `<file>_<row>` for a stack's rows. Characters that ids can't have become `_`. */
 export function numberRows(name: string, rows: number): string[] {
   const base = baseName(name)
     .replace(/[^A-Za-z0-9_-]/g, '_')

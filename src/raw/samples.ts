@@ -1,4 +1,4 @@
-/** The strain of samples, wherever they lie. */
+/** Reads the strain of samples in objects of any format. */
 import { InputError } from '../core/errors.ts';
 import { SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
@@ -9,19 +9,19 @@ import { describePlace, type FileRef, type PassRef, reasonOf, type SampleRef } f
 import { passRows } from './scattered-rows.ts';
 import { decodeSampleFile, decodeSampleRow, memoryAround } from './strain-array.ts';
 
-/** A sample's strain, or why there is none. */
+/** A sample's strain, or the reason why it can't be read. */
 export type SampleReading =
   | { ref: SampleRef; strain: Strain; reason?: undefined }
   | { ref: SampleRef; strain?: undefined; reason: string };
 
 /**
- * Reads samples in the order of `refs`, float64, shape (3, 4096), as it is in the file: whether the numbers are
- * good is for others to judge. A broken sample gives a reason, and its neighbours come all the same.
+ * Reads samples in the order of `refs`: float64, shape (3, 4096), the values as in the file. The values are not checked.
+ * A broken sample yields a reason; its neighbours are read as usual.
  *
- * Neighbours in an object are read at once, a few reads ahead. Throws what the store throws, other than that an object
- * isn't there or isn't the one in the ref.
+ * Neighbours in an object share a read, and reads are started ahead. An object that is missing, or is not the ref's version,
+ * yields a reason too. All other errors of the store are thrown.
  *
- * @param chooseTarget gives the array for the next sample's strain. Without it all have the same: copy what you keep.
+ * @param chooseTarget returns the array for the next sample's strain. Default: one array for all, so copy what you keep.
  */
 export async function* readSamples(
   store: ObjectStore,
@@ -43,21 +43,22 @@ export async function* readSamples(
   }
 }
 
-/** Reads samples a few at a time, for whoever has many to work on. */
+/** Reads several samples at a time, for callers that process many at once. */
 export interface SampleReader {
   /**
-   * Reads samples until there are as many good ones as targets, each in the next of these.
+   * Reads samples until every target holds a readable one.
    *
-   * @returns for each sample read, in the order of the refs, why there is none, or undefined; nothing at the end.
+   * @returns for each sample read, in the order of the refs, the reason why it can't be read, or undefined if its strain is
+   * in the next target. Empty when no samples are left.
    */
   read(targets: readonly Strain[]): Promise<(string | undefined)[]>;
 }
 
 /**
- * Reads the samples of `refs`, in their order, as readSamples does, and throws what that throws. Where the store reads
- * synchronously, samples that are files of their own are read straight into the targets.
+ * Reads the samples of `refs` in their order, with the results and errors of readSamples. If the store is a folder and all
+ * samples are single files, they are read synchronously into the targets, so each is copied only once: from the page cache.
  *
- * The targets have STRAIN_MARGIN bytes on either side, which are overwritten as well.
+ * The targets need STRAIN_MARGIN bytes on either side, which are overwritten as well.
  */
 export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[]): SampleReader {
   const { folder } = store;
@@ -73,7 +74,7 @@ export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[
         if (ref === undefined) break;
         let reason = readFile(folder, ref, targets[filled]!);
         if (reason !== undefined && isAbsent(reason)) {
-          reason = await readAgain(store, readListed, ref, targets[filled]!);
+          reason = await retryFile(store, readListed, ref, targets[filled]!);
         }
         reasons.push(reason);
         if (reason === undefined) filled += 1;
@@ -103,7 +104,7 @@ function createAheadReader(store: ObjectStore, refs: readonly SampleRef[]): Samp
   };
 }
 
-/** Returns the reason if there is no good sample. */
+/** Returns the reason if the sample can't be read. */
 function readFile(folder: LocalFolder, ref: FileRef, target: Strain): string | undefined {
   try {
     decodeSampleFile(folder.readInto(ref.key, memoryAround(target), ref.etag), ref.key, target);
@@ -115,8 +116,8 @@ function readFile(folder: LocalFolder, ref: FileRef, target: Strain): string | u
   return undefined;
 }
 
-/** The same, for what wasn't there: it may be away for a moment. */
-async function readAgain(
+/** readFile with retries, for an object that was missing: a network file system may be away for a moment. */
+async function retryFile(
   store: ObjectStore,
   readListed: ReadListed,
   ref: FileRef,

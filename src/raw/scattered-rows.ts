@@ -1,4 +1,4 @@
-/** Rows of stacked arrays that no range of bytes holds: the array is deflated, or its rows lie scattered. */
+/** Reads rows of stacks that have no byte range of their own: the array is deflated, or in Fortran order. */
 import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { InputError } from '../core/errors.ts';
@@ -9,7 +9,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { describePlace, type PassedArray, type PassRef } from './sample-ref.ts';
 import { decodeSampleRow, sampleBytes } from './strain-array.ts';
 
-/** Fortran order scatters a row over the whole array, which therefore is held: about 1,000 float64 samples. */
+/** Bytes. Fortran order scatters a row over the whole array, so the array is held: about 1,000 float64 samples. */
 export const FORTRAN_LIMIT = 96 << 20;
 
 export interface PassReading {
@@ -20,7 +20,7 @@ export interface PassReading {
 type Source = Pick<PassedArray, 'offset' | 'length' | 'zip'>;
 
 /**
- * The bytes of a .npy file that lies in an object, unpacked, as they come; never more than the archive says.
+ * Streams the uncompressed bytes of a .npy file inside an object, never more than the archive's stated size.
  * Throws InputError where they are broken or end early.
  */
 export async function* streamArray(
@@ -41,7 +41,7 @@ export async function* streamArray(
     return;
   }
   const inflate = createInflateRaw();
-  // The callback is there to be given; a failure of either end comes out of the loop below.
+  // pipeline needs a callback. A failure on either end is thrown by the loop below.
   pipeline(Readable.from(packed), inflate, () => {});
   let size = 0;
   try {
@@ -56,8 +56,8 @@ export async function* streamArray(
 }
 
 /**
- * A zip member's data without the local header before them and whatever is behind. When they end early, so does
- * this: what was packed in them up to there can still be had.
+ * Cuts a zip member's data out of the bytes from its local header on. Truncated data are yielded up to their end: the
+ * rows before it can still be decoded.
  */
 async function* cutZipData(
   stream: AsyncIterable<Uint8Array>,
@@ -84,9 +84,8 @@ async function* cutZipData(
 }
 
 /**
- * Decodes the rows that `refs`, all of one array, ask for, in their order, each into an array that `chooseTarget`
- * gives; one pass over the array. Throws InputError where the array is broken; the rows before have been yielded by
- * then.
+ * Decodes the rows of `refs`, in their order, in one pass over the array. All refs are of one array; each row goes into
+ * the array that `chooseTarget` returns. Throws InputError where the array is broken, after the rows before that point.
  */
 export async function* passRows(
   store: ObjectStore,
@@ -100,7 +99,7 @@ export async function* passRows(
   else yield* passAscending(stream, refs, object, chooseTarget);
 }
 
-/** Keeps only rows that come before their turn, none when the refs ascend. */
+/** Holds only rows that arrive before their turn: none if the refs are in ascending order. */
 async function* passAscending(
   stream: AsyncIterable<Uint8Array>,
   refs: readonly PassRef[],
@@ -125,7 +124,7 @@ async function* passAscending(
   }
 }
 
-/** The rows in `wanted`, ascending, out of a stream of the whole file. */
+/** Cuts the rows `wanted`, in ascending order, out of a stream of the whole file. */
 async function* cutRows(
   stream: AsyncIterable<Uint8Array>,
   dataOffset: number,
@@ -192,7 +191,7 @@ async function* passScattered(
       for (let byte = 0; byte < item; byte += 1) sample[index * item + byte] = file[from + byte]!;
     }
     const strain = chooseTarget();
-    // What is left is one sample in Fortran order.
+    // The gathered bytes are one sample in Fortran order.
     decodeFloat64(sample, { dtype, fortranOrder: true, shape: shape.slice(1) }, strain);
     yield { ref, strain };
   }

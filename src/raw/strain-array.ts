@@ -1,4 +1,4 @@
-/** What an array must be to hold samples, and its bytes as strain. */
+/** Which arrays hold samples, and how their bytes are decoded to strain. */
 import { InputError } from '../core/errors.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import {
@@ -10,7 +10,7 @@ import {
   parseNpyHeader,
 } from '../numpy/npy.ts';
 
-/** The one-sample file that numpy.save writes of float64; G2Net's files are such. */
+/** A file as numpy.save writes one float64 sample; G2Net's files are such files. */
 const STANDARD_FILE = encodeNpy({
   dtype: '<f8',
   shape: [DETECTORS.length, SAMPLE_LENGTH],
@@ -19,29 +19,29 @@ const STANDARD_FILE = encodeNpy({
 const STANDARD_HEADER_SIZE = STANDARD_FILE.length - SAMPLE_SIZE * 8;
 const STANDARD_HEADER = Buffer.from(STANDARD_FILE.buffer, STANDARD_FILE.byteOffset, STANDARD_HEADER_SIZE);
 
-/** A file of at most this size (98,432 bytes) is taken for one sample without a look into it. */
+/** A file of at most this size (98,432 bytes) counts as one sample and is not opened. */
 export const SAMPLE_FILE_SIZE = STANDARD_FILE.length;
 
-/** One byte more than a sample's file has shows one that has grown, without reading all of it. */
+/** Bytes to read from a sample's file: one more than a standard file has, which is enough to notice a longer file. */
 export const FILE_READ = SAMPLE_FILE_SIZE + 1;
 
 /**
- * Memory for FILE_READ bytes of a file so that the numbers of a standard one come to lie in `target`, which has
- * STRAIN_MARGIN bytes on either side.
+ * Memory to read FILE_READ bytes of a file into. It places the numbers of a standard file in `target`, and its header
+ * before it; `target` needs STRAIN_MARGIN bytes on either side.
  */
 export function memoryAround(target: Strain): Uint8Array {
   return new Uint8Array(target.buffer, target.byteOffset - STANDARD_HEADER_SIZE, FILE_READ);
 }
 
-/** Bytes of one sample's numbers in an array of a type that `countSamples` lets pass. */
+/** Bytes of one sample's numbers, for a dtype that `countSamples` accepts. */
 export function sampleBytes(dtype: string): number {
   return npyDataLength({ dtype, shape: [SAMPLE_SIZE] });
 }
 
 /**
- * Samples in an array: undefined for shape (3, 4096), N for (N, 3, 4096).
+ * Number of samples in an array: undefined for shape (3, 4096), N for (N, 3, 4096).
  *
- * Throws InputError for any other shape, for none, and for types other than '<f8', '<f4', '>f8' and '>f4'.
+ * Throws InputError for any other shape, for N = 0, and for dtypes other than '<f8', '<f4', '>f8' and '>f4'.
  */
 export function countSamples({ dtype, shape }: NpyHeader, object: string): number | undefined {
   if (!/^[<>]f[48]$/.test(dtype)) {
@@ -50,21 +50,21 @@ export function countSamples({ dtype, shape }: NpyHeader, object: string): numbe
   const [length, detectors, count] = shape.toReversed();
   const fits = length === SAMPLE_LENGTH && detectors === DETECTORS.length && shape.length <= 3 && count !== 0;
   if (!fits) {
-    const needed = `(${DETECTORS.length}, ${SAMPLE_LENGTH}) or a stack of such`;
+    const needed = `(${DETECTORS.length}, ${SAMPLE_LENGTH}) or a stack of these`;
     throw new InputError({ object, found: `shape (${shape.join(', ')})`, needed });
   }
   return count;
 }
 
 /**
- * Decodes a .npy file of one sample into `out`; shape (1, 3, 4096) will do. Throws InputError when it isn't one.
+ * Decodes a .npy file of one sample into `out`; shape (1, 3, 4096) is accepted too. Throws InputError for any other file.
  *
- * The hot path: one comparison of 128 bytes for what numpy.save writes, and one copy unless `bytes` are memoryAround(out).
+ * This is a hot path. A standard file costs one comparison of 128 bytes, and one copy unless `bytes` are memoryAround(out).
  */
 export function decodeSampleFile(bytes: Uint8Array, object: string, out: Strain): void {
   if (bytes.length === SAMPLE_FILE_SIZE && STANDARD_HEADER.compare(bytes, 0, STANDARD_HEADER_SIZE) === 0) {
-    const there = bytes.buffer === out.buffer && bytes.byteOffset + STANDARD_HEADER_SIZE === out.byteOffset;
-    if (!there) {
+    const inPlace = bytes.buffer === out.buffer && bytes.byteOffset + STANDARD_HEADER_SIZE === out.byteOffset;
+    if (!inPlace) {
       new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes.subarray(STANDARD_HEADER_SIZE));
     }
     return;
@@ -77,11 +77,11 @@ export function decodeSampleFile(bytes: Uint8Array, object: string, out: Strain)
   decodeFloat64(bytes.subarray(header.dataOffset), header, out);
 }
 
-/** Decodes a sample's numbers in C order. Throws InputError when there are too few bytes of them. */
+/** Decodes a sample's numbers, stored in C order. Throws InputError when the number of bytes is wrong. */
 export function decodeSampleRow(bytes: Uint8Array, dtype: string, object: string, out: Strain): void {
   const needed = sampleBytes(dtype);
   if (bytes.length !== needed) {
-    throw new InputError({ object, found: `${bytes.length} bytes of the sample`, needed: `${needed}` });
+    throw new InputError({ object, found: `${bytes.length} bytes of the sample`, needed: `${needed} bytes` });
   }
   decodeFloat64(bytes, { dtype, fortranOrder: false, shape: [] }, out);
 }

@@ -1,6 +1,6 @@
 import { InputError } from '../core/errors.ts';
 
-/** UTF-8 text without its BOM. Throws InputError when it is longer than `limit` bytes or of another encoding. */
+/** Decodes UTF-8 and drops a BOM. Throws InputError for more than `limit` bytes, or for another encoding. */
 export function decodeText(bytes: Uint8Array, object: string, limit: number): string {
   if (bytes.length > limit)
     throw new InputError({ object, found: `${bytes.length} bytes`, needed: `at most ${limit}` });
@@ -8,6 +8,6 @@ export function decodeText(bytes: Uint8Array, object: string, limit: number): st
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
-    throw new InputError({ object, found: 'text of another encoding', needed: 'UTF-8' }, { cause: error });
+    throw new InputError({ object, found: 'text that is not UTF-8', needed: 'UTF-8' }, { cause: error });
   }
 }

@@ -1,14 +1,19 @@
-/** Which versions of the raw objects a plan was made from, noted once an object in each list of refs. */
+/** The versions of the raw objects that a plan was made from, stored once per object in each list of refs. */
 import type { SampleRef } from './sample-ref.ts';
 
-/** The etags of the objects in which the refs lie, in the order in which these name them first; '' of an unknown one. */
-export function listVersions(refs: Iterable<SampleRef>, etags: ReadonlyMap<string, string>): string[] {
-  const keys = new Set<string>();
-  for (const { key } of refs) keys.add(key);
-  return Array.from(keys, (key) => etags.get(key) ?? '');
+/** The etags of the refs' objects, in the order of each object's first ref; '' if unknown. */
+export function listVersions(refs: Iterable<SampleRef>): string[] {
+  const etags = new Map<string, string>();
+  for (const { key, etag = '' } of refs) etags.set(key, etag);
+  return [...etags.values()];
 }
 
-/** Puts what listVersions gave for the same refs on each of them. Changes `refs`. */
+/** The ref as it is written to a list, whose versions are stored apart. */
+export function withoutVersion({ etag: _, ...place }: SampleRef): object {
+  return place;
+}
+
+/** Sets the etag of each ref from the result of listVersions for the same refs. Changes `refs`. */
 export function restoreVersions(refs: Iterable<SampleRef>, versions: readonly string[]): void {
   const known = new Map<string, string | undefined>();
   for (const ref of refs) {

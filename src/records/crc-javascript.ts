@@ -1,16 +1,16 @@
 /**
- * CRC-32 and CRC-32C, eight bytes at a time. They stand in for @node-rs/crc32 in the functions' bundles, which can't
- * hold that package's binary; this runs on either architecture. Slicing by 8 is described in M. E. Kounavis and F. L.
- * Berry, "A systematic approach to building high performance software-based CRC generators", ISCC 2005.
+ * CRC-32 and CRC-32C, eight bytes at a time. They replace @node-rs/crc32 in the functions' bundles, which can't include that
+ * package's binary: this code runs on both CPU architectures. Method: slicing-by-8, from M. E. Kounavis and F. L. Berry,
+ * "A systematic approach to building high performance software-based CRC generators", ISCC 2005.
  */
 
 /** Reflected polynomials. */
 const IEEE = 0xedb88320;
 const CASTAGNOLI = 0x82f63b78;
 
-/** The checksum of zip archives, as an unsigned 32-bit number; `initial` is that of the bytes before. */
+/** The checksum of zip archives, as an unsigned 32-bit number; `initial` is the checksum of the preceding bytes. */
 export const crc32 = createChecksum(IEEE);
-/** The checksum of TFRecord, as an unsigned 32-bit number; `initial` is that of the bytes before. */
+/** The checksum of TFRecord, as an unsigned 32-bit number; `initial` is the checksum of the preceding bytes. */
 export const crc32c = createChecksum(CASTAGNOLI);
 
 function createChecksum(polynomial: number): (bytes: Uint8Array, initial?: number) => number {
@@ -39,7 +39,7 @@ function createChecksum(polynomial: number): (bytes: Uint8Array, initial?: numbe
 type Table = Int32Array;
 type Tables = [Table, Table, Table, Table, Table, Table, Table, Table];
 
-/** Table `s` holds the checksum of each byte with `s` zeros behind it. */
+/** Table `s` holds the checksum of each byte followed by `s` zero bytes. */
 function makeTables(polynomial: number): Tables {
   const first = Int32Array.from({ length: 256 }, (_, byte) => {
     let crc = byte;

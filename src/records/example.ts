@@ -6,7 +6,7 @@ import protobuf from 'protobufjs/light.js';
 import { InputError } from '../core/errors.ts';
 
 export interface Example {
-  /** Of the sample's file name; the reference's records have none. */
+  /** The sample's id; the reference's records have none. */
   id?: string | undefined;
   label: 0 | 1;
   /** The (3, 4096) array's bytes, little endian. */
@@ -34,7 +34,7 @@ const SCHEMA = protobuf.Root.fromJSON({
 });
 const EXAMPLE = SCHEMA.lookupType('Example');
 
-/** The record's bytes. Features stand in the order id, label, signal, as TensorFlow's deterministic writer has them. */
+/** The record's bytes. The features' order is id, label, signal, as in TensorFlow's deterministic serialization. */
 export function encodeExample({ id, label, signal }: Example): Uint8Array {
   const feature = {
     ...(id !== undefined && { id: { bytesList: { value: [Buffer.from(id)] } } }),
@@ -45,8 +45,8 @@ export function encodeExample({ id, label, signal }: Example): Uint8Array {
 }
 
 /**
- * Reads a record; the signal is a view of its bytes. Throws InputError, with the record's offset in the object, when
- * it is no Example, lacks signal or label, or has them in another type or number.
+ * Decodes a record; the signal is a view of its bytes. Throws InputError, with the record's offset in the object, when
+ * it is no Example, or when its signal or label is missing, has another type, or has more or fewer than one value.
  */
 export function decodeExample(bytes: Uint8Array, object: string, offset: number): Example {
   const features = readFeatures(bytes, object, offset);
@@ -65,7 +65,7 @@ export function decodeExample(bytes: Uint8Array, object: string, offset: number)
   if (!(signal instanceof Uint8Array)) throw refuse(`the features ${list(features)}`, 'a feature "signal"');
   const value = single('label', 'int64List');
   if (value === undefined) throw refuse(`the features ${list(features)}`, 'a feature "label"');
-  // An int64 comes as a Long, whose text is its value.
+  // protobufjs returns an int64 as a Long, whose text is the value.
   const label = String(value);
   if (label !== '0' && label !== '1') throw refuse(`the label ${label}`, '0 or 1');
   const id = single('id', 'bytesList');
@@ -87,7 +87,9 @@ function readFeatures(bytes: Uint8Array, object: string, offset: number): Featur
     return message?.feature ?? {};
   } catch (error) {
     const found =
-      error instanceof Error ? `a record that can't be decoded (${error.message})` : 'broken record';
+      error instanceof Error
+        ? `a record that can't be decoded (${error.message})`
+        : "a record that can't be decoded";
     throw new InputError({ object, offset, found, needed: 'a tf.train.Example' }, { cause: error });
   }
 }

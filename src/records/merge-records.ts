@@ -2,18 +2,18 @@ import type { RecordDType } from './record-dtype.ts';
 import { createShardBuilder, readShard } from './shard.ts';
 
 export interface Shard {
-  /** For messages. */
+  /** Name for messages. */
   object: string;
   bytes: Uint8Array;
-  /** Records that it must hold. */
+  /** Number of records that the shard must hold. */
   records: number;
 }
 
 /**
- * The bytes of one TFRecord file with the records of all shards, in order, a shard at a time: a TFRecord file has no
- * header, so that it is the shards one after another. Every record is checked on the way (InputError).
+ * The bytes of one TFRecord file with the records of all shards in order, yielded one shard at a time. TFRecord files have
+ * no header, so they can be concatenated. Every record is checked on the way; throws InputError.
  *
- * Readers of the reference's `train.tfrecord` decode float32. Float16 becomes float32 without loss.
+ * Readers of the reference's `train.tfrecord` expect float32. Converting float16 to float32 is lossless.
  */
 export async function* mergeShards(
   shards: AsyncIterable<Shard> | Iterable<Shard>,
@@ -23,9 +23,9 @@ export async function* mergeShards(
 }
 
 function recodeShard({ object, bytes, records }: Shard, dtype: RecordDType): Uint8Array {
-  let asItIs = true;
-  for (const record of readShard(bytes, object, records)) asItIs &&= record.dtype === dtype;
-  if (asItIs) return bytes;
+  let unchanged = true;
+  for (const record of readShard(bytes, object, records)) unchanged &&= record.dtype === dtype;
+  if (unchanged) return bytes;
   const builder = createShardBuilder(dtype, records);
   for (const { id, label, signal } of readShard(bytes, object, records)) builder.add(id, label, signal);
   return builder.finish();

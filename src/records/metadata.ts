@@ -9,18 +9,18 @@ interface ShardEntry {
   name: string;
   n_records: number;
   bytes: number;
-  /** Of the shard's bytes, in hex, as the other hashes. */
+  /** Of the shard's bytes; in hex, like all hashes here. */
   sha256: string;
 }
 
-/** metadata.json: what stands beside the shards of a finished run. The first four keys are the reference's. */
+/** metadata.json, which describes the shards of a finished run. The first four keys are the reference's. */
 export interface Metadata {
   n_samples: number;
   n_failed: number;
   signal_shape: [number, number];
   dtype: RecordDType;
   dataset: string;
-  /** All numbers of the signal path. */
+  /** All parameters of the signal path. */
   recipe: Readonly<Record<string, unknown>>;
   recipe_hash: string;
   psd_sha256: string;
@@ -30,10 +30,10 @@ export interface Metadata {
   software: { name: string; version: string };
 }
 
-/** Largest file that is read [bytes]: of 300,000 shards. */
+/** Largest metadata.json that is read [bytes]: enough for 300,000 shards. */
 export const METADATA_LIMIT = 1 << 26;
 
-/** The file's text; the same for the same metadata, whatever the order of its keys. */
+/** The file's text. It doesn't depend on the order of the keys in `metadata`. */
 export function serializeMetadata(metadata: Metadata): string {
   const { n_samples, n_failed, signal_shape, dtype, dataset, recipe, recipe_hash, psd_sha256 } = metadata;
   const { labels_sha256, plan_hash, shards, software } = metadata;
@@ -54,18 +54,18 @@ export function serializeMetadata(metadata: Metadata): string {
   return `${JSON.stringify(ordered, null, 2)}\n`;
 }
 
-/** Reads metadata.json. Throws InputError, which names the key, when something is missing, wrong or contradictory. */
+/** Parses metadata.json. Throws InputError, which names the key, for a value that is missing, wrong or contradictory. */
 export function parseMetadata(text: string, object: string): Metadata {
   const root = fields(parseJson(text, object), 'metadata', object);
   const whole = (source: Fields, name: string, path = name) =>
-    check(source[name], path, object, 'a whole number', isCount);
+    check(source[name], path, object, 'a non-negative integer', isCount);
   const words = (source: Fields, name: string, path = name) =>
-    check(source[name], path, object, 'text', isText);
+    check(source[name], path, object, 'a string', isText);
   const hash = (source: Fields, name: string, path = name) =>
     check(source[name], path, object, 'a SHA-256 in hex', isHash);
 
   const entries = check(root.shards, 'shards', object, 'a list', isList);
-  // Added shards come behind those of the run and aren't counted in their names.
+  // Added shards follow the run's own shards, whose names don't count them.
   const planned = entries.findIndex((entry) => isFields(entry) && isAddedShardName(entry.name));
   const total = planned < 0 ? entries.length : planned;
   const shards = entries.map((entry, i): ShardEntry => {
@@ -75,7 +75,7 @@ export function parseMetadata(text: string, object: string): Metadata {
     const isName = (value: unknown): value is string =>
       i < total ? value === shardName(i, total) : isAddedShardName(value);
     return {
-      // A name that is anything else could lead a reader out of the folder.
+      // Any other name could make a reader leave the folder.
       name: check(shard.name, `${path}.name`, object, needed, isName),
       n_records: whole(shard, 'n_records', `${path}.n_records`),
       bytes: whole(shard, 'bytes', `${path}.bytes`),
@@ -86,7 +86,11 @@ export function parseMetadata(text: string, object: string): Metadata {
   const n_samples = whole(root, 'n_samples');
   const sum = shards.reduce((total, { n_records }) => total + n_records, 0);
   if (sum !== n_samples) {
-    throw new InputError({ object, found: `shards of ${sum} records`, needed: `n_samples, ${n_samples}` });
+    throw new InputError({
+      object,
+      found: `shards with ${sum} records in total`,
+      needed: `${n_samples}, as n_samples says`,
+    });
   }
   return {
     n_samples,
@@ -133,19 +137,19 @@ function check<T>(
   isRight: (value: unknown) => value is T,
 ): T {
   if (isRight(value)) return value;
-  const found = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 100);
-  throw new InputError({ object, found: `${found} as ${path}`, needed });
+  const found = value === undefined ? `no ${path}` : `${JSON.stringify(value).slice(0, 100)} as ${path}`;
+  throw new InputError({ object, found, needed });
 }
 
 function parseJson(text: string, object: string): unknown {
   try {
     return JSON.parse(text, (_key, value) => {
-      // 1e999 is Infinity to JSON.parse, and nothing to who writes it again.
+      // JSON.parse reads 1e999 as Infinity, which JSON.stringify would write as null.
       if (typeof value !== 'number' || Number.isFinite(value)) return value;
-      throw new RangeError('a number beyond float64');
+      throw new RangeError('a number outside the range of float64');
     });
   } catch (error) {
-    const found = error instanceof Error ? `no JSON (${error.message})` : 'no JSON';
+    const found = error instanceof Error ? `invalid JSON (${error.message})` : 'invalid JSON';
     throw new InputError(
       { object, found, needed: 'metadata.json as chirpline preprocess writes it' },
       { cause: error },

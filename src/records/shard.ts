@@ -4,15 +4,15 @@ import { decodeExample, encodeExample } from './example.ts';
 import { decodeSignal, dtypeOfLength, encodeSignal, type RecordDType, SIGNAL_BYTES } from './record-dtype.ts';
 import { FRAME_FOOTER, FRAME_HEADER, frameHeader, readRecords, sealFrame } from './tfrecord.ts';
 
-/** What the names of a run's own shards start with. */
+/** Prefix of the names of a run's own shards. */
 const SHARD_PREFIX = 'train-';
 
-/** Of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
+/** Name of shard `index` (from 0) of `total`: `train-00000-of-00547.tfrecord`. */
 export function shardName(index: number, total: number): string {
   return `${SHARD_PREFIX}${String(index).padStart(5, '0')}-of-${String(total).padStart(5, '0')}.tfrecord`;
 }
 
-/** Of a shard that was added to a finished run; `hash`, in hex, is that of what it was made from. */
+/** Name of a shard that is added to a finished run; `hash` is the hex hash of its inputs. */
 export function addedShardName(hash: string): string {
   return `added-${hash.slice(0, 16)}.tfrecord`;
 }
@@ -23,27 +23,27 @@ export function isAddedShardName(name: unknown): name is string {
 
 export interface ShardBuilder {
   /**
-   * Appends a record; `signal` has SAMPLE_SIZE values, or is their bytes in the shard's dtype, and may be used again
-   * afterwards.
+   * Appends a record. `signal` has SAMPLE_SIZE values, or is their bytes in the shard's dtype; it is copied. Throws RangeError
+   * for a signal of another size, and for more than `capacity` records.
    */
   add(id: string | undefined, label: 0 | 1, signal: Float32Array | Uint8Array): void;
   /**
-   * The bytes of a TFRecord file of the records since the last call: of a whole shard, or of the next piece of one. They lie in
-   * memory that the next record overwrites.
+   * Returns the framed records since the last call: a whole shard, or its next piece. The next call of `add` overwrites
+   * these bytes.
    */
   finish(): Uint8Array;
-  /** Records so far. */
+  /** Number of records added so far. */
   readonly count: number;
 }
 
-/** Bytes of a record's frame up to its signal, which is the last thing in it, and where its other values stand. */
+/** A record's frame up to its signal, which comes last, and the positions of id and label in it. */
 interface Template {
   head: Uint8Array;
   idAt: number;
   labelAt: number;
 }
 
-/** Frames records straight into one buffer, which holds up to `capacity` of them between two calls of `finish`. */
+/** Frames records directly into one buffer, which holds up to `capacity` records between two calls of `finish`. */
 export function createShardBuilder(dtype: RecordDType, capacity: number): ShardBuilder {
   const signalBytes = SIGNAL_BYTES[dtype];
   const templates = new Map<number, Template>();
@@ -61,11 +61,11 @@ export function createShardBuilder(dtype: RecordDType, capacity: number): ShardB
     return template;
   }
 
-  /** Room for all that may come, taking every id to be as long as this one; more is made when a longer one comes. */
-  function makeRoom(frameLength: number): void {
-    const roomy = Buffer.allocUnsafeSlow(position + (capacity - held) * frameLength);
-    roomy.set(out.subarray(0, position));
-    out = new Uint8Array(roomy.buffer);
+  /** Makes room for all records that may follow, assuming ids of this length. A longer id grows the buffer again. */
+  function growBuffer(frameLength: number): void {
+    const larger = Buffer.allocUnsafeSlow(position + (capacity - held) * frameLength);
+    larger.set(out.subarray(0, position));
+    out = new Uint8Array(larger.buffer);
   }
 
   return {
@@ -74,12 +74,12 @@ export function createShardBuilder(dtype: RecordDType, capacity: number): ShardB
       if (signal.length !== (encoded ? signalBytes : SAMPLE_SIZE)) {
         throw new RangeError(`a signal of ${signal.length} ${encoded ? 'bytes' : 'values'}`);
       }
-      if (held === capacity) throw new RangeError(`more than the ${capacity} records planned for`);
+      if (held === capacity) throw new RangeError(`more than ${capacity} records`);
       const idLength = id === undefined ? NO_ID : Buffer.byteLength(id);
       const { head, idAt, labelAt } = findTemplate(idLength);
       const signalAt = head.length;
       if (out.length - position < signalAt + signalBytes + FRAME_FOOTER) {
-        makeRoom(signalAt + signalBytes + FRAME_FOOTER);
+        growBuffer(signalAt + signalBytes + FRAME_FOOTER);
       }
       out.set(head, position);
       if (id !== undefined) encoder.encodeInto(id, out.subarray(position + idAt, position + idAt + idLength));
@@ -106,8 +106,8 @@ const encoder = new TextEncoder();
 const NO_ID = -1;
 
 /**
- * Records of one id length differ in nothing but id, label and signal. So protobufjs encodes one of each length, and
- * where the others' values go is seen from where two records differ.
+ * Records with ids of one length differ in id, label and signal alone. So protobufjs encodes one record per length, and
+ * the positions of id and label follow from where two such records differ.
  */
 function makeTemplate(idLength: number, signalBytes: number): Template {
   const signal = new Uint8Array(signalBytes);
@@ -128,7 +128,7 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
 export interface ShardRecord {
   id?: string | undefined;
   label: 0 | 1;
-  /** (3, 4096) in C order; the same buffer for every record. */
+  /** Shape (3, 4096) in C order. All records share this buffer. */
   signal: Float32Array;
   dtype: RecordDType;
   /** First byte of the record in the shard. */
@@ -136,8 +136,8 @@ export interface ShardRecord {
 }
 
 /**
- * The records of a shard of either dtype, with every CRC checked. Throws InputError as readRecords and decodeExample
- * do, when a signal has another size, and when there are not `expected` records (without it: none at all).
+ * Yields the records of a shard of either dtype; every CRC is checked. Throws InputError like readRecords and
+ * decodeExample, when a signal has another size, and when there are not `expected` records (default: at least one).
  */
 export function* readShard(bytes: Uint8Array, object: string, expected?: number): Generator<ShardRecord> {
   const signal = new Float32Array(SAMPLE_SIZE);
@@ -159,7 +159,7 @@ export function* readShard(bytes: Uint8Array, object: string, expected?: number)
   }
 }
 
-/** The dtype of a record's signal. Throws InputError when its size is that of none. */
+/** The dtype of a record's signal. Throws InputError when its size fits no dtype. */
 export function checkSignal(signal: Uint8Array, object: string, offset: number): RecordDType {
   const dtype = dtypeOfLength(signal.length);
   if (dtype !== undefined) return dtype;

@@ -9,17 +9,17 @@ import { crc32c } from './crc.ts';
 export const FRAME_HEADER = 12;
 export const FRAME_FOOTER = 4;
 
-/** Longest record that is read [bytes]: hundreds of times one of ours. */
+/** Longest record that is read [bytes]: hundreds of times the size of our records. */
 export const RECORD_LIMIT = 1 << 24;
 
 export interface TFRecord {
   /** First byte of the record's frame in the file. */
   offset: number;
-  /** A view of what was read. */
+  /** A view of the bytes that were read. */
   data: Uint8Array;
 }
 
-/** What stands in front of so many bytes of data. */
+/** The frame's header for `length` bytes of data. */
 export function frameHeader(length: number): Uint8Array {
   const header = new Uint8Array(FRAME_HEADER);
   const view = new DataView(header.buffer);
@@ -28,10 +28,7 @@ export function frameHeader(length: number): Uint8Array {
   return header;
 }
 
-/**
- * Completes the frame that starts at `start` of `out`, where its header and so many bytes of data stand already; returns its
- * end.
- */
+/** Completes the frame at `start` of `out`, which already holds its header and `length` bytes of data. Returns its end. */
 export function sealFrame(out: Uint8Array, start: number, length: number): number {
   const end = start + FRAME_HEADER + length;
   const crc = maskedCrc(out.subarray(start + FRAME_HEADER, end));
@@ -39,7 +36,7 @@ export function sealFrame(out: Uint8Array, start: number, length: number): numbe
   return end + FRAME_FOOTER;
 }
 
-/** One record with its frame around it. */
+/** Wraps one record's data in its frame. */
 export function frameRecord(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(FRAME_HEADER + data.length + FRAME_FOOTER);
   out.set(frameHeader(data.length));
@@ -49,8 +46,8 @@ export function frameRecord(data: Uint8Array): Uint8Array {
 }
 
 /**
- * The records of a whole file, every CRC checked. Throws InputError, which names the object and the offset, when a
- * CRC is wrong, a record is longer than RECORD_LIMIT, or the file ends within one. An empty file has no records.
+ * Yields the records of a whole file; every CRC is checked. Throws InputError, which names the object and the offset,
+ * when a CRC is wrong, a record is longer than RECORD_LIMIT, or the file ends inside a record. An empty file has no records.
  */
 export function* readRecords(bytes: Uint8Array, object: string): Generator<TFRecord> {
   let start = 0;
@@ -63,15 +60,15 @@ export function* readRecords(bytes: Uint8Array, object: string): Generator<TFRec
 }
 
 /**
- * Like readRecords for a file that arrives in chunks, from byte `first` of it on, where a record begins. Holds one record
- * and one chunk at a time.
+ * Like readRecords, for a file that arrives in chunks. They start at byte `first` of the file, where a record begins.
+ * Holds one record and one chunk at a time.
  */
 export async function* streamRecords(
   chunks: AsyncIterable<Uint8Array>,
   object: string,
   first = 0,
 ): AsyncGenerator<TFRecord> {
-  /** What has been read and not yielded, and where in the file it starts. */
+  /** Bytes that were read but not yielded; they start at `offset` in the file. */
   let pending: Uint8Array = new Uint8Array(0);
   let offset = first;
   for await (const chunk of chunks) {
@@ -89,7 +86,7 @@ export async function* streamRecords(
   if (pending.length > 0) throw truncated(object, offset, pending.length);
 }
 
-/** The length of the record that a frame's header announces; undefined when the header is cut off or damaged. */
+/** The record's length, from its frame's header; undefined when the header is truncated or damaged. */
 export function readFrameLength(header: Uint8Array): number | undefined {
   if (header.length < FRAME_HEADER) return undefined;
   const view = new DataView(header.buffer, header.byteOffset, FRAME_HEADER);
@@ -98,14 +95,14 @@ export function readFrameLength(header: Uint8Array): number | undefined {
 }
 
 /**
- * The data of the record whose frame starts at `start` of the bytes; undefined when they end within it. `base` is
- * where the bytes start in the object.
+ * The data of the record whose frame starts at `start` in the bytes; undefined when the bytes end inside the frame. `base` is
+ * the offset of the bytes in the object.
  */
 function takeRecord(bytes: Uint8Array, start: number, base: number, object: string): Uint8Array | undefined {
   if (bytes.length - start < FRAME_HEADER) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   const offset = base + start;
-  // The length is believed after its own CRC only.
+  // The length is trusted only once its own CRC is right.
   checkCrc(bytes.subarray(start, start + 8), view.getUint32(8, true), object, offset, 'length');
   const length = view.getBigUint64(0, true);
   if (length > RECORD_LIMIT) {
@@ -129,9 +126,9 @@ function checkCrc(bytes: Uint8Array, stored: number, object: string, offset: num
   throw new InputError({
     object,
     offset,
-    found: `record ${part} whose masked CRC-32C is ${hex(computed)}`,
-    needed: `${hex(stored)}, which is stored with it`,
-    advice: 'The file is damaged or no TFRecord file; make or copy it again',
+    found: `record ${part} with masked CRC-32C ${hex(computed)}`,
+    needed: `the stored ${hex(stored)}`,
+    advice: 'Make or copy the file again: it is damaged, or not a TFRecord file',
   });
 }
 
@@ -141,11 +138,11 @@ function truncated(object: string, offset: number, length: number): InputError {
     offset,
     found: `the end of the file, ${length} bytes into a record`,
     needed: 'the whole record',
-    advice: 'The file is cut off; make or copy it again',
+    advice: 'Make or copy the file again: it is truncated',
   });
 }
 
-/** CRCs are stored masked, since the CRC of data that holds its own CRC is no good check. */
+/** CRCs are stored masked, since a CRC over data that contains a CRC is a weak check. */
 function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

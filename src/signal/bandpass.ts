@@ -7,11 +7,11 @@ const { order, low, high, padding } = RECIPE.bandpass;
 const EXTENDED = SAMPLE_LENGTH + 2 * padding;
 
 const CASCADE = designBandpass(order, low, high, SAMPLE_RATE);
-/** a1 and a2 of each section in turn. An array, because constants would be loaded again at each use in the loop. */
+/** a1 and a2 of each section in turn. An array, because constants would be reloaded at each use in the loop. */
 const COEFFICIENTS = Float64Array.from(CASCADE.sections.flatMap(({ a1, a2 }) => [a1, a2]));
 
 /**
- * Filters one detector of a sample (0, 1 or 2) and returns SAMPLE_LENGTH points: a view of a buffer which the next
+ * Filters one detector of a sample (0, 1 or 2) and returns SAMPLE_LENGTH points: a view of a buffer that the next
  * call overwrites.
  */
 export type Bandpass = (strain: Strain, detector: number) => Float64Array;
@@ -21,9 +21,9 @@ export type Bandpass = (strain: Strain, detector: number) => Float64Array;
  * extension of 27 points and its steady-state start (Gustafsson, IEEE Trans. Signal Process. 44 (1996), 988-992,
  * describes the start-up problem).
  *
- * Accuracy: second-order sections, not filtfilt's (b, a) polynomials. SciPy's result differs from the exact one by
- * some 2e-11 of the largest value, because the polynomials' rounded coefficients move the poles that crowd near
- * z = 1; the sections stay within 1e-13.
+ * Accuracy: this uses second-order sections, which stay within 1e-13 of the exact result. SciPy's (b, a) polynomials
+ * are off by about 2e-11 of the largest value, because rounding their coefficients moves the poles, which crowd near
+ * z = 1.
  *
  * @param taper SAMPLE_LENGTH factors for the output.
  */
@@ -32,7 +32,7 @@ export function createBandpass(taper: Float64Array): Bandpass {
   const result = new Float64Array(EXTENDED);
   const view = result.subarray(padding, padding + SAMPLE_LENGTH);
   const ones = new Float64Array(EXTENDED).fill(1);
-  // Outside the sample the factor is 0: what the extension yields isn't wanted.
+  // The factor is 0 outside the sample, where the output of the extension isn't needed.
   const factors = new Float64Array(EXTENDED);
   for (let i = 0; i < SAMPLE_LENGTH; i++) factors[padding + i] = CASCADE.gain ** 2 * taper[i]!;
   return (strain, detector) => {
@@ -43,7 +43,7 @@ export function createBandpass(taper: Float64Array): Bandpass {
   };
 }
 
-/** Odd extension: the sample turned by 180 degrees about its first and its last point. */
+/** Odd extension: the sample rotated by 180 degrees about its first and its last point. */
 function extend(strain: Strain, from: number, extended: Float64Array): void {
   const body = SAMPLE_LENGTH;
   const edge = padding;
@@ -58,13 +58,13 @@ function extend(strain: Strain, from: number, extended: Float64Array): void {
 }
 
 /**
- * One pass of the four sections over all points, without the gain: output = sections(input) * factors. Begins at
- * `at` and moves by `step` (1 or -1); input and output may be the same array.
+ * One pass of the four sections over all points, without the gain: output = sections(input) * factors. Starts at `at`
+ * and moves by `step` (1 or -1). Input and output may be the same array.
  *
- * Direct form I, in which a section's output is the next one's input and both share their memory. Its only
- * multiplication between one output and the next is a1's, and that is what bounds the time of the loop. The start
- * is the steady state of an input that has always been what it is now: each section has a zero at frequency 0, so
- * all outputs are 0, which is what SciPy's lfilter_zi comes to for this filter.
+ * Direct form I, where a section's output is the next one's input and both share their delays. Only the
+ * multiplication by a1 depends on the previous output, and its latency bounds the time of the loop. The initial state
+ * is the steady state of an input that has always equalled its first point: each section has a zero at frequency 0,
+ * so all outputs are 0. SciPy's lfilter_zi gives the same state for this filter.
  */
 function runSections(
   input: Float64Array,
@@ -92,7 +92,7 @@ function runSections(
   let cc = 0;
   let d = 0;
   let dd = 0;
-  // Two steps a round, so that half of the moves from newer to older fall away.
+  // Two steps per iteration, which halves the number of moves from newer to older values.
   for (let rounds = EXTENDED / 2; rounds > 0; rounds--) {
     const x1 = input[at]!;
     const a1st = x1 - xx - a2 * aa - a1 * a;

@@ -3,31 +3,34 @@
  *
  *     H(z) = gain * product over sections of (1 - z^-2) / (1 + a1 z^-1 + a2 z^-2)
  *
- * A band-pass of order n has n zeros at z = 1 and n at z = -1, so each section takes one of either, and its
+ * A band-pass of order n has n zeros at z = 1 and n at z = -1, so each section gets one of each, and its
  * numerator needs no multiplication.
  */
 export interface SectionCascade {
   gain: number;
-  /** The sections whose poles are farthest from the unit circle first: later, sharper ones see less to amplify. */
+  /**
+   * Ordered by the distance of their poles from the unit circle, farthest first: the sharp sections come last and
+   * have less to amplify.
+   */
   sections: { a1: number; a2: number }[];
 }
 
 /**
- * Designs the filter as scipy.signal.butter(order, [low, high], 'band', fs=rate) does: analogue prototype,
+ * Designs the filter of scipy.signal.butter(order, [low, high], 'band', fs=rate): analogue prototype,
  * low-pass to band-pass, bilinear transform with prewarped edges (Oppenheim & Schafer, Discrete-Time Signal
  * Processing, 3rd ed., 7.2 and 7.3).
  *
  * @param order of the low-pass prototype, even: the band-pass has twice as many poles.
- * @param low, high the edges (-3 dB) in Hz, 0 < low < high < rate / 2.
+ * @param low, high the -3 dB edges in Hz, 0 < low < high < rate / 2.
  */
 export function designBandpass(order: number, low: number, high: number, rate: number): SectionCascade {
-  // s = (z - 1) / (z + 1): the edges prewarped to that scale.
+  // The edges, prewarped for the bilinear transform s = (z - 1) / (z + 1).
   const lower = Math.tan((Math.PI * low) / rate);
   const upper = Math.tan((Math.PI * high) / rate);
   const halfWidth = (upper - lower) / 2;
   const sections: SectionCascade['sections'] = [];
   let gain = 1;
-  // The poles above the real axis; their mirror images give the other pole of each section.
+  // The poles above the real axis. The other pole of each section is the complex conjugate.
   for (let k = 0; k < order / 2; k++) {
     const angle = (Math.PI * (order + 2 * k + 1)) / (2 * order);
     const re = halfWidth * Math.cos(angle);

@@ -9,7 +9,7 @@ import {
 } from '../core/strain.ts';
 
 /**
- * Why a sample can't be used, or undefined when it can: 'NaN or Inf at H1[17]', 'V1 is all zero', 'L1 is constant',
+ * Why a sample is unusable, or undefined if it is usable: 'NaN or Inf at H1[17]', 'V1 is all zero', 'L1 is constant',
  * '4096 points instead of 12288'.
  */
 export function strainFault(strain: Strain): string | undefined {
@@ -24,8 +24,8 @@ export function strainFault(strain: Strain): string | undefined {
 }
 
 /**
- * The part of strainFault that needs to look at a few points only. A constant detector is a fault like a zero one: the
- * band-pass leaves exactly nothing of it, so the record would hold a row of zeros that looks like data.
+ * The part of strainFault that reads only a few points of good strain. A constant detector is a fault like an
+ * all-zero one: the band-pass turns it into exact zeros, and the record would hold zeros that look like data.
  */
 export function deadDetector(strain: Strain): string | undefined {
   if (strain.length !== SAMPLE_SIZE) return `${strain.length} points instead of ${SAMPLE_SIZE}`;
@@ -40,9 +40,9 @@ export function deadDetector(strain: Strain): string | undefined {
 }
 
 /**
- * Checks a PSD, or a sum of them, that was read from somewhere.
+ * Checks a PSD, or a sum of PSDs.
  *
- * @param object where it comes from, for the message.
+ * @param object its name or place, for the message.
  * @throws InputError unless it is (3, 2049) finite values >= 0.
  */
 export function requirePsd(psd: Psd, object: string): void {

@@ -4,8 +4,8 @@ import { RECIPE } from './recipe.ts';
  * Windows one detector in place, points *= taper, and writes (points - mean) / max(population standard deviation,
  * 1e-10) as float32 to out[from ...].
  *
- * @returns whether all that was written is finite. It is when the deviation is: no point lies farther from the mean
- *   than sqrt(length) deviations.
+ * @returns whether the output is finite. It is if the deviation is: no point is farther than sqrt(length) deviations
+ *   from the mean.
  */
 export function normalize(
   points: Float64Array,
@@ -14,7 +14,7 @@ export function normalize(
   from: number,
 ): boolean {
   const { length } = points;
-  // Two sums at once, since one would wait for its own last addition at each point.
+  // Two sums, because each addition to a single sum would wait for the previous one.
   let sum = 0;
   let sumOdd = 0;
   for (let i = 0; i < length; i += 2) {

@@ -8,24 +8,27 @@ export interface Preprocessor {
   /**
    * Band-passes, whitens, windows and normalizes one sample.
    *
-   * @param strain (3, 4096), left as it is.
-   * @param out (3, 4096), C order: mean 0 and standard deviation 1 per detector. Left as it is when the sample can't
-   *   be used.
-   * @returns undefined, or why the sample must be left out; see BlockPreprocessor.process.
+   * @param strain (3, 4096), not modified.
+   * @param out (3, 4096), C order: mean 0 and standard deviation 1 per detector. Not modified if the sample is
+   *   rejected.
+   * @returns undefined, or why the sample is rejected; see BlockPreprocessor.process.
    */
   process(strain: Strain, out: Float32Array): string | undefined;
-  /** Where the strain of a block's samples is best put, as many as a block may have; see BlockPreprocessor.inputs. */
+  /**
+   * The engine's own arrays, one for each sample of a full block. Strain that is written there needn't be copied; see
+   * BlockPreprocessor.inputs.
+   */
   readonly inputs: BlockPreprocessor['inputs'];
-  /** Several samples at once, the fast way; see BlockPreprocessor.process. */
+  /** Processes several samples at once, which is faster; see BlockPreprocessor.process. */
   processBlock: BlockPreprocessor['process'];
 }
 
 /**
- * The signal path from strain to network input. A preprocessor allocates its buffers once
- * and none per sample; one sample's output doesn't depend on those before or beside it.
+ * The signal path from strain to network input. A preprocessor allocates its buffers once, and none per sample. A
+ * sample's output doesn't depend on the samples before or beside it.
  *
- * @param psd (3, 2049), as averagePsd makes it.
- * @throws InputError when the PSD has another length or a value that is negative, NaN or Inf.
+ * @param psd (3, 2049), as averagePsd returns it.
+ * @throws InputError when the PSD has the wrong length, or a value that is negative, NaN or Inf.
  */
 export function createPreprocessor(psd: Psd, engine = chooseEngine()): Preprocessor {
   requirePsd(psd, 'avg_psd');

@@ -13,18 +13,23 @@ import type { BlockPsdEstimator } from './engines/signal-engine.ts';
 import { RECIPE } from './recipe.ts';
 
 /**
- * The average power spectral density of noise-only samples, in three parts that run in different places: an
- * estimator sums over one chunk of samples, mergePsdSums adds the chunks' sums, averagePsd makes the PSD of the total.
+ * The average power spectral density of noise-only samples, in three parts that run in different places: an estimator
+ * sums over one chunk of samples, mergePsdSums adds the sums of all chunks, and averagePsd turns the total into a
+ * PSD.
  *
- * The result is the same to the last bit whatever the number of workers: an estimator adds its samples in the order
- * in which they come, the chunks are cut by the plan and not by who is free, and the merge adds in chunk order.
+ * Floating-point addition isn't associative, but the result is the same to the last bit for any number of workers: an
+ * estimator adds its samples in the order given, the plan alone decides the chunks, and the merge adds in chunk
+ * order.
  */
 export interface PsdEstimator extends Pick<BlockPsdEstimator, 'sum' | 'count'> {
-  /** Adds one sample (3, 4096), or leaves it out and returns why. Allocates no buffer. */
+  /** Adds one sample (3, 4096), or rejects it and returns why. Allocates no buffer. */
   add(strain: Strain): string | undefined;
-  /** Where the strain of a block's samples is best put, as many as a block may have; see BlockPsdEstimator.inputs. */
+  /**
+   * The engine's own arrays, one for each sample of a full block. Strain that is written there needn't be copied; see
+   * BlockPreprocessor.inputs.
+   */
   readonly inputs: BlockPsdEstimator['inputs'];
-  /** Adds several samples at once, the fast way; see BlockPsdEstimator.add. */
+  /** Adds several samples at once, which is faster; see BlockPsdEstimator.add. */
   addBlock: BlockPsdEstimator['add'];
 }
 
@@ -44,10 +49,10 @@ export function createPsdEstimator(engine = chooseEngine()): PsdEstimator {
 }
 
 /**
- * Adds partial sums (3, 2049) in the order in which they come: the chunks' order, for a result that repeats.
+ * Adds partial sums (3, 2049) in the order given, which must be chunk order for a reproducible result.
  *
- * @throws InputError, naming the place in the order, when one has another length or a value that is negative, NaN or
- *   Inf.
+ * @throws InputError, naming the index of the sum, when a sum has the wrong length, or a value that is negative, NaN
+ *   or Inf.
  */
 export function mergePsdSums(sums: Iterable<Psd>): Psd {
   const total = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH);
@@ -63,7 +68,7 @@ export function mergePsdSums(sums: Iterable<Psd>): Psd {
  * The PSD of `count` samples from their sum: mean / (rate * length), smoothed over 5 bins as numpy.convolve(x,
  * ones(5) / 5, 'same') does (zeros outside), floored.
  *
- * @returns (3, 2049), strain^2 times a constant; never 0.
+ * @returns (3, 2049), strain^2/Hz up to a constant factor; never 0.
  * @throws InputError when no sample was added.
  */
 export function averagePsd(sum: Psd, count: number): Psd {

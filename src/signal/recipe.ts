@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 
 /**
- * Every number of the signal path. Records made with one recipe are not mixed with records made with another: the
- * hash goes into metadata.json, and whoever adds to records compares it first.
+ * Every number of the signal path. Records of different recipes are never mixed: the hash goes into metadata.json,
+ * and every step that adds records compares it first.
  *
- * Frequencies in Hz, lengths in samples; a taper is the alpha of a Tukey window over the whole sample.
+ * Frequencies are in Hz, lengths in samples. A taper is the alpha of a Tukey window over the whole sample.
  */
 export const RECIPE = {
-  /** Raised whenever the arithmetic changes in a way that these numbers don't show. */
+  /** Incremented whenever the arithmetic changes in a way that the numbers below don't show. */
   version: 2,
   detectors: DETECTORS,
   sampleRate: SAMPLE_RATE,

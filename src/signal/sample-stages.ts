@@ -5,15 +5,15 @@ import { RECIPE } from './recipe.ts';
 import { createWhitener } from './whiten.ts';
 import { tukey } from './windows.ts';
 
-/** One sample at each step of the signal path, all of shape (3, 4096): to look at, not to work with. */
+/** One sample at each stage of the signal path, all of shape (3, 4096), for inspection. */
 export interface SignalStages {
-  /** Without the taper that whitening puts on it. */
+  /** Without the taper that whitening applies. */
   bandpassed: Float64Array;
   whitened: Float64Array;
   normalized: Float32Array;
 }
 
-/** The stages of one sample, or why it must be left out (see Preprocessor.process). */
+/** The stages of one sample, or why it is rejected (see Preprocessor.process). */
 export function traceStages(strain: Strain, psd: Psd): SignalStages | string {
   const normalized = new Float32Array(SAMPLE_SIZE);
   const fault = createPreprocessor(psd).process(strain, normalized);

@@ -3,8 +3,8 @@ import { createHalfTransform, HALF_LENGTH, TWIDDLES } from './fft.ts';
 import { RECIPE } from './recipe.ts';
 
 /**
- * Whitens one detector (0, 1 or 2) of a sample: irfft(rfft(points) / sqrt(psd + epsilon)). Reads SAMPLE_LENGTH points,
- * which come tapered already, and returns as many in a buffer which the next call overwrites.
+ * Whitens one detector (0, 1 or 2) of a sample: irfft(rfft(points) / sqrt(psd + epsilon)). Reads SAMPLE_LENGTH points
+ * that are already tapered, and returns as many in a buffer that the next call overwrites.
  */
 export type Whitener = (points: Float64Array, detector: number) => Float64Array;
 
@@ -53,7 +53,7 @@ function tabulate(psd: Psd): WhiteningTable {
 
 /**
  * Turns the half transform Z of a real signal (see fft.ts) into the half transform Z' of the whitened one, in place,
- * without making the spectrum X in between. Because q is real, X[k] q[k] = (E + W^k O) q[k] and conj(X[M-k]) q[M-k] =
+ * without computing the spectrum X. Because q is real, X[k] q[k] = (E + W^k O) q[k] and conj(X[M-k]) q[M-k] =
  * (E - W^k O) q[M-k] split again into an even and an odd part:
  *
  *     E' = s E + d W^k O,   O' = s O + d W^-k E,   s = (q[k] + q[M-k]) / 2,   d = (q[k] - q[M-k]) / 2
@@ -61,7 +61,7 @@ function tabulate(psd: Psd): WhiteningTable {
  * and Z'[k] = E' + i O', Z'[M-k] = conj(E') + i conj(O'). The table holds s and d, divided by 2 for the halves in
  * E and O and by M for the inverse transform; both are powers of 2 and cost no accuracy.
  *
- * Z'[k] is written in place of Z[M-k] and the other way round: the forward transform of that order is the inverse one.
+ * Z'[k] is written to the place of Z[M-k] and vice versa: in that order, the forward transform is the inverse one.
  */
 function divideSpectrum(z: Float64Array, table: WhiteningTable): void {
   const { same, crossCosine, crossSine } = table;

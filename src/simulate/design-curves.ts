@@ -3,9 +3,9 @@ import type { Detector } from '../core/strain.ts';
 type Curve = readonly (readonly [frequency: number, psd: number])[];
 
 /**
- * Advanced LIGO design, LIGO-T1800044, as LALSimulation 6.2 returns it with 5 Hz as lowest frequency
- * (SimNoisePSDaLIGOaLIGODesignSensitivityT1800044): [Hz, strain^2/Hz], thinned to the points between which a
- * straight line in logarithms is off by at most 0.5 %.
+ * Advanced LIGO design, LIGO-T1800044, as LALSimulation 6.2 returns it with a lowest frequency of 5 Hz
+ * (SimNoisePSDaLIGOaLIGODesignSensitivityT1800044): [Hz, strain^2/Hz], thinned so that straight lines between
+ * the points, in logarithms, are off by at most 0.5 %.
  */
 const ADVANCED_LIGO: Curve = [
   [5, 3.9966e-40],
@@ -78,7 +78,7 @@ const ADVANCED_LIGO: Curve = [
   [1023.75, 3.1389e-47],
 ];
 
-/** Advanced Virgo design, LIGO-P1200087 (SimNoisePSDAdVDesignSensitivityP1200087), in the same way. */
+/** Advanced Virgo design, LIGO-P1200087 (SimNoisePSDAdVDesignSensitivityP1200087), thinned in the same way. */
 const ADVANCED_VIRGO: Curve = [
   [5, 7.114e-41],
   [5.5, 4.734e-41],
@@ -160,9 +160,9 @@ const CURVES: Record<Detector, { curve: Curve; lowest: number }> = {
 };
 
 /**
- * Design power spectral density of a detector's noise [strain^2/Hz], one-sided, at the frequency [Hz].
- * Zero below 5 Hz (8 Hz for V1), where the curves climb so steeply that slow noise would drown the rest of a
- * sample; above the last point, 1023.75 Hz, the last value.
+ * Design power spectral density of a detector's noise [strain^2/Hz], one-sided, at the frequency [Hz]. Zero below 5
+ * Hz (8 Hz for V1), where the curves rise so steeply that slow noise would drown the rest of a sample. Constant above
+ * the last point, 1023.75 Hz.
  */
 export function designPsd(detector: Detector, frequency: number): number {
   const { curve, lowest } = CURVES[detector];

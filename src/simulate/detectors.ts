@@ -52,15 +52,17 @@ export interface SkyPosition {
   gmst: number;
 }
 
-/** How one detector sees a source: strain = plus * h+ + cross * hx, `delay` seconds after the geocentre. */
+/** A detector's response to a source: strain = plus * h+ + cross * hx, `delay` seconds after the geocentre. */
 export interface Response {
   plus: number;
   cross: number;
-  /** [s]; negative where the wave comes by before it reaches the geocentre. */
+  /** [s]; negative where the wave arrives before it reaches the geocentre. */
   delay: number;
 }
 
-/** d[i][j] = (x_i x_j - y_i y_j) / 2, in single precision as LAL holds it: doubles would differ from it by 1e-8. */
+/**
+ * d[i][j] = (x_i x_j - y_i y_j) / 2, in single precision as in LAL: double precision would differ from LAL by 1e-8.
+ */
 function responseTensor([x, y]: Site['arms']): number[][] {
   return x.map((_, i) => x.map((_, j) => Math.fround((x[i]! * x[j]! - y[i]! * y[j]!) / 2)));
 }
@@ -76,7 +78,7 @@ export function detectorResponses(position: SkyPosition): Response[] {
   const [ch, sh] = [Math.cos(hourAngle), Math.sin(hourAngle)];
   const [cd, sd] = [Math.cos(position.dec), Math.sin(position.dec)];
   const [cp, sp] = [Math.cos(position.psi), Math.sin(position.psi)];
-  // Axes of the wave's frame: the polarization plus stretches x and squeezes y.
+  // Axes of the wave's frame: the plus polarization stretches x and squeezes y.
   const x: Vector = [-cp * sh - sp * ch * sd, -cp * ch + sp * sh * sd, sp * cd];
   const y: Vector = [sp * sh - cp * ch * sd, sp * ch + cp * sh * sd, cp * cd];
   const toSource: Vector = [cd * ch, -cd * sh, sd];

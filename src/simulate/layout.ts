@@ -5,7 +5,7 @@ const HALF_BITS = 20;
 const HALF_RANGE = 2 ** HALF_BITS;
 const ROUNDS = 6;
 
-/** Indices run from 0 up to but without this: as many as there are ids of 10 hexadecimal digits. */
+/** Indices are below this limit, the number of ids of 10 hexadecimal digits. */
 export const INDEX_LIMIT = HALF_RANGE * HALF_RANGE;
 
 /**
@@ -24,7 +24,7 @@ export function sampleId(seed: number, index: number): string {
   return (left * HALF_RANGE + right).toString(16).padStart(10, '0');
 }
 
-/** Where the G2Net competition's layout puts a sample: `train/0/1/2/0123456789.npy`. */
+/** Key of a sample in the layout of the G2Net competition: `train/0/1/2/0123456789.npy`. */
 export function sampleKey(id: string): string {
   return `train/${id[0]}/${id[1]}/${id[2]}/${id}.npy`;
 }
@@ -37,14 +37,14 @@ export function labelRow(sample: SimulatedSample): string[] {
   return [sample.id, String(sample.target)];
 }
 
-/** Header of the table that says what was injected; it lies apart from what a model may see. */
+/** Header of the truth table, which lists the injections. It is stored apart from what a model may see. */
 export const truthColumns = [
   ...labelColumns,
   ...['m1', 'm2', 'chi1z', 'chi2z', 'inclination', 'phase', 'distance_mpc'],
   ...['snr_H1', 'snr_L1', 'snr_V1', 'snr_net', 'ra', 'dec', 'psi', 'gmst', 'tc'],
 ] as const;
 
-/** A sample's row of the truth table; all but id and target are empty when it holds no signal. */
+/** A sample's row of the truth table; all but id and target are empty if it has no signal. */
 export function truthRow(sample: SimulatedSample): string[] {
   const row = labelRow(sample);
   if (sample.injection === undefined) return [...row, ...truthColumns.slice(row.length).map(() => '')];

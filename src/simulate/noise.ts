@@ -3,7 +3,10 @@ import { DETECTORS, type Detector, SAMPLE_LENGTH } from '../core/strain.ts';
 import { designPsd } from './design-curves.ts';
 import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
 
-/** Where the sample starts in the segment: in its middle, so that its two ends are not neighbours. */
+/**
+ * Start of the sample in the segment. The sample is in the middle, so that its two ends aren't neighbours in the
+ * periodic segment.
+ */
 const FIRST = (SEGMENT_LENGTH - SAMPLE_LENGTH) / 2;
 
 export interface NoiseSource {

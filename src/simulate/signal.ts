@@ -4,16 +4,16 @@ import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.t
 import { createWaveform } from './waveform/waveform.ts';
 
 /**
- * The wave fades in over this time [s] and is whole when the sample starts. The segment's 4 s are a circle, on which
- * the 2 s before the sample follow its end; about 0.1 % of the wave's largest value reaches around to there.
+ * The wave fades in over this time [s] and is complete when the sample starts. The 4 s segment is periodic: the 2 s
+ * before the sample follow its end. About 0.1 % of the wave's largest value wraps around to the end of the sample.
  */
 const FADE_TIME = 1.2;
-/** The wave fades out between these frequencies [Hz], short of Nyquist's. */
+/** The wave fades out between these frequencies [Hz], below the Nyquist frequency. */
 const CUT_START = 960;
 const CUT_END = 1020;
 
 export interface SignalSource {
-  /** Fills `out`, shape (3, 4096), with the strain of a source at a distance of one megaparsec; no noise. */
+  /** Fills `out`, shape (3, 4096), with the strain of a source at a distance of one megaparsec, without noise. */
   fill(source: Source, out: Float64Array): void;
 }
 
@@ -57,7 +57,7 @@ export function createSignalSource(): SignalSource {
   };
 }
 
-/** What a detector makes of the face-on wave at one bin after the other: a complex factor that turns with frequency. */
+/** A detector's response to the face-on wave, bin by bin: a complex factor that rotates with frequency. */
 interface View {
   real: number;
   imaginary: number;
@@ -71,7 +71,7 @@ function createViews(source: Source): [View, View, View] {
   const axis = Math.cos(source.inclination);
   const [turnReal, turnImaginary] = [Math.cos(2 * source.phase), Math.sin(2 * source.phase)];
   const views = detectorResponses(source).map(({ plus, cross, delay }): View => {
-    // Of the face-on wave h, h+ is (1 + cos^2) / 2 and hx is -i cos.
+    // Relative to the face-on wave, h+ is (1 + cos^2) / 2 and hx is -i cos.
     const real = (plus * (1 + axis ** 2)) / 2;
     const imaginary = -cross * axis;
     const step = -2 * Math.PI * SEGMENT_STEP * (source.tc + delay);

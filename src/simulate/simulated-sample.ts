@@ -1,20 +1,20 @@
 import type { Source } from './source.ts';
 
-/** The signal that was put into a sample. */
+/** The signal that was injected into a sample. */
 export interface Injection {
   source: Source;
   /** Luminosity distance at which the source has its SNR [Mpc]. */
   distance: number;
   /** Optimal SNR in H1, L1, V1 (see SnrMeter). */
   snr: [number, number, number];
-  /** SNR of the three together: the root of the sum of squares. */
+  /** Network SNR: the root of the sum of the squares. */
   networkSnr: number;
 }
 
 export interface SimulatedSample {
   /** 10 hexadecimal digits, unique within a seed. */
   id: string;
-  /** 1 when the sample holds a signal. */
+  /** 1 if the sample has a signal. */
   target: 0 | 1;
   /** Present when target is 1. */
   injection?: Injection;

@@ -10,7 +10,7 @@ import type { SimulationSettings } from './simulation-settings.ts';
 import { createSimulator } from './simulator.ts';
 
 export const SIMULATED_PREFIX = '_work/simulated/';
-/** Where the result of the chunk that begins with sample `first` is kept until all are finished. */
+/** Key of the result of the chunk that starts at sample `first`; kept until all chunks are finished. */
 const simulatedKey = (first: number): string => `${SIMULATED_PREFIX}${String(first).padStart(8, '0')}.json`;
 
 export interface SimulationTask {
@@ -18,14 +18,14 @@ export interface SimulationTask {
   /** Index of the first sample. */
   first: number;
   count: number;
-  settings: Partial<SimulationSettings> & { seed: number };
+  settings: SimulationSettings;
 }
 
 const rowsSchema = v.array(v.array(v.string()));
 export const resultSchema = v.object({ labels: rowsSchema, truth: rowsSchema });
 export type SimulationResult = v.InferOutput<typeof resultSchema>;
 
-/** Makes the samples and writes each to its place; a sample depends on the settings and its index alone. */
+/** Simulates the samples and writes each to its key. A sample depends only on the settings and its index. */
 export async function simulateChunk(
   { out, first, count, settings }: SimulationTask,
   stop: Stop,

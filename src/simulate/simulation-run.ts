@@ -1,6 +1,6 @@
 /**
- * Writes a simulated dataset: samples spread over worker threads, then the labels, so that their presence says
- * complete. What is finished is skipped when the same is asked for again.
+ * Writes a simulated dataset: first the samples, spread over worker threads, then the labels, which mark it as
+ * complete. A repeated call skips the chunks that are finished.
  */
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
@@ -9,7 +9,6 @@ import type { Observer } from '../core/progress.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson } from '../storage/json.ts';
-import { indexOfKey } from '../storage/key.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { withWorkers } from '../workers/pool.ts';
@@ -20,13 +19,14 @@ import {
   type SimulationResult,
   type SimulationTask,
 } from './simulation-chunk.ts';
+import {
+  checkSimulationSettings,
+  SIMULATION_DEFAULTS,
+  type SimulationSettings,
+} from './simulation-settings.ts';
 
-export interface SimulateSettings {
+export interface SimulateSettings extends SimulationSettings {
   samples: number;
-  seed: number;
-  snrMedian: number;
-  snrSigma: number;
-  signalShare: number;
   workers?: number;
 }
 
@@ -41,28 +41,32 @@ const settingsSchema = v.object({
   seed: v.number(),
   snrMedian: v.number(),
   snrSigma: v.number(),
+  // Missing in datasets of version 0.1.0, which used the defaults.
+  snrMin: v.optional(v.number(), SIMULATION_DEFAULTS.snrMin),
+  snrMax: v.optional(v.number(), SIMULATION_DEFAULTS.snrMax),
   signalShare: v.number(),
 });
 type DatasetSettings = v.InferOutput<typeof settingsSchema>;
 
 /** Samples of one task. */
 const CHUNK_SIZE = 64;
-/** What was injected. Beside the labels, but no reader of raw samples looks at it. */
+/** The injections. Stored beside the labels, but ignored by the readers of raw samples. */
 const TRUTH_KEY = 'truth.csv';
-/** What the place was asked for; stays, so that two simulations never mix. */
+/** The settings of the dataset. Kept, so that two simulations never mix. */
 const SETTINGS_KEY = '_work/simulation.json';
 
-/** Throws ConflictError when `out` holds another simulation, or labels that are of none. */
+/** Throws ConflictError when `out` has another simulation, or labels that no simulation wrote. */
 export async function simulateDataset(
   out: string,
-  { workers, samples, seed, snrMedian, snrSigma, signalShare }: SimulateSettings,
+  { workers, samples, ...given }: SimulateSettings,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SimulatedDataset> {
   const store = openStore(out);
-  await claimPlace(store, { samples, seed, snrMedian, snrSigma, signalShare });
+  const settings = checkSimulationSettings(given);
+  await recordSettings(store, { samples, ...settings });
   if ((await store.head(LABELS_KEY)) !== undefined) {
-    observer.say?.(`${store.location} is complete already`);
+    observer.say?.(`${store.location} is already complete`);
     await removeResults(store);
     const { labels } = parseLabels(await store.read(LABELS_KEY), LABELS_KEY);
     return { samples, signals: labels.filter(({ target }) => target === 1).length };
@@ -81,7 +85,7 @@ export async function simulateDataset(
   for (let first = 0; first < samples; first += CHUNK_SIZE) {
     if (results.has(first)) continue;
     const count = Math.min(CHUNK_SIZE, samples - first);
-    tasks.push({ out, first, count, settings: { seed, snrMedian, snrSigma, signalShare } });
+    tasks.push({ out, first, count, settings });
   }
   await withWorkers<SimulationTask, SimulationResult, unknown>(
     'simulation-task',
@@ -104,12 +108,12 @@ export async function simulateDataset(
   return { samples, signals: labels.filter(([, target]) => target === '1').length };
 }
 
-/** Notes what the place is asked for, or compares it with what it was asked for before. */
-async function claimPlace(store: ObjectStore, wanted: DatasetSettings): Promise<void> {
+/** Records the settings in the store, or compares them with the recorded ones. */
+async function recordSettings(store: ObjectStore, wanted: DatasetSettings): Promise<void> {
   if ((await store.head(SETTINGS_KEY)) === undefined) {
     if ((await store.head(LABELS_KEY)) !== undefined) {
       throw new ConflictError(
-        `${store.location} holds a ${LABELS_KEY} that no simulation left there. Give another place.`,
+        `${store.location} has a ${LABELS_KEY} that simulate didn't write. Choose another location.`,
       );
     }
     await putIfAbsent(store, SETTINGS_KEY, encodeJson(wanted));
@@ -121,7 +125,7 @@ async function claimPlace(store: ObjectStore, wanted: DatasetSettings): Promise<
     .map((name) => `${name} ${other[name]}, not ${wanted[name]}`);
   if (differences.length === 0) return;
   throw new ConflictError(
-    `${store.location} holds a simulation with ${differences.join('; ')}. Give another place, or remove it first.`,
+    `${store.location} has a simulation with ${differences.join('; ')}. Choose another location, or remove the simulation first.`,
   );
 }
 
@@ -131,4 +135,9 @@ async function removeResults(store: ObjectStore): Promise<void> {
 
 function encodeCsv(columns: readonly string[], rows: string[][]): Uint8Array {
   return new TextEncoder().encode(stringify(rows, { header: true, columns: [...columns] }));
+}
+
+/** The number with which the last part of a key starts. */
+function indexOfKey(key: string): number {
+  return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 10);
 }

@@ -1,23 +1,20 @@
+/** What decides every byte of a simulated dataset. Flags and variables are named after the settings, see core/setting.ts. */
 import { SettingError } from '../core/errors.ts';
+import { real, type Setting, share, type ValuesOf, whole } from '../core/setting.ts';
 
-/** What decides every byte of a simulated data set. */
-export interface SimulationSettings {
-  /** Integer from 0 to 2^53 - 1. */
-  seed: number;
-  /** Median of the log-normal distribution of the network's optimal SNR; > 0. */
-  snrMedian: number;
-  /** Standard deviation of the SNR's natural logarithm; >= 0 (0: every signal has the median). */
-  snrSigma: number;
-  /** Drawn SNRs below are raised to this; > 0. */
-  snrMin: number;
-  /** Drawn SNRs above are lowered to this; >= snrMin. */
-  snrMax: number;
-  /** Probability, from 0 to 1, that a sample holds a signal; drawn for each sample by itself. */
-  signalShare: number;
-}
+export const SIMULATION_SETTINGS = {
+  seed: whole('the same seed makes the same samples', 0, Number.MAX_SAFE_INTEGER),
+  snrMedian: real('median of the log-normal distribution of the network SNR', 1e-3, 1e4),
+  snrSigma: real("standard deviation of the SNR's natural logarithm", 0, 3),
+  snrMin: real('lower SNRs are raised to this', 1e-3, 1e4),
+  snrMax: real('higher SNRs are lowered to this', 1e-3, 1e4),
+  signalShare: share('probability that a sample contains a signal'),
+};
 
-/** Everything but the seed. Data that is easier to learn from has a higher snrMedian. */
-const SIMULATION_DEFAULTS: Omit<SimulationSettings, 'seed'> = {
+export type SimulationSettings = ValuesOf<typeof SIMULATION_SETTINGS>;
+
+/** Everything but the seed. A higher snrMedian makes the data easier to learn. */
+export const SIMULATION_DEFAULTS: Readonly<Omit<SimulationSettings, 'seed'>> = {
   snrMedian: 7.5,
   snrSigma: 0.5,
   snrMin: 1.5,
@@ -30,18 +27,18 @@ export function checkSimulationSettings(
   given: Pick<SimulationSettings, 'seed'> & Partial<SimulationSettings>,
 ): SimulationSettings {
   const settings = { ...SIMULATION_DEFAULTS, ...given };
-  const demand = (holds: boolean, name: keyof SimulationSettings, range: string): void => {
-    if (!holds) throw new SettingError(`${name} is ${settings[name]}, needed ${range}`);
-  };
-  demand(Number.isSafeInteger(settings.seed) && settings.seed >= 0, 'seed', 'an integer from 0 to 2^53 - 1');
-  demand(settings.snrMedian > 0 && settings.snrMedian < Infinity, 'snrMedian', 'a number above 0');
-  demand(settings.snrSigma >= 0 && settings.snrSigma < Infinity, 'snrSigma', 'a number of at least 0');
-  demand(settings.snrMin > 0 && settings.snrMin < Infinity, 'snrMin', 'a number above 0');
-  demand(
-    settings.snrMax >= settings.snrMin && settings.snrMax < Infinity,
-    'snrMax',
-    `a number of at least snrMin (${settings.snrMin})`,
-  );
-  demand(settings.signalShare >= 0 && settings.signalShare <= 1, 'signalShare', 'a number from 0 to 1');
+  const refuse = (name: keyof SimulationSettings, needed: string) =>
+    new SettingError(`${name} is ${settings[name]}, needed ${needed}`);
+  for (const [name, setting] of Object.entries(SIMULATION_SETTINGS) as [
+    keyof SimulationSettings,
+    Setting<number>,
+  ][]) {
+    if (!setting.accepts(settings[name])) throw refuse(name, setting.needed);
+  }
+  const { snrMedian, snrMin, snrMax } = settings;
+  if (snrMax < snrMin) throw refuse('snrMax', `a number of at least snrMin (${snrMin})`);
+  if (snrMedian < snrMin || snrMedian > snrMax) {
+    throw refuse('snrMedian', `a number from snrMin (${snrMin}) to snrMax (${snrMax})`);
+  }
   return settings;
 }

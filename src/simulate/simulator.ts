@@ -10,22 +10,22 @@ import { drawSource } from './source.ts';
 
 export interface Simulator {
   /**
-   * Writes sample `index` (an integer from 0 to INDEX_LIMIT - 1) to `out`, shape (3, 4096), and says what it is.
-   * The bytes depend on settings and index alone, not on what was made before, nor where.
-   * Throws RangeError for another index or another length of `out`.
+   * Writes sample `index` (an integer from 0 to INDEX_LIMIT - 1) to `out`, shape (3, 4096), and returns its
+   * description. The bytes depend only on the settings and the index, not on earlier samples or on the worker. Throws
+   * RangeError for any other index or length of `out`.
    */
   sample(index: number, out: Float64Array): SimulatedSample;
 }
 
-/** Streams of one sample, apart so that the noise is the same whatever the signal settings. */
+/** Random streams of one sample, separate so that the noise doesn't depend on the signal settings. */
 const NOISE_STREAM = 0;
 const SIGNAL_STREAM = 1;
 
 /**
- * Makes G2Net-like samples: Gaussian noise of the design curves and, in a share of them, one binary black hole
- * merger whose network SNR is drawn from the settings' distribution. The sequence of operations is fixed, so the
- * bytes are equal wherever Math's functions round alike: Node 24 and 26 agree, Node 20 differs in the last digits.
- * Throws SettingError for settings out of their range.
+ * Makes G2Net-like samples: Gaussian noise of the design curves and, in a fraction of the samples, one binary black
+ * hole merger whose network SNR is drawn from the distribution in the settings. The sequence of operations is fixed,
+ * so the bytes are the same wherever Math's functions round alike: Node 24 and 26 agree, Node 20 differs in the last
+ * digits. Throws SettingError for settings out of range.
  */
 export function createSimulator(
   given: Pick<SimulationSettings, 'seed'> & Partial<SimulationSettings>,

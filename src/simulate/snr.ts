@@ -9,9 +9,9 @@ const TAPER = 0.1;
 
 export interface SnrMeter {
   /**
-   * Optimal signal-to-noise ratio of a noise-free signal, shape (3, 4096), in each detector: the square root of the
-   * sum of 4 |h(f)|^2 / S(f) df from 20 up to 1000 Hz, of what a Tukey window (0.1) leaves of the 2 s, against the
-   * design curves (B. Allen et al., Phys. Rev. D 85, 122006 (2012), eq. 2.5).
+   * Optimal signal-to-noise ratio of a noise-free signal, shape (3, 4096), in each detector, against the design
+   * curves: the square root of the sum of 4 |h(f)|^2 / S(f) df from 20 to 1000 Hz, after a Tukey window (0.1) over
+   * the 2 s (B. Allen et al., Phys. Rev. D 85, 122006 (2012), eq. 2.5).
    */
   measure(signal: Float64Array): [number, number, number];
 }

@@ -2,13 +2,13 @@ import type { RandomStream } from '../core/random.ts';
 import type { SkyPosition } from './detectors.ts';
 import type { BinaryMasses } from './waveform/binary.ts';
 
-/** A coalescing binary as the detectors see it, but for its distance. */
+/** A coalescing binary as the detectors see it, without its distance. */
 export interface Source extends BinaryMasses, SkyPosition {
   /** Angle between the orbit's axis and the line of sight [rad], from 0 to pi. */
   inclination: number;
   /** Orbital phase at the merger [rad]. */
   phase: number;
-  /** When the merger passes the geocentre [s after the sample's start]. */
+  /** Time when the merger passes the geocentre [s after the sample's start]. */
   tc: number;
 }
 
@@ -18,9 +18,9 @@ const LARGEST_SPIN = 0.9;
 const MERGER_RANGE = [1.3, 1.9] as const;
 
 /**
- * Draws a source: masses log-uniform from 5 to 80 solar masses with a ratio of at most 8, spins with isotropic
- * directions and sizes up to 0.9 (of which only the part along the orbit's axis counts), sky, inclination,
- * polarization and sidereal time isotropic, merger from 1.3 to 1.9 s.
+ * Draws a source: masses log-uniform from 5 to 80 solar masses with a ratio of at most 8; spins with isotropic
+ * directions and magnitudes up to 0.9, reduced to their component along the orbit's axis; sky position, inclination,
+ * polarization and sidereal time isotropic; merger from 1.3 to 1.9 s.
  */
 export function drawSource(stream: RandomStream): Source {
   const mass = (): number => Math.exp(stream.uniform(Math.log(MASS_RANGE[0]), Math.log(MASS_RANGE[1])));

@@ -1,12 +1,15 @@
 import FFT from 'fft.js';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 
-/** Length of the segment that spectra are made for, twice a sample's: what is periodic in it isn't in the sample. */
+/** Length of the segment that is synthesized, twice a sample's: the segment is periodic, the sample isn't. */
 export const SEGMENT_LENGTH = 2 * SAMPLE_LENGTH;
-/** Distance of two of its bins [Hz]; 0.25. */
+/** Distance of two bins of the segment [Hz]; 0.25. */
 export const SEGMENT_STEP = SAMPLE_RATE / SEGMENT_LENGTH;
 
-/** Makes two real time series at a time from their spectra: a is the real part of one complex transform, b the other. */
+/**
+ * Synthesizes two real time series at once from their spectra: series a is the real part of one complex transform,
+ * series b the imaginary part.
+ */
 export interface PairSynthesis {
   /**
    * Sets bin k (0 < k < SEGMENT_LENGTH / 2) of both series: the Fourier integral with exp(-2 pi i f t) at
@@ -14,8 +17,8 @@ export interface PairSynthesis {
    */
   set(bin: number, aReal: number, aImaginary: number, bReal: number, bImaginary: number): void;
   /**
-   * Writes the SAMPLE_LENGTH points of the segment from `first` on to `out`, shape (3, 4096): series a to the row
-   * of one detector and series b, unless its row is left out, to that of another.
+   * Writes SAMPLE_LENGTH points of the segment, from `first` on, to `out`, shape (3, 4096): series a to row `rowA`
+   * and series b to row `rowB`, if given.
    */
   run(out: Float64Array, first: number, rowA: number, rowB?: number): void;
 }

@@ -1,9 +1,9 @@
-/** Small objects read, written or removed at once: the store's latency is then paid a few times only. */
+/** Number of small objects to read, write or remove concurrently, which hides most of the store's latency. */
 export const AT_ONCE = 32;
 
 /**
- * Yields the results of `work` in the order of the items, with up to `limit` of them under way: what waits for an
- * object store waits at once. Throws what `work` throws when its item's turn comes.
+ * Yields the results of `work` in the order of the items, with up to `limit` calls in flight, so that waits for an
+ * object store overlap. An error of `work` is thrown when its item's turn comes.
  */
 export async function* mapAhead<Item, Result>(
   items: AsyncIterable<Item> | Iterable<Item>,
@@ -13,7 +13,7 @@ export async function* mapAhead<Item, Result>(
   const started: Promise<Result>[] = [];
   for await (const item of items) {
     const result = work(item);
-    // A failure is thrown when its turn comes; should the receiver have left by then, nobody is interested.
+    // The error is thrown when the item's turn comes. If the consumer has stopped by then, it is dropped.
     result.catch(() => {});
     started.push(result);
     if (started.length === limit) yield await started.shift()!;
@@ -21,7 +21,7 @@ export async function* mapAhead<Item, Result>(
   for (const result of started) yield await result;
 }
 
-/** Calls `work` with each item, `limit` at once. Throws what `work` throws; nothing new is begun then. */
+/** Calls `work` with each item, up to `limit` concurrently. After an error of `work` it starts no further items, and throws. */
 export async function forEachAhead<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
   limit: number,

@@ -1,26 +1,26 @@
-/** Writes that depend on what is there, each safe to repeat. */
+/** Writes that depend on the current version of the object. All are idempotent. */
 import { ConflictError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import type { ObjectStore } from './store.ts';
 
-/** Several writers change the same object: the pause after a lost race grows each time. */
+/** For several writers of one object. */
 export const CONTENTION: RetryPolicy = { attempts: 50, pause: 40 };
 
-/** Whether an object was changed, made or removed by others between a look at it and what followed. */
+/** Whether the error means that another writer created, overwrote or removed the object since it was read. */
 export function isOvertaken(error: unknown): boolean {
   return error instanceof PreconditionError || error instanceof NotFoundError;
 }
 
-/** An object as it was found; undefined: there was none. */
+/** A version of an object; undefined when the object is missing. */
 export type Version = { etag: string; bytes: Uint8Array } | undefined;
 
-/** Throws PreconditionError or NotFoundError when others changed the object meanwhile. */
+/** Throws PreconditionError or NotFoundError when another writer changes the object between the two requests. */
 export async function readVersion(store: ObjectStore, key: string): Promise<Version> {
   const found = await store.head(key);
   return found && { etag: found.etag, bytes: await store.read(key, undefined, { ifMatch: found.etag }) };
 }
 
-/** Writes the object unless it has these bytes. Throws PreconditionError when it isn't as it was found any more. */
+/** Writes the object unless it has these bytes already. Throws PreconditionError when it is no longer at version `found`. */
 export async function replaceVersion(
   store: ObjectStore,
   key: string,
@@ -32,11 +32,11 @@ export async function replaceVersion(
 }
 
 /**
- * Changes an object by compare-and-swap until no other writer came between. `edit` gets the bytes that are there
- * (undefined: none) and returns the new ones, or undefined to leave the object alone. It is called once an attempt, and
- * must find its own change done already when the answer to a write was lost.
+ * Changes an object by compare-and-swap; retries when another writer interferes. `edit` gets the current bytes
+ * (undefined: the object is missing) and returns the new ones, or undefined to leave the object alone. It is called once
+ * per attempt, and must recognize its own change: the write may have succeeded although its response was lost.
  *
- * Throws what `edit` throws; PreconditionError or NotFoundError when others never cease.
+ * Throws the error of `edit`; PreconditionError or NotFoundError when all attempts lost against other writers.
  */
 export async function compareAndSwap(
   store: ObjectStore,
@@ -46,7 +46,7 @@ export async function compareAndSwap(
   let failure: { error: unknown } | undefined;
   await retry(CONTENTION, isOvertaken, async () => {
     const found = await readVersion(store, key);
-    // What `edit` throws is for the caller, even if it is one of the errors that are retried here.
+    // An error of `edit` goes to the caller, even if it is of a class that is retried here.
     const changed = await edit(found?.bytes).catch((error: unknown) => {
       failure = { error };
     });
@@ -55,20 +55,20 @@ export async function compareAndSwap(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Creates the object unless the very same bytes are there. Throws ConflictError when others are. */
+/** Creates the object. Succeeds if it exists with the same bytes; throws ConflictError if it exists with different ones. */
 export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
   try {
     await store.write(key, bytes, { ifAbsent: true });
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
     if (Buffer.compare(await store.read(key), bytes) === 0) return;
-    throw new ConflictError(`${store.location}${key} exists with other bytes. Remove it and run again.`, {
+    throw new ConflictError(`${store.location}${key} exists with different bytes. Remove it and run again.`, {
       cause: error,
     });
   }
 }
 
-/** Creates the object; what another writer created before stays. Resolves to whether this one did. */
+/** Creates the object unless it exists. Resolves to whether this call created it. */
 export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await store.write(key, bytes, { ifAbsent: true });

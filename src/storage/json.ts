@@ -1,9 +1,9 @@
-/** JSON documents that chirpline wrote: read back they are checked like any other input. */
+/** JSON documents that chirpline wrote. They are checked like any other input when read back. */
 import * as v from 'valibot';
 import { InputError, NotFoundError } from '../core/errors.ts';
 import type { ObjectStore, WriteOptions } from './store.ts';
 
-/** Checks the document against the schema. Throws InputError, which names the object and the first key that is wrong. */
+/** Checks the document against the schema. Throws InputError that names the object and the first wrong key. */
 export function parseJson<T>(
   bytes: Uint8Array,
   object: string,
@@ -27,7 +27,7 @@ export function parseJson<T>(
   throw refuse(`${issue.received.slice(0, 100)} as ${v.getDotPath(issue) ?? 'the document'}`);
 }
 
-/** Throws NotFoundError when the object isn't there, InputError when it is broken. */
+/** Throws NotFoundError when the object is missing, InputError when it is broken. */
 export async function readJson<T>(
   store: ObjectStore,
   key: string,
@@ -36,7 +36,7 @@ export async function readJson<T>(
   return parseJson(await store.read(key), `${store.location}${key}`, schema);
 }
 
-/** Like readJson; undefined when the object isn't there. */
+/** Like readJson; undefined when the object is missing. */
 export async function readJsonIfPresent<T>(
   store: ObjectStore,
   key: string,
@@ -46,7 +46,7 @@ export async function readJsonIfPresent<T>(
   return bytes && parseJson(bytes, `${store.location}${key}`, schema);
 }
 
-/** The object's bytes; undefined when it isn't there. */
+/** The object's bytes; undefined when the object is missing. */
 export async function readIfPresent(store: ObjectStore, key: string): Promise<Uint8Array | undefined> {
   try {
     return await store.read(key);

@@ -1,36 +1,36 @@
 import { InputError } from '../core/errors.ts';
 import type { ByteRange } from './store.ts';
 
-/** S3's limit [bytes of UTF-8]; the other stores keep it, so that what works on a laptop works in a bucket. */
+/** S3's limit [bytes of UTF-8]. All stores enforce it, so a dataset that works in a folder also works in a bucket. */
 export const KEY_LIMIT = 1024;
 
 const KEY_RULE = 'a relative key such as train/0/1/2/0123456789.npy';
 
-/** Most bytes that one read() returns; what is larger is streamed. */
+/** Most bytes that one read() returns; larger objects must be streamed. */
 export const READ_LIMIT = 2 ** 31 - 1;
 
 /**
- * Throws InputError unless the key is relative, made of non-empty parts other than `.` and `..` that `/` joins, of
- * whole Unicode characters without NUL, and at most 1024 bytes: no such key leaves the store's location.
+ * Throws InputError unless the key is valid: at most 1024 bytes, well-formed Unicode without NUL, and made of parts
+ * joined by `/`, none of them empty, `.` or `..`. A valid key never leaves the store's location.
  */
 export function checkKey(key: string): void {
   const found = keyFault(key);
   if (found !== undefined) refuse(key, found);
 }
 
-/** Like checkKey for the start of keys: may be empty, and may end anywhere in a key. */
+/** Like checkKey, for a key prefix, which may be empty and may end anywhere in a key. */
 export function checkPrefix(prefix: string): void {
-  // A last part that is empty, `.` or `..` may be the start of a good name.
   const found = prefixFault(prefix);
   if (found !== undefined) refuse(prefix, found);
 }
 
-/** Why no key can start with the text; undefined when keys can. */
+/** Why no valid key can start with the text; undefined when one can. */
 export function prefixFault(prefix: string): string | undefined {
+  // The x completes the last part: an empty part, `.` or `..` at the end may be the start of a valid name.
   return prefix === '' ? undefined : keyFault(`${prefix}x`);
 }
 
-/** What a listing says of a key that is none. */
+/** The fault of an invalid key, as a listing reports it. */
 export function describeKeyFault(found: string): string {
   return `found a key with ${found}, needed ${KEY_RULE}`;
 }
@@ -43,7 +43,7 @@ function refuse(key: string, found: string): never {
   });
 }
 
-/** Why the text is no key; undefined when it is one. */
+/** Why the key is invalid; undefined when it is valid. */
 export function keyFault(key: string): string | undefined {
   if (key.includes('\0')) return 'a NUL character';
   if (/\p{Surrogate}/u.test(key)) return 'half of a surrogate pair';
@@ -55,8 +55,8 @@ export function keyFault(key: string): string | undefined {
 }
 
 /**
- * Order of the UTF-8 bytes of two well-formed strings, as S3 lists keys. JavaScript's own order is that of UTF-16
- * units, where U+10000 and above (surrogates D800-DFFF) stand before U+E000-U+FFFF.
+ * Compares two well-formed strings by their UTF-8 bytes, the order in which S3 lists keys. JavaScript compares UTF-16
+ * units, where U+10000 and above (surrogates D800-DFFF) come before U+E000-U+FFFF.
  */
 export function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
@@ -72,13 +72,13 @@ function surrogatesLast(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
-/** The part of the range that lies within an object of that size. */
+/** The part of the range that is within an object of this size. */
 export function clipRange(size: number, range: ByteRange | undefined): ByteRange {
   const offset = Math.min(range?.offset ?? 0, size);
   return { offset, length: Math.min(range?.length ?? size, size - offset) };
 }
 
-/** Throws InputError when that many bytes can't be returned in one piece. */
+/** Throws InputError when `length` exceeds READ_LIMIT. */
 export function checkReadLength(object: string, length: number): void {
   if (length > READ_LIMIT) {
     throw new InputError({
@@ -89,7 +89,7 @@ export function checkReadLength(object: string, length: number): void {
   }
 }
 
-/** Throws RangeError (a bug of the caller) unless the range is of whole, non-negative numbers. */
+/** Throws RangeError (a bug of the caller) unless offset and length are non-negative integers. */
 export function checkRange(range: ByteRange | undefined): void {
   if (range === undefined) return;
   for (const value of [range.offset, range.length, range.offset + range.length]) {
@@ -97,9 +97,4 @@ export function checkRange(range: ByteRange | undefined): void {
       throw new RangeError(`byte range ${range.offset}+${range.length}`);
     }
   }
-}
-
-/** The index in a key that ends in one. */
-export function indexOfKey(key: string): number {
-  return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 10);
 }

@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors.ts';
 import type { ObjectStore } from './store.ts';
 
-/** The object's bytes, of which no more than `limit` and one are read. Throws NotFoundError, and InputError when it has more. */
+/** The object's bytes. Reads at most `limit + 1` of them. Throws NotFoundError, or InputError when the object exceeds `limit`. */
 export async function readLimited(store: ObjectStore, key: string, limit: number): Promise<Uint8Array> {
   const bytes = await store.read(key, { offset: 0, length: limit + 1 });
   if (bytes.length <= limit) return bytes;

@@ -4,15 +4,15 @@ import { createS3Store } from './s3/s3-store.ts';
 import type { ObjectStore } from './store.ts';
 
 /**
- * The store at a location as a user gives it: `s3://bucket`, `s3://bucket/prefix`, or the path of a folder. Nothing
- * is opened or made yet. Throws SettingError when the location is neither.
+ * The store at a location given by the user: `s3://bucket`, `s3://bucket/prefix`, or the path of a folder. Does no I/O
+ * yet. Throws SettingError when the location is neither.
  */
 export function openStore(location: string): ObjectStore {
   const url = /^([a-z][a-z0-9+.-]+):\/\/([^/]*)\/?(.*)$/is.exec(location);
   if (url === null) {
     if (location === '' || location.includes('\0')) {
       throw new SettingError(
-        `${JSON.stringify(location)} is no location: give a folder or s3://bucket/prefix`,
+        `${JSON.stringify(location)} is not a location: give a folder or s3://bucket/prefix`,
       );
     }
     return createFileStore(location);
@@ -22,7 +22,7 @@ export function openStore(location: string): ObjectStore {
     throw new SettingError(`${location}: give a folder or s3://bucket/prefix, not ${scheme}://`);
   // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
-    throw new SettingError(`${location}: "${bucket}" can't be the name of an S3 bucket`);
+    throw new SettingError(`${location}: "${bucket}" is not a valid name of an S3 bucket`);
   }
   return createS3Store({ bucket, prefix });
 }

@@ -1,15 +1,15 @@
 import { ambient } from '../core/ambient.ts';
 
 export interface RetryPolicy {
-  /** Calls in all. */
+  /** Total number of calls. */
   attempts: number;
   /** The wait before attempt n + 1 is drawn from 0 ... n * pause [ms]. */
   pause: number;
 }
 
 /**
- * Calls `work` until it succeeds, with backoff and full jitter. Throws what `work` throws when `when` says that another
- * attempt won't help, or after the last one.
+ * Calls `work` until it succeeds, with linear backoff and full jitter. Throws the error of `work` when `when` is false
+ * for it, or after the last attempt.
  */
 export async function retry<T>(
   { attempts, pause }: RetryPolicy,
@@ -26,7 +26,7 @@ export async function retry<T>(
   }
 }
 
-/** The wait after attempt n. */
+/** Waits after attempt number `attempt`; see RetryPolicy. */
 export function backOff(attempt: number, pause: number): Promise<void> {
   return ambient.sleep(ambient.random() * attempt * pause);
 }

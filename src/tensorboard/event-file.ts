@@ -1,13 +1,12 @@
 /**
- * TensorBoard's event files: TFRecords of tensorflow.Event.
- * https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/{event,summary}.proto, of which these are
- * the fields in use.
+ * TensorBoard event files: TFRecords of tensorflow.Event. The schema has the fields in use from
+ * https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/{event,summary}.proto.
  */
 import protobuf from 'protobufjs/light.js';
 import { frameRecord } from '../records/tfrecord.ts';
 import { TENSOR_MESSAGES, type TensorValue } from '../tensorflow/graph/tensor.ts';
 
-/** One of fileVersion, sessionLog and summary. */
+/** Has one of fileVersion, sessionLog and summary. */
 export interface Event {
   /** Seconds since 1970. */
   wallTime: number;
@@ -23,13 +22,13 @@ export interface SummaryValue {
   metadata: { pluginData: { pluginName: string }; dataClass: number };
 }
 
-/** What the first event of each file says. */
+/** fileVersion of the first event of each file. */
 export const FILE_VERSION = 'brain.Event:2';
 
-/** SessionLog.START: a process begins at this step, and what another one logged from there on doesn't count. */
+/** SessionLog.START: a process starts at this step. TensorBoard ignores what an earlier one logged from this step on. */
 export const SESSION_START = 1;
 
-/** How the parts of TensorBoard that show a tag are called, and the kind of data that they take. */
+/** The TensorBoard plugin that shows a tag, and the class of its data. */
 export const SCALARS = { pluginData: { pluginName: 'scalars' }, dataClass: 1 } as const;
 export const HISTOGRAMS = { pluginData: { pluginName: 'histograms' }, dataClass: 2 } as const;
 

@@ -11,13 +11,12 @@ import {
 import { BUCKETS, countValues } from './histogram.ts';
 
 export interface EventLogSettings {
-  /** The time [s since 1970], when it is asked. */
+  /** Returns the current time [s since 1970]. */
   clock: () => number;
-  /** Of the process: two that start in the same second must not write to the same name. */
+  /** Process id: two processes that start in the same second must not write to the same name. */
   pid: number;
   /**
-   * First step of this process: of what another one, which was killed, logged for this step and later ones TensorBoard
-   * shows nothing.
+   * First step of this process. TensorBoard ignores what a killed process logged for this step and later ones.
    */
   firstStep: number;
 }
@@ -27,20 +26,20 @@ export interface EventFile {
   bytes: Uint8Array;
 }
 
-/** What a training logs for TensorBoard to show. */
+/** Log of a training for TensorBoard. */
 export interface EventLog {
   /** One point of the curve `tag`. */
   scalar(tag: string, value: number, step: number): void;
-  /** How the values are distributed at this step, see countValues. */
+  /** Distribution of the values at this step, see countValues. */
   histogram(tag: string, values: Iterable<number>, step: number): void;
-  /** What was logged since the last call, as a file of its own to be put beside the others; undefined when nothing was. */
+  /** Returns the events since the last call as a new file for the same folder; undefined if there are none. */
   take(): EventFile | undefined;
 }
 
 /**
- * A log in files that are written once each and never grow, since objects of a bucket can't, and since TensorBoard goes
- * on reading a file that was replaced where it had it open. It reads all files of a folder, one after the other by their
- * names, which are in the order in which they were taken.
+ * A log in files that are written once and never grow: objects in a bucket can't grow, and TensorBoard continues to read
+ * the old content of a file that is replaced. TensorBoard reads the files of a folder by name, which is the order in which
+ * they were taken.
  */
 export function createEventLog({ clock, pid, firstStep }: EventLogSettings): EventLog {
   const start = clock();
@@ -74,8 +73,8 @@ export function createEventLog({ clock, pid, firstStep }: EventLogSettings): Eve
   };
 }
 
-/** Stands in a file's name where others put the name of the machine. */
+/** Takes the place of the host name in a file's name. */
 const WRITER = 'chirpline';
 
-/** So that names sort as their numbers do. */
+/** File numbers are padded so that names sort like their numbers. */
 const NUMBER_DIGITS = 6;

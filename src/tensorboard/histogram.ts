@@ -1,12 +1,12 @@
-/** Buckets of a histogram, as TensorBoard's own writer makes them. */
+/** Number of buckets, the default of TensorBoard's own writer. */
 export const BUCKETS = 30;
 
 /**
- * Counts values in BUCKETS buckets of equal width from the least to the greatest: rows [left edge, right edge, count],
- * C order, float64. A bucket has its left edge, the last one both. Where all values are the same the last bucket has
- * them, and without values all is 0. Values that aren't finite have no bucket and aren't counted.
+ * Counts values in BUCKETS buckets of equal width from the minimum to the maximum: rows [left edge, right edge, count],
+ * C order, float64. A bucket includes its left edge; the last one includes both. If all values are equal, the last bucket
+ * counts them; without values all rows are 0. Values that aren't finite aren't counted.
  *
- * The same as histogram_pb in
+ * Equivalent to histogram_pb in
  * https://github.com/tensorflow/tensorboard/blob/master/tensorboard/plugins/histogram/summary_v2.py
  */
 export function countValues(values: Iterable<number>): Float64Array {

@@ -1,25 +1,25 @@
 import type { EventLog } from './event-log.ts';
 
-/** What a training tells of an epoch. */
+/** Figures of an epoch. */
 export interface EpochFigures {
   /** From 1. */
   epoch: number;
   loss: number;
   validationLoss: number;
   accuracy: number;
-  /** Null when the validation records hold one class only: no point then. */
+  /** Null when the validation records contain only one class; then no point is logged. */
   auc: number | null;
   learningRate: number;
   samplesPerSecond: number;
-  /** Share of the training steps' time that was spent waiting for input; from 0 to 1. */
+  /** Fraction of the epoch's time spent waiting for input, from 0 to 1. */
   inputWait: number;
-  /** Of a signal, of the validation records. */
+  /** Probability of a signal for each validation record. */
   probabilities: Float32Array;
   /** Trainable arrays. */
   weights: Iterable<{ data: Float32Array }>;
 }
 
-/** Logs an epoch under its number. */
+/** Logs an epoch, with its number as the step. */
 export function logEpoch(log: EventLog, figures: EpochFigures): void {
   const { epoch, auc, probabilities, weights } = figures;
   log.scalar('loss/training', figures.loss, epoch);

@@ -1,4 +1,4 @@
-/** The checkpoints of one training on a store. */
+/** The checkpoints of one training in a store. */
 import { createHash } from 'node:crypto';
 import { ChirplineError, InputError, NotFoundError } from '../core/errors.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -7,10 +7,10 @@ import type { FitBounds } from '../training/fit/stored-state.ts';
 import type { RecordSet } from '../training/input/records.ts';
 import type { Settings } from '../training/settings.ts';
 
-/** Older ones are removed. One is not enough: the last may turn out to be damaged. */
+/** Number of checkpoints to keep. One isn't enough: the newest may turn out to be damaged. */
 const KEPT = 2;
 
-/** Names what is trained on what: equal names mean that a checkpoint of one training serves another. */
+/** Identifies a training by its settings and records. A checkpoint serves every training with the same fingerprint. */
 export function fingerprintOf(settings: Settings, { count, shards, dtype }: RecordSet): string {
   const records = shards.map(({ name, sha256, runs }) => [name, sha256, runs]);
   const text = JSON.stringify([Object.entries(settings).sort(), count, dtype, records]);
@@ -18,14 +18,14 @@ export function fingerprintOf(settings: Settings, { count, shards, dtype }: Reco
 }
 
 export interface Checkpoints {
-  /** The newest one that can be read. */
+  /** The newest checkpoint that can be read. */
   load(): Promise<Checkpoint | undefined>;
   save(checkpoint: Checkpoint): Promise<void>;
-  /** Once the training is finished. */
+  /** Removes all checkpoints, once the training is finished. */
   clear(): Promise<void>;
 }
 
-/** @param folder of this training alone. @param say is told of a checkpoint that is damaged. */
+/** @param folder Used by this training only. @param say Called with a message about each damaged checkpoint. */
 export function openCheckpoints(
   store: ObjectStore,
   folder: string,
@@ -49,10 +49,10 @@ export function openCheckpoints(
         try {
           return await decodeCheckpoint(await store.read(key), bounds, object);
         } catch (error) {
-          // Another process that trains the same may have put a newer one in its place.
+          // Another process with the same training may have replaced it with a newer one.
           if (error instanceof NotFoundError) continue;
           if (!(error instanceof InputError)) throw error;
-          say(`checkpoint passed over: ${error.message}`);
+          say(`checkpoint skipped: ${error.message}`);
         }
       }
       return undefined;
@@ -61,7 +61,7 @@ export function openCheckpoints(
       const name = nameOf(checkpoint);
       await store.write(name, await encodeCheckpoint(checkpoint));
       const keys = await list();
-      // A damaged one may stand behind the one that was gone on from.
+      // A damaged checkpoint may be newer than the one that the training resumed from.
       const older = keys.filter((key) => key < name).slice(0, -(KEPT - 1));
       const ahead = keys.filter((key) => key > name);
       for (const key of [...older, ...ahead]) await store.remove(key);
@@ -72,7 +72,7 @@ export function openCheckpoints(
   };
 }
 
-/** Saves, or says why it couldn't, and tells which: a full disk is no reason to end a training. */
+/** Saves a checkpoint and returns true, or reports the error and returns false: a full disk must not end a training. */
 export async function trySaving(
   checkpoints: Checkpoints,
   checkpoint: Checkpoint,
@@ -83,7 +83,7 @@ export async function trySaving(
     return true;
   } catch (error) {
     if (!(error instanceof ChirplineError)) throw error;
-    say(`no checkpoint was written, the one before stays: ${error.message}`);
+    say(`checkpoint not written, the previous one is kept: ${error.message}`);
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Checks one shard, and brings it to a folder of this machine, in a worker thread: the main one is busy with training steps. */
+/** Verifies one shard, and copies it to a local folder, in a worker thread: training steps block the main thread. */
 import { StoppedError } from '../core/errors.ts';
 import type { Stop } from '../core/stop.ts';
 import { openStore } from '../storage/open.ts';
@@ -7,19 +7,19 @@ import { checkHash } from '../training/input/shard-hash.ts';
 export interface StageTask {
   /** Location of the store that has the object. */
   from: string;
-  /** The folder that gets it, under the same key; where there is none, it is only read. */
+  /** Folder to copy it to, under the same key. If undefined, the object is only read and verified. */
   to?: string;
   key: string;
-  /** What its bytes must hash to, where that is known. */
+  /** Expected SHA-256 of its bytes, if known. */
   sha256?: string;
 }
 
-/** Throws InputError, and leaves nothing behind, when the bytes are others than they should be. */
+/** Throws InputError, and leaves no file, when the bytes don't match `sha256`. */
 export async function stageObject({ from, to, key, sha256 }: StageTask, stop: Stop): Promise<void> {
   const source = openStore(from);
   async function* read(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source.stream(key)) {
-      if (stop.aborted) throw new StoppedError(`${source.location}${key}: stopped while it was read`);
+      if (stop.aborted) throw new StoppedError(`${source.location}${key}: stopped while reading it`);
       yield chunk;
     }
   }

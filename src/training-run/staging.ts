@@ -1,26 +1,28 @@
-/** Shards as files of this machine, where TensorFlow can read them, each held against its hash before it does. */
+/** Provides shards as local files for TensorFlow. Each is verified against its hash before TensorFlow reads it. */
+
 import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MachineError, StoppedError } from '../core/errors.ts';
+import { formatBytes } from '../core/format-bytes.ts';
 import type { Observer } from '../core/progress.ts';
 import type { RecordSet } from '../training/input/records.ts';
 import { filesOf, type ShardFiles } from '../training/input/shard-files.ts';
 import { withWorkers } from '../workers/pool.ts';
 import type { StageTask } from './stage-object.ts';
 
-/** Shards that are fetched at the same time. */
+/** Shards that are fetched in parallel. */
 const FETCHERS = 4;
-/** Shards of this machine that are read for their hash at the same time, and those that are ahead of the training. */
+/** Local shards that are hashed in parallel, and shards that are hashed ahead of the training. */
 const CHECKERS = 2;
 const CHECKED_AHEAD = 8;
 
 /**
- * Calls `use` with the shards of the set as files: where they are, or fetched into a temporary folder, which is gone
- * afterwards. They come in the order that they are wanted in, while the first ones are read already. None is ready before
- * its bytes were hashed: `ready` throws InputError when metadata.json says another hash.
+ * Calls `use` with the shards of the set as local files: in place, or fetched into a temporary folder that is removed
+ * afterwards. They are fetched in the order in which they are wanted, while training already reads the first ones. A shard
+ * is ready only after its bytes were hashed: `ready` throws InputError when metadata.json says another hash.
  *
- * Throws MachineError when the folder hasn't the room for them.
+ * Throws MachineError when the folder has too little space.
  */
 export async function withShardFiles<T>(
   set: RecordSet,
@@ -33,11 +35,11 @@ export async function withShardFiles<T>(
   const folder = await mkdtemp(join(tmpdir(), 'chirpline-records-'));
   try {
     const bytes = await checkRoom(set, folder);
-    const size = bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+    const size = formatBytes(bytes);
     observer.say?.(
       `fetching ${set.shards.length} shards (${size}) from ${store.location} while training starts`,
     );
-    // Not the caller's signal: a training that is stopped still writes its checkpoint.
+    // Workers don't get the caller's signal: a training that is stopped still writes its checkpoint.
     return await withWorkers<StageTask, void, T>('staging-task', { workers: FETCHERS }, (run) => {
       const { files } = createStaging(set, (task) => run({ ...task, to: folder }), Infinity, signal);
       return use({ ...files, path: (name) => join(folder, name) });
@@ -48,8 +50,8 @@ export async function withShardFiles<T>(
 }
 
 /**
- * Hashes each shard once, shortly before the training first reads it: further ahead, what was read for the hash might have
- * left the page cache by then, and would be read from the disk twice.
+ * Hashes each shard once, shortly before the training first reads it. If it were hashed earlier, it might have left the page
+ * cache by then and would be read from the disk twice.
  */
 async function withCheckedFiles<T>(
   set: RecordSet,
@@ -57,7 +59,7 @@ async function withCheckedFiles<T>(
   signal: AbortSignal | undefined,
   use: (files: ShardFiles) => Promise<T>,
 ): Promise<T> {
-  // A lone file was hashed a moment ago, when its records were counted.
+  // A single file was hashed when its records were counted.
   if (set.metadata === undefined) return use(filesOf({ path }));
   return withWorkers<StageTask, void, T>('staging-task', { workers: CHECKERS }, async (run) => {
     const { files, settled } = createStaging(set, run, CHECKED_AHEAD, signal);
@@ -74,11 +76,11 @@ async function checkRoom({ store, shards }: RecordSet, folder: string): Promise<
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize > bytes) return bytes;
   throw new MachineError(
-    `${tmpdir()}: ${((bavail * bsize) / 1e9).toFixed(1)} GB are free, and the shards of ${store.location} are ${(bytes / 1e9).toFixed(1)} GB. TMPDIR chooses another folder; the disk of a host of Batch is as large as the stage's setting jobDisk`,
+    `${tmpdir()}: ${formatBytes(bavail * bsize)} are free, but the shards of ${store.location} need ${formatBytes(bytes)}. Set TMPDIR to a folder on another disk; for a job in AWS Batch, raise the stage's setting jobDisk`,
   );
 }
 
-/** `ahead`: shards behind the one that is needed next which are begun with. */
+/** `ahead`: number of shards to start in advance. */
 function createStaging(
   { store, shards }: RecordSet,
   run: (task: StageTask) => Promise<void>,
@@ -86,22 +88,22 @@ function createStaging(
   signal: AbortSignal | undefined,
 ): { files: Omit<ShardFiles, 'path'>; settled: () => Promise<unknown> } {
   const hashes = new Map(shards.map(({ name, sha256 }) => [name, sha256]));
-  const coming = new Map<string, Promise<void>>();
+  const started = new Map<string, Promise<void>>();
   let order: readonly string[] = [];
   const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(new StoppedError('stopped while shards were fetched'));
+    const stop = () => reject(new StoppedError('stopped while waiting for a shard'));
     if (signal?.aborted) stop();
     else signal?.addEventListener('abort', stop, { once: true });
   });
   stopped.catch(() => {});
 
   function stage(key: string): Promise<void> {
-    const known = coming.get(key);
+    const known = started.get(key);
     if (known !== undefined) return known;
     const sha256 = hashes.get(key);
     const staged = run({ from: store.location, key, ...(sha256 !== undefined && { sha256 }) });
-    coming.set(key, staged);
-    // Who needs the shard is told by `ready`.
+    started.set(key, staged);
+    // `ready` passes the error to the caller that needs the shard.
     staged.catch(() => {});
     return staged;
   }
@@ -121,5 +123,5 @@ function createStaging(
       return Promise.race([staged, stopped]);
     },
   };
-  return { files, settled: () => Promise.allSettled(coming.values()) };
+  return { files, settled: () => Promise.allSettled(started.values()) };
 }

@@ -1,4 +1,4 @@
-/** Writes what a training run leaves behind. */
+/** Writes the artifacts of a training run. */
 
 import { artifactNames, runName } from '../artifacts/artifact-names.ts';
 import { renderPlots } from '../artifacts/charts/plots.ts';
@@ -19,16 +19,16 @@ import { prCurve, rocCurve } from '../training/fit/metrics.ts';
 import type { RecordSet } from '../training/input/records.ts';
 
 export interface FinishedRun {
-  /** As claimRun gave it. */
+  /** Name of the run, from claimRun or reclaimRun. */
   run: string;
   config: RunConfig;
-  /** The records, without what was left out. */
+  /** The records, without the skipped ones. */
   set: RecordSet;
   weights: Weights;
   history: History;
-  /** Of the weights on the validation records. */
+  /** Evaluation of the weights on the validation records. */
   evaluation: Evaluation;
-  /** Training records. */
+  /** Number of training records. */
   training: number;
   /** TensorFlow's version. */
   tensorflow: string;
@@ -40,12 +40,12 @@ export interface SavedRun {
   /** `diy_YYYYMMDD_HHMM`. */
   run: string;
   metrics: Metrics;
-  /** Every file written, as keys below the models' location; metrics.json is the last one written. */
+  /** Keys of all files written, relative to the models' location; metrics.json is written last. */
   files: string[];
 }
 
 const FOLDER = 'saved/';
-/** The last thing of a run that stands under the same name every time. */
+/** The report, whose name is the same for every run. */
 export const REPORT_KEY = `${FOLDER}report.html`;
 
 export async function saveRun(
@@ -93,8 +93,8 @@ export async function saveRun(
 }
 
 /**
- * Chooses the run's name, and writes its config.json under it: a name that no other run has, since two that start in the
- * same minute must not mix.
+ * Chooses a name that no other run has, and claims it by writing config.json under it: two runs that start in the same
+ * minute must not mix.
  */
 export async function claimRun(models: ObjectStore, config: RunConfig): Promise<string> {
   const base = runName(config.preset, new Date());
@@ -111,20 +111,20 @@ export async function claimRun(models: ObjectStore, config: RunConfig): Promise<
 }
 
 /**
- * The name of a run that resumes from a checkpoint: its own where its config.json stands, or else, as with checkpoints
- * that another place's models share, a new one.
+ * The name of a run that resumes from a checkpoint: its own if its config.json exists, otherwise a new one. The file is
+ * missing when trainings with different model locations share their checkpoints.
  */
 export async function reclaimRun(models: ObjectStore, run: string, config: RunConfig): Promise<string> {
-  const there = await models.head(FOLDER + artifactNames(run).config);
-  return there === undefined ? claimRun(models, config) : run;
+  const existing = await models.head(FOLDER + artifactNames(run).config);
+  return existing === undefined ? claimRun(models, config) : run;
 }
 
-/** Writes history.json, as far as it goes. */
+/** Writes history.json with the epochs so far. */
 export async function saveHistory(models: ObjectStore, run: string, history: History): Promise<void> {
   await models.write(FOLDER + artifactNames(run).history, encode(serializeHistory(history)));
 }
 
-/** The PSD and the recipe of the records, which new samples need before this model can judge them. */
+/** PSD and recipe of the records: new samples are preprocessed with them before this model can predict them. */
 async function preprocessingFiles(
   records: ObjectStore,
   run: string,
@@ -158,7 +158,7 @@ function describeData({ set: { metadata, dtype }, training, evaluation, config }
   };
 }
 
-/** The rejected samples, or why they can't be told: a finished training doesn't end for a table of its report. */
+/** The rejected samples, or why they can't be listed: a finished training must not fail over a table in its report. */
 async function readRejected(records: ObjectStore): Promise<{ samples: Rejection[]; fault?: string }> {
   try {
     const text = new TextDecoder().decode(await records.read(REJECTED_KEY));

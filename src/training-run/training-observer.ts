@@ -1,4 +1,4 @@
-/** What is shown and kept of a fit while it runs. */
+/** Shows and stores the progress of a running fit. */
 import { ChirplineError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { isTrainable } from '../model/weights.ts';
@@ -16,10 +16,10 @@ export interface Watch {
   run: string;
   models: ObjectStore;
   checkpoints: Checkpoints;
-  /** Between two checkpoints within an epoch [min]. */
+  /** Interval between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   epochs: number;
-  /** What the fit resumes from. */
+  /** Snapshot that the fit resumes from. */
   snapshot: Snapshot | undefined;
   engine: Engine;
   input: TrainingInput;
@@ -27,13 +27,13 @@ export interface Watch {
 }
 
 export interface FitWatch extends FitObserver {
-  /** Whether the last checkpoint that was to be written is there. */
+  /** Whether the last checkpoint was written. */
   isSaved(): boolean;
 }
 
 /**
- * A bar of steps for each epoch and a line at its end; history.json and TensorBoard's event files, which grow by the
- * epoch; checkpoints. What can't be written is said, and the training continues.
+ * Shows a bar of steps for each epoch and a line at its end. Writes checkpoints, and after each epoch history.json and a
+ * TensorBoard event file. If a file can't be written, reports it, and the training continues.
  */
 export function watchFit(watch: Watch): FitWatch {
   const { run, models, checkpoints, checkpointMinutes, epochs, snapshot, engine, input, observer } = watch;
@@ -64,7 +64,7 @@ export function watchFit(watch: Watch): FitWatch {
           await write();
         } catch (error) {
           if (!(error instanceof ChirplineError)) throw error;
-          say(`epoch ${epoch.epoch} isn't shown by all files: ${error.message}`);
+          say(`epoch ${epoch.epoch} is missing from a file: ${error.message}`);
         }
       }
     },

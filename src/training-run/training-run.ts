@@ -22,27 +22,27 @@ import { withShardFiles } from './staging.ts';
 import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './training-artifacts.ts';
 import { type FitWatch, watchFit } from './training-observer.ts';
 
-/** How a training is run; what it comes to is decided by its settings. */
+/** How a training is run. The settings decide its result. */
 export interface TrainOptions {
   device: Device;
   engine: EngineKind;
-  /** Between two checkpoints within an epoch [min]. */
+  /** Interval between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   /** Location of the checkpoints; default: `checkpoints/` beside the models. */
   checkpoints?: string;
-  /** Whether a damaged record ends the training, or is left out: all are looked at first then. */
+  /** Whether a damaged record ends the training or is skipped. To skip them, all records are read first. */
   onCorrupt: 'stop' | 'skip';
-  /** Starts over though there is a checkpoint. */
+  /** Starts over even if there is a checkpoint. */
   fresh?: boolean;
-  /** What a reader of the report must know about the data. */
+  /** Note about the data for the report. */
   note?: string;
 }
 
 /**
- * Trains a model on the records and writes `saved/` with its artifacts. Both are locations, see openStore. A training of
- * the same settings on the same records that was stopped resumes from its checkpoint.
+ * Trains a model on the records and writes its artifacts to `saved/`. Records and models are locations, see openStore. A
+ * stopped training with the same settings and records resumes from its checkpoint.
  *
- * Throws PausedError when `signal` is aborted, after a checkpoint was written.
+ * Throws PausedError, after writing a checkpoint, when `signal` is aborted.
  */
 export async function trainModel(
   recordsLocation: string,
@@ -57,7 +57,7 @@ export async function trainModel(
   const found = await findRecords(records);
   await probeWriting(models, REPORT_KEY);
   const say = (line: string) => observer.say?.(line);
-  const set = await (options.onCorrupt === 'skip' ? leaveOutDamaged(found, say) : countRecords(found));
+  const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
   const settings = completeSettings(given, device);
@@ -66,7 +66,7 @@ export async function trainModel(
   const fingerprint = fingerprintOf(settings, set);
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
-  // That of the models was probed.
+  // The store of the models was probed above.
   if (options.checkpoints !== undefined) await probeWriting(store, `${fingerprint}/checkpoint`);
   const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
   return withShardFiles(set, observer, signal, (files) =>
@@ -86,13 +86,13 @@ export async function trainModel(
   );
 }
 
-/** Damaged records that are told of one by one. */
-const TOLD = 10;
+/** Number of damaged records that are reported one by one. */
+const REPORTED = 10;
 
-async function leaveOutDamaged(found: FoundRecords, say: (line: string) => void): Promise<RecordSet> {
+async function skipDamaged(found: FoundRecords, say: (line: string) => void): Promise<RecordSet> {
   const { set, damages } = await surveyRecords(found);
-  for (const { message } of damages.slice(0, TOLD)) say(`left out: ${message}`);
-  if (damages.length > TOLD) say(`left out: ${damages.length - TOLD} more`);
+  for (const { message } of damages.slice(0, REPORTED)) say(`skipped: ${message}`);
+  if (damages.length > REPORTED) say(`skipped: ${damages.length - REPORTED} more`);
   if (damages.length > 0)
     say(`${set.count} ${found.count === undefined ? '' : `of ${found.count} `}records are left`);
   return set;
@@ -129,7 +129,7 @@ async function train(training: Training): Promise<SavedRun> {
     const snapshot = from?.snapshot;
     if (snapshot !== undefined)
       say(
-        `going on with ${run} from its checkpoint in epoch ${snapshot.state.epoch} after step ${snapshot.state.step}`,
+        `resuming ${run} from its checkpoint in epoch ${snapshot.state.epoch} after step ${snapshot.state.step}`,
       );
     const finish = async (history: History): Promise<SavedRun> => {
       const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
@@ -177,7 +177,7 @@ async function train(training: Training): Promise<SavedRun> {
 }
 
 function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
-  const from = isSaved() ? 'its checkpoint' : 'the checkpoint before, or starts over where there is none';
+  const from = isSaved() ? 'its checkpoint' : 'the previous checkpoint, or starts over if there is none';
   return new PausedError(`${cause.message}; the same command resumes from ${from}`, { cause });
 }
 

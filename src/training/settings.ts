@@ -3,36 +3,38 @@
  * `--batch-size` on a command line, `BATCH_SIZE` in a container's environment.
  */
 import { SettingError } from '../core/errors.ts';
+import { choice, onOff, real, type Setting, type ValuesOf, whole } from '../core/setting.ts';
 import { PRESETS, type Preset } from '../model/presets.ts';
-import { choice, onOff, real, type Setting, whole } from './setting.ts';
 
 export const SETTINGS = {
-  preset: choice('the model, and with it the defaults of all other settings', PRESETS),
-  epochs: whole('epochs at most', 1, 100_000),
-  batch_size: whole('samples of a step', 2, 65_536),
-  learning_rate: real('learning rate: the first one of plateau, the highest one of cosine', 1e-9, 1),
-  schedule: choice('how the learning rate goes on: halved on a plateau, or along a cosine to 0', [
+  preset: choice('model; it sets the defaults of all other settings', PRESETS),
+  epochs: whole('maximum number of epochs', 1, 100_000),
+  batch_size: whole('samples per step', 2, 65_536),
+  learning_rate: real('initial learning rate of plateau, maximum of cosine', 1e-9, 1),
+  schedule: choice('learning rate schedule: halved on a plateau, or a cosine down to 0', [
     'plateau',
     'cosine',
   ]),
-  warmup_ratio: real('share of all steps in which the learning rate of cosine rises', 0, 0.9),
-  dropout_rate: real('share of the dense layers’ outputs that is dropped', 0, 0.99),
-  validation_split: real('share of the records, from the first one on, that is kept for validation', 0, 0.9),
-  folds: whole('parts of a cross-validation; with 1 the validation split decides', 1, 1000),
-  fold: whole('the part that is kept for validation, from 0', 0, 999),
-  seed: whole('decides all that is random', 0, 2 ** 31 - 1),
-  precision: choice('of convolutions and products; mixed: bfloat16 with float32 sums', ['float32', 'mixed']),
-  shuffle_buffer: whole('records that the order is drawn from at a time, 25 kB each', 1, 10_000_000),
-  time_shift: real('augmentation: samples are shifted by up to this [ms]', 0, 1000),
-  sign_flip: onOff('augmentation: half of the samples change their sign'),
-  detector_swap: onOff('augmentation: half of the samples have H1 and L1 swapped'),
-  noise: real('augmentation: standard deviation of added white noise; the strain’s is 1', 0, 10),
-  mixup: real('augmentation: alpha of the beta distribution that pairs are mixed by; 0: none', 0, 10),
+  warmup_ratio: real('share of all steps in which cosine warms up', 0, 0.9),
+  dropout_rate: real('share of the dense layers’ outputs that dropout sets to 0', 0, 0.99),
+  validation_split: real('share of the records, starting with the first, kept for validation', 0, 0.9),
+  folds: whole('parts of a cross-validation; 1: validation_split decides', 1, 1000),
+  fold: whole('part kept for validation, from 0', 0, 999),
+  seed: whole('seed of everything random', 0, 2 ** 31 - 1),
+  precision: choice('precision of convolutions and matrix products; mixed: bfloat16 with float32 sums', [
+    'float32',
+    'mixed',
+  ]),
+  shuffle_buffer: whole('records in the shuffle buffer, 25 kB each', 1, 10_000_000),
+  time_shift: real('augmentation: maximum time shift [ms]', 0, 1000),
+  sign_flip: onOff('augmentation: flip the sign of half of the samples'),
+  detector_swap: onOff('augmentation: swap H1 and L1 in half of the samples'),
+  noise: real('augmentation: standard deviation of added white noise (the strain has 1)', 0, 10),
+  mixup: real('augmentation: alpha of mixup’s beta distribution; 0: none', 0, 10),
 } satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof SETTINGS;
-type ValueOf<S> = S extends Setting<infer T> ? T : never;
-export type Settings = { [K in SettingName]: ValueOf<(typeof SETTINGS)[K]> };
+export type Settings = ValuesOf<typeof SETTINGS>;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
@@ -96,14 +98,4 @@ export function acceptSetting(given: GivenSettings, name: SettingName, value: un
   const setting: Setting<unknown> = SETTINGS[name];
   if (!setting.accepts(value)) throw new RangeError(setting.needed);
   Object.assign(given, { [name]: value });
-}
-
-/** `--batch-size` of batch_size. */
-export function flagOf(name: SettingName): string {
-  return `--${name.replaceAll('_', '-')}`;
-}
-
-/** `BATCH_SIZE` of batch_size. */
-export function variableOf(name: SettingName): string {
-  return name.toUpperCase();
 }

@@ -5,13 +5,13 @@ import { Piscina } from 'piscina';
 import { StoppedError } from '../core/errors.ts';
 import { type Answer, type Message, unpackError } from './task-answer.ts';
 
-/** Tasks under way are told to stop, and waited for so long [ms] when the user wants to leave, and after a failure. */
-const PATIENCE = { stop: 5_000, failure: 60_000 };
+/** How long to wait for running tasks [ms], after the user stopped the command and after a failed task. */
+const GRACE = { stop: 5_000, failure: 60_000 };
 
 export interface WorkerOptions {
-  /** Threads; by default one a core. */
+  /** Threads. Default: one per core. */
   workers?: number | undefined;
-  /** Tasks that a thread has under way: while one waits for the disk, the next one computes. Default 1. */
+  /** Concurrent tasks per thread: while one waits for the disk, another one computes. Default 1. */
   tasksAtOnce?: number;
   signal?: AbortSignal | undefined;
 }
@@ -19,12 +19,12 @@ export interface WorkerOptions {
 export type Run<Task, Result> = (task: Task) => Promise<Result>;
 
 /**
- * Calls `work` with a function that runs tasks in worker threads, which end when `work` does. The threads run the
- * default export of the module `name` of this folder, which is one of `answering`.
+ * Calls `work` with a function that runs tasks in worker threads, which end with `work`. The threads run the default
+ * export of the module `name` in this folder, which must come from `answering`.
  *
- * A task's ChirplineError comes with its class and fields. The first failure is the one that is thrown, after the tasks
- * under way have ended, so that they leave no temporary files. Throws StoppedError when `signal` was aborted. Tasks that
- * don't end in time are ended where they are, which is safe because every write is atomic.
+ * A task's ChirplineError keeps its class and fields. After a failure the running tasks are told to stop, by a flag in shared
+ * memory, and waited for, so that they remove their temporary files. Then the first error is thrown; StoppedError when
+ * `signal` was aborted. Tasks that don't end in time are terminated, which is safe because every write is atomic.
  */
 export async function withWorkers<Task, Result, Product>(
   name: string,
@@ -32,47 +32,47 @@ export async function withWorkers<Task, Result, Product>(
   work: (run: Run<Task, Result>) => Promise<Product>,
 ): Promise<Product> {
   const pool = new Piscina<Message<Task>, Answer<Result>>({
-    // Under a TypeScript loader this module and the tasks' are .ts files, in the package they are .js.
+    // This module and the tasks' modules are .ts files under a TypeScript loader, and .js files in the package.
     filename: new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href,
-    // Two start at once, while the caller may still be planning; more come when there is work for them.
+    // Two threads start at once, while the caller may still be planning. More start when there is work for them.
     minThreads: Math.min(2, workers),
     maxThreads: workers,
     concurrentTasksPerWorker: tasksAtOnce,
     loadBalancer: (_task, threads) => {
       const [least] = threads.toSorted((a, b) => a.currentUsage - b.currentUsage);
       if (least === undefined || least.currentUsage >= tasksAtOnce) return null;
-      // Another thread is started before one gets a second task.
+      // Start all threads before one of them gets a second task.
       return least.currentUsage > 0 && threads.length < workers ? null : least;
     },
     idleTimeout: 60_000,
   });
-  // A thread that fails outside a task; and, when they are ended, messages that are late.
-  const broken = new Promise<never>((_, reject) => pool.on('error', reject));
-  broken.catch(() => {});
+  // Rejects when a thread fails outside a task. Late messages of terminated threads come here too, and are ignored.
+  const poolFailure = new Promise<never>((_, reject) => pool.on('error', reject));
+  poolFailure.catch(() => {});
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const underWay = new Set<Promise<unknown>>();
   let ended: Promise<void> | undefined;
-  // Once: a second call would not wait for the threads, and others would be started in their place.
+  // Only once: a second destroy() would not wait for the threads, and would start new ones.
   const end = () => {
     ended ??= pool.destroy();
     return ended;
   };
   let timer: NodeJS.Timeout | undefined;
-  // Not by Piscina's own signals: a thread that has a task with one gets no other beside it.
-  const leave = (patience: number) => {
+  // Piscina's own abort signals are not used: a thread that runs a task with a signal gets no second task.
+  const stopTasks = (grace: number) => {
     Atomics.store(stop, 0, 1);
     clearTimeout(timer);
-    timer = setTimeout(end, patience);
+    timer = setTimeout(end, grace);
   };
-  const leaveSoon = () => leave(PATIENCE.stop);
-  signal?.addEventListener('abort', leaveSoon);
+  const onAbort = () => stopTasks(GRACE.stop);
+  signal?.addEventListener('abort', onAbort);
   const run = async (task: Task): Promise<Result> => {
     signal?.throwIfAborted();
     const answered = pool.run({ task, stop });
     underWay.add(answered);
     const forget = () => underWay.delete(answered);
     answered.then(forget, forget);
-    const answer = await Promise.race([answered, broken]);
+    const answer = await Promise.race([answered, poolFailure]);
     if ('refusal' in answer) throw unpackError(answer.refusal);
     return answer.result;
   };
@@ -80,12 +80,12 @@ export async function withWorkers<Task, Result, Product>(
     return await work(run);
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new StoppedError('stopped; the same command resumes from here', { cause: error });
+    throw new StoppedError('stopped. Run the same command to resume', { cause: error });
   } finally {
-    if (!signal?.aborted) leave(PATIENCE.failure);
+    if (!signal?.aborted) stopTasks(GRACE.failure);
     await Promise.allSettled(underWay);
     clearTimeout(timer);
-    signal?.removeEventListener('abort', leaveSoon);
+    signal?.removeEventListener('abort', onAbort);
     await end();
   }
 }

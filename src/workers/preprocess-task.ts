@@ -1,4 +1,4 @@
-/** What a worker thread of the pool runs; the pool finds it by its name. */
+/** The task module of preprocessing, which withWorkers loads by its name. */
 import { runTask } from '../preprocess/chunk-task.ts';
 import { answering } from './task-answer.ts';
 

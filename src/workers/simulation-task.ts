@@ -1,4 +1,4 @@
-/** What a worker thread of the pool runs; the pool finds it by its name. */
+/** The task module of the simulation, which withWorkers loads by its name. */
 import { simulateChunk } from '../simulate/simulation-chunk.ts';
 import { answering } from './task-answer.ts';
 

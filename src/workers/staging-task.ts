@@ -1,4 +1,4 @@
-/** What a worker thread of the pool runs; the pool finds it by its name. */
+/** The task module of staging, which withWorkers loads by its name. */
 import { stageObject } from '../training-run/stage-object.ts';
 import { answering } from './task-answer.ts';
 

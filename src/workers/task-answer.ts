@@ -1,32 +1,32 @@
-/** What goes to a worker thread and what comes back. */
+/** The messages between the pool and its worker threads. */
 import * as errors from '../core/errors.ts';
 import type { Stop } from '../core/stop.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
 
-/** What a thread is sent. */
+/** Sent to a thread. */
 export interface Message<Task> {
   task: Task;
-  /** Shared by all threads; its number isn't 0 when nothing should be begun any more. */
+  /** Shared by all threads. stop[0] is not 0 once tasks should stop. */
   stop: Int32Array;
 }
 
-/** What comes back. */
+/** Sent back by a thread. */
 export type Answer<Result> = { result: Result } | { refusal: PackedError };
 
 /**
- * An error for a person, as data: of an error that is thrown in a thread neither the class nor the fields arrive, and so no
- * exit code.
+ * A ChirplineError as data. An error that is thrown across threads loses its class and fields, and with them its exit
+ * code.
  */
 export interface PackedError {
-  /** The nearest class of errors.ts. */
+  /** The error's class, or its nearest base class, in core/errors.ts. */
   name: string;
   message: string;
   fields: object;
 }
 
 /**
- * The function that a module of tasks exports for the pool: `run`, its refusals as answers. It should end early, by a
- * StoppedError, when `stop` says so; until it has ended, its temporary files are there.
+ * Wraps `run` as the default export of a task module: a ChirplineError becomes an answer. When `stop` is aborted, `run`
+ * should throw StoppedError soon; its temporary files remain until it ends.
  */
 export function answering<Task, Result>(
   run: (task: Task, stop: Stop) => Promise<Result>,
@@ -38,7 +38,7 @@ export function answering<Task, Result>(
       },
     };
     try {
-      if (stop.aborted) throw new errors.StoppedError('stopped before it began');
+      if (stop.aborted) throw new errors.StoppedError('stopped before the task started');
       return { result: await run(task, stop) };
     } catch (error) {
       const explained = explainShortage(error);

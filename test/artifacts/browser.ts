@@ -1,4 +1,4 @@
-/** Chromium, in which the report is looked at as its readers do. */
+/** Chromium, in which the tests load the report. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
@@ -21,12 +21,12 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Throws where there is no Chromium, with what to do: the report must not pass unseen. */
+/** Throws if Chromium is missing: the tests of the report must not be skipped. */
 export function launchBrowser(): Promise<Browser> {
   const executablePath = PLACES.find((place) => place !== undefined && existsSync(place));
   if (executablePath === undefined) {
     throw new Error(
-      'no Chromium found: install it (apt-get install chromium) or set CHIRPLINE_CHROMIUM to one',
+      'Chromium is missing: install it (apt-get install chromium) or set CHIRPLINE_CHROMIUM to its path',
     );
   }
   return chromium.launch({ executablePath, args: FLAGS });

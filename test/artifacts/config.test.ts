@@ -5,7 +5,7 @@ import { describeLocation, parseConfig, serializeConfig } from '../../src/artifa
 import { InputError } from '../../src/core/errors.ts';
 import { madeUpConfig } from './made-up.ts';
 
-test('config.json begins with the five keys that other programs read, and is a file of settings itself', () => {
+test('config.json begins with the five keys that other programs read, and can be parsed as settings', () => {
   const config = madeUpConfig();
   const text = serializeConfig(config);
   const five = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'];
@@ -15,7 +15,7 @@ test('config.json begins with the five keys that other programs read, and is a f
   assert.deepEqual(parseConfig(text, 'config.json'), settings);
 });
 
-test('settings may be written in YAML, and the five keys of another program are settings', () => {
+test('settings may be YAML, or the five keys of another program', () => {
   const text = 'preset: coherent # merged\nlearning_rate: 1e-3\nsign_flip: false\n';
   assert.deepEqual(parseConfig(text, 'c.yaml'), {
     preset: 'coherent',
@@ -27,12 +27,12 @@ test('settings may be written in YAML, and the five keys of another program are 
   assert.deepEqual(parseConfig(JSON.stringify(five), 'c'), settings);
 });
 
-test('a broken file of settings is answered with what was found and needed', () => {
+test('the error for a broken settings file says what was found and needed', () => {
   const good = madeUpConfig();
   const cases: [string, RegExp][] = [
-    ['', /c\.json: found null, needed names of settings/],
-    ['{', /found text that can't be read \(.*\), needed JSON or YAML/],
-    ['[]', /found \[\], needed names of settings and their values/],
+    ['', /c\.json: found null, needed an object of settings/],
+    ['{', /found text that can't be parsed \(.*\), needed JSON or YAML/],
+    ['[]', /found \[\], needed an object of settings and their values/],
     ['a: &a [*a, *a]', /needed/],
     [
       JSON.stringify({ ...good, epochs: '50' }),
@@ -44,8 +44,8 @@ test('a broken file of settings is answered with what was found and needed', () 
       JSON.stringify({ ...good, sign_flip: 'on' }),
       /found sign_flip = "on", needed on or off \(true or false/,
     ],
-    [JSON.stringify({ learning_rat: 1 }), /found learning_rat = 1, needed keys out of preset, epochs/],
-    ['__proto__: 1', /found __proto__ = 1, needed keys/],
+    [JSON.stringify({ learning_rat: 1 }), /found learning_rat = 1, needed only the keys preset, epochs/],
+    ['__proto__: 1', /found __proto__ = 1, needed only the keys/],
     [JSON.stringify({ preset: ['x'.repeat(1000)] }), /found preset = \["x{58}\.\.\., needed diy or coherent/],
   ];
   for (const [text, message] of cases) {
@@ -57,7 +57,7 @@ test('a broken file of settings is answered with what was found and needed', () 
   }
 });
 
-test('what is odd about a file of settings is an error or nothing, and no warning of Node', async () => {
+test('odd YAML in a settings file is refused without a warning from Node', async () => {
   const warnings: string[] = [];
   const listen = ({ message }: Error) => warnings.push(message);
   process.on('warning', listen);
@@ -68,7 +68,7 @@ test('what is odd about a file of settings is an error or nothing, and no warnin
   assert.deepEqual(warnings, []);
 });
 
-test('a location is published without the path that tells whose machine it was', () => {
+test('a published location does not contain the path on the machine', () => {
   assert.equal(describeLocation('s3://bucket/records/g2net'), 's3://bucket/records/g2net');
   assert.equal(describeLocation('/home/somebody/data/g2net/'), 'g2net');
   assert.equal(describeLocation('C:\\Users\\somebody\\g2net'), 'g2net');

@@ -24,7 +24,7 @@ function distance(a: Float64Array, b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
 }
 
-test('cross-correlations are those of NumPy, and others would be noticed', () => {
+test('cross-correlations agree with NumPy, and wrong ones would be noticed', () => {
   const a = noise(1, 300);
   const b = noise(2, 300);
   const expected: number[] = JSON.parse(runPython(NUMPY, JSON.stringify([[...a], [...b], 40])));
@@ -32,7 +32,7 @@ test('cross-correlations are those of NumPy, and others would be noticed', () =>
   assert.ok(distance(crossCorrelation(b, a, 40), expected) > 0.01);
 });
 
-test('a wave that reaches L1 7 ms and V1 15 ms after H1 shows at those lags, inside the windows', () => {
+test('a wave that reaches L1 7 ms and V1 15 ms after H1 gives peaks at these lags, inside the windows', () => {
   const later = [0, Math.round(0.007 * SAMPLE_RATE), Math.round(0.015 * SAMPLE_RATE)];
   const wave = noise(3, 200);
   const strain = new Float32Array(SAMPLE_SIZE);
@@ -56,7 +56,7 @@ test('a wave that reaches L1 7 ms and V1 15 ms after H1 shows at those lags, ins
   ]);
 });
 
-test('a silent detector correlates with nothing', () => {
+test('the correlation with a detector of zeros is 0', () => {
   assert.deepEqual([...crossCorrelation(new Float64Array(50), noise(1, 50), 2)], [0, 0, 0, 0, 0]);
 });
 

@@ -1,11 +1,11 @@
-/** Results of a run that never was, close to what a real one gives. Seeded, so that every test sees the same. */
+/** Realistic results of a training that never ran. They are seeded, so every test gets the same. */
 import type { RunConfig } from '../../src/artifacts/config.ts';
 import type { ReportData } from '../../src/artifacts/report/report-data.ts';
 import type { Epoch, Evaluation, Results } from '../../src/artifacts/results.ts';
 import { prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 
-/** Uniform numbers in [0, 1): mulberry32. */
+/** Uniform random numbers in [0, 1), by mulberry32. */
 function uniform(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,13 +16,13 @@ function uniform(seed: number): () => number {
   };
 }
 
-/** Standard normal numbers: Box and Muller. */
+/** Standard normal random numbers, by Box and Muller. */
 export function normal(seed: number): () => number {
   const next = uniform(seed);
   return () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }
 
-/** A fit whose validation loss is lowest some epochs before the end. */
+/** Epochs of a fit whose validation loss is lowest some epochs before the end. */
 export function madeUpEpochs(count: number): Epoch[] {
   const noise = normal(3);
   let best = Number.POSITIVE_INFINITY;
@@ -59,7 +59,7 @@ export function madeUpEvaluation(count: number, signals = 0.5): Evaluation {
   return judge(labels, probabilities);
 }
 
-/** An evaluation of labels and probabilities, scored as training does. */
+/** The evaluation of labels and probabilities, scored as training does. */
 export function judge(labels: Uint8Array, probabilities: Float32Array): Evaluation {
   const losses = Array.from(labels, (label, i) => {
     const p = probabilities[i]!;
@@ -87,7 +87,7 @@ export function madeUpResults({ epochs = 22, records = 11_208, signals = 0.5 }: 
   };
 }
 
-/** A report with everything in it; ids and reasons are what a hostile file could bring. */
+/** A report with all its parts. Some ids and reasons are those of a hostile file. */
 export function madeUpReport(results: Results = madeUpResults()): ReportData {
   return {
     ...results,

@@ -4,7 +4,7 @@ import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/arti
 import { bestEpoch, confusionCounts } from '../../src/artifacts/results.ts';
 import { judge, madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
 
-test('metrics.json holds the keys that other programs read, then ours', () => {
+test('metrics.json has the keys that other programs read, then our own', () => {
   const { history, evaluation } = madeUpResults();
   const date = new Date('2025-01-31T09:04:27Z');
   const metrics = JSON.parse(serializeMetrics(summarizeRun(date, madeUpConfig(), history, evaluation)));
@@ -39,7 +39,7 @@ test('metrics.json holds the keys that other programs read, then ours', () => {
   ]);
 });
 
-test('final losses are those of the last epoch, best ones of the epoch whose weights are kept', () => {
+test('final losses are from the last epoch, best losses from the epoch whose weights are kept', () => {
   const epochs = madeUpEpochs(22);
   const metrics = summarizeRun(new Date(0), madeUpConfig(), { epochs }, madeUpEvaluation(100));
   assert.equal(metrics.final_train_loss, epochs[21]!.loss);
@@ -49,7 +49,7 @@ test('final losses are those of the last epoch, best ones of the epoch whose wei
   assert.equal(metrics.epochs_run, 22);
 });
 
-test('an AUC that is not defined and a loss that is no number become null', () => {
+test('an undefined AUC and a loss of NaN become null', () => {
   const epochs = madeUpEpochs(2);
   epochs[1] = { ...epochs[1]!, loss: Number.NaN };
   const metrics = summarizeRun(new Date(0), madeUpConfig(), { epochs }, madeUpEvaluation(100, 0));
@@ -58,21 +58,21 @@ test('an AUC that is not defined and a loss that is no number become null', () =
   assert.equal(read.final_train_loss, null);
 });
 
-test('history.json is one line an epoch and comes back as it was', () => {
+test('history.json has one line per epoch and round-trips', () => {
   const epochs = madeUpEpochs(5);
   const text = serializeHistory({ epochs });
   assert.equal(text.split('\n').filter((line) => line.includes('"epoch":')).length, 5);
   assert.deepEqual(JSON.parse(text), { epochs });
 });
 
-test('the epoch that is kept is the last that improved, or the last of all where none did', () => {
+test('the best epoch is the last that improved, or the very last if none did', () => {
   const epochs = madeUpEpochs(5);
   assert.equal(bestEpoch({ epochs: epochs.map((epoch, i) => ({ ...epoch, best: i < 3 })) }).epoch, 3);
   assert.equal(bestEpoch({ epochs: epochs.map((epoch) => ({ ...epoch, best: false })) }).epoch, 5);
   assert.throws(() => bestEpoch({ epochs: [] }), RangeError);
 });
 
-test('answers are counted by class, a probability of exactly 0.5 as a signal', () => {
+test('predictions are counted by class, and a probability of exactly 0.5 counts as a signal', () => {
   const evaluation = judge(Uint8Array.of(0, 0, 0, 1, 1, 1), Float32Array.of(0, 0.49, 0.5, 0.5, 1, 0.1));
   assert.deepEqual(confusionCounts(evaluation), {
     trueNegative: 2,
@@ -82,7 +82,7 @@ test('answers are counted by class, a probability of exactly 0.5 as a signal', (
   });
 });
 
-test('an evaluation that contradicts itself is refused', () => {
+test('an inconsistent evaluation is refused', () => {
   const good = madeUpEvaluation(3);
   const wrong = [
     { ...good, labels: Uint8Array.of(0, 1) },

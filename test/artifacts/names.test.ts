@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { artifactNames, PLOTS, plotName, runName } from '../../src/artifacts/artifact-names.ts';
 
-test('a run is named by the local time at which it ended, padded with zeros', () => {
+test('a training is named after the local time of its end, padded with zeros', () => {
   assert.equal(runName('diy', new Date(2025, 0, 3, 9, 4, 59)), 'diy_20250103_0904');
   assert.equal(runName('diy', new Date(2024, 11, 31, 23, 59)), 'diy_20241231_2359');
 });
 
-test('artifacts bear the names that other programs look for', () => {
+test('artifacts have the names that other programs expect', () => {
   const run = 'diy_20250103_0904';
   assert.deepEqual(artifactNames(run), {
     weights: 'diy_20250103_0904_weights.npz',

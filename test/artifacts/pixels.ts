@@ -1,4 +1,4 @@
-/** What a PNG shows, decoded. */
+/** Decodes PNGs and counts their pixels. */
 import assert from 'node:assert/strict';
 import { createCanvas, loadImage } from '@napi-rs/canvas';
 
@@ -18,7 +18,7 @@ export async function decodePng(bytes: Uint8Array): Promise<Pixels> {
   return { width, height, data: context.getImageData(0, 0, width, height).data };
 }
 
-/** How many pixels have a colour, given as #rrggbb. */
+/** The number of pixels with a colour, given as #rrggbb. */
 export function countColor({ data }: Pixels, color: string): number {
   const wanted = Number.parseInt(color.slice(1), 16);
   let count = 0;
@@ -28,7 +28,7 @@ export function countColor({ data }: Pixels, color: string): number {
   return count;
 }
 
-/** In how many pixels two pictures of one size differ. */
+/** The number of pixels in which two pictures of the same size differ. */
 export function countDifferent(a: Pixels, b: Pixels): number {
   assert.deepEqual([a.width, a.height], [b.width, b.height]);
   let count = 0;

@@ -28,7 +28,7 @@ function textsOf(svg: string): string[] {
   return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text ?? '');
 }
 
-test('a run has six plots under fixed names, of fixed size, with curves in the colours of the legend', async () => {
+test('a training has six plots with fixed names and sizes, and curves in the colours of the legend', async () => {
   const files = renderPlots(RUN, madeUpResults());
   assert.deepEqual([...files.keys()].sort(), PLOTS.map((kind) => plotName(RUN, kind)).sort());
   for (const kind of PLOTS) {
@@ -42,13 +42,13 @@ test('a run has six plots under fixed names, of fixed size, with curves in the c
   }
 });
 
-test('plots of the same results are the same bytes', () => {
+test('the same results give plots with the same bytes', () => {
   const results = madeUpResults({ epochs: 3, records: 200 });
   const name = plotName(RUN, 'dashboard');
   assert.deepEqual(renderPlots(RUN, results).get(name), renderPlots(RUN, results).get(name));
 });
 
-test('text is drawn with the font that comes along, whatever fonts the machine has', async () => {
+test('text is drawn with the bundled font, independent of the fonts of the machine', async () => {
   const draw = (title: string) =>
     decodePng(
       drawPng(
@@ -65,7 +65,7 @@ test('text is drawn with the font that comes along, whatever fonts the machine h
   assert.ok(countDifferent(without, something) > 200);
   assert.ok(countDifferent(something, other) > 100);
 
-  // A process without any system font: its pictures must be the same to the byte.
+  // A process without any system font must draw the same bytes.
   const program = `
     import { createHash } from 'node:crypto';
     import { GlobalFonts } from '@napi-rs/canvas';
@@ -86,7 +86,7 @@ test('text is drawn with the font that comes along, whatever fonts the machine h
   assert.equal(bare, run('all')[1]);
 });
 
-test('every character that a plot can hold is in the font', () => {
+test('the font has every character of the dashboard', () => {
   const { resolve } = createRequire(import.meta.url);
   const ranges = createRequire(import.meta.url)(resolve('@fontsource/inter/unicode.json'))
     .latin.split(',')
@@ -108,7 +108,7 @@ test('every character that a plot can hold is in the font', () => {
   );
 });
 
-test('the dashboard states the numbers, names every axis and marks the best epoch', () => {
+test('the dashboard shows the numbers, names all axes and marks the best epoch', () => {
   const results = madeUpResults();
   const texts = textsOf(drawSvg(dashboard(LIGHT, RUN, results)));
   for (const text of [
@@ -152,12 +152,12 @@ for (const [name, made, text] of EDGES) {
     assert.equal(renderPlots(RUN, results).size, 6);
     const texts = textsOf(drawSvg(dashboard(LIGHT, RUN, results)));
     assert.ok(texts.includes(text));
-    assert.equal(texts.includes('records hold one class only'), results.evaluation.auc === null);
+    assert.equal(texts.includes('records have only one class'), results.evaluation.auc === null);
     assert.ok(!texts.some((drawn) => /NaN|Infinity|undefined|null/.test(drawn)));
   });
 }
 
-test('a slow machine paints the whole figure, too', (t) => {
+test('a slow machine paints the whole figure as well', (t) => {
   const results = madeUpResults({ epochs: 2, records: 50 });
   const wanted = renderPlots(RUN, results);
   let time = 0;
@@ -168,14 +168,14 @@ test('a slow machine paints the whole figure, too', (t) => {
   for (const [name, png] of renderPlots(RUN, results)) assertSameBytes(png, wanted.get(name)!);
 });
 
-test('losses that are no numbers leave a gap', () => {
+test('losses that are NaN leave a gap', () => {
   const results = madeUpResults({ epochs: 4, records: 50 });
   const epochs = results.history.epochs.map((epoch) => ({ ...epoch, loss: Number.NaN, best: false }));
   const texts = textsOf(drawSvg(dashboard(LIGHT, RUN, { ...results, history: { epochs } })));
   assert.ok(!texts.some((drawn) => /NaN/.test(drawn)));
 });
 
-test('bins hold every record of their class once, the last one those at 1', () => {
+test('bins count every record of their class once, and the last bin includes 1', () => {
   const { labels, probabilities } = madeUpEvaluation(1000);
   probabilities[0] = 1;
   labels[0] = 1;
@@ -187,7 +187,7 @@ test('bins hold every record of their class once, the last one those at 1', () =
   assert.ok(signal.counts.at(-1)! >= 1);
 });
 
-test('a thinned curve keeps its ends and stays within a visible step of every point left out', () => {
+test('a thinned curve keeps its ends and stays within a visible step of every dropped point', () => {
   const curve = Array.from({ length: 200_001 }, (_, i): [number, number] => [
     i / 200_000,
     Math.sqrt(i / 200_000),
@@ -204,7 +204,7 @@ test('a thinned curve keeps its ends and stays within a visible step of every po
   assert.deepEqual(thin([]), []);
 });
 
-test('numbers at ticks are short', () => {
+test('numbers on ticks are short', () => {
   assert.deepEqual([0, 1, 0.15, 100, 1e-4, 2.5e-5, 0.30000000000000004, -1.2e-20].map(shortNumber), [
     '0',
     '1',

@@ -19,7 +19,7 @@ test('inserted text is escaped, inserted HTML is not, and lists are joined', () 
   assert.equal(escapeHtml('a\u0000b\u001bc\td\ne'), 'a\ufffdb\ufffdc\td\ne');
 });
 
-test('the report names settings, data, versions, device and every number', () => {
+test('the report shows settings, data, versions, device and all numbers', () => {
   const data = madeUpReport();
   const page = renderReport(data);
   for (const text of [
@@ -39,14 +39,14 @@ test('the report names settings, data, versions, device and every number', () =>
   assert.ok(!/<img src=x|<script/.test(page));
 });
 
-test('records that training left out are counted', () => {
+test('the report counts records that training skipped', () => {
   const data = madeUpReport();
-  assert.ok(!renderReport(data).includes('left out'));
+  assert.ok(!renderReport(data).includes('skipped'));
   const fewer = { ...data.data, training: data.data.training - 2 };
-  assert.match(renderReport({ ...data, data: fewer }), /<dt>left out<\/dt><dd>2 damaged<\/dd>/);
+  assert.match(renderReport({ ...data, data: fewer }), /<dt>skipped<\/dt><dd>2 damaged<\/dd>/);
 });
 
-test('a report without a note or rejected samples says so', () => {
+test('a report without rejected samples says so, and one without a note shows none', () => {
   const { note, ...data } = madeUpReport(madeUpResults({ epochs: 1, records: 20, signals: 0 }));
   const counts = { ...data.data, input: data.data.written, rejected: 0 };
   const page = renderReport({ ...data, data: counts, rejected: [] });
@@ -54,12 +54,12 @@ test('a report without a note or rejected samples says so', () => {
   assert.ok(page.includes('None: every raw sample became a record.'));
 });
 
-test('a long list of rejected samples is cut, and the page says how many there are', () => {
+test('a long list of rejected samples is truncated, and the page gives their number', () => {
   const data = madeUpReport(madeUpResults({ epochs: 1, records: 20 }));
   const rejected = Array.from({ length: 80 }, (_, i) => ({ id: `id-${i}-`, file: 'f', reason: 'r' }));
   const counts = { ...data.data, input: data.data.written + 1234, rejected: 1234 };
   const page = renderReport({ ...data, data: counts, rejected });
-  assert.ok(page.includes('The first 50 of 1,234;'));
+  assert.ok(page.includes('The first 50 of 1,234.'));
   assert.ok(page.includes('id-49-') && !page.includes('id-50-'));
 });
 
@@ -67,11 +67,11 @@ test('counts that do not add up are refused', () => {
   const data = madeUpReport(madeUpResults({ epochs: 1, records: 20 }));
   assert.throws(
     () => renderReport({ ...data, data: { ...data.data, rejected: 5 } }),
-    /56046 samples came in/,
+    /56046 raw samples are not 56040 written \+ 5 rejected/,
   );
 });
 
-/** What a reader would call wrong about a page that is open. */
+/** Faults of a loaded page that a reader would notice. */
 function faultsOf(page: Page): Promise<string[]> {
   return page.evaluate(`(() => {
     const faults = [];
@@ -120,7 +120,7 @@ test('browsers show the report on phones and wide screens, light and dark, and l
   }
   assert.deepEqual([backgrounds.size, pictures.size], [2, 2]);
 
-  // The same eyes see what is wrong with a bad page.
+  // The same checks find the faults of a bad page.
   const page = await browser.newPage({ viewport: { width: 390, height: 900 } });
   await page.setContent(
     `<h1>a</h1><h1>b</h1><img src="data:,x"><div style="width:999px">x</div><table></table>`,

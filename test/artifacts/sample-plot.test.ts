@@ -22,7 +22,7 @@ function sample(id = '00000e74ad', scale = 3e-21): SampleStages {
   };
 }
 
-test('a sample is drawn at every stage in three colours, with the windows of light shaded', async () => {
+test('a sample is drawn at every stage in three colours, and the lags within light travel time are shaded', async () => {
   const picture = await decodePng(plotSample(sample()));
   assert.deepEqual([picture.width, picture.height], [3240, 2292]);
   for (const color of [LIGHT.orange, LIGHT.blue, LIGHT.purple, LIGHT.text]) {
@@ -30,7 +30,7 @@ test('a sample is drawn at every stage in three colours, with the windows of lig
   }
 });
 
-test('the axes of a sample say what they show and in which unit', () => {
+test('the axes of a sample plot have names and units', () => {
   const svg = drawSvg(sampleFigure(LIGHT, sample()));
   for (const text of [
     'Sample 00000e74ad',
@@ -54,14 +54,14 @@ test('the axes of a sample say what they show and in which unit', () => {
   }
 });
 
-test('a silent sample and one of NaN can be drawn', () => {
+test('a sample of zeros and a sample of NaN can be drawn', () => {
   for (const factor of [0, Number.NaN]) {
     const svg = drawSvg(sampleFigure(LIGHT, sample('x', factor)));
     assert.ok(!/NaN|Infinity/.test(svg));
   }
 });
 
-test('an id that holds markup stays text, and a long one is cut', () => {
+test('an id with markup is drawn as text, and a long id is cut', () => {
   const svg = drawSvg(sampleFigure(LIGHT, sample(`<script>${'x'.repeat(500)}`)));
   assert.ok(!svg.includes('<script>'));
   assert.ok(svg.includes('&lt;script&gt;'));

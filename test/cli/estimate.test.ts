@@ -27,7 +27,7 @@ test('an estimate shows both layouts side by side and names the remedy', () => {
   assert.match(shown, /cost +\$\d+\.\d\d - \d+\.\d\d/);
 });
 
-test('an estimate says which setting lets functions wait', () => {
+test('an estimate names the setting that makes functions wait', () => {
   const args = ['estimate', '--samples', '560000', '--rate', '14000', '--unpacked'];
   assert.doesNotMatch(chirplineWell(...args), /only wait/);
   assert.match(
@@ -36,7 +36,7 @@ test('an estimate says which setting lets functions wait', () => {
   );
 });
 
-test('an estimate takes one layout, other prices and no training', () => {
+test('an estimate can be for one layout, with other prices and without training', () => {
   const file = join(folder, 'prices.json');
   writeFileSync(file, '{"date": "2030-01"}');
   const { estimates, prices } = estimate(
@@ -49,7 +49,7 @@ test('an estimate takes one layout, other prices and no training', () => {
   assert.equal(prices.date, '2030-01');
 });
 
-test('samples are counted and the rate is measured, and a packed upload counts the same', async () => {
+test('samples are counted and the rate is measured; a packed upload gives the same count', async () => {
   const raw = join(folder, 'raw');
   await writeDataset(createFileStore(raw), 5);
   const counted = estimate(raw);
@@ -58,11 +58,11 @@ test('samples are counted and the rate is measured, and a packed upload counts t
   const packs = join(folder, 'packs');
   const uploaded = JSON.parse(chirplineWell('upload', raw, packs, '--pack', '2', '--json'));
   assert.deepEqual([uploaded.uploaded, uploaded.objects], [5, 3]);
-  assert.match(chirplineWell('upload', raw, packs, '--pack', '2'), /^0 files .* 5 were there\.$/m);
+  assert.match(chirplineWell('upload', raw, packs, '--pack', '2'), /^0 files .* 5 existing ones skipped\.$/m);
   assert.equal(estimate(packs, '--rate', '1e4').workload.samples, 5);
 });
 
-test('contradictions and wrong values are refused', () => {
+test('contradictory and invalid arguments are refused', () => {
   for (const args of [
     ['estimate'],
     ['estimate', folder, '--samples', '5'],

@@ -17,7 +17,7 @@ before(() => {
   chirplineWell('simulate', raw, '--samples', '400', '--seed', '7');
 });
 
-/** The records: of `_work` is to be said that plans are named by chance, and leftovers of killed writers are hidden. */
+/** The records, without `_work`, where plan ids are random, and without the hidden leftovers of killed writers. */
 function recordsIn(place: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(contents(place)).filter(
@@ -26,7 +26,7 @@ function recordsIn(place: string): Record<string, string> {
   );
 }
 
-/** Every file below a folder with the hash of its bytes. */
+/** All files in a folder and its subfolders, with the hashes of their bytes. */
 function contents(place: string): Record<string, string> {
   const files = readdirSync(place, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
@@ -44,7 +44,7 @@ function contents(place: string): Record<string, string> {
 
 const contentsIfAny = (place: string) => (existsSync(place) ? Object.keys(contents(place)) : []);
 
-test('one worker and four write the same bytes', (t) => {
+test('one worker and four workers write the same bytes', (t) => {
   const one = join(scratch(t), 'records');
   const four = join(scratch(t), 'records');
   chirplineWell('preprocess', raw, one, '--shard-size', '64', '--workers', '1');
@@ -53,7 +53,7 @@ test('one worker and four write the same bytes', (t) => {
   assert.equal(Object.keys(recordsIn(one)).length, 10);
 });
 
-test('a run killed at any moment is finished by the same command at once, to the same bytes, twenty times of twenty', async (t) => {
+test('after a kill at any time, the same command resumes at once and gives the same bytes, in twenty rounds', async (t) => {
   const whole = join(scratch(t), 'records');
   const args = (records: string) => ['preprocess', raw, records, '--shard-size', '16', '--workers', '2'];
   const start = performance.now();
@@ -65,25 +65,25 @@ test('a run killed at any moment is finished by the same command at once, to the
     const records = join(scratch(t), 'records');
     const child = startChirpline(...args(records));
     const ended = once(child, 'exit');
-    // Up to a fifth of the time it is Node that starts.
+    // During the first fifth of the time Node starts.
     const share = random.uniform(0.2, 1);
     await setTimeout(duration * share);
     child.kill('SIGKILL');
-    // A holder of which only the exit status is left is dead: nobody waits here for the end of the child.
+    // The child is not awaited: a zombie must count as a dead holder of the lease.
     const started = performance.now();
     const again = chirpline(...args(records));
     const seconds = (performance.now() - started) / 1000;
-    const told = `killed after ${share.toFixed(2)} of the time: ${again.stderr}`;
-    assert.equal(again.status, 0, told);
-    assert.deepEqual(recordsIn(records), expected, told);
-    assert.doesNotMatch(again.stderr, /waiting/, told);
-    assert.ok(seconds < 5 + (3 * duration) / 1000, `${seconds} s, ${told}`);
+    const context = `killed after ${share.toFixed(2)} of the time: ${again.stderr}`;
+    assert.equal(again.status, 0, context);
+    assert.deepEqual(recordsIn(records), expected, context);
+    assert.doesNotMatch(again.stderr, /waiting/, context);
+    assert.ok(seconds < 5 + (3 * duration) / 1000, `${seconds} s, ${context}`);
     await ended;
   }
 });
 
 for (const signal of ['SIGINT', 'SIGHUP'] as const)
-  test(`${signal} stops with exit code 130, leaves no temporary files, and the same command resumes`, async (t) => {
+  test(`${signal} stops a run with exit code 130 and no temporary files, and the same command resumes`, async (t) => {
     const records = join(scratch(t), 'records');
     const args = ['preprocess', raw, records, '--shard-size', '8', '--workers', '1'];
     const child = startChirpline(...args);
@@ -93,6 +93,7 @@ for (const signal of ['SIGINT', 'SIGHUP'] as const)
         String(path).endsWith('.tfrecord'),
       )
     ) {
+      assert.equal(child.exitCode, null, 'the run ended before its first shard');
       await setTimeout(5);
     }
     child.kill(signal);
@@ -105,12 +106,15 @@ for (const signal of ['SIGINT', 'SIGHUP'] as const)
     assert.match(chirplineWell(...args), /400 records in 50 shards/);
   });
 
-test('two runs on the same output at once: the second says for whom it waits, and finds all done', async (t) => {
+test('two runs on the same output: the second says which process it waits for, and finds all done', async (t) => {
   const records = join(scratch(t), 'records');
   const args = ['preprocess', raw, records, '--shard-size', '8', '--workers', '1'];
   const first = startChirpline(...args);
   const ended = once(first, 'exit');
-  while (!contentsIfAny(records).some((path) => path.endsWith('manifest.json'))) await setTimeout(2);
+  while (!contentsIfAny(records).some((path) => path.endsWith('manifest.json'))) {
+    assert.equal(first.exitCode, null, 'the run ended before its manifest');
+    await setTimeout(2);
+  }
   const second = chirpline(...args);
   assert.equal(second.status, 0, second.stderr);
   assert.match(
@@ -119,22 +123,22 @@ test('two runs on the same output at once: the second says for whom it waits, an
       `being written by process ${first.pid} on .*: waiting for it to end, or until \\d\\d:\\d\\d:\\d\\d`,
     ),
   );
-  assert.match(second.stderr, /complete already/);
+  assert.match(second.stderr, /already complete/);
   assert.match(second.stdout, /400 records in 50 shards/);
   assert.deepEqual((await ended)[0], 0);
 });
 
-test('a finished run is not done again', (t) => {
+test('a finished run is not repeated', (t) => {
   const records = join(scratch(t), 'records');
   chirplineWell('preprocess', raw, records);
   const before = contents(records);
   const again = chirpline('preprocess', raw, records);
   assert.equal(again.status, 0);
-  assert.match(again.stderr, /complete already/);
+  assert.match(again.stderr, /already complete/);
   assert.deepEqual(contents(records), before);
 });
 
-/** SHA-256 of the shards of test/fixtures/g2net-lal, four samples in the first, as version 0.1.0 first made them. */
+/** SHA-256 of the shards of test/fixtures/g2net-lal, with four samples per shard, as version 0.1.0 made them. */
 const GOLDEN = {
   float16: [
     '108ce909b2267bca8b90fc65af46a2c5c5f79bd51c772b32a608039a115cf10d',
@@ -152,13 +156,13 @@ function hashShards(from: string, records: string, dtype: string, shardSize: num
   return hashes.map(([, hash]) => hash);
 }
 
-test('the shards of samples that LALSimulation made keep the bytes that they have had from the first', (t) => {
+test('the shards of samples made by LALSimulation have the same bytes as in version 0.1.0', (t) => {
   for (const [dtype, hashes] of Object.entries(GOLDEN)) {
     assert.deepEqual(hashShards(fixture('g2net-lal'), join(scratch(t), 'records'), dtype, 4), hashes, dtype);
   }
 });
 
-test('SciPy computes the same average PSD within 1e-12, and the same records within 1e-5', (t) => {
+test('the average PSD agrees with SciPy within 1e-12, and the records within 1e-5', (t) => {
   const records = join(scratch(t), 'records');
   chirplineWell('preprocess', raw, records, '--dtype', 'float32');
   const merged = join(scratch(t), 'train.tfrecord');
@@ -193,7 +197,7 @@ print(json.dumps([float((np.abs(ours - theirs) / theirs).max()), worst]))
   assert.ok(record < 1e-5, `records differ by ${record}`);
 });
 
-test('a folder that is not there, or holds nothing, is said in one line', (t) => {
+test('a missing or empty folder gives an error of one line', (t) => {
   const empty = scratch(t);
   for (const place of [empty, join(empty, 'nothing')]) {
     const { status, stderr } = chirpline('preprocess', place, join(scratch(t), 'records'));
@@ -203,7 +207,7 @@ test('a folder that is not there, or holds nothing, is said in one line', (t) =>
   }
 });
 
-test('an output that cannot be written is said with its path', (t) => {
+test('the error for an output that cannot be written contains its path', (t) => {
   const file = join(scratch(t), 'file');
   writeFileSync(file, '');
   const { status, stderr } = chirpline('preprocess', raw, join(file, 'records'));
@@ -231,7 +235,7 @@ test('--psd uses the given PSD and refuses one of another shape', (t) => {
   assert.match(stderr, /lal-check\.npz: found no such array, needed an array avg_psd/);
 });
 
-test('stacked and packed files give the records that single files give', (t) => {
+test('stacks and archives give the same records as single files', (t) => {
   const place = scratch(t);
   chirplineWell('preprocess', raw, join(place, 'single'), '--shard-size', '100');
   runPython(
@@ -263,7 +267,7 @@ with tarfile.open(f"{place}/tar/all.tar", "w") as tar:
   }
 });
 
-test('inspect finds a flipped byte in a shard and says where', (t) => {
+test('inspect finds a flipped bit in a shard and gives its offset', (t) => {
   const place = scratch(t);
   const records = join(place, 'records');
   chirplineWell('preprocess', raw, records, '--shard-size', '200');
@@ -276,10 +280,7 @@ test('inspect finds a flipped byte in a shard and says where', (t) => {
   writeFileSync(shard, bytes);
   const { status, stderr } = chirpline('inspect', shard);
   assert.equal(status, 1);
-  assert.match(
-    stderr,
-    /train-00001-of-00002\.tfrecord at byte 24670: found record data whose masked CRC-32C/,
-  );
+  assert.match(stderr, /train-00001-of-00002\.tfrecord at byte 24670: found record data with masked CRC-32C/);
   const whole = chirpline('inspect', join(broken, 'metadata.json'));
   assert.equal(whole.status, 1);
   assert.match(whole.stdout, /WRONG: train-00001-of-00002\.tfrecord: SHA-256/);

@@ -31,15 +31,15 @@ before(() => {
   chirplineWell('preprocess', raw, records, '--shard-size', '16');
 });
 
-test('what a worker thread is refused by the machine is told as what it is, not as a bug', (t) => {
+test('a file error in a worker thread is not reported as a bug', (t) => {
   const out = scratch(t);
   writeFileSync(join(out, 'train'), 'a file where a folder is needed');
   const { status, stderr } = chirpline('simulate', out, '--samples', '2', '--seed', '1');
   assert.equal(status, 3);
-  assert.match(stderr, /^chirpline: cannot write .*\/train\/.*a file stands where a folder is needed/m);
+  assert.match(stderr, /^chirpline: cannot write .*\/train\/.*a file exists where a folder is needed/m);
 });
 
-test('too few open files are told with what to do, not as a bug', () => {
+test('the error for too few open files says what to do, and is not reported as a bug', () => {
   const main = join(import.meta.dirname, '../../dist/cli/main.js');
   const command = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, main, 'train', records, folder];
   const { status, stderr } = spawnSync('sh', command, { encoding: 'utf8' });
@@ -47,7 +47,7 @@ test('too few open files are told with what to do, not as a bug', () => {
   assert.match(stderr, /^chirpline: .*too many open files. Raise the limit \(ulimit -n\)/m);
 });
 
-test('a folder in place of the output is told before anything is computed', (t) => {
+test('a folder with the name of the output file is reported before anything is computed', (t) => {
   const out = scratch(t);
   for (const args of [
     ['merge', records, out],
@@ -55,11 +55,11 @@ test('a folder in place of the output is told before anything is computed', (t) 
   ]) {
     const { status, stderr } = chirpline(...args);
     assert.equal(status, 3, stderr);
-    assert.match(stderr, /^chirpline: cannot write .*: a folder stands there. Move it away/);
+    assert.match(stderr, /^chirpline: cannot write .*: a folder with this name exists. Move it/);
   }
 });
 
-test('outputs that lie among the raw samples are not taken for inputs', (t) => {
+test('outputs in the folder of the raw samples are not taken for inputs', (t) => {
   const data = join(scratch(t), 'data');
   cpSync(raw, data, { recursive: true });
   const inside = join(data, 'records');
@@ -68,7 +68,7 @@ test('outputs that lie among the raw samples are not taken for inputs', (t) => {
   }
 });
 
-test('the dataset of the folder `.` has the name of that folder', (t) => {
+test('the name of a dataset comes from the resolved path of its folder', (t) => {
   const place = join(scratch(t), 'records');
   chirplineWell('preprocess', `${raw}/train/..`, place);
   assert.equal(JSON.parse(readFileSync(join(place, 'metadata.json'), 'utf8')).dataset, 'raw');
@@ -77,7 +77,7 @@ test('the dataset of the folder `.` has the name of that folder', (t) => {
   assert.match(stderr, /--dataset/);
 });
 
-test('finished records of which a shard has gone or was cut are not called complete', (t) => {
+test('finished records with a missing or truncated shard are not reported as complete', (t) => {
   const broken = join(scratch(t), 'records');
   cpSync(records, broken, { recursive: true });
   const shard = join(broken, 'train-00001-of-00003.tfrecord');
@@ -89,7 +89,7 @@ test('finished records of which a shard has gone or was cut are not called compl
   assert.match(again().stderr, /train-00001-of-00003\.tfrecord: found no such file/);
 });
 
-test('merge refuses a sound shard that stands in the place of another', (t) => {
+test('merge refuses an undamaged shard in the place of another', (t) => {
   const broken = join(scratch(t), 'records');
   cpSync(records, broken, { recursive: true });
   cpSync(join(broken, 'train-00000-of-00003.tfrecord'), join(broken, 'train-00001-of-00003.tfrecord'));
@@ -100,7 +100,7 @@ test('merge refuses a sound shard that stands in the place of another', (t) => {
   assert.ok(!existsSync(target));
 });
 
-test('a run that rejects too much leaves the reasons in rejected.csv, and resumes when more is allowed', (t) => {
+test('a run that rejects too many samples writes rejected.csv, and resumes when more are allowed', (t) => {
   const data = join(scratch(t), 'data');
   const place = join(data, 'records');
   cpSync(raw, data, { recursive: true });
@@ -126,7 +126,7 @@ test('a run that rejects too much leaves the reasons in rejected.csv, and resume
   chirplineWell('preprocess', data, join(data, 'other'), '--max-rejected', '10%');
 });
 
-test('a simulation is finished by the same command and refuses to mix with another', async (t) => {
+test('the same command resumes a killed simulation, and another simulation in its folder is refused', async (t) => {
   const place = scratch(t);
   const args = (out: string) => ['simulate', join(place, out), '--samples', '256', '--seed', '2'];
   chirplineWell(...args('whole'));
@@ -139,22 +139,22 @@ test('a simulation is finished by the same command and refuses to mix with anoth
   for (const name of ['training_labels.csv', 'truth.csv']) {
     assert.deepEqual(readFileSync(join(place, 'killed', name)), readFileSync(join(place, 'whole', name)));
   }
-  assert.match(chirpline(...args('killed')).stderr, /complete already/);
+  assert.match(chirpline(...args('killed')).stderr, /already complete/);
   const other = chirpline('simulate', join(place, 'whole'), '--samples', '256', '--seed', '3');
   assert.equal(other.status, 4);
-  assert.match(other.stderr, /holds a simulation with seed 2, not 3/);
+  assert.match(other.stderr, /has a simulation with seed 2, not 3/);
 });
 
-test("labels that no simulation made, such as Kaggle's, are not written over", (t) => {
+test("labels that no simulation made, such as Kaggle's, are not overwritten", (t) => {
   const place = scratch(t);
   writeFileSync(join(place, 'training_labels.csv'), 'id,target\n');
   const { status, stderr } = chirpline('simulate', place, '--samples', '2', '--seed', '3');
   assert.equal(status, 4);
-  assert.match(stderr, /holds a training_labels\.csv that no simulation left there/);
+  assert.match(stderr, /has a training_labels\.csv that simulate didn't write/);
   assert.equal(readFileSync(join(place, 'training_labels.csv'), 'utf8'), 'id,target\n');
 });
 
-test('an output of training that cannot be written is said before the first step', (t) => {
+test('training reports an output that cannot be written before the first step', (t) => {
   const file = join(scratch(t), 'file');
   writeFileSync(file, '');
   const { status, stderr } = chirpline('train', records, join(file, 'models'), '--epochs', '1');
@@ -163,7 +163,7 @@ test('an output of training that cannot be written is said before the first step
   assert.doesNotMatch(stderr, /training on/);
 });
 
-test('a broken note of an earlier run is said with its path, and so is one of an earlier version', (t) => {
+test('errors for a broken manifest, and for records of an earlier version, contain the path', (t) => {
   const refused = (name: string, text: string) => {
     const place = join(scratch(t), 'records');
     mkdirSync(join(place, '_work'), { recursive: true });
@@ -178,7 +178,7 @@ test('a broken note of an earlier run is said with its path, and so is one of an
   assert.match(old.stderr, /_work\/plan\.json without .*: records of an earlier version of chirpline/);
 });
 
-test('with --no-wait, records that another run writes are refused at once, with its name', async (t) => {
+test('with --no-wait, records that another run writes are refused at once, and the error names the run', async (t) => {
   const busy = join(scratch(t), 'records');
   await acquireLease(createFileStore(busy), executionLease('arn:of-a-run'));
   const { status, stderr } = chirpline('preprocess', raw, busy, '--no-wait');
@@ -186,16 +186,16 @@ test('with --no-wait, records that another run writes are refused at once, with 
   assert.match(stderr, /is being written by arn:of-a-run\. Wait for it, or stop it/);
 });
 
-test('what is no file, and a share without digits, is said for what it is', () => {
+test('a folder instead of a file, and a share without digits, are refused', () => {
   const merge = chirpline('merge', records, `${folder}/`);
   assert.equal(merge.status, 2);
-  assert.match(merge.stderr, /is no file: give its whole path/);
+  assert.match(merge.stderr, /is not a file: give its full path/);
   const share = chirpline('preprocess', raw, records, '--max-rejected', '%');
   assert.equal(share.status, 2);
   assert.match(share.stderr, /needed: a share such as 1% or 0\.01.*\n\(chirpline preprocess --help/);
 });
 
-test('nobody reading the progress does not stop the work', async (t) => {
+test('a closed standard error does not stop the work', async (t) => {
   const out = join(scratch(t), 'raw');
   const child = startChirpline('simulate', out, '--samples', '100', '--seed', '1');
   child.stderr?.destroy();
@@ -203,7 +203,7 @@ test('nobody reading the progress does not stop the work', async (t) => {
   assert.ok(existsSync(join(out, 'training_labels.csv')));
 });
 
-test('a result that cannot be printed is said in one line', () => {
+test('a result that cannot be printed gives an error of one line', () => {
   const full = openSync('/dev/full', 'w');
   const { status, stderr } = chirplineIn(
     { stdio: ['ignore', full, 'pipe'] },
@@ -215,7 +215,7 @@ test('a result that cannot be printed is said in one line', () => {
   assert.match(stderr, /^chirpline: cannot write to standard output: ENOSPC.*\n$/);
 });
 
-test('raw samples of the same id are not predicted twice, and what was rejected is written before the end', (t) => {
+test('raw samples with the same id are rejected, and rejected samples are listed even if the prediction fails', (t) => {
   const data = join(scratch(t), 'data');
   cpSync(raw, data, { recursive: true });
   const id = readFileSync(join(raw, 'training_labels.csv'), 'utf8').split('\n')[1]!.slice(0, 10);
@@ -228,7 +228,10 @@ test('raw samples of the same id are not predicted twice, and what was rejected 
     chirpline('predict', join(saved, weights), data, '--out', out, '--device', 'cpu', ...more);
   const refused = predict();
   assert.equal(refused.status, 5);
-  assert.match(refused.stderr, /2 of 41 samples were rejected.*submission\.csv\.rejected\.csv says which/);
+  assert.match(
+    refused.stderr,
+    /2 of 41 samples were rejected.*Fix the samples listed in .*submission\.csv\.rejected\.csv/,
+  );
   assert.match(
     readFileSync(`${out}.rejected.csv`, 'utf8'),
     new RegExp(`^${id},.*,2 raw samples have this id$`, 'm'),
@@ -238,7 +241,7 @@ test('raw samples of the same id are not predicted twice, and what was rejected 
   assert.equal(readFileSync(out, 'utf8').trim().split('\n').length, 1 + 39);
 });
 
-test('an endpoint that is no URL is said in one line', () => {
+test('an endpoint that is no URL gives an error of one line', () => {
   const { status, stderr } = chirplineIn(
     { env: { ...process.env, AWS_ENDPOINT_URL: 'nonsense' } },
     'inspect',

@@ -27,7 +27,7 @@ const file = (ending: string) => {
 };
 const json = (ending: string) => JSON.parse(readFileSync(file(ending), 'utf8'));
 
-test('a run leaves every artifact under the names that other programs look for', () => {
+test('a run writes all artifacts with the names that other programs expect', () => {
   const names = readdirSync(saved, { recursive: true })
     .map(String)
     .filter((name) => statSync(join(saved, name)).isFile())
@@ -49,7 +49,7 @@ test('a run leaves every artifact under the names that other programs look for',
     'report.html',
   ]);
   for (const name of names.map((name) => name.slice(name.indexOf('_')))) {
-    if (name.startsWith('_')) assert.ok(printed.includes(name), `${name} is not in what the command prints`);
+    if (name.startsWith('_')) assert.ok(printed.includes(name), `the command did not print ${name}`);
   }
 });
 
@@ -73,7 +73,7 @@ test('metrics and config have the keys that other programs read', () => {
   assert.equal(json('_history.json').epochs.length, 2);
 });
 
-test('raw samples and their records get the same predictions, up to the rounding of float16', (t) => {
+test('raw samples and their records get the same predictions, except for the rounding of float16', (t) => {
   const place = scratch(t);
   const predict = (data: string, name: string) => {
     chirplineWell('predict', file('_weights.npz'), data, '--out', join(place, name), '--device', 'cpu');
@@ -92,22 +92,22 @@ test('raw samples and their records get the same predictions, up to the rounding
   }
 });
 
-test('the same seed trains to the same weights', (t) => {
+test('the same seed gives the same weights', (t) => {
   const again = join(scratch(t), 'models');
   chirplineWell('train', records, again, ...TRAINING);
   const weights = readdirSync(join(again, 'saved')).find((name) => name.endsWith('_weights.npz'))!;
   assert.ok(readFileSync(join(again, 'saved', weights)).equals(readFileSync(file('_weights.npz'))));
 });
 
-test('a training that is stopped says so by its exit code, and the same command ends with the same weights', async (t) => {
+test('a stopped training has its own exit code, and the same command resumes to the same weights', async (t) => {
   const again = join(scratch(t), 'models');
   const child = startChirpline('train', records, again, ...TRAINING, '--checkpoint-minutes', '0.01');
   let said = '';
-  // A second signal would end it at once.
+  // Send one signal only: a second one would end the process at once.
   let stopped = false;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said += text;
-    // The first epoch has ended: it is the second one that is stopped.
+    // Stop in the second epoch, when the first one has ended.
     if (!stopped && /epoch 1\/2 {2}loss/.test(said)) stopped = child.kill('SIGTERM');
   });
   const [code] = await once(child, 'exit');
@@ -121,7 +121,7 @@ test('a training that is stopped says so by its exit code, and the same command 
   );
   const { status, stderr } = chirpline('train', records, again, ...TRAINING);
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /going on with diy_\w+ from its checkpoint in epoch 2/);
+  assert.match(stderr, /resuming diy_\w+ from its checkpoint in epoch 2/);
   const weights = readdirSync(join(again, 'saved')).find((name) => name.endsWith('_weights.npz'))!;
   assert.ok(readFileSync(join(again, 'saved', weights)).equals(readFileSync(file('_weights.npz'))));
   assert.deepEqual(
@@ -132,7 +132,7 @@ test('a training that is stopped says so by its exit code, and the same command 
   );
 });
 
-test('numpy reads the weights, the PSD and the merged records', () => {
+test('NumPy reads the weights and the PSD, and TensorFlow the merged records', () => {
   const merged = join(folder, 'train.tfrecord');
   chirplineWell('merge', records, merged);
   const answer = runPython(
@@ -156,7 +156,7 @@ print(len(w.files), n)
   assert.equal(answer.trim(), '39 60');
 });
 
-test('weights that are none, records of one class and a folder without records are said in one line', (t) => {
+test('invalid weights, a folder without records and an invalid setting are refused', (t) => {
   const place = scratch(t);
   writeFileSync(join(place, 'x_weights.npz'), 'nonsense');
   const none = chirpline('predict', join(place, 'x_weights.npz'), raw, '--out', join(place, 'out.csv'));

@@ -22,7 +22,7 @@ import {
 import { type Agent, startAgent } from '../../infra/local/agent.ts';
 import { setEnvironment } from '../support/emulator.ts';
 
-/** What the agent reports goes here: the events' details and the log lines. */
+/** Receives the reports of the agent: details of events, and log lines. */
 let receiver: Server;
 let states: { jobId: string; status: string }[] = [];
 let lines: string[] = [];
@@ -72,7 +72,7 @@ beforeEach(async () => {
       retryStrategy: {
         attempts: 3,
         evaluateOnExit: [
-          // As infra/training.yml has it.
+          // The rules of infra/training.yml.
           { onStatusReason: 'Host EC2*', action: 'RETRY' },
           { onExitCode: '75', action: 'RETRY' },
           { onReason: '*', action: 'EXIT' },
@@ -148,7 +148,7 @@ interface Answer {
   message: string;
 }
 
-/** Not by fetch, which allows no Host and no Origin. An undefined header isn't sent. */
+/** Doesn't use fetch, which forbids the headers Host and Origin. An undefined header isn't sent. */
 async function send(
   path: string,
   body: string,
@@ -171,7 +171,7 @@ async function reclaim(jobId: string): Promise<void> {
 
 const ended = (id: string) => waitFor(id, 'SUCCEEDED', 'FAILED');
 
-test('a job runs the command of its definition with its parameters, and every state is told in order', async () => {
+test('a job runs the command of its definition with its parameters, and reports every state in order', async () => {
   const id = await submit(undefined, { parameters: { word: 'chirp' } });
   const job = await ended(id);
   assert.equal(job.status, 'SUCCEEDED');
@@ -184,7 +184,7 @@ test('a job runs the command of its definition with its parameters, and every st
   assert.deepEqual(lines, ['chirp']);
 });
 
-test("the job's environment is the definition's, then the submission's, with the agent's beneath", async () => {
+test("a submission's environment overrides the definition's, and that overrides the agent's", async () => {
   const id = await submit(undefined, {
     containerOverrides: {
       command: ['sh', '-c', 'echo $COLOUR $SHAPE $FROM_AGENT $AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT'],
@@ -195,13 +195,13 @@ test("the job's environment is the definition's, then the submission's, with the
   assert.deepEqual(lines, [`blue round yes ${id} 1`]);
 });
 
-test('a job that fails of itself is not tried again', async () => {
+test('a job that fails by itself is not retried', async () => {
   const job = await ended(await submit('echo bad >&2; exit 3'));
   assert.deepEqual([job.status, job.container?.exitCode, job.attempts?.length], ['FAILED', 3, 1]);
   assert.deepEqual(lines, ['bad']);
 });
 
-test('a job whose host is reclaimed gets SIGTERM and is tried again', async () => {
+test('a job whose host is reclaimed gets SIGTERM and is retried', async () => {
   const mark = join(folder, 'mark');
   const id = await submit(
     `if [ -e ${mark} ]; then exit 0; fi; trap 'echo saving; touch ${mark}; exit 1' TERM; while :; do sleep 0.05; done`,
@@ -216,7 +216,7 @@ test('a job whose host is reclaimed gets SIGTERM and is tried again', async () =
   assert.ok(lines.includes('saving'));
 });
 
-test('a job that is reclaimed again and again fails after its attempts', async () => {
+test('a job whose hosts are reclaimed fails after its last attempt', async () => {
   const id = await submit('echo at work; exec sleep 30');
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     for (let tries = 0; tries < 200 && lines.length < attempt; tries += 1) await sleep(50);
@@ -226,14 +226,14 @@ test('a job that is reclaimed again and again fails after its attempts', async (
   assert.deepEqual([job.status, job.attempts?.length, job.container?.exitCode], ['FAILED', 3, 143]);
 });
 
-test('a job that takes too long is ended for good, whatever its code, and says why', async () => {
+test('a job that times out is not retried, whatever its exit code, and shows the reason', async () => {
   const script = "trap 'exit 75' TERM; while :; do sleep 0.05; done";
   const job = await ended(await submit(script, { timeout: { attemptDurationSeconds: 1 } }));
   assert.deepEqual([job.status, job.statusReason], ['FAILED', 'Job attempt duration exceeded timeout']);
   assert.deepEqual([job.container?.exitCode, job.attempts?.length], [75, 1]);
 });
 
-test('a job that ends with its checkpoint before its host goes is tried again', async () => {
+test('a job that exits with 75 after its checkpoint is retried', async () => {
   const mark = join(folder, 'mark');
   const job = await ended(await submit(`if [ -e ${mark} ]; then exit 0; fi; touch ${mark}; exit 75`));
   assert.deepEqual(
@@ -242,7 +242,7 @@ test('a job that ends with its checkpoint before its host goes is tried again', 
   );
 });
 
-test('terminating really stops a job, what it has started, and one that does not heed SIGTERM', async () => {
+test('terminating stops a job and its child processes, even if they ignore SIGTERM', async () => {
   const mark = `chirpline-test-${process.pid}`;
   const id = await submit(
     `trap '' TERM; sh -c 'trap "" TERM; while :; do sleep 0.05; done' ${mark} & wait; while :; do sleep 0.05; done`,
@@ -260,7 +260,7 @@ test('terminating really stops a job, what it has started, and one that does not
   assert.equal(count(), '0');
 });
 
-test('one job runs at a time; one that waits can be terminated', async () => {
+test('one job runs at a time, and a waiting job can be terminated', async () => {
   const first = await submit('sleep 30');
   await waitFor(first, 'RUNNING');
   const second = await submit('true');
@@ -271,7 +271,7 @@ test('one job runs at a time; one that waits can be terminated', async () => {
   await ended(first);
 });
 
-test('an array job is what its children make of it', async () => {
+test('an array job fails if any of its child jobs fails', async () => {
   const good = await submit('echo $AWS_BATCH_JOB_ARRAY_INDEX', { arrayProperties: { size: 3 } });
   assert.equal((await ended(good)).status, 'SUCCEEDED');
   assert.deepEqual(lines.sort(), ['0', '1', '2']);
@@ -288,7 +288,7 @@ test('an array job is what its children make of it', async () => {
   );
 });
 
-test('an array job says how many of its jobs are in which state, and ends with all of them', async () => {
+test('an array job counts the states of its child jobs, and terminating it terminates them', async () => {
   const id = await submit('sleep 30', { arrayProperties: { size: 3 } });
   await waitFor(`${id}:0`, 'RUNNING');
   for (let tries = 0; tries < 100; tries += 1) {
@@ -307,7 +307,7 @@ test('an array job says how many of its jobs are in which state, and ends with a
   assert.deepEqual(job.arrayProperties?.statusSummary, { FAILED: 3 });
 });
 
-test('a job outlives its agent, and the next one learns how it ended', async () => {
+test('a job survives its agent, and the next agent gets the exit code', async () => {
   const slow = await submit('sleep 0.8; echo late; exit 5');
   await waitFor(slow, 'RUNNING');
   const waiting = await submit('true');
@@ -319,7 +319,7 @@ test('a job outlives its agent, and the next one learns how it ended', async () 
   assert.ok(lines.includes('late'));
 });
 
-test('a job that was killed without its agent is a failure and no riddle', async () => {
+test('a job that was killed while no agent ran has failed with 137', async () => {
   const id = await submit('sleep 30');
   await waitFor(id, 'RUNNING');
   await stop();
@@ -330,7 +330,7 @@ test('a job that was killed without its agent is a failure and no riddle', async
   assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 137]);
 });
 
-test('what does not exist is a client error', async () => {
+test('a queue, definition or job that does not exist is a client error', async () => {
   const submission = { jobName: 'job', jobQueue: 'queue', jobDefinition: 'shell' };
   for (const wrong of [
     { jobQueue: 'other' },
@@ -347,7 +347,7 @@ test('what does not exist is a client error', async () => {
   });
 });
 
-test('only who knows the secret is answered, and nothing that a browser sends', async () => {
+test('requests without the secret and requests of browsers are refused', async () => {
   const known = `/${SECRET}/v1/describejobqueues`;
   const [port, host] = [agent.port, 'evil.example'];
   const cases: [path: string, headers: Record<string, string | undefined>, status: number, why: RegExp][] = [
@@ -357,10 +357,10 @@ test('only who knows the secret is answered, and nothing that a browser sends', 
     [known, { host: `${host}:${port}` }, 403, /^Host is/],
     [known, { host: '127.0.0.1' }, 403, /^Host is/],
     [known, { host: `127.0.0.1:${port + 1}` }, 403, /^Host is/],
-    [known, { origin: 'https://evil.example' }, 403, /^the header origin is of a browser/],
+    [known, { origin: 'https://evil.example' }, 403, /^the header origin comes from a browser/],
     [known, { origin: 'null' }, 403, /^the header origin/],
     [known, { origin: `http://127.0.0.1:${port}` }, 403, /^the header origin/],
-    [known, { 'sec-fetch-site': 'cross-site' }, 403, /^the header sec-fetch-site is of a browser/],
+    [known, { 'sec-fetch-site': 'cross-site' }, 403, /^the header sec-fetch-site comes from a browser/],
     [known, { 'sec-fetch-site': 'same-origin' }, 403, /^the header sec-fetch-site/],
     [
       known,
@@ -371,7 +371,7 @@ test('only who knows the secret is answered, and nothing that a browser sends', 
     [known, { 'content-type': 'application/x-www-form-urlencoded' }, 415, /^content-type/],
     [known, { 'content-type': undefined }, 415, /^content-type is ""/],
     [known, { method: 'GET' }, 405, /^GET: needed POST$/],
-    ['/v1/describejobqueues', {}, 403, /the secret of the stage that is up\. Restart it/],
+    ['/v1/describejobqueues', {}, 403, /the secret of the running stage\. Restart it/],
     ['//v1/describejobqueues', {}, 403, /secret/],
     [`/${SECRET.slice(1)}/v1/describejobqueues`, {}, 403, /secret/],
     [`/${SECRET}x/v1/describejobqueues`, {}, 403, /secret/],
@@ -386,7 +386,7 @@ test('only who knows the secret is answered, and nothing that a browser sends', 
   }
 });
 
-test('what a web page can send without being asked first starts no job', async () => {
+test('requests that a web page can send without a preflight start no job', async () => {
   const mark = join(folder, 'mark');
   const page = {
     host: 'evil.example',
@@ -411,7 +411,7 @@ test('what a web page can send without being asked first starts no job', async (
   assert.ok(!existsSync(mark));
 });
 
-test('a body that is no request is a client error that says what is wrong', async () => {
+test('an invalid body is a client error that names the fault', async () => {
   const submission = { jobName: 'job', jobQueue: 'queue', jobDefinition: 'shell' };
   const cases: [operation: string, body: unknown, why: RegExp][] = [
     ['constructor', {}, /no operation constructor$/],
@@ -473,25 +473,25 @@ test('a body that is no request is a client error that says what is wrong', asyn
   assert.equal(broken.status, 400);
   assert.match(broken.message, /^the body is no JSON: /);
   const large = await send(`/${SECRET}/v1/submitjob`, JSON.stringify({ jobName: 'x'.repeat(1 << 20) }));
-  assert.deepEqual([large.status, large.message], [413, 'a body of more than 1048576 bytes']);
+  assert.deepEqual([large.status, large.message], [413, 'the body is longer than 1048576 bytes']);
 });
 
-test('a reference to what every object has by itself stays as it is', async () => {
+test('a reference to an inherited property such as constructor is not resolved', async () => {
   await ended(
     await submit(undefined, { containerOverrides: { command: ['echo', 'Ref::constructor', 'Ref::word'] } }),
   );
   assert.deepEqual(lines, ['Ref::constructor default']);
 });
 
-test('a job that the machine cannot start fails and says why, and the next one runs', async () => {
-  // More than Linux takes as one argument.
+test('a job that the machine cannot start fails with a reason, and the next job runs', async () => {
+  // Longer than Linux allows for one argument.
   const long = await ended(await submit(`true ${'x'.repeat(200_000)}`));
   assert.deepEqual([long.status, long.statusReason], ['FAILED', 'Task failed to start']);
   assert.match(long.container?.reason ?? '', /E2BIG/);
   assert.equal((await ended(await submit('true'))).status, 'SUCCEEDED');
 });
 
-test('a command that is not there is a failure with code 127', async () => {
+test('a job whose command does not exist fails with exit code 127', async () => {
   const job = await ended(await submit(undefined, { containerOverrides: { command: ['no-such-command'] } }));
   assert.deepEqual([job.status, job.container?.exitCode], ['FAILED', 127]);
 });

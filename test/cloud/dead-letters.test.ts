@@ -4,7 +4,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { redriveMessages } from '../../src/cloud/dead-letters.ts';
 import { answerBy } from '../support/answers.ts';
 
-test('an empty answer does not mean that no dead letters are left; two do', async () => {
+test('one empty response does not mean that the queue is empty; two do', async () => {
   const answers = [[], ['a', 'b'], [], ['c'], [], []];
   const waits: (number | undefined)[] = [];
   const { client, sent } = answerBy(new SQSClient({ region: 'eu-central-1' }), {
@@ -21,6 +21,6 @@ test('an empty answer does not mean that no dead letters are left; two do', asyn
     ['a', 'b', 'c'],
   );
   assert.equal(answers.length, 0);
-  // Asked without a wait, AWS looks at some of the queue's hosts alone.
+  // Without a wait, SQS asks only some of its hosts.
   assert.ok(waits.every((wait) => wait !== undefined && wait > 0));
 });

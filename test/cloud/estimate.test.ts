@@ -41,7 +41,7 @@ describe('the estimate for 560,000 samples', () => {
   const packed = estimateRun(G2NET, true, PRICES);
   const unpacked = estimateRun(G2NET, false, PRICES);
 
-  test('packed: some ten thousand requests, well under $0.30, the shards in seconds', () => {
+  test('packed: fewer than 30,000 requests, under $0.30, and the shards take seconds', () => {
     const { gets, puts, cost, stages, wall, boundBy } = packed.preprocessing;
     assert.equal(packed.upload.objects, 547);
     assert.ok(gets + puts < 30_000, `${gets + puts} requests`);
@@ -51,7 +51,7 @@ describe('the estimate for 560,000 samples', () => {
     assert.equal(boundBy, 'functions');
   });
 
-  test('unpacked: at the request rate of the bucket', () => {
+  test('unpacked: limited by the request rate of the bucket', () => {
     const { gets, stages, boundBy } = unpacked.preprocessing;
     assert.ok(gets > 560_000);
     assert.ok(stages.shards.low > 560_000 / 5500 && stages.shards.low < 1.1 * (560_000 / 5500));
@@ -59,7 +59,7 @@ describe('the estimate for 560,000 samples', () => {
     assert.ok(unpacked.upload.cost.low > 50 * packed.upload.cost.high);
   });
 
-  test('unpacked, with no more functions than the bucket can feed: under $0.60, in the same time', () => {
+  test('unpacked, with no more functions than the bucket can serve: under $0.60, in the same time', () => {
     const { enough, wall, cost } = unpacked.preprocessing;
     assert.ok(cost.high < 0.6, `$${cost.high}`);
     assert.ok(enough <= G2NET.fileConcurrency && enough > G2NET.fileConcurrency / 2, `${enough} functions`);
@@ -68,7 +68,7 @@ describe('the estimate for 560,000 samples', () => {
     assert.ok(wall.high < 1.1 * more.wall.high);
   });
 
-  test('the smaller of the two concurrencies holds for single files, and one alone for packs', () => {
+  test('single files use the smaller of the two concurrencies, packs only the first', () => {
     const costs = (concurrency: number, fileConcurrency: number, isPacked: boolean) =>
       estimateRun({ ...G2NET, concurrency, fileConcurrency }, isPacked, PRICES).preprocessing;
     assert.deepEqual(costs(20, 24, false), costs(20, 20, false));
@@ -76,7 +76,7 @@ describe('the estimate for 560,000 samples', () => {
     assert.deepEqual(costs(200, 10, true), costs(200, 24, true));
   });
 
-  test('no range is upside down, and twice the samples never take less', () => {
+  test('low is never above high, and twice the samples never take less', () => {
     for (const isPacked of [true, false]) {
       for (const samples of [1, 100, 1024, 10_000, 560_000]) {
         const one = estimateRun({ ...G2NET, samples }, isPacked, PRICES);
@@ -94,15 +94,15 @@ describe('the estimate for 560,000 samples', () => {
     }
   });
 
-  test('without epochs tells nothing of training', () => {
+  test('without epochs has no training', () => {
     assert.equal(estimateRun({ ...G2NET, epochs: 0 }, true, PRICES).training, undefined);
   });
 });
 
-/** Few, so that they lie apart as 10,000 of 560,000 do. */
+/** Few, so that they are as far apart as 10,000 of 560,000. */
 const PSD_SAMPLES = 10;
 
-/** A run of the deployed functions, every request of theirs counted. */
+/** Runs the deployed functions and counts their requests. */
 async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number }> {
   const counts = { gets: 0, puts: 0 };
   const counted = (store: ObjectStore): ObjectStore => ({
@@ -138,7 +138,7 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
     psdSamples: PSD_SAMPLES,
     seed: 1,
     maxRejected: 0,
-    train: false,
+    trainAfterRun: false,
   } as const;
   const event = { dataset: 'set', execution: 'one' };
   const { id, resumed } = await createPlan(
@@ -146,7 +146,7 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
     () => settings,
     async () => false,
   )(event, context);
-  // What the test asks is not counted.
+  // The test's own requests are not counted.
   const plan = await readPlan(records, id);
   const [sum, shard] = [createChunk('psd', open), createChunk('shard', open)];
   for (let index = 0; index < plan.psdChunks; index += 1)
@@ -157,7 +157,7 @@ async function countRun(raw: ObjectStore): Promise<{ gets: number; puts: number 
   return counts;
 }
 
-test('the requests are those that a run makes', async () => {
+test('the estimated requests agree with those of a real run', async () => {
   const raw = createMemoryStore();
   const samples = 160;
   await writeDataset(raw, samples);
@@ -200,7 +200,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
     await memory.write('training_labels.csv', Buffer.from(['id,target', ...rows].join('\n')));
     const { packs } = planPacks(files, labels, G2NET.chunkSize);
     const byKey = new Map(packs.map((pack) => [pack.key, pack]));
-    /** Objects of which only the listing, and of packs the start, are there. */
+    /** A store that has only the listing of objects, and the index of packs. */
     const hollow = (objects: { key: string; size: number }[]): ObjectStore => ({
       ...memory,
       async *list() {
@@ -272,7 +272,7 @@ describe('the estimate and a simulated run of the real plan agree', () => {
     }
   }
 
-  test('and would not for a run of a fifth of the functions', () => {
+  test('and do not agree for a run with a fifth of the functions', () => {
     const { high } = estimateRun({ ...G2NET, samples, concurrency: 20 }, true, PRICES).preprocessing.stages
       .shards;
     const { wall } = simulateFleet(plans.packed.shards, conditions('high', 4));
@@ -281,21 +281,21 @@ describe('the estimate and a simulated run of the real plan agree', () => {
 });
 
 describe('prices', () => {
-  test('of a file stand in for the built-in ones, and cost follows them', () => {
+  test('from a file replace the built-in ones, and the cost changes with them', () => {
     const prices = parsePrices('{"date": "2030-01", "s3Get": 1}', 'prices.json');
     assert.deepEqual(prices, { ...PRICES, date: '2030-01', s3Get: 1 });
     const { cost, gets } = estimateRun(G2NET, true, prices).preprocessing;
     assert.ok(cost.low > gets && cost.low < gets + 1);
   });
 
-  test('that are none are refused by name', () => {
+  test('that are invalid are refused', () => {
     for (const text of ['', '[]', 'null', '{"s3get": 1}', '{"s3Get": "1"}', '{"s3Get": -1}', '{"date": 5}']) {
       assert.throws(() => parsePrices(text, 'prices.json'), SettingError, text);
     }
   });
 });
 
-test('this machine preprocesses at a rate that can be measured', () => {
+test('the preprocessing rate of this machine can be measured', () => {
   const rate = measureRate();
   assert.ok(rate > 100 && rate < 1e6, `${rate} samples/s`);
 });

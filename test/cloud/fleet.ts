@@ -1,7 +1,7 @@
 /**
- * A small discrete-event simulation of a map of functions over the chunks of a plan. It knows no formula of the
- * estimate: environments come at a rate, requests are granted at a rate, each function reads ahead, receives over one
- * line and computes on one core, chunk after chunk.
+ * A small discrete-event simulation of a map of functions over the chunks of a plan. It uses no formula of the estimate:
+ * environments start at a rate, requests are served at a rate, and each function reads ahead, receives over one connection
+ * and computes on one core, chunk after chunk.
  */
 import { BYTES_AHEAD, READS_AHEAD } from '../../src/raw/reads.ts';
 
@@ -12,7 +12,7 @@ interface FleetRead {
 
 export interface FleetChunk {
   reads: FleetRead[];
-  /** Small requests, one after another, half of them before and half after. */
+  /** Small sequential requests, half of them before the chunk and half after it. */
   calls: number;
   written: number;
 }
@@ -20,22 +20,22 @@ export interface FleetChunk {
 export interface FleetConditions {
   /** Chunks at once. */
   concurrency: number;
-  /** New environments a second, after `atOnce` of them. */
+  /** New environments per second, after the first `atOnce`. */
   environments: number;
   atOnce: number;
   coldStart: number;
-  /** Requests a second of the bucket. */
+  /** Requests per second that the bucket serves. */
   getRate: number;
   latency: number;
   bandwidth: number;
-  /** Samples a second of a function. */
+  /** Samples per second of a function. */
   rate: number;
 }
 
 export interface FleetResult {
-  /** Until the last chunk is done [s]. */
+  /** Time until the last chunk is done [s]. */
   wall: number;
-  /** Function-seconds, cold starts included. */
+  /** Total time of all functions, including cold starts [s]. */
   seconds: number;
   requests: number;
 }
@@ -56,7 +56,7 @@ export function simulateFleet(chunks: readonly FleetChunk[], conditions: FleetCo
   let waiting = 0;
   let granted = 0;
 
-  /** When the bucket takes the next request. */
+  /** The time when the bucket serves the next request. */
   const grant = (now: number): number => {
     granted = Math.max(now, granted + 1 / getRate);
     result.requests += 1;
@@ -75,9 +75,9 @@ export function simulateFleet(chunks: readonly FleetChunk[], conditions: FleetCo
     const { bytes, samples } = chunk.reads[next]!;
     const arrives = grant(now) + latency;
     worker.lineFree = Math.max(worker.lineFree, arrives) + bytes / bandwidth;
-    const begun = Math.max(worker.coreFree, worker.lineFree);
-    worker.coreFree = begun + samples / rate;
-    worker.ahead.push({ bytes, until: begun });
+    const start = Math.max(worker.coreFree, worker.lineFree);
+    worker.coreFree = start + samples / rate;
+    worker.ahead.push({ bytes, until: start });
     worker.next += 1;
     if (worker.next === chunk.reads.length) {
       const done = worker.coreFree + chunk.written / bandwidth + (chunk.calls / 2) * latency;
@@ -86,7 +86,7 @@ export function simulateFleet(chunks: readonly FleetChunk[], conditions: FleetCo
       events.push(done, () => begin(done, done));
       return;
     }
-    // The next read starts when those ahead leave room for it.
+    // The next read starts when there is room in the read-ahead.
     let held = worker.ahead.reduce((sum, { bytes: size }) => sum + size, 0);
     let free = now;
     while (worker.ahead.length >= READS_AHEAD || held >= BYTES_AHEAD) {
@@ -105,7 +105,7 @@ export function simulateFleet(chunks: readonly FleetChunk[], conditions: FleetCo
   return result;
 }
 
-/** A binary heap by time; of equal times, the first one first. */
+/** A binary heap, ordered by time. Entries with the same time keep their order. */
 function createQueue<T>() {
   const heap: { time: number; order: number; value: T }[] = [];
   let order = 0;

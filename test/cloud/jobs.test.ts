@@ -10,7 +10,7 @@ import { answerBy } from '../support/answers.ts';
 
 const QUEUE = 'arn:aws:batch:eu-central-1:123456789012:job-queue/chirpline-dev-training';
 
-/** A client over jobs of these datasets, the oldest of which is the first. */
+/** A client that knows jobs of these datasets, oldest first. */
 function answerFor(datasets: string[]) {
   const jobs: JobDetail[] = datasets.map((dataset, index) => ({
     jobId: `job-${index}`,
@@ -37,7 +37,7 @@ function answerFor(datasets: string[]) {
 
 const many = (count: number) => Array.from({ length: count }, () => 'other');
 
-test("a dataset's latest jobs are found behind newer ones of others", async () => {
+test("a dataset's latest jobs are found after newer jobs of others", async () => {
   const { client } = answerFor(['g2net', 'v1.2', 'g2net', 'v1_2', ...many(250)]);
   const ids = async (limit: number, dataset?: string) =>
     (await listJobs(client, 'queue', limit, dataset)).map(({ id }) => id);
@@ -50,13 +50,13 @@ test("a dataset's latest jobs are found behind newer ones of others", async () =
   assert.equal((await ids(150)).length, 150);
 });
 
-test('a listing of jobs that has no end is given up', async () => {
+test('the number of pages of jobs is limited', async () => {
   const { client, sent } = answerFor(many(5000));
   assert.deepEqual(await listJobs(client, 'queue', 10, 'g2net'), []);
   assert.equal(sent.length, 10);
 });
 
-test("only a stage's own jobs can be cancelled, and another's is said to be that one's", async () => {
+test("only a stage's own jobs can be cancelled, and the error names the job's stage", async () => {
   const { client } = answerFor(['g2net']);
   const job = await findJob(client, 'job-0');
   const stage = (name: string, trainingQueue: string) => ({
@@ -66,7 +66,7 @@ test("only a stage's own jobs can be cancelled, and another's is said to be that
   assert.throws(
     () => requireOwn(job!, stage('prod', 'chirpline-prod-training')),
     new SettingError(
-      'job job-0 is of stage dev, not of stage prod (chirpline-prod-training). Give --stage dev',
+      'job job-0 is of stage dev, not of stage prod (chirpline-prod-training). Use --stage dev',
     ),
   );
   assert.throws(
@@ -75,7 +75,7 @@ test("only a stage's own jobs can be cancelled, and another's is said to be that
   );
 });
 
-test('a job whose container did not start shows why', async () => {
+test('a job whose container did not start shows the reason', async () => {
   const { client } = answerBy(new BatchClient({ region: 'eu-central-1' }), {
     DescribeJobs: () => ({
       jobs: [
@@ -94,7 +94,7 @@ test('a job whose container did not start shows why', async () => {
   );
 });
 
-/** Pages of a log stream from its end on; each but the first has the token that leads to it. */
+/** A client with these pages of a log stream, the last page of the stream first. */
 function answerPages(pages: string[][]) {
   return answerBy(new CloudWatchLogsClient({ region: 'eu-central-1' }), {
     GetLogEvents({ nextToken }: { nextToken?: string }) {
@@ -113,14 +113,14 @@ const JOB = {
   ...{ ofRun: false, logStream: 'stream' },
 };
 
-test('the last lines of a job are found behind empty pages', async () => {
+test('the last lines of a job are found after empty pages', async () => {
   const read = (pages: string[][]) => {
     const { client, sent } = answerPages(pages);
     return readLastLines(client, 'group', JOB, 3).then((lines) => ({ lines, requests: sent.length }));
   };
   assert.deepEqual(await read([['a', 'b']]), { lines: ['a', 'b'], requests: 1 });
   assert.deepEqual(await read([[], [], ['a', 'b']]), { lines: ['a', 'b'], requests: 3 });
-  // The beginning of the stream is where the token stays the same.
+  // At the start of the stream the token stays the same.
   assert.deepEqual(await read([[]]), { lines: [], requests: 2 });
   assert.deepEqual(await read(Array.from({ length: 50 }, () => [])), { lines: [], requests: 5 });
 });

@@ -1,4 +1,4 @@
-/** `--stage local` stays on this machine, whatever the environment says of AWS. */
+/** Tests that `--stage local` never leaves this machine, whatever AWS variables the environment has. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const SECRET = 'secret';
 let emulator: Emulator;
 let agent: Agent;
 let restore: () => void;
-/** Where the environment leads; it must get no request. */
+/** The server that the environment points to. It must get no request. */
 let elsewhere: Server;
 const requests: string[] = [];
 
@@ -73,7 +73,7 @@ after(async () => {
   remove();
 });
 
-/** What the commands ask for of a stage, and no functions. */
+/** Creates the resources of a stage that the commands use, without functions. */
 async function createStack(): Promise<void> {
   const client = new CloudFormationClient({});
   const names = ['LabelsQueue', 'LabelsDeadLetters', 'ObjectsQueue', 'ObjectsDeadLetters'];
@@ -107,7 +107,7 @@ async function createStack(): Promise<void> {
   client.destroy();
 }
 
-/** Notes where a process connects to, and lets it get nowhere but to this machine. */
+/** Logs the connections of a process, and refuses those to other machines. */
 const GUARD = `
 import { appendFileSync } from 'node:fs';
 import net from 'node:net';
@@ -121,7 +121,7 @@ net.Socket.prototype.connect = function (...args) {
 };
 `;
 
-/** All by which the SDK can be led elsewhere. */
+/** All variables and config files that can point the SDK to another endpoint. */
 function hostileEnvironment(): NodeJS.ProcessEnv {
   const address = elsewhere.address();
   assert.ok(typeof address === 'object' && address !== null);
@@ -158,14 +158,14 @@ function hostileEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-test('the commands talk to the emulator and its agent alone, and send nothing elsewhere', async () => {
+test('the commands connect only to the emulator and its agent', async () => {
   const raw = join(folder, 'raw');
   const commands: [status: number, output: RegExp, ...words: string[]][] = [
     [0, /The labels have started the run/, 'upload', raw, '--dataset', 'one'],
     [0, /The labels have started the run/, 'upload', raw, '--dataset', 'two', '--pack', '4'],
     [0, /no runs and no jobs yet/, 'status'],
     [4, /the dataset isn't preprocessed yet/, 'submit', '--dataset', 'one'],
-    [0, /0 dead letters sent again/, 'redrive'],
+    [0, /0 dead letters resent/, 'redrive'],
     [2, /has no run or job none/, 'cancel', 'none'],
   ];
   const ports = [Number(new URL(emulator.endpoint).port), agent.port];
@@ -189,11 +189,11 @@ test('the commands talk to the emulator and its agent alone, and send nothing el
     }
   }
   assert.deepEqual(requests, []);
-  // The guard does see both.
+  // The guard does see both connections.
   assert.deepEqual([...seen].sort(), ports.map((port) => `127.0.0.1:${port}`).sort());
 });
 
-test('the emulator answers programs and no browser', async () => {
+test('the emulator serves programs and refuses browsers', async () => {
   const port = Number(new URL(emulator.endpoint).port);
   const ask = async (headers: Record<string, string>, method = 'POST') => {
     const own = { host: `127.0.0.1:${port}`, 'content-type': 'text/plain' };
@@ -221,7 +221,7 @@ test('the emulator answers programs and no browser', async () => {
   assert.equal((await ask({ host: `localhost:${port}` }, 'GET')).status, 200);
 });
 
-test('nothing that the environment says of AWS is left, and all else is', (t) => {
+test('all AWS variables of the environment are replaced, and the others kept', (t) => {
   const state = scratch(t);
   const stage = { emulator: 'http://127.0.0.1:1', agent: 'http://127.0.0.1:2/secret' };
   writeFileSync(notePath(state), JSON.stringify(stage));
@@ -238,7 +238,7 @@ test('nothing that the environment says of AWS is left, and all else is', (t) =>
   assert.deepEqual({ ...env }, { ...kept, ...localEnvironment(stage) });
 });
 
-test('a note of elsewhere is refused, and without one nothing is up', (t) => {
+test('a note with addresses of other machines is refused, and without a note nothing is running', (t) => {
   const state = scratch(t);
   assert.equal(readLocalStage(state), undefined);
   assert.throws(() => useLocalCloud({ CHIRPLINE_LOCAL: state }), MachineError);
@@ -256,7 +256,7 @@ test('a note of elsewhere is refused, and without one nothing is up', (t) => {
   }
 });
 
-test('each start has a secret of its own, which only its owner can read and which goes with the stage', async (t) => {
+test('each start has a new secret, which only its owner can read and which is removed with the stage', async (t) => {
   const state = scratch(t);
   const [port, agentPort] = [await findPort(), await findPort()];
   const settings = { folder: state, port, agentPort, runner: 'process', persist: false } as const;
@@ -278,7 +278,7 @@ test('each start has a secret of its own, which only its owner can read and whic
   const { agent } = readLocalStage(state)!;
   assert.equal(agent, cloud.env.AWS_ENDPOINT_URL_BATCH);
   assert.match(new URL(agent).pathname, /^\/[A-Za-z0-9_-]{43}$/);
-  // Whoever comes while it is up, to deploy or to look whether it is, uses the same.
+  // Another process, which deploys or starts the stage while it runs, uses the same secret.
   const again = createCloud(settings);
   assert.deepEqual(again.env, cloud.env);
   assert.equal(await again.up(), false);

@@ -1,4 +1,4 @@
-/** The process that runs a function for LocalStack, with a server in LocalStack's place. */
+/** Tests the process that runs a function for LocalStack, with a server instead of LocalStack. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,14 +20,14 @@ export const handler = async ({ wanted }, context) => {
   return { pid: process.pid, left: context.getRemainingTimeInMillis(), colour: process.env.COLOUR, id: context.awsRequestId };
 };`;
 
-interface Told {
+interface Received {
   path: string;
   body: string;
 }
 
 let folder: string;
 let server: Server;
-let told: Told[] = [];
+let received: Received[] = [];
 let waiting: (() => void) | undefined;
 const started: ChildProcess[] = [];
 
@@ -37,7 +37,7 @@ before(async () => {
   server = createServer(async (request, response) => {
     let body = '';
     for await (const part of request) body += part;
-    told.push({ path: request.url!, body });
+    received.push({ path: request.url!, body });
     response.writeHead(202).end();
     waiting?.();
   }).listen(0, '127.0.0.1');
@@ -50,9 +50,9 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function waitFor(path: string): Promise<Told> {
+async function waitFor(path: string): Promise<Received> {
   for (;;) {
-    const found = told.find((entry) => entry.path === path);
+    const found = received.find((entry) => entry.path === path);
     if (found !== undefined) return found;
     await new Promise<void>((resolve) => {
       waiting = resolve;
@@ -61,7 +61,7 @@ async function waitFor(path: string): Promise<Told> {
 }
 
 async function start(handler: string) {
-  told = [];
+  received = [];
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   const port = await findPort();
@@ -85,7 +85,7 @@ async function start(handler: string) {
   return { child, invoke };
 }
 
-test('events are answered one by one by a function that stays, and by a new one when it has ended', async () => {
+test('one process handles all events, and a new one replaces it after it ended', async () => {
   const { child, invoke } = await start('main.handler');
   await waitFor('/e/status/me/ready');
   const ask = async (id: string) => {
@@ -119,14 +119,14 @@ test('events are answered one by one by a function that stays, and by a new one 
   const ended = once(child, 'exit');
   child.stdin?.end();
   assert.deepEqual(await ended, [0, null]);
-  // Gone, or dead and not yet taken note of.
+  // The process is gone, or a zombie that wasn't reaped yet.
   assert.match(
     spawnSync('ps', ['-o', 'stat=', '-p', String(third.pid)], { encoding: 'utf8' }).stdout,
     /^(Z|$)/,
   );
 });
 
-test('a function that cannot be loaded is an error of its start', async () => {
+test('a function that cannot be loaded reports an error at start', async () => {
   await start('nothing.handler');
   const { body } = await waitFor('/e/status/me/error');
   assert.match(JSON.parse(body).errorMessage, /nothing\.mjs is not in the package/);

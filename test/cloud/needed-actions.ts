@@ -1,10 +1,10 @@
 /**
- * What a person has to be allowed on AWS, where the emulators allow everything. By type of resource: the actions of its
- * CloudFormation handlers (the registry's schemas, as LocalStack 2026.3.0 carries them; for what it lacks, AWS's
- * documentation), as far as our properties ask for them, and of the stack's tags, which CloudFormation puts on everything.
+ * The permissions that a person needs on AWS; the emulators allow everything. By resource type: the actions of its CloudFormation
+ * handlers that our properties need, and those for the stack's tags, which CloudFormation puts on every resource. The actions
+ * are from the registry's schemas in LocalStack 2026.3.0, or else from AWS's documentation.
  */
 
-/** An action, and a resource of ours that it is asked for. */
+/** An action, and one of our resources that it is needed for. */
 export type Need = readonly [action: string, resource: string];
 
 function needs(service: string, resource: string, actions: string): Need[] {
@@ -30,7 +30,7 @@ const LOGS = [
   of('logs', 'log-group:/chirpline/dev/training'),
 ];
 const REPOSITORY = of('ecr', 'repository/chirpline-training');
-/** Of actions that know no resources, or of things that have no names of ours. */
+/** For actions without resource-level permissions, and for resources whose names we don't choose. */
 const ANY = '*';
 
 const passRole = needs('iam', ROLE, 'PassRole');
@@ -89,7 +89,7 @@ export const BY_TYPE: Record<string, Need[]> = {
   'AWS::EC2::SecurityGroup': ec2(
     'CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups CreateTags DeleteTags',
   ),
-  // Two of them by the zones' names, which Fn::GetAZs asks for.
+  // Two of them are for Fn::GetAZs.
   'AWS::EC2::Subnet': ec2(
     'CreateSubnet DeleteSubnet DescribeNetworkAcls DescribeSubnets ModifySubnetAttribute CreateTags DeleteTags DescribeAccountAttributes DescribeAvailabilityZones',
   ),
@@ -188,7 +188,7 @@ export const BY_TYPE: Record<string, Need[]> = {
   ],
 };
 
-/** Of `serverless deploy` and `remove` themselves, and of removing the data of a bucket with versions. */
+/** For `serverless deploy` and `remove` themselves, and for removing the data of a bucket with versions. */
 export const BY_SERVERLESS: Need[] = [
   ...needs(
     'cloudformation',
@@ -200,7 +200,7 @@ export const BY_SERVERLESS: Need[] = [
   ...needs('s3', OBJECT, 'DeleteObject DeleteObjectVersion GetObject PutObject'),
 ];
 
-/** Of the other tools in docs/operations.md: docker push, aws lambda invoke, aws logs tail. */
+/** For the other tools in docs/operations.md: docker push, aws lambda invoke, aws logs tail. */
 export const BY_HAND: Need[] = [
   ...needs(
     'ecr',
@@ -212,7 +212,7 @@ export const BY_HAND: Need[] = [
   ...LOGS.flatMap((group) => needs('logs', group, 'FilterLogEvents')),
 ];
 
-/** Of the SDK's commands that the command line sends, by the names that the SDK gives them. */
+/** For the SDK commands that the command line sends, by class name. */
 export const BY_COMMAND: Record<string, Need[]> = {
   DescribeStacksCommand: needs('cloudformation', STACK, 'DescribeStacks'),
   DescribeJobsCommand: needs('batch', ANY, 'DescribeJobs'),
@@ -233,12 +233,12 @@ export const BY_COMMAND: Record<string, Need[]> = {
   SendMessageCommand: needs('sqs', QUEUE, 'SendMessage'),
   DeleteObjectCommand: needs('s3', OBJECT, 'DeleteObject'),
   GetObjectCommand: needs('s3', OBJECT, 'GetObject'),
-  // Without ListBucket, 403 in place of 404.
+  // Without ListBucket, S3 returns 403 instead of 404.
   HeadObjectCommand: [...needs('s3', OBJECT, 'GetObject'), ...needs('s3', BUCKET, 'ListBucket')],
   PutObjectCommand: needs('s3', OBJECT, 'PutObject'),
 };
 
-/** Of what makes several requests out of one call: @aws-sdk/lib-storage's Upload, the SDK's paginators. */
+/** For calls that send several requests: @aws-sdk/lib-storage's Upload, the SDK's paginators. */
 export const BY_CALL: Record<string, Need[]> = {
   Upload: needs('s3', OBJECT, 'AbortMultipartUpload PutObject'),
   paginateListObjectsV2: needs('s3', BUCKET, 'ListBucket'),

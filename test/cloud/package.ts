@@ -1,4 +1,4 @@
-/** A stage as it would be deployed. */
+/** Packages a stage as for a deployment. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ export interface Template {
   >;
 }
 
-/** Packages a stage into a folder and reads its template. One at a time: all of them build in .esbuild. */
+/** Packages a stage into a folder and reads its template. Must not run twice at the same time: every call builds in .esbuild. */
 export function packageStage(stage: string, folder: string): Template {
   const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
   const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {

@@ -1,4 +1,4 @@
-/** The policies of people: infra/*-policy.json. */
+/** The policies for users and deployers: infra/*-policy.json. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { BY_CALL, BY_COMMAND, BY_HAND, BY_SERVERLESS, BY_TYPE, type Need } from './needed-actions.ts';
 import { packageStage, ROOT } from './package.ts';
 
-/** Characters of a managed policy, white space aside. */
+/** Maximum characters of a managed policy, without white space. */
 const SIZE_LIMIT = 6144;
 
 interface Statement {
@@ -21,13 +21,13 @@ interface Policy {
 
 const read = (name: string) => JSON.parse(readFileSync(join(ROOT, 'infra', name), 'utf8')) as Policy;
 const FILES = readdirSync(join(ROOT, 'infra')).filter((name) => name.endsWith('-policy.json'));
-/** Who deploys has both: IAM allows what one of a person's policies does. */
+/** A deployer has both policies: IAM allows an action if any of them does. */
 const DEPLOYER = ['deployer-policy.json', 'deployer-training-policy.json'].flatMap(
   (name) => read(name).Statement,
 );
 const USER = read('user-policy.json').Statement;
 
-/** IAM's wildcards; actions are compared without regard to case. */
+/** Matches IAM's wildcards. Actions are compared case-insensitively. */
 function matches(patterns: string | string[], text: string, flags = ''): boolean {
   return [patterns].flat().some((pattern) => {
     const parts = pattern.split('*').map((part) => part.replace(/[.?+^$()[\]{}|\\]/g, '\\$&'));
@@ -47,7 +47,7 @@ function missing(policy: readonly Statement[], needs: readonly Need[]): string[]
     .map(([action, resource]) => `${action} on ${resource}`);
 }
 
-/** For each action of each statement: the policy without it. */
+/** Yields the policy without one action, for each action of each statement. */
 function* withoutOne(policy: readonly Statement[]): Generator<{ taken: string; left: Statement[] }> {
   for (const statement of policy) {
     for (const taken of [statement.Action].flat()) {
@@ -60,26 +60,26 @@ function* withoutOne(policy: readonly Statement[]): Generator<{ taken: string; l
 const DEPLOYING = [...Object.values(BY_TYPE).flat(), ...BY_SERVERLESS];
 const USING = [...Object.values(BY_COMMAND), ...Object.values(BY_CALL), BY_HAND].flat();
 
-test('who deploys is allowed what the resources of the stack need', () => {
+test('the deployer policies allow all actions that the resources of the stack need', () => {
   assert.deepEqual(missing(DEPLOYER, DEPLOYING), []);
 });
 
-test('who uses it is allowed what the commands and the push of the image need', () => {
+test('the user policy allows all actions that the commands and the push of the image need', () => {
   assert.deepEqual(missing(USER, USING), []);
 });
 
-test('every action that a policy allows is needed: without it something is missing', () => {
+test('every action that a policy allows is needed', () => {
   for (const [policy, needs] of [
     [DEPLOYER, DEPLOYING],
     [USER, USING],
   ] as const) {
     for (const { taken, left } of withoutOne(policy)) {
-      assert.notDeepEqual(missing(left, needs), [], `${taken} is allowed, and nothing needs it`);
+      assert.notDeepEqual(missing(left, needs), [], `${taken} is allowed but not needed`);
     }
   }
 });
 
-test('the needs are those of all types of resources that are deployed', () => {
+test('the needed actions cover exactly the resource types that are deployed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'chirpline-policies-'));
   try {
     const types = Object.values(packageStage('dev', folder).Resources).map(({ Type }) => Type);
@@ -89,7 +89,7 @@ test('the needs are those of all types of resources that are deployed', () => {
   }
 });
 
-test('the needs are those of all requests that the command line makes', () => {
+test('the needed actions cover exactly the requests that the command line sends', () => {
   const found = new Set<string>();
   const files = readdirSync(join(ROOT, 'src'), { recursive: true }).map(String);
   for (const name of files.filter((file) => file.endsWith('.ts'))) {
@@ -101,7 +101,7 @@ test('the needs are those of all requests that the command line makes', () => {
   assert.deepEqual([...Object.keys(BY_COMMAND), ...Object.keys(BY_CALL)].sort(), [...found].sort());
 });
 
-test('a policy fits into what IAM takes', () => {
+test('every policy is within the size limit of IAM', () => {
   assert.equal(FILES.length, 3);
   for (const name of FILES) {
     const size = readFileSync(join(ROOT, 'infra', name), 'utf8').replace(/\s/g, '').length;
@@ -109,7 +109,7 @@ test('a policy fits into what IAM takes', () => {
   }
 });
 
-test('resources that have names are those of ours, in one account', () => {
+test('policies name only our own resources, in one account', () => {
   for (const { Action, Resource } of [...DEPLOYER, ...USER]) {
     for (const resource of [Resource].flat()) {
       const named = /:(iam|s3|sqs|sns|states|ecr|events|cloudformation)(:|$)/.test(resource);
@@ -120,7 +120,7 @@ test('resources that have names are those of ours, in one account', () => {
   }
 });
 
-test('the check of a policy knows wildcards, and what lies elsewhere', () => {
+test('the check of a policy understands wildcards, and refuses other resources', () => {
   const allow = (Action: string, Resource: string) => [{ Effect: 'Allow', Action, Resource }];
   const need: Need[] = [['s3:GetBucketAcl', 'arn:aws:s3:::chirpline-dev-1']];
   assert.deepEqual(missing(allow('s3:getbucket*', 'arn:aws:s3:::chirpline-*'), need), []);

@@ -24,7 +24,7 @@ const execution = (dataset: string, status: string, more: Partial<Execution> = {
   return { dataset, status, name: executionName(dataset, `upload ${cause}`), ...more };
 };
 
-/** A client over a stage's executions, the oldest of which is the first. */
+/** A client that knows these executions, oldest first. */
 function answerFor(executions: Execution[]) {
   const started = (at: number) => new Date(at * 1000);
   return answerBy(new SFNClient({ region: 'eu-central-1' }), {
@@ -55,7 +55,7 @@ function answerFor(executions: Execution[]) {
 
 const others = (count: number) => Array.from({ length: count }, () => execution('other', 'SUCCEEDED'));
 
-test("an execution's name tells its dataset, and one that somebody started by hand tells none", () => {
+test('the name of an execution contains its dataset, except for one started by hand', () => {
   const longest = `a${'-._B'.repeat(15)}9zz`;
   for (const dataset of ['g2net', 'a', longest, 'g-0123456789ab']) {
     assert.equal(datasetOfExecution(executionName(dataset, 'cause')), dataset);
@@ -65,7 +65,7 @@ test("an execution's name tells its dataset, and one that somebody started by ha
   }
 });
 
-test("a dataset's latest runs are found behind a thousand newer ones of others, and nothing is asked of those", async () => {
+test("a dataset's latest runs are found after a thousand newer runs of others, without describing those", async () => {
   const [first, byHand, last] = [
     execution('g2net', 'SUCCEEDED'),
     execution('g2net', 'SUCCEEDED', { name: 'a1b2c3d4-1111-2222-3333-0123456789ab' }),
@@ -82,13 +82,13 @@ test("a dataset's latest runs are found behind a thousand newer ones of others, 
   assert.equal((await listRuns(client, MACHINE, 10)).length, 10);
 });
 
-test('a listing of executions that has no end is given up', async () => {
+test('the number of pages of executions is limited', async () => {
   const { client, sent } = answerFor(others(20_000));
   assert.deepEqual(await listRuns(client, MACHINE, 10, 'g2net'), []);
   assert.equal(sent.length, 10);
 });
 
-test('a run is found by its name, however many came after it', async () => {
+test('a run is found by its name, even after thousands of newer ones', async () => {
   const wanted = execution('g2net', 'RUNNING');
   const { client, sent } = answerFor([wanted, ...others(2000)]);
   assert.equal((await findRun(client, MACHINE, wanted.name))?.dataset, 'g2net');
@@ -98,7 +98,7 @@ test('a run is found by its name, however many came after it', async () => {
 
 const noPlan = async () => false;
 
-test('a dataset whose latest run ended well is unfinished when a late call left a plan', async () => {
+test('a dataset whose latest run succeeded is unfinished if a late call left a plan', async () => {
   const [good, other, stopped] = [
     execution('g2net', 'SUCCEEDED'),
     execution('other', 'SUCCEEDED'),
@@ -112,15 +112,15 @@ test('a dataset whose latest run ended well is unfinished when a late call left 
   );
 });
 
-test('a dataset whose latest run failed is unfinished, however many runs others had since', async () => {
+test('a dataset whose latest run failed is unfinished, even after thousands of runs of others', async () => {
   const failed = execution('g2net', 'FAILED', { cause: '3 shards are missing' });
   const slow = execution('slow', 'TIMED_OUT');
   const { client } = answerFor([
-    execution('mended', 'FAILED', { cause: 'x' }),
+    execution('fixed', 'FAILED', { cause: 'x' }),
     execution('stopped', 'FAILED', { cause: 'x' }),
     failed,
     slow,
-    execution('mended', 'SUCCEEDED'),
+    execution('fixed', 'SUCCEEDED'),
     execution('stopped', 'ABORTED'),
     ...others(1500),
   ]);
@@ -132,7 +132,7 @@ test('a dataset whose latest run failed is unfinished, however many runs others 
   assert.deepEqual(found.running, []);
 });
 
-test('a dataset with a run that is on is left to it, whatever failed before it or beside it', async () => {
+test('a dataset with an active run is skipped, even if other runs of it failed', async () => {
   const on = execution('g2net', 'RUNNING');
   const { client } = answerFor([
     execution('g2net', 'FAILED', { cause: 'x' }),

@@ -1,4 +1,4 @@
-/** The state machine as it is deployed: which way a run takes, and what it does about errors. */
+/** Tests the deployed state machine: the path of a run, and its handling of errors. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,7 @@ interface State {
 
 type Left = Omit<PlanAnswer, 'psdChunks' | 'shards'>;
 
-/** What a run knows when it has been through Finalize so often. */
+/** The state input of a run. */
 interface Input {
   plan: Left;
   records: Pick<RecordsSummary, 'again'>;
@@ -53,7 +53,7 @@ function holds({ Variable, NumericGreaterThan, NumericEquals, BooleanEquals }: R
   return value === (NumericEquals ?? BooleanEquals);
 }
 
-/** The states that a run goes through which makes these plans, one after another. */
+/** The states of a run that makes these plans, one after another. */
 function follow(states: Record<string, State>, ...plans: Left[]): string[] {
   const way: string[] = [];
   let round = -1;
@@ -84,7 +84,7 @@ function listNames(states: Record<string, State>): string[] {
   ]);
 }
 
-/** The first retrier that knows the error decides, as on AWS. */
+/** As on AWS, the first retrier that matches the error decides. */
 function retrierOf({ Retry = [] }: State, error: string): Retrier | undefined {
   return Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error) || ErrorEquals.includes('States.ALL'));
 }
@@ -120,7 +120,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.deepEqual(follow(states, { ...ALL, train: true }), way.toSpliced(5, 0, 'Train'));
     });
 
-    test('makes another plan as long as the records may lack something, and trains after the last', () => {
+    test('makes further plans while the records may be incomplete, and trains after the last', () => {
       const nothing = { ...ALL, psdChunksLeft: 0, psdMissing: false, shardsLeft: 0, train: true };
       assert.deepEqual(follow(states, { ...ALL, train: true }, { ...nothing, shardsLeft: 1 }, nothing), [
         ...['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize'],
@@ -129,7 +129,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       ]);
     });
 
-    test('tells its steps which plan they are of, and which execution holds the lease', () => {
+    test('passes the plan and the execution that holds the lease to its steps', () => {
       for (const [name, fields] of [
         ['Plan', { 'dataset.$': '$.dataset', 'execution.$': '$$.Execution.Id' }],
         ['Reduce', { 'dataset.$': '$.dataset', 'plan.$': '$.plan.id' }],
@@ -155,7 +155,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       }
     });
 
-    test('waits for another run on its records, for a day and more', () => {
+    test('waits for another run on its records, for at least a day', () => {
       const { Type, Seconds, Next } = states.WaitForOther!;
       assert.deepEqual([Type, Next], ['Wait', 'Plan']);
       const [first] = states.PsdOrNot!.Choices!;
@@ -163,11 +163,11 @@ for (const stage of ['local', 'dev', 'prod']) {
         [first!.Variable, first!.BooleanEquals, first!.Next],
         ['$.plan.busy', true, 'WaitForOther'],
       );
-      // An execution has 25,000 events at most, a round some nine.
+      // An execution has at most 25,000 events, and a round about nine.
       assert.ok((25_000 / 9) * Number(Seconds) > (stage === 'local' ? 3_600 : 86_400));
     });
 
-    test('leaves out what there is nothing to do for', () => {
+    test('skips steps that have nothing to do', () => {
       assert.deepEqual(follow(states, { ...ALL, psdChunksLeft: 0 }), [
         ...['Plan', 'Reduce', 'Shards', 'Finalize', 'Done'],
       ]);
@@ -178,7 +178,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       ]);
     });
 
-    test('gives single files a map of their own, which differs in its concurrency and its names alone', () => {
+    test('has a separate map for single files, which differs only in concurrency and names', () => {
       assert.deepEqual(follow(states, { ...ALL, files: true })[3], 'ShardsOfFiles');
       const { Shards, ShardsOfFiles } = states;
       const { Label, MaxConcurrency, ItemProcessor: ofFiles, ...files } = ShardsOfFiles!;
@@ -189,23 +189,23 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.ok(MaxConcurrency! > 0 && MaxConcurrency! <= most!);
     });
 
-    test('has no name twice, in its maps neither: AWS refuses that, and the emulators do not', () => {
+    test('has unique state names, including its maps: AWS refuses duplicates, the emulators do not', () => {
       const names = listNames(states);
       assert.deepEqual(names.toSorted(), [...new Set(names)].sort());
       assert.ok(names.includes('MakeShard') && names.includes('MakeShardOfFiles'));
     });
 
-    test('takes from the plan what its choices ask for', () => {
+    test('selects from the result of the plan all fields that its choices use', () => {
       const taken = Object.keys(states.Plan!.ResultSelector!).map((name) => name.replace('.$', ''));
       assert.deepEqual(taken.sort(), [...Object.keys(ALL), 'psdChunks', 'shards'].sort());
     });
 
-    test('waits long where the account has no function free, in every step', () => {
+    test('retries throttled calls for more than half an hour, in every step', () => {
       const steps = [...tasks(states)];
       assert.equal(steps.length, 7);
       for (const [name, state] of steps) {
         const retrier = retrierOf(state, 'Lambda.TooManyRequestsException')!;
-        // With full jitter half of the longest delay, on average.
+        // With full jitter, the mean delay is half of the longest one.
         const minutes = (retrier.MaxAttempts * (retrier.MaxDelaySeconds! / 2)) / 60;
         assert.ok(minutes > 30, `${name}: ${minutes} min`);
         assert.equal(retrier.JitterStrategy, 'FULL');
@@ -213,7 +213,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       }
     });
 
-    test('tries once more what ran out of time, and never again what is wrong with the input', () => {
+    test('retries a step that timed out once, and never one with a wrong input', () => {
       for (const [name, state] of tasks(states)) {
         if (name === 'Train') continue;
         for (const error of ['StoppedError', 'Sandbox.Timedout']) {
@@ -227,13 +227,13 @@ for (const stage of ['local', 'dev', 'prod']) {
       }
     });
 
-    test('submits no job again that failed', () => {
+    test('does not submit a failed job again', () => {
       for (const error of ['TrainingFailed', 'InputError', 'StoppedError', 'States.Timeout']) {
         assert.equal(retrierOf(states.Train!, error), undefined, error);
       }
     });
 
-    test('may look after the executions of its maps, in both forms of their names', () => {
+    test('has permissions for the executions of its maps, in both forms of their ARNs', () => {
       const role = JSON.stringify(template.Resources.StateMachineRole!.Properties.Policies);
       for (const form of [':', '/']) assert.ok(role.includes(`execution:chirpline-${stage}${form}*`), form);
     });

@@ -9,7 +9,7 @@ import { setEnvironment } from '../support/emulator.ts';
 const at = (seconds: number) => new Date(seconds * 1000);
 const NOTHING: StageStatus = { runs: [], jobs: [], deadLetters: [{ queue: 'labels', messages: 0 }] };
 
-test('a run shows its state and how far it has come, a failed one why', () => {
+test('a run shows its state and progress, and a failed run its reason', () => {
   const text = describeStatus(
     {
       ...NOTHING,
@@ -56,7 +56,7 @@ const JOB = {
   lastLines: [],
 };
 
-test('an array job shows how its folds stand, and those that are at work or in trouble one by one', () => {
+test('an array job counts the states of its folds, and shows running and failed ones one by one', () => {
   const part = (fold: number, fields: Partial<JobView>) => ({ ...JOB, id: `j:${fold}`, fold, ...fields });
   const text = describeStatus(
     {
@@ -102,9 +102,9 @@ test('an array job shows how its folds stand, and those that are at work or in t
   ]);
 });
 
-const QUOTA = /the quota of GPU vCPUs.*docs\/operations\.md, "Deploy", step 2/;
+const QUOTA = /the quota for GPU vCPUs.*docs\/operations\.md, "Deploy", step 2/;
 
-test("a job that never starts is shown as waiting, with AWS's reason when it gives one, and with the remedy", () => {
+test("a job that doesn't start is shown as waiting, with the remedy, and with AWS's reason if there is one", () => {
   const show = (stage: string, fields: Partial<JobView> = {}) =>
     describeStatus({ ...NOTHING, jobs: [{ ...JOB, ...fields }] }, stage, 7_200_000).split('\n');
   const [line, wait, ...more] = show('dev');
@@ -112,8 +112,8 @@ test("a job that never starts is shown as waiting, with AWS's reason when it giv
   assert.match(wait!, /^ {4}waits for a host\. /);
   assert.match(wait!, QUOTA);
   assert.deepEqual(more, []);
-  // On one machine there are no hosts to wait for.
-  assert.deepEqual(show('local')[1], '    waits for the job before: one runs at a time');
+  // The local stage has no hosts to wait for.
+  assert.deepEqual(show('local')[1], '    waits for an earlier job: jobs run one at a time');
 
   for (const [reason, remedy] of [
     ['MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ...', /jobMemory.*infra\/stages\/dev\.yml.*instanceTypes/],
@@ -131,7 +131,7 @@ test("a job that never starts is shown as waiting, with AWS's reason when it giv
   assert.deepEqual(show('dev', { reason: 'of another kind' }).slice(1), ['    of another kind']);
 });
 
-test('folds that wait for a host are one line with the remedy, unless others are at work; a blocked one is its own', () => {
+test('folds that wait for a host share one line with the remedy, unless others run; a blocked fold has its own', () => {
   const show = (...parts: Partial<JobView>[]) =>
     describeStatus(
       {
@@ -160,7 +160,7 @@ test('folds that wait for a host are one line with the remedy, unless others are
   assert.equal(show({ state: 'RUNNING' }, {}).length, 2);
 });
 
-test('where there is no terminal, a line that was shown does not change with the clock', () => {
+test('without a terminal, a line does not change as time passes', () => {
   const runs = [{ name: 'g2net-1', execution: 'arn', dataset: 'g2net', state: 'RUNNING', started: at(0) }];
   const jobs = [{ ...JOB, state: 'RUNNING', started: at(0) }];
   assert.equal(
@@ -169,19 +169,19 @@ test('where there is no terminal, a line that was shown does not change with the
   );
 });
 
-test('dead letters are shown with what to do, and an empty stage says so', () => {
-  assert.equal(describeStatus(NOTHING, 'dev'), 'stage dev: no runs and no jobs yet');
+test('dead letters are shown with the remedy, and an empty stage says so', () => {
+  assert.equal(describeStatus(NOTHING, 'dev'), 'stage dev has no runs and no jobs yet');
   const text = describeStatus({ ...NOTHING, deadLetters: [{ queue: 'objects', messages: 2 }] }, 'dev');
-  assert.match(text, /2 dead letters of the objects queue: chirpline redrive/);
+  assert.match(text, /2 dead letters in the objects queue: chirpline redrive/);
 });
 
-test('what AWS or the way there answers becomes an answer of ours; a bug stays one', () => {
+test('errors of AWS and the network become a MachineError with advice; a bug stays as it is', () => {
   const named = (name: string, fields: object = {}) => Object.assign(new Error('text'), { name, ...fields });
   const cases: [Error, RegExp][] = [
     [named('CredentialsProviderError'), /no AWS credentials found/],
     [named('AccessDeniedException', { $metadata: {} }), /user-policy/],
     [named('Error', { code: 'ECONNREFUSED' }), /the emulator is not running/],
-    [named('ThrottlingException', { $metadata: {} }), /AWS answered ThrottlingException: text/],
+    [named('ThrottlingException', { $metadata: {} }), /AWS returned ThrottlingException: text/],
   ];
   for (const [error, message] of cases) {
     const explained = explainCloudError(error, 'local');
@@ -192,11 +192,15 @@ test('what AWS or the way there answers becomes an answer of ours; a bug stays o
     [
       'dev',
       named('TimeoutError'),
-      /^stage dev: AWS can't be reached \(no answer in time\)\. Check the network$/,
+      /^stage dev: AWS can't be reached \(no response in time\)\. Check the network$/,
     ],
     ['dev', named('Error', { code: 'EHOSTUNREACH' }), /AWS can't be reached \(EHOSTUNREACH\)/],
-    ['local', named('TimeoutError'), /the emulator or its job agent does not answer.*npm run local:up/],
-    ['local', named('TimeoutError', { code: 'ECONNRESET' }), /the emulator or its job agent does not answer/],
+    ['local', named('TimeoutError'), /the emulator or its job agent does not respond.*npm run local:up/],
+    [
+      'local',
+      named('TimeoutError', { code: 'ECONNRESET' }),
+      /the emulator or its job agent does not respond/,
+    ],
   ];
   for (const [stage, error, message] of dropped) {
     const explained = explainCloudError(error, stage);
@@ -207,7 +211,7 @@ test('what AWS or the way there answers becomes an answer of ours; a bug stays o
   assert.equal(explainCloudError(bug, 'local'), bug);
 });
 
-test('whose port refuses says whether the emulator or its job agent is away', (t) => {
+test('the refused port tells whether the emulator or its job agent is not running', (t) => {
   const restore = setEnvironment({
     AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
     AWS_ENDPOINT_URL_BATCH: 'http://127.0.0.1:4570',

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
+import { readVariables } from '../../src/core/setting.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { PREPROCESS_DEFAULTS, PREPROCESS_SETTINGS } from '../../src/preprocess/preprocess-settings.ts';
 import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
 
 const ZIP_LIMIT = 3_000_000;
@@ -16,7 +18,7 @@ interface Statement {
   Resource: unknown;
 }
 
-/** Statements that allow more than they say: any action of a service, or everything there is. */
+/** Statements that are too broad: with any wildcard in an action, or for all resources. */
 function broadStatements(template: Template): string[] {
   const broad: string[] = [];
   for (const [name, statement] of statements(template)) {
@@ -51,6 +53,15 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
+    test('the settings of preprocessing are accepted, and those of dev are the defaults', () => {
+      const { Environment } = template.Resources.PlanLambdaFunction!.Properties as unknown as {
+        Environment: { Variables: Record<string, unknown> };
+      };
+      const texts = Object.entries(Environment.Variables).map(([name, value]) => [name, String(value)]);
+      const settings = readVariables(PREPROCESS_SETTINGS, Object.fromEntries(texts));
+      if (stage === 'dev') assert.deepEqual(settings, PREPROCESS_DEFAULTS);
+    });
+
     test('passes cfn-lint', () => {
       const lint = join(ROOT, '.chirpline/python/bin/cfn-lint');
       const file = join(folder, TEMPLATE_FILE);
@@ -58,12 +69,12 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.equal(status, 0, stdout + stderr);
     });
 
-    test('allows no role any action of a service, or everything', () => {
+    test('allows no role a wildcard of actions, or all resources', () => {
       assert.deepEqual(broadStatements(template), []);
       assert.ok([...statements(template)].length > 20);
     });
 
-    test('gives each function a role of its own', () => {
+    test('gives each function its own role', () => {
       const roles = of('AWS::Lambda::Function').map(({ Properties }) => JSON.stringify(Properties.Role));
       assert.equal(roles.length, 9);
       assert.equal(new Set(roles).size, roles.length);
@@ -79,10 +90,10 @@ for (const stage of ['local', 'dev', 'prod']) {
           maxBuffer: 1 << 28,
         }).stdout;
         assert.match(code, /aws-sdk/, zip);
-        // The names of errors decide what the state machine tries again.
+        // The state machine decides by error names whether to retry.
         if (zip === 'plan.zip') assert.match(code, /"ConflictError"/);
         assert.doesNotMatch(code, /tfjs|tensorflow\/core/i, zip);
-        // An import that is left in the bundle fails in a function, which has no node_modules.
+        // An import that remains in the bundle would fail: a function has no node_modules.
         const imports = [...code.matchAll(/^import [^;]*? from\s*"([^"]+)"/gm)].map(([, name]) => name!);
         assert.deepEqual(
           imports.filter((name) => !name.startsWith('node:') && !BUILT_IN.has(name)),
@@ -92,7 +103,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       }
     });
 
-    test('keeps the bucket private, encrypted and for encrypted transport only', () => {
+    test('keeps the bucket private and encrypted, and allows only encrypted transport', () => {
       const [bucket] = of('AWS::S3::Bucket').slice(-1);
       assert.ok(bucket?.Properties.BucketEncryption);
       assert.deepEqual(bucket.Properties.PublicAccessBlockConfiguration, {
@@ -105,12 +116,12 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.match(policy, /"Effect":"Deny".*aws:SecureTransport/);
     });
 
-    test('keeps the bucket when the stack goes, but not one of a first deployment that failed', () => {
+    test('keeps the bucket when the stack is deleted, except after a failed first deployment', () => {
       const { DeletionPolicy, UpdateReplacePolicy } = template.Resources.Bucket!;
       assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['RetainExceptOnCreate', 'Retain']);
     });
 
-    test('removes checkpoints that nobody resumes from, where jobs keep theirs, and what was never completed', () => {
+    test('removes old checkpoints at the location that jobs use, and incomplete uploads', () => {
       const { Rules } = template.Resources.Bucket!.Properties.LifecycleConfiguration as unknown as {
         Rules: { Prefix?: string; ExpirationInDays?: number; AbortIncompleteMultipartUpload?: object }[];
       };
@@ -121,7 +132,7 @@ for (const stage of ['local', 'dev', 'prod']) {
         [true],
       );
       assert.ok(Rules.some((rule) => rule.AbortIncompleteMultipartUpload !== undefined));
-      // A job that waits for a host is ended before its checkpoints are.
+      // A job that waits for a host is cancelled before its checkpoints expire.
       const { JobStateTimeLimitActions: limits } = template.Resources.TrainingQueue!
         .Properties as unknown as {
         JobStateTimeLimitActions: { MaxTimeSeconds: number }[];
@@ -130,7 +141,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.ok(waiting < expiring[0]!.ExpirationInDays! * 86_400);
     });
 
-    test('lets only raw/ send events, so that outputs trigger nothing', () => {
+    test('sends events only for raw/, so outputs trigger nothing', () => {
       const configuration = JSON.stringify(template.Resources.Bucket?.Properties.NotificationConfiguration);
       const prefixes = [...configuration.matchAll(/"Name":"prefix","Value":"([^"]+)"/g)].map(
         ([, value]) => value,
@@ -139,22 +150,22 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.ok(prefixes.every((prefix) => prefix === 'raw/'));
     });
 
-    test('gives every queue dead letters, and rings when there are some', () => {
+    test('gives every queue a dead-letter queue, and each of these an alarm', () => {
       const queues = of('AWS::SQS::Queue').filter(
         ({ Properties }) => !JSON.stringify(Properties.QueueName).includes('-dead'),
       );
       assert.equal(queues.length, 2);
       for (const { Properties } of queues) assert.ok(Properties.RedrivePolicy);
-      const rung = of('AWS::CloudWatch::Alarm').map(({ Properties }) =>
+      const alarms = of('AWS::CloudWatch::Alarm').map(({ Properties }) =>
         JSON.stringify(Properties.Dimensions),
       );
       for (const [name, { Type, Properties }] of Object.entries(template.Resources)) {
         if (Type !== 'AWS::SQS::Queue' || !JSON.stringify(Properties.QueueName).includes('-dead')) continue;
-        assert.equal(rung.filter((dimensions) => dimensions.includes(name)).length, 1, name);
+        assert.equal(alarms.filter((dimensions) => dimensions.includes(name)).length, 1, name);
       }
     });
 
-    test('loses no state of a training job, and lets only its rule and its function tell of one', () => {
+    test('loses no event of a training job, and lets only its rule and its function send dead letters', () => {
       const { JobEvents, JobInvocations, JobDeadLettersPolicy } = template.Resources;
       const queue = { 'Fn::GetAtt': ['JobDeadLetters', 'Arn'] };
       const [target] = JobEvents!.Properties.Targets as unknown as { DeadLetterConfig: unknown }[];
@@ -182,14 +193,14 @@ for (const stage of ['local', 'dev', 'prod']) {
       );
     });
 
-    test('rings when a run fails and when it takes too long', () => {
-      const rung = of('AWS::CloudWatch::Alarm').map(({ Properties }) => String(Properties.MetricName));
+    test('has an alarm for failed runs and one for runs that take too long', () => {
+      const metrics = of('AWS::CloudWatch::Alarm').map(({ Properties }) => String(Properties.MetricName));
       for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut']) {
-        assert.equal(rung.filter((name) => name === metric).length, 1, metric);
+        assert.equal(metrics.filter((name) => name === metric).length, 1, metric);
       }
     });
 
-    test('gives hosts a disk for image and shards, and jobs the region', () => {
+    test('gives hosts a disk large enough for image and shards, and jobs the region', () => {
       const { HostTemplate, TrainingJob, Spot, OnDemand } = template.Resources;
       const { LaunchTemplateData: data } = HostTemplate!.Properties as unknown as {
         LaunchTemplateData: {
@@ -203,7 +214,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       const { ContainerProperties: container } = TrainingJob!.Properties as unknown as {
         ContainerProperties: { Environment: { Name: string; Value: unknown }[] };
       };
-      // The whole dataset in float32, the image, and the system's own.
+      // The whole dataset in float32, the image (6 GB), and the system.
       const shards = (560_000 * SAMPLE_SIZE * 4) / 1e9;
       assert.ok(disk!.Ebs.VolumeSize > shards + 6 + 30, `${disk!.Ebs.VolumeSize} GB`);
       assert.equal(data.MetadataOptions.HttpTokens, 'required');
@@ -211,7 +222,7 @@ for (const stage of ['local', 'dev', 'prod']) {
         const { ComputeResources: hosts } = environment!.Properties as unknown as {
           ComputeResources: { LaunchTemplate: unknown };
         };
-        // Of that version: a change of the template makes new environments.
+        // With the version, so that a change of the template replaces the environments.
         assert.deepEqual(hosts.LaunchTemplate, {
           LaunchTemplateId: { Ref: 'HostTemplate' },
           Version: { 'Fn::GetAtt': ['HostTemplate', 'LatestVersionNumber'] },
@@ -220,7 +231,7 @@ for (const stage of ['local', 'dev', 'prod']) {
       assert.deepEqual(container.Environment, [{ Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } }]);
     });
 
-    test('makes nothing locally that the emulator refuses', () => {
+    test('creates no resources locally that the emulator refuses', () => {
       for (const [name, { Type, Condition }] of Object.entries(template.Resources)) {
         if (/^AWS::(Batch|EC2)::/.test(Type)) assert.equal(Condition, 'RealBatch', name);
       }
@@ -234,7 +245,7 @@ for (const stage of ['local', 'dev', 'prod']) {
   });
 }
 
-test('the check of roles finds what is too broad', () => {
+test('the check of roles finds statements that are too broad', () => {
   const role = (Action: string | string[], Resource: unknown) =>
     ({
       Resources: {

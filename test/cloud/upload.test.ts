@@ -29,7 +29,7 @@ async function keysOf(store: ObjectStore): Promise<string[]> {
   return keys;
 }
 
-/** A folder of small files with these ids, of which those in `labelled` have labels, in that order. */
+/** A folder of small files. The ids in `labelled` have labels, in this order. */
 async function folderOf(keys: readonly string[], labelled: readonly string[]): Promise<ObjectStore> {
   const store = createMemoryStore();
   for (const [index, key] of keys.entries()) await store.write(key, Buffer.from(`content ${index}`));
@@ -40,14 +40,14 @@ async function folderOf(keys: readonly string[], labelled: readonly string[]): P
   return store;
 }
 
-/** Names of a pack's members, as its list tells them. */
+/** Names of a pack's members, read from its index. */
 async function membersOf(store: ObjectStore, key: string): Promise<string[]> {
   const bytes = await store.read(key);
   const length = Number.parseInt(text(bytes.subarray(124, 135)), 8);
   return (JSON.parse(text(bytes.subarray(512, 512 + length))) as [string, number][]).map(([name]) => name);
 }
 
-/** The store as it would be if it failed, or did something, before a write. */
+/** A store that calls `act` before each write. */
 function beforeWrite(store: ObjectStore, act: (key: string) => void): ObjectStore {
   return {
     ...store,
@@ -59,7 +59,7 @@ function beforeWrite(store: ObjectStore, act: (key: string) => void): ObjectStor
 }
 
 describe('files in packs', () => {
-  test('follow the labels; files that no label belongs to come last', async () => {
+  test('follow the order of the labels; files without exactly one label come last', async () => {
     const keys = ['train/a.npy', 'train/b.npy', 'train/c.npy', 'd.npy', 'x/e.npy', 'y/e.npy'];
     const from = await folderOf(keys, ['c', 'e', 'a', 'nowhere', 'b']);
     const to = createMemoryStore();
@@ -88,7 +88,7 @@ describe('files in packs', () => {
     );
   });
 
-  test('without labels follow their names, and the test samples have packs of their own', async () => {
+  test('follow their names if there are no labels, and test samples get separate packs', async () => {
     const from = await folderOf(['test/b.npy', 'test/a.npy', 'train/c.npy'], []);
     await from.remove('training_labels.csv');
     const to = createMemoryStore();
@@ -97,7 +97,7 @@ describe('files in packs', () => {
     assert.deepEqual(await membersOf(to, 'test/pack-00000-of-00001.tar'), ['test/a.npy', 'test/b.npy']);
   });
 
-  test('are single samples: stacks, archives, companions and odd names go up as they are', async () => {
+  test('are only single samples: stacks, archives, companions and odd names are uploaded as they are', async () => {
     const long = `${'l'.repeat(120)}.npy`;
     const from = await folderOf(['a.npy', 'b.npy', 'b.ids.txt', 'c.npz', 'd.tar', 'e\\f.npy', long], ['a']);
     await from.write('stack.npy', stackFile(0, 2));
@@ -115,7 +115,7 @@ describe('files in packs', () => {
       assert.deepEqual(await to.read(key), await from.read(key));
   });
 
-  test('go up behind the files that name the samples of stacks', async () => {
+  test('are uploaded after the files that name the samples of stacks', async () => {
     const from = await folderOf(['a.ids.txt', 'a.npy', 'b.npy', 'c.npy', 'z.ids.txt', 'z.npz'], ['b', 'c']);
     for (const perPack of [1, 2]) {
       const written: string[] = [];
@@ -127,7 +127,7 @@ describe('files in packs', () => {
     }
   });
 
-  test('give the same bytes each time, and Python reads them', async () => {
+  test('give the same bytes each time, and Python can read them', async () => {
     const from = createMemoryStore();
     await writeDataset(from, 5);
     const [once, again] = [createMemoryStore(), createMemoryStore()];
@@ -163,14 +163,14 @@ for name in sorted(glob.glob(sys.argv[1] + '/*.tar')):
   });
 });
 
-describe('records made of packs', () => {
+describe('records made from packs', () => {
   async function preprocess(raw: ObjectStore): Promise<ObjectStore> {
     const stores = { raw, records: createMemoryStore() };
     await runWhole(stores, { ...SETTINGS, psdSamples: 10 });
     return stores.records;
   }
 
-  test('have the same bytes as those of single files, broken files among them', async () => {
+  test('have the same bytes as records made from single files, even if some files are broken', async () => {
     const raw = createMemoryStore();
     const { ids } = await writeDataset(raw, 30);
     const whole = await raw.read(sampleKey(ids[3]!));
@@ -191,7 +191,7 @@ describe('records made of packs', () => {
     assert.equal((await reasons(plain)).length, 5);
   });
 
-  test('are read in a few long pieces, one chunk from one pack', async () => {
+  test('need only one long read per chunk, from one pack', async () => {
     const raw = createMemoryStore();
     await writeDataset(raw, 32);
     const packed = createMemoryStore();
@@ -211,7 +211,7 @@ describe('records made of packs', () => {
 });
 
 describe('an upload', () => {
-  test('that was stopped has no labels there, and resumes', async () => {
+  test('that was stopped has not written the labels, and can be resumed', async () => {
     const from = createMemoryStore();
     await writeDataset(from, 20);
     const to = createMemoryStore();
@@ -236,7 +236,7 @@ describe('an upload', () => {
     for (const key of await keysOf(whole)) assert.deepEqual(await to.read(key), await whole.read(key), key);
   });
 
-  test('that failed begins nothing new, and passes the failure on', async () => {
+  test('that failed starts no further writes, and throws the error', async () => {
     const from = await folderOf(
       Array.from({ length: 90 }, (_, index) => `train/${index}.npy`),
       [],
@@ -251,7 +251,7 @@ describe('an upload', () => {
     assert.ok(written.length <= 16, `${written.length} writes`);
   });
 
-  test('sends what has changed, and nothing else', async () => {
+  test('sends only changed files', async () => {
     const from = await folderOf(['a.npy', 'b.npy', 'c.npy', 'd.npy'], ['a', 'b', 'c', 'd']);
     for (const perPack of [1, 2]) {
       const to = createMemoryStore();
@@ -264,7 +264,7 @@ describe('an upload', () => {
     }
   });
 
-  test('counts every file as progress, sent or not', async () => {
+  test('counts every file in its progress, sent or not', async () => {
     const from = await folderOf(['a.npy', 'b.npy', 'c.npz'], ['a']);
     const to = createMemoryStore();
     for (let round = 0; round < 2; round += 1) {
@@ -279,7 +279,7 @@ describe('an upload', () => {
     }
   });
 
-  test('says which entries it can not upload, and sends the others', async (t) => {
+  test('names the entries that it cannot upload, and sends the others', async (t) => {
     const folder = scratch(t);
     writeFileSync(join(folder, 'a.npy'), 'x');
     for (let i = 0; i < 12; i++) symlinkSync('/nowhere', join(folder, `gone-${10 + i}.npy`));
@@ -294,12 +294,12 @@ describe('an upload', () => {
     assert.equal(said[0], `left out: ${folder}/empty.npz/: found an empty folder, needed a file`);
     assert.equal(
       said[1],
-      `left out: ${folder}/gone-10.npy: found a link to nothing that can be read, needed a file`,
+      `left out: ${folder}/gone-10.npy: found a link that points to no file, needed a file`,
     );
     assert.equal(said[10], 'left out: 3 more');
   });
 
-  test('of a file that is being written is refused', async () => {
+  test('of a file whose size changes meanwhile is refused', async () => {
     const from = await folderOf(['a.npy'], ['a']);
     const pack = {
       key: 'train/pack-00000-of-00001.tar',
@@ -312,7 +312,7 @@ describe('an upload', () => {
     }, InputError);
   });
 
-  test('does not put a sample beside a pack that holds it, nor a pack over one of other samples', async () => {
+  test('refuses to add a sample that a pack already holds, and to overwrite a pack of other samples', async () => {
     const keys = ['a.npy', 'b.npy', 'c.npy'];
     const from = await folderOf(keys, ['a', 'b', 'c']);
     const [single, packed] = [createMemoryStore(), createMemoryStore()];
@@ -343,7 +343,7 @@ describe('a bucket', () => {
     await emulator.stop();
   });
 
-  test('takes packs in parts, and knows them again by the etag of their parts', async () => {
+  test('gets packs in parts, and recognizes them by the ETag of their parts', async () => {
     const from = createMemoryStore();
     const count = 180;
     for (let index = 0; index < count; index += 1) await from.write(`train/s${index}.npy`, sampleFile(index));
@@ -361,7 +361,7 @@ describe('a bucket', () => {
     assert.deepEqual([changed.uploaded, changed.objects], [80, 1]);
   });
 
-  test('knows files again by their MD5', async () => {
+  test('recognizes files by their MD5', async () => {
     const from = await folderOf(['a.npy', 'b.npy'], ['a', 'b']);
     const to = openStore('s3://uploads/raw/small');
     assert.equal((await uploadFolder(from, to)).uploaded, 2);

@@ -1,10 +1,11 @@
-/** Settings of the training container by its environment. */
+/** The settings of the training container in its environment. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readLocations, readSettings } from '../../containers/training/environment.ts';
 import { trainCommand } from '../../src/cli/commands/train.ts';
 import { SettingError } from '../../src/core/errors.ts';
-import { DEFAULTS, flagOf, SETTING_NAMES, variableOf } from '../../src/training/settings.ts';
+import { flagOf, variableOf } from '../../src/core/setting.ts';
+import { DEFAULTS, SETTING_NAMES } from '../../src/training/settings.ts';
 
 const { options } = trainCommand();
 const refused = (env: NodeJS.ProcessEnv, message: RegExp) =>
@@ -20,7 +21,7 @@ test('each setting of a training is a variable of its name', () => {
   assert.deepEqual(readSettings(options, env).sort(), wanted.sort());
 });
 
-test('so is how the training is run', () => {
+test('so is each option of how the training runs', () => {
   const env = {
     DEVICE: 'cpu',
     ENGINE: 'eager',
@@ -39,11 +40,11 @@ test('so is how the training is run', () => {
   assert.deepEqual(readSettings(options, { FRESH: 'false' }), []);
 });
 
-test('an empty variable is as good as none, and others are not looked at', () => {
+test('empty variables and unknown variables are ignored', () => {
   assert.deepEqual(readSettings(options, { EPOCHS: '', PATH: '/bin', JSON: 'true', HELP: '1' }), []);
 });
 
-test('what the flag would not take is refused by the name of the variable', () => {
+test('a value that the flag would reject is refused with the name of the variable', () => {
   refused({ EPOCHS: '0' }, /^EPOCHS is "0": needed: a whole number from 1/);
   refused({ EPOCHS: '3', LEARNING_RATE: '1e-3x' }, /^LEARNING_RATE is "1e-3x": needed: a number/);
   refused({ DEVICE: 'tpu' }, /^DEVICE is "tpu": .*auto, cpu, gpu/);
@@ -51,7 +52,7 @@ test('what the flag would not take is refused by the name of the variable', () =
   refused({ FRESH: 'yes' }, /^FRESH is "yes": needed true or false/);
 });
 
-test('a job of an array trains the fold of its place, where there are folds', () => {
+test('a child of an array job trains the fold of its index, if there are folds', () => {
   const job = { AWS_BATCH_JOB_ARRAY_INDEX: '3' };
   assert.deepEqual(readSettings(options, job), []);
   assert.deepEqual(readSettings(options, { ...job, FOLDS: '5' }).sort(), ['--fold=3', '--folds=5']);
@@ -62,7 +63,7 @@ test('a job of an array trains the fold of its place, where there are folds', ()
   ]);
 });
 
-test('BUCKET and DATASET name the places of a dataset, both or neither', () => {
+test('BUCKET and DATASET together name the places of a dataset', () => {
   assert.equal(readLocations({}), undefined);
   const { records, models, checkpoints } = readLocations({ BUCKET: 'b', DATASET: 'g2net' })!;
   assert.deepEqual(

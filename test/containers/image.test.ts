@@ -60,11 +60,11 @@ before(async () => {
   }
   batch = new BatchClient({});
   await batch.send(new CreateJobQueueCommand({ jobQueueName: QUEUE, priority: 1 }));
-  // As infra/training.yml has it.
+  // As in infra/training.yml.
   await define('training', ['chirpline', 'train', 'Ref::records', 'Ref::models']);
 });
 after(async () => {
-  // What went wrong before is told, not that there is nothing to end.
+  // If `before` failed, its error is reported, not a missing cloud.
   await cloud?.down();
   restore?.();
   rmSync(folder, { recursive: true, force: true });
@@ -112,7 +112,7 @@ async function waitForEnd(id: string, seconds = 120): Promise<JobDetail> {
   throw new Error(`waited ${seconds} s for job ${id}: ${readLog(id)}`);
 }
 
-/** What an attempt of a job has printed. */
+/** The log of an attempt of a job. */
 function readLog(id: string, attempt = 1): string {
   const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-${attempt}.log`);
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -131,7 +131,7 @@ async function listKeys(store: ObjectStore): Promise<string[]> {
   return keys;
 }
 
-test('an array job takes all from the environment; each of its jobs trains a fold and leaves its artifacts', async () => {
+test('an array job takes all settings from the environment; each of its jobs trains a fold and leaves its artifacts', async () => {
   const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '16', FOLDS: '2', SEED: '7' };
   await define(
     'by-environment',
@@ -174,7 +174,7 @@ test('an array job takes all from the environment; each of its jobs trains a fol
   assert.deepEqual(await listKeys(openCheckpoints()), []);
 });
 
-test('a setting that cannot be ends the job with code 2 and the name of the variable', async () => {
+test('an invalid setting ends the job with code 2 and the name of the variable', async () => {
   const { jobId = '' } = await batch.send(
     new SubmitJobCommand({
       jobName: 'wrong',
@@ -205,7 +205,7 @@ test('a job whose host is reclaimed resumes in its next attempt; terminated, it 
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jobId: id }),
   });
-  await waitForLog(id, 2, /^going on with \S+ from its checkpoint in epoch \d+ after step \d+$/m);
+  await waitForLog(id, 2, /^resuming \S+ from its checkpoint in epoch \d+ after step \d+$/m);
   const { attempts = [] } = await describe(id);
   assert.deepEqual(
     attempts.map(({ container }) => container?.exitCode),
@@ -228,7 +228,7 @@ test('a job whose host is reclaimed resumes in its next attempt; terminated, it 
   assert.equal(podman('ps', '--all', '--quiet', '--filter', `name=${name}`).stdout, '');
 });
 
-test('the image trains without a network, without root and on a read-only disk, and brings no compiler', async () => {
+test('the image trains without a network, without root and on a read-only disk, and contains no compiler', async () => {
   const models = join(folder, 'models');
   mkdirSync(models);
   await chmod(models, 0o777);

@@ -1,4 +1,4 @@
-/** The training image as the tests use it: of a Debian made of packages, with TensorFlow for the CPU. */
+/** The training image for the tests: on a Debian that is built from packages, with TensorFlow for the CPU. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,10 @@ const BASE = 'localhost/chirpline-base-test';
 const STAMP = join(ROOT, '.chirpline/training-image.stamp');
 const BUNDLE = 'containers/training/dist';
 
-/** Builds it unless it was built of the same files before. Throws with what was printed when that fails. */
+/**
+ * Builds the image unless it was already built from the same files. Throws, with the output of the build, when that
+ * fails.
+ */
 export function buildTrainingImage(): void {
   script('scripts/bundle.mjs');
   const wanted = hashInputs();
@@ -19,9 +22,9 @@ export function buildTrainingImage(): void {
   if (podman('image', 'exists', BASE).status !== 0) script('scripts/container-base.mjs', '--tag', BASE);
   const old = podman('image', 'inspect', '--format', '{{.Id}}', IMAGE).stdout.trim();
   const options = ['--tag', IMAGE, '--base', BASE, '--tensorflow', 'cpu'];
-  // Without a network of its own, which asks for more of the machine; without layers, which nobody uses again.
+  // Without a network namespace, which not every machine allows, and without layers, which nothing would reuse.
   script('scripts/container.mjs', ...options, '--', '--network=host', '--layers=false');
-  // Over a gigabyte that nothing names any more.
+  // The previous image: over a gigabyte that has no name any more.
   if (old !== '') podman('rmi', old);
   writeFileSync(STAMP, wanted);
 }

@@ -1,14 +1,16 @@
-/** podman for the tests: installed where it is missing, and set up without a file outside of the repository. */
+/** podman for the tests: installed where it is missing, and configured without a file outside of the repository. */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../infra/local/cloud.ts';
 
-/** podman itself, what runs containers, what `--init` runs in them, and what makes an image of packages. */
+/** podman, its runtime, its network stack, the program for `--init`, and the builder of an image from packages. */
 const PACKAGES = ['podman', 'runc', 'netavark', 'catatonit', 'mmdebstrap'];
 const PROGRAMS = ['podman', 'runc', 'catatonit', 'mmdebstrap'];
 
-/** The defaults (crun, systemd's groups, the journal, limits above one's own) ask for more than a plain machine has. */
+/**
+ * The defaults (crun, systemd's cgroups, the journal, limits above the caller's) need more than a plain machine has.
+ */
 const SETTINGS = `[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
@@ -17,7 +19,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 `;
 
-/** Sets CONTAINERS_CONF for this process and its children. Throws when podman can't be had. */
+/** Sets CONTAINERS_CONF for this process and its children. Throws when podman can't be installed or doesn't work. */
 export function preparePodman(): void {
   if (PROGRAMS.some((name) => run(['which', name]).status !== 0)) {
     const apt = (...words: string[]) =>
@@ -26,7 +28,7 @@ export function preparePodman(): void {
     const { status, stderr } = apt('install', '-y', '-qq', '--no-install-recommends', ...PACKAGES);
     if (status !== 0) {
       throw new Error(
-        `the tests of the training container need podman: apt-get install ${PACKAGES.join(' ')} (tried: ${stderr.trim()})`,
+        `the tests of the training container need podman: apt-get install ${PACKAGES.join(' ')} (failed: ${stderr.trim()})`,
       );
     }
   }

@@ -22,14 +22,14 @@ function decode(halves: Uint16Array): Float32Array {
   return out;
 }
 
-/** Bit patterns of float32 from all over: seeded random ones, and every neighbourhood of a rounding boundary. */
+/** Bit patterns of float32: seeded random ones, and the neighbours of every rounding boundary. */
 function testedFloats(): Float32Array {
   const bits: number[] = [];
   let state = 1;
   for (let i = 0; i < 500_000; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     bits.push(state);
-    // The same, brought into the range of halves and their subnormals.
+    // The same number, mapped into the range of halves and their subnormals.
     bits.push(((state & 0x80000000) | (0x32000000 + (state % 0x16000000))) >>> 0);
   }
   for (const half of ALL_HALVES) {
@@ -42,7 +42,7 @@ function testedFloats(): Float32Array {
     }
   }
   for (let k = 0; k < 1025; k++) {
-    // Halves between subnormals, exactly and just beside.
+    // Midpoints between subnormal halves, and their neighbours.
     const value = new Uint32Array(Float32Array.of((k + 0.5) * 2 ** -24).buffer)[0]!;
     bits.push(value, value - 1, value + 1);
   }
@@ -57,13 +57,13 @@ np.fromfile(folder + '/floats', '<f4').astype('<f2').tofile(folder + '/halves')
 np.arange(65536, dtype='<u2').view('<f2').astype('<f4').tofile(folder + '/all')
 `;
 
-/** Bits that differ, NaNs of one sign being equal: NumPy's way of keeping their fraction depends on the processor. */
+/** Number of different halves. NaNs of one sign count as equal: how NumPy keeps their fraction depends on the CPU. */
 function countDifferences(a: Uint16Array, b: Uint16Array): number {
   const canonical = (half: number) => ((half & 0x7fff) > 0x7c00 ? (half & 0x8000) | 0x7e00 : half);
   return a.reduce((count, half, i) => count + (canonical(half) === canonical(b[i]!) ? 0 : 1), 0);
 }
 
-test('halves are rounded as NumPy rounds them, subnormals and overflow included, and widened as NumPy does', (t) => {
+test('halves are rounded and widened as by NumPy, subnormals and overflow included', (t) => {
   const folder = scratch(t);
   const floats = testedFloats();
   writeFileSync(join(folder, 'floats'), bytesOf(floats));
@@ -78,13 +78,13 @@ test('halves are rounded as NumPy rounds them, subnormals and overflow included,
   assert.equal(wide.length, 0x10000);
   assert.ok(decode(ALL_HALVES).every((value, i) => Object.is(value, wide[i])));
 
-  // The comparison can fail.
+  // Prove that the comparison can fail.
   const wrong = expected.slice();
   wrong[123_456]! ^= 1;
   assert.equal(countDifferences(ours, wrong), 1);
 });
 
-test('every half survives the way to float32 and back', () => {
+test('every half survives conversion to float32 and back', () => {
   assert.equal(countDifferences(encode(decode(ALL_HALVES)), ALL_HALVES), 0);
 });
 
@@ -102,7 +102,7 @@ test('ties go to the even neighbour, and 65520 and above to infinity', () => {
   assert.deepEqual([...encode(values)], [0x3c00, 0x3c02, 0x7bff, 0x7c00, 0xfc00, 0, 1, 0x8000]);
 });
 
-test('halves can start at an odd byte and floats anywhere in their buffer', () => {
+test('halves may start at an odd byte, and floats anywhere in their buffer', () => {
   const out = new Uint8Array(7).fill(0xaa);
   encodeFloat16(Float32Array.of(9, 1, -2).subarray(1), out, 1);
   assert.deepEqual([...out], [0xaa, 0x00, 0x3c, 0x00, 0xc0, 0xaa, 0xaa]);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { loadAddon, readAddon } from '../../src/native/load-native.ts';
 import { scratch } from '../support/fixtures.ts';
 
-test('an addon that is missing or of another kind of machine is done without, and it is known why', (t) => {
+test('a missing or incompatible addon is reported with the reason', (t) => {
   const path = join(scratch(t), 'native.node');
   assert.deepEqual(readAddon(path), { reason: 'it was not built' });
   writeFileSync(path, 'no machine code');
@@ -14,7 +14,7 @@ test('an addon that is missing or of another kind of machine is done without, an
   assert.match(reason!, /^it can't be loaded: .*native\.node/);
 });
 
-test('the addon is loaded once, and is here where it can be built', () => {
+test('the addon is loaded once, and exists on every platform where it can be built', () => {
   assert.equal(loadAddon(), loadAddon());
   const expected = process.platform === 'linux' && process.arch === 'x64';
   assert.equal(loadAddon().addon !== undefined, expected, loadAddon().reason);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createRandomStream, createXoshiro128, mix32 } from '../../src/core/random.ts';
 
 test('xoshiro128** gives its published sequence', () => {
-  // From state 1, 2, 3, 4: as in the test vectors of Rust's rand_xoshiro, made with the authors' C code.
+  // From state 1, 2, 3, 4: the test vectors of Rust's rand_xoshiro, made with the authors' C code.
   const next = createXoshiro128([1, 2, 3, 4]);
   assert.deepEqual(Array.from({ length: 6 }, next), [11520, 0, 5927040, 70819200, 2031721883, 1637235492]);
 });
@@ -12,7 +12,7 @@ test('the 32-bit mix is the finalizer of MurmurHash3', () => {
   assert.deepEqual([0, 1].map(mix32), [0, 0x514e28b7]);
 });
 
-test('a stream depends on every part of its name', () => {
+test('a stream depends on seed, index and purpose', () => {
   const names: [number, number, number][] = [
     [0, 0, 0],
     [1, 0, 0],
@@ -34,7 +34,7 @@ test('uniform numbers fill their range evenly', () => {
   const counts = new Array<number>(16).fill(0);
   for (let i = 0; i < 160_000; i++) counts[Math.floor(stream.uniform(0, 16))]! += 1;
   const chiSquare = counts.reduce((sum, count) => sum + (count - 10_000) ** 2 / 10_000, 0);
-  // 15 degrees of freedom: above 44 once in ten thousand.
+  // 15 degrees of freedom: the probability of more than 44 is 1e-4.
   assert.ok(chiSquare < 44, `${chiSquare}`);
 });
 

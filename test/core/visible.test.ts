@@ -9,7 +9,7 @@ import { buildShard, makeSamples } from '../records/samples.ts';
 import { chirpline } from '../support/command.ts';
 import { scratch } from '../support/fixtures.ts';
 
-/** What a terminal obeys: a title, colours by ESC and by C1's own CSI, a line started over, a text turned round. */
+/** Terminal commands: a title, colours by ESC and by C1's own CSI, a carriage return, reversed text. */
 const HOSTILE = [
   '\x1b]0;owned\x07',
   '\x1b[31mred',
@@ -21,7 +21,7 @@ const HOSTILE = [
 ];
 const COMMANDS = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
-test('control characters become escapes, and other text stays as it is', () => {
+test('control characters become escapes, and other text is unchanged', () => {
   assert.equal(
     visible('\x1b[31m\u009b\u202e\n\t\r\x7f\u2028'),
     '\\x1b[31m\\x9b\\u202e\\x0a\\x09\\x0d\\x7f\\u2028',
@@ -34,13 +34,13 @@ test('control characters become escapes, and other text stays as it is', () => {
   assert.doesNotMatch(visibleJson(value), COMMANDS);
 });
 
-test('an error is one line, whatever its object is called', () => {
+test("an error message is one line, whatever its object's name is", () => {
   const error = new InputError({ object: 'a\n\x1b[2Jb', found: '\u009b', needed: 'x' });
   assert.equal(error.message, 'a\\x0a\\x1b[2Jb: found \\x9b, needed x');
   assert.equal(error.fields.object, 'a\n\x1b[2Jb');
 });
 
-test('ids, names of files and arguments put no command on the terminal', (t) => {
+test('ids, file names and arguments print no terminal commands', (t) => {
   const folder = scratch(t);
   const samples = makeSamples(HOSTILE.length).map((sample, i) => ({ ...sample, id: HOSTILE[i]! }));
   const records = join(folder, 'train.tfrecord');
@@ -69,7 +69,7 @@ test('ids, names of files and arguments put no command on the terminal', (t) => 
   }
 });
 
-test('nothing is printed but by src/cli/terminal.ts, which makes it visible', () => {
+test('only src/cli/terminal.ts prints, and it escapes control characters', () => {
   const root = fileURLToPath(new URL('../../src/', import.meta.url));
   const printing = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))

@@ -1,4 +1,4 @@
-/** What talks to S3 and SQS without any function, on whichever emulator CHIRPLINE_TEST_EMULATOR names. */
+/** Tests of S3 and SQS without functions, on the emulator that CHIRPLINE_TEST_EMULATOR names. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,7 +57,7 @@ async function readAll(store: ObjectStore): Promise<Map<string, string>> {
   return all;
 }
 
-test('records made from a bucket into a bucket are byte for byte those of folders', async () => {
+test('records made from bucket to bucket have the same bytes as those made from folder to folder', async () => {
   const raw = join(folder, 'raw');
   const { uploaded } = await uploadFolder(createFileStore(raw), openStore('s3://data/raw'));
   assert.equal(uploaded, SAMPLES);
@@ -73,7 +73,7 @@ test('records made from a bucket into a bucket are byte for byte those of folder
   assert.equal(made.size, 6);
 });
 
-test('a training on a bucket fetches its shards, and leaves a model there and nothing here', async (t) => {
+test('a training on a bucket fetches its shards, writes the model to the bucket, and leaves no local files', async (t) => {
   const place = mkdtempSync(join(tmpdir(), 'chirpline-staging-'));
   t.after(() => rmSync(place, { recursive: true }));
   const train = (records: string, models: string) =>
@@ -83,7 +83,7 @@ test('a training on a bucket fetches its shards, and leaves a model there and no
     );
   const { status, stderr } = train('s3://data/records', 's3://data/models');
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /fetching 3 shards \(7 MB\) from s3:\/\/data\/records\/ while training starts/);
+  assert.match(stderr, /fetching 3 shards \([67]\.\d MB\) from s3:\/\/data\/records\/ while training starts/);
   const made = await readAll(openStore('s3://data/models'));
   const kept = [...made.keys()].map((key) => key.replace(/diy_\d{8}_\d{4}/, 'RUN'));
   assert.ok(kept.includes('saved/RUN_weights.npz') && kept.includes('saved/report.html'), kept.join());
@@ -99,11 +99,11 @@ test('a training on a bucket fetches its shards, and leaves a model there and no
   await store.write('train-00002-of-00003.tfrecord', shard);
   const damaged = train('s3://data/records', 's3://data/other');
   assert.equal(damaged.status, 1, damaged.stderr);
-  assert.match(damaged.stderr, /train-00002-of-00003\.tfrecord: found bytes of SHA-256/);
+  assert.match(damaged.stderr, /train-00002-of-00003\.tfrecord: found bytes with SHA-256/);
   assert.deepEqual(readdirSync(place), []);
 });
 
-test('an object of a bucket that is overwritten after the plan is left for the plan that follows', async () => {
+test('an object in a bucket that is overwritten after the plan is left to the next plan', async () => {
   const stores = { raw: openStore('s3://data/raw'), records: openStore('s3://data/changed') };
   const settings = { ...SETTINGS, dataset: 'changed', shardSize: SAMPLES, psdSamples: 10 };
   const plan = await needPlan(stores, settings);
@@ -118,20 +118,20 @@ test('an object of a bucket that is overwritten after the plan is left for the p
   assert.deepEqual([n_samples, n_failed, shards.length], [SAMPLES, 0, 2]);
 });
 
-test('an emulator is not started over another one, nor one that nobody knows', async () => {
+test('an emulator is not started while another runs on its port, and an unknown emulator is refused', async () => {
   const running = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
   const other = running === 'ministack' ? 'localstack' : 'ministack';
   const port = Number(new URL(emulator.endpoint).port);
   const settings = { folder, port, agentPort: port, runner: 'process', persist: false } as const;
   await assert.rejects(createCloud({ ...settings, emulator: other }).up(), (error: unknown) => {
     assert.ok(error instanceof MachineError);
-    assert.equal(error.message, `${running} is up on port ${port}. End it first: npm run local:down`);
+    assert.equal(error.message, `${running} is running on port ${port}. Stop it first: npm run local:down`);
     return true;
   });
   assert.throws(() => readEmulatorName('motor'), SettingError);
 });
 
-test('dead letters are sent to their queue again', async () => {
+test('dead letters are moved back to their queue', async () => {
   const client = new SQSClient({ useQueueUrlAsEndpoint: false });
   const make = async (QueueName: string) =>
     (await client.send(new CreateQueueCommand({ QueueName }))).QueueUrl!;

@@ -1,4 +1,4 @@
-/** The deployed stage, whole, on the emulator: what AWS would do with the same template. */
+/** Tests of the whole deployed stage on the emulator, with the same template as on AWS. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ import {
 } from './stage.ts';
 
 /**
- * What AWS does and LocalStack doesn't: a map ends as failed when too many of its items fail. And it is slower by far [ms].
+ * On AWS a map fails when too many of its items fail; on LocalStack it doesn't. LocalStack is also much slower [ms].
  */
 const { toleratesFailures, uploadLimit } = {
   ministack: { toleratesFailures: true, uploadLimit: 1_000 },
@@ -71,7 +71,7 @@ async function readAll(store: ObjectStore): Promise<Map<string, string>> {
   return all;
 }
 
-/** The most that one of the function's environments has logged [MB]. */
+/** Peak memory of all environments of a function, from its logs [MB]. */
 async function readPeakMemory(name: string): Promise<number> {
   const logs = new CloudWatchLogsClient({});
   const logGroupName = `/aws/lambda/chirpline-local-${name}`;
@@ -81,7 +81,7 @@ async function readPeakMemory(name: string): Promise<number> {
   return Math.max(...peaks.map(Number));
 }
 
-test('uploaded samples become records that are byte for byte those of the local runner', async () => {
+test('uploaded samples become records with the same bytes as those of the local runner', async () => {
   const { raw: to, records } = open('whole');
   const result = await uploadFolder(raw, to);
   assert.deepEqual([result.uploaded, result.labels], [SAMPLES, true]);
@@ -104,7 +104,7 @@ test('uploaded samples become records that are byte for byte those of the local 
   assert.equal(made.size, 6);
 });
 
-test('events that are delivered again start nothing, whichever they are', async () => {
+test('events that are delivered again start no run', async () => {
   const body = s3Event({ key: 'raw/twice/training_labels.csv', etag: 'x', sequencer: '1' });
   await uploadSome('twice', 40);
   await waitForRuns('twice', 1);
@@ -115,7 +115,7 @@ test('events that are delivered again start nothing, whichever they are', async 
   assert.equal((await runsOf('twice')).length, 2);
 });
 
-test('an object that comes after the run is in the records within a second, and its events after that change nothing', async () => {
+test('an object that arrives after the run is in the records within a second, and repeated events change nothing', async () => {
   const { raw: to, records } = open('late');
   const rows = await labelRows();
   await uploadSome('late', 40);
@@ -169,13 +169,13 @@ test('a stack of 256 samples becomes a shard within a second', async () => {
   );
   const ms = performance.now() - started;
   console.log(
-    `upload of 256 samples (25 MB, the upload included) -> shard and metadata: ${ms.toFixed(0)} ms`,
+    `upload of 256 samples (25 MB, including the upload) -> shard and metadata: ${ms.toFixed(0)} ms`,
   );
-  // Twice the aim, since other tests' processes share the cores.
+  // Twice the goal, since processes of other tests share the cores.
   assert.ok(ms < 2 * uploadLimit);
 });
 
-test('a poison message ends among the dead letters, its neighbours are dealt with, and redrive sends it again', async () => {
+test('a poison message becomes a dead letter, other messages are processed, and redrive resends it', async () => {
   const { deadLetters, url } = stage.queues.find(({ name }) => name === 'objects')!;
   const rows = await labelRows();
   const { raw: to, records } = open('late');
@@ -201,7 +201,7 @@ test('a poison message ends among the dead letters, its neighbours are dealt wit
   assert.equal(await countMessages(sqs, deadLetters), 0);
 });
 
-/** The plan that is under way. */
+/** Waits for a plan under way. */
 function waitForPlan(records: ObjectStore): Promise<Plan> {
   return waitFor('the plan', async () => {
     const { plan } = await readManifest(records);
@@ -209,7 +209,7 @@ function waitForPlan(records: ObjectStore): Promise<Plan> {
   });
 }
 
-/** Breaks the lists of chunks of the run that begins, which fail for good then, until they are mended. */
+/** Breaks the lists of some chunks of the run that starts, so that these chunks fail. Returns a function that fixes them. */
 async function spoil(dataset: string, ...shards: number[]): Promise<() => Promise<void>> {
   const { records } = open(dataset);
   const { id } = await waitForPlan(records);
@@ -226,10 +226,10 @@ async function spoil(dataset: string, ...shards: number[]): Promise<() => Promis
   };
 }
 
-test('below the tolerated share of failed chunks the others are made, and redrive makes the missing one alone', async () => {
+test('below the tolerated share of failed chunks the others are made, and redrive makes only the missing one', async () => {
   const { raw: to, records } = open('spoilt');
   await uploadFolder(raw, to);
-  const mend = await spoil('spoilt', 1);
+  const fix = await spoil('spoilt', 1);
   const [run] = await waitForRuns('spoilt', 1);
   assert.equal(run?.state, 'FAILED');
   assert.match(run.reason ?? '', /1 of 3 shards of .* are missing \(1\)/);
@@ -237,10 +237,10 @@ test('below the tolerated share of failed chunks the others are made, and redriv
   const kept = await records.head('train-00000-of-00003.tfrecord');
   assert.ok(kept);
 
-  await mend();
+  await fix();
   const name = await restartRun(sfn, stage.stateMachine, run);
   assert.ok(name);
-  // AWS answers the same for a run that is on, others refuse the name: either way there is no third run.
+  // AWS returns the active run, the emulators refuse the name: in both cases there is no third run.
   await restartRun(sfn, stage.stateMachine, run);
   const [again, , ...more] = await waitForRuns('spoilt', 2);
   assert.equal(more.length, 0);
@@ -249,7 +249,7 @@ test('below the tolerated share of failed chunks the others are made, and redriv
   assert.equal((await readMetadata(records)).n_samples, SAMPLES);
 });
 
-test('beyond the tolerated share the run stops there', async () => {
+test('above the tolerated share of failed chunks the run stops', async () => {
   const { raw: to } = open('spoilt-more');
   await uploadFolder(raw, to);
   await spoil('spoilt-more', 0, 2);
@@ -261,7 +261,7 @@ test('beyond the tolerated share the run stops there', async () => {
   );
 });
 
-test('two runs of one dataset at once: the second waits, and adds what has come since', async () => {
+test('two runs of one dataset at once: the second waits, and adds the samples that have arrived since', async () => {
   const { raw: to, records } = open('both');
   const rows = await labelRows();
   await uploadSome('both', 40);
@@ -277,7 +277,7 @@ test('two runs of one dataset at once: the second waits, and adds what has come 
   assert.deepEqual([n_samples, n_failed], [50, 0]);
 });
 
-test('a function that is killed in the middle is called again, and nothing shows of it', async () => {
+test('a function that is killed is retried, and the run succeeds', async () => {
   const { raw: to, records } = open('killed');
   await uploadFolder(raw, to);
   const pids = await waitFor('a function at work', async () => {
@@ -300,7 +300,7 @@ const submit = (dataset: string, ...options: string[]) =>
     { dataset, options },
   );
 
-/** What an attempt of a job has printed. */
+/** The output of a job's attempt. */
 function readLog(id: string, attempt: number): string {
   const file = join(folder, 'cloud/agent/logs', `${id.replace(':', '-')}-${attempt}.log`);
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -322,7 +322,7 @@ function submitByCommand(...options: string[]): string {
   return JSON.parse(answer).id;
 }
 
-test('each fold is trained by a job of its own, and one whose host is reclaimed resumes from its checkpoint', async () => {
+test('each fold is trained by its own job, and a job whose host is reclaimed resumes from its checkpoint', async () => {
   const config = join(folder, 'config.yaml');
   writeFileSync(config, 'epochs: 6\nbatch_size: 10\nseed: 9\n');
   const id = submitByCommand('--config', config, '--folds', '2');
@@ -338,11 +338,7 @@ test('each fold is trained by a job of its own, and one whose host is reclaimed 
     return part?.attempts === 1 && part.state === 'RUNNING' && part.lastLines.length > 0 ? job : undefined;
   });
   assert.deepEqual(shown.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
-  await waitForLine(
-    first,
-    2,
-    /^going on with diy_\d{8}_\d{4}\S* from its checkpoint in epoch \d+ after step/m,
-  );
+  await waitForLine(first, 2, /^resuming diy_\d{8}_\d{4}\S* from its checkpoint in epoch \d+ after step/m);
   const checkpoints = openStore(locateDataset(stage.bucket, 'twice').checkpoints);
   assert.match((await listKeys(checkpoints)).join('\n'), /^[0-9a-f]{12}\/\d{6}-\d{8}\.npz$/m);
 
@@ -388,7 +384,7 @@ test('an array of folds is cancelled as a whole', async () => {
   assert.deepEqual([job.state, job.reason, job.folds?.states], ['FAILED', 'chirpline cancel', { FAILED: 3 }]);
 });
 
-test('a training job that fails shows its exit code and what it printed, and is not tried again', async () => {
+test('a training job that fails shows its exit code and output, and is not retried', async () => {
   const { id } = await submit('late', '--epochs', 'many');
   const job = await waitForJob(id, (found) => !isActive(found));
   assert.deepEqual([job.state, job.attempts, job.exitCode], ['FAILED', 1, 2]);

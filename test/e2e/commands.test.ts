@@ -1,4 +1,4 @@
-/** What the commands do to a deployed stage whose runs are in trouble, are on, or train; on the emulator. */
+/** Tests of the commands on a deployed stage, on the emulator: with failed, active and training runs. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ import {
 before(startStage);
 after(endStage);
 
-/** Keeps a function of the stage from getting on with anything, until it is let go. */
+/** Suspends a function of the stage; returns a function that resumes it. */
 function hold(name: string): () => void {
   const held = new Set<number>();
   const timer = setInterval(() => {
@@ -58,7 +58,7 @@ function hold(name: string): () => void {
   };
 }
 
-/** Ids and labels in the shards that metadata.json names, in the order of the ids. */
+/** Ids and labels in the shards listed in metadata.json, sorted by id. */
 async function readLabels(records: ObjectStore): Promise<[string, number][]> {
   const rows: [string, number][] = [];
   for (const { name } of (await readMetadata(records)).shards) {
@@ -72,12 +72,12 @@ async function readLabels(records: ObjectStore): Promise<[string, number][]> {
 
 const redrive = () => JSON.parse(chirplineWell('redrive', '--stage', 'local', '--json'));
 
-test('redrive sends dead letters again and starts what failed, and leaves alone what is on', async () => {
+test('redrive resends dead letters and restarts failed runs, and skips datasets with an active run', async () => {
   const rows = await labelRows();
   const { raw: from, records: spoilt } = open('spoilt');
   const upload = (some: [string, number][]) =>
     Promise.all(some.map(async ([id]) => from.write(keyOf(id), await raw.read(keyOf(id)))));
-  // More of its files are missing than a run tolerates.
+  // More files are missing than a run tolerates.
   await upload(rows.slice(0, 10));
   await writeLabels(from, rows.slice(0, 40));
   const [failed] = await waitForRuns('spoilt', 1);
@@ -97,11 +97,11 @@ test('redrive sends dead letters again and starts what failed, and leaves alone 
       return plan === undefined ? undefined : records.head((await readPlan(records, plan)).psd);
     });
     first = (await runsOf('busy'))[0]!;
-    // Labels of more samples: their run waits for the one that is on.
+    // Labels of more samples: the run that they start waits for the active one.
     await writeLabels(to, rows.slice(0, 60));
     const isSecond = ({ name }: Run) => name !== first.name;
     await waitFor('the second run', async () => (await runsOf('busy')).find(isSecond));
-    // Longer than a step is tried again that fails for another reason.
+    // Longer than all retries of a failing step.
     await sleep(6000);
     const second = (await runsOf('busy')).find(isSecond);
     assert.equal(second?.state, 'RUNNING', second?.reason);
@@ -119,8 +119,8 @@ test('redrive sends dead letters again and starts what failed, and leaves alone 
       ['busy', 'busy'],
     );
     const text = chirplineWell('redrive', '--stage', 'local');
-    assert.match(text, /^0 dead letters sent again, 0 runs started$/m);
-    assert.match(text, new RegExp(`^busy is left alone: run ${first.name} is on$`, 'm'));
+    assert.match(text, /^0 dead letters resent, 0 runs started$/m);
+    assert.match(text, new RegExp(`^busy was skipped: run ${first.name} is active$`, 'm'));
     assert.equal((await runsOf('busy')).length, 2);
     for (const [late] of rows.slice(40, 60)) await to.write(keyOf(late), await raw.read(keyOf(late)));
   } finally {
@@ -142,7 +142,7 @@ test('redrive sends dead letters again and starts what failed, and leaves alone 
   assert.deepEqual(redrive(), { messages: 0, runs: [], skipped: [] });
 });
 
-test("a job in another stage's queue is not cancelled, and what has ended or never was is said to be that", async () => {
+test("a job in another stage's queue is not cancelled, nor a run that has ended or does not exist", async () => {
   await batch.send(new CreateJobQueueCommand({ jobQueueName: 'chirpline-prod-training', priority: 1 }));
   const { jobId = '' } = await batch.send(
     new SubmitJobCommand({
@@ -157,17 +157,17 @@ test("a job in another stage's queue is not cancelled, and what has ended or nev
   assert.equal(refused.status, 2);
   assert.equal(
     refused.stderr,
-    `chirpline: job ${jobId} is of stage prod, not of stage local (chirpline-local-training). Give --stage prod\n`,
+    `chirpline: job ${jobId} is of stage prod, not of stage local (chirpline-local-training). Use --stage prod\n`,
   );
   const job = await findJob(batch, jobId);
   assert.ok(job !== undefined && isActive(job));
   await stopJob(batch, job);
   await waitForJob(jobId, (found) => !isActive(found));
-  assert.match(cancel((await runsOf('busy'))[0]!.name).stderr, /has ended already: SUCCEEDED/);
+  assert.match(cancel((await runsOf('busy'))[0]!.name).stderr, /has already ended: SUCCEEDED/);
   for (const id of ['none', 'none:3']) {
     assert.match(
       cancel(id).stderr,
-      /^chirpline: stage local has no run or job none(:3)?: see chirpline status$/m,
+      /^chirpline: stage local has no run or job none(:3)?: chirpline status lists them$/m,
     );
   }
 });
@@ -201,11 +201,11 @@ test('a run that waits for its training job is cancelled together with it', asyn
   const ended = await waitForJob(job.id, (found) => !isActive(found));
   assert.deepEqual([ended.state, ended.reason], ['FAILED', 'chirpline cancel']);
   const [after] = await waitForRuns('stopped', 1);
-  // Its end is the one; ministack lets the job's failure make another of it, see docs/local.md.
+  // AWS and LocalStack abort the run. With ministack it fails because its job failed, see docs/local.md.
   assert.match(`${after?.state} ${after?.reason}`, /^(ABORTED|FAILED) .*chirpline cancel$/);
 });
 
-test('the commands say in one line what is wrong when the cloud, or a part of it, is not there', (t) => {
+test('the commands give an error of one line when the cloud or a part of it is not running', (t) => {
   const status = (name: string, variables: NodeJS.ProcessEnv = {}) => {
     const ended = chirplineIn({ env: { ...process.env, ...variables } }, 'status', '--stage', name);
     assert.equal(ended.status, 3);

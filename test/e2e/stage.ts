@@ -1,4 +1,4 @@
-/** The stage that a file of end-to-end tests works on: an emulated cloud of its own, and how to look into it. */
+/** The stage of an end-to-end test file, in its own emulated cloud, and functions that inspect it. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ import { findPort, setEnvironment } from '../support/emulator.ts';
 
 export const SAMPLES = 600;
 export const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
-/** LocalStack is slower by far [ms]. */
+/** LocalStack is much slower [ms]. */
 const DEPLOY_LIMIT = { ministack: 30_000, localstack: 60_000 }[EMULATOR];
 
 export let folder: string;
@@ -34,7 +34,7 @@ export let sqs: SQSClient;
 export let batch: BatchClient;
 export let raw: ObjectStore;
 
-/** Starts a cloud of its own and deploys a stage to it; 600 samples lie in `raw` then. */
+/** Starts an emulated cloud, deploys a stage to it, and writes 600 samples to `raw`. */
 export async function startStage(): Promise<void> {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
   raw = createFileStore(join(folder, 'raw'));
@@ -76,7 +76,7 @@ export async function runsOf(dataset: string): Promise<Run[]> {
   return listRuns(sfn, stage.stateMachine, 100, dataset);
 }
 
-/** Waits until the dataset has so many runs and all have ended; the latest is first. */
+/** Waits until the dataset has at least `count` runs and all have ended; returns them, newest first. */
 export async function waitForRuns(dataset: string, count: number, seconds = 60): Promise<Run[]> {
   for (let tries = 0; tries < seconds * 10; tries += 1) {
     const runs = await runsOf(dataset);
@@ -99,7 +99,7 @@ export async function readMetadata(records: ObjectStore) {
   return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
 }
 
-/** Samples of a dataset of its own name: the first so many, with their labels. */
+/** Uploads the first `count` samples, and their labels, as a dataset with this name. */
 export async function uploadSome(dataset: string, count: number): Promise<void> {
   const rows = await labelRows();
   const to = open(dataset).raw;
@@ -123,7 +123,7 @@ export async function send(queue: string, body: string): Promise<void> {
   await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }));
 }
 
-/** Processes of the emulator in which a function lives, by the name in their environment. */
+/** PIDs of the emulator's processes that run a function, found by the name in their environment. */
 export function findWorkers(name: string): number[] {
   const port = new URL(cloud.env.AWS_ENDPOINT_URL!).port;
   return readdirSync('/proc')
@@ -139,7 +139,7 @@ function readEnvironment(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
   } catch {
-    // It has ended, or isn't ours.
+    // The process has ended, or belongs to another user.
     return '';
   }
 }

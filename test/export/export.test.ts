@@ -101,7 +101,7 @@ async function storeOfWeights(seed = 1): Promise<ObjectStore> {
   return models;
 }
 
-test('an export again changes nothing, and nothing else is overwritten', async () => {
+test('a repeated export changes nothing, and another file is not overwritten', async () => {
   for (const [format, key] of [
     ['savedmodel', SAVED_MODEL_KEY],
     ['onnx', 'diy.onnx'],
@@ -113,14 +113,14 @@ test('an export again changes nothing, and nothing else is overwritten', async (
     assert.deepEqual(await exportModel(await storeOfWeights(), 'w.npz', format, out, key), first);
     await assert.rejects(exportModel(await storeOfWeights(2), 'w.npz', format, out, key), (error) => {
       assert.ok(error instanceof ConflictError);
-      assert.match(error.message, new RegExp(`^memory:${key} is there already`));
+      assert.match(error.message, new RegExp(`^memory:${key} already exists`));
       return true;
     });
     assertSameBytes(await out.read(key), bytes);
   }
 });
 
-test('a SavedModel gets a folder of its own', async () => {
+test('a SavedModel needs a folder of its own', async () => {
   const out = createMemoryStore();
   await out.write('variables/variables.index', Uint8Array.of(1));
   await assert.rejects(
@@ -130,7 +130,7 @@ test('a SavedModel gets a folder of its own', async () => {
   assert.equal(await out.head(SAVED_MODEL_KEY), undefined);
 });
 
-test('what is no model is refused, and so is a recipe that training did not write', async () => {
+test('a file that is no model is refused, and so is a recipe that training did not write', async () => {
   const models = createMemoryStore();
   const out = createMemoryStore();
   const attempt = (key: string) => exportModel(models, key, 'onnx', out, 'm.onnx');
@@ -147,7 +147,7 @@ test('what is no model is refused, and so is a recipe that training did not writ
   assert.equal(await out.head('m.onnx'), undefined);
 });
 
-test('chirpline export says what it wrote, and refuses with the codes that scripts know', async (t) => {
+test('chirpline export prints what it wrote, and refuses with the documented exit codes', async (t) => {
   const folder = scratch(t);
   const weights = join(folder, 'run_weights.npz');
   writeFileSync(weights, await encodeWeights(initialWeights('coherent', 1)));
@@ -161,7 +161,7 @@ test('chirpline export says what it wrote, and refuses with the codes that scrip
   );
   const model = join(folder, 'served');
   const text = chirpline('export', weights, '--format', 'savedmodel', '--out', model);
-  assert.match(text.stdout, /^the coherent model as savedmodel, 3\.0 MB: .*served$/m);
+  assert.match(text.stdout, /^exported the coherent model as savedmodel, 3\.0 MB: .*served$/m);
   writeFileSync(file, 'something else');
   assert.equal(chirpline('export', weights, '--format', 'onnx', '--out', file).status, 4);
   assert.equal(readFileSync(file, 'utf8'), 'something else');

@@ -5,7 +5,7 @@ import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { tf } from '../model/tensorflow.ts';
 
-/** [5, 3, 4096], the detectors of unlike strength, so that their order counts. */
+/** [5, 3, 4096]. The detectors have different amplitudes, so that their order matters. */
 export function makeSignals(): Tensor3D {
   return tf.tidy(() => {
     const noise = tf.randomNormal([5, 3, 4096], 0, 1, 'float32', 3);
@@ -13,7 +13,7 @@ export function makeSignals(): Tensor3D {
   });
 }
 
-/** What our own prediction makes of the signals. */
+/** Our own prediction for the signals. */
 export function predict(preset: Preset, weights: Weights, signals: Tensor3D): Float32Array {
   const model = createModel(tf, weights, { preset, dropout: 0.5 });
   try {
@@ -24,8 +24,8 @@ export function predict(preset: Preset, weights: Weights, signals: Tensor3D): Fl
 }
 
 /**
- * Weights that are nowhere at their starting value, as after a training, and that tell the signals apart: their mean
- * probability is about 0.5, where it follows the features most closely.
+ * Weights without their initial constants, as after a training, that separate the signals: the mean probability is
+ * about 0.5, where it is most sensitive to the features.
  */
 export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
   const random = createRandomStream(1, 0, 0);
@@ -34,11 +34,11 @@ export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
     if (name.endsWith('_W')) continue;
     for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
   }
-  // Below what the model clips it to.
+  // Below the range to which the model clips it.
   if (preset === 'coherent') weights.get('gem_p')!.data[0] = 0.5;
   const output = weights.get('out_W')!.data;
   const bias = weights.get('out_b')!.data;
-  // Away from the probabilities 0 and 1, between which float32 has no numbers left.
+  // Away from probabilities near 0 and 1, which float32 can't resolve.
   for (let i = 0; i < output.length; i++) output[i]! *= 0.2;
   const logits = predict(preset, weights, signals).map((p) => Math.log(p / (1 - p)));
   bias[0]! -= logits.reduce((sum, logit) => sum + logit) / logits.length;

@@ -1,4 +1,4 @@
-/** Events as AWS sends them, as far as the functions look at them. */
+/** Events as AWS sends them, with the fields that the functions read. */
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
 
 export interface UploadFields {
@@ -40,7 +40,7 @@ export function sqsEvent(...bodies: string[]): SQSEvent {
 
 export const TEST_EVENT = JSON.stringify({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'bucket' });
 
-/** A function's context with so much time left [ms]. */
+/** The context of a function with this time left [ms]. */
 export function withTime(milliseconds: number) {
   return { getRemainingTimeInMillis: () => milliseconds };
 }

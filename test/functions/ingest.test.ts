@@ -33,7 +33,7 @@ import { s3Event, sqsEvent, withTime } from './events.ts';
 import { memoryDatasets } from './stores.ts';
 
 const AMPLE = withTime(60_000);
-/** The run has these; what comes later is taken from the rest. */
+/** Number of samples in the run. Late objects are taken from the rest. */
 const IN_RUN = 8;
 
 let samples: ObjectStore;
@@ -56,11 +56,11 @@ const SETTINGS: RunSettings = {
   psdSamples: 9,
   seed: 1,
   maxRejected: 0.2,
-  train: false,
+  trainAfterRun: false,
 };
-const { maxRejected: _, train: __, ...PLAN_SETTINGS } = { ...SETTINGS, dataset: 'tiny' };
+const { maxRejected: _, trainAfterRun: __, ...PLAN_SETTINGS } = { ...SETTINGS, dataset: 'tiny' };
 
-/** A dataset whose run has got as far as `until`, with labels for all samples, and the function over it. */
+/** A dataset whose run has got as far as `until`, with labels for all samples, and the function on it. */
 async function prepare(until: 'nothing' | 'plan' | 'psd' | 'end', broken: number[] = []) {
   const open = memoryDatasets();
   const stores = open('tiny');
@@ -111,7 +111,7 @@ async function readMetadata(records: ObjectStore): Promise<Metadata> {
   return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
 }
 
-/** The ids of all records, of which metadata.json tells the truth. */
+/** The ids of all records. Checks that metadata.json is right. */
 async function idsOf(records: ObjectStore): Promise<(string | undefined)[]> {
   const { n_samples, n_failed, shards } = await readMetadata(records);
   const ids: (string | undefined)[] = [];
@@ -131,13 +131,13 @@ async function rejectedOf(records: ObjectStore): Promise<Rejection[]> {
   return parseRejected(new TextDecoder().decode(await records.read('rejected.csv')));
 }
 
-/** Ids of records that were added, in the order of the dataset. */
+/** Indices of the samples whose records were added, ascending. */
 async function addedOf(records: ObjectStore): Promise<number[]> {
   const ids = (await idsOf(records)).slice(IN_RUN);
   return ids.map((id) => dataset.ids.indexOf(id ?? '')).sort((a, b) => a - b);
 }
 
-test('an object that comes after the run gets a shard of its own, once, however often its event comes', async () => {
+test('an object that arrives after the run gets its own shard, once, however often its event arrives', async () => {
   const { records, send, upload } = await prepare('end');
   assert.deepEqual(await upload(9), OK);
   assert.deepEqual(await send(keyOf(9), keyOf(9)), OK);
@@ -151,20 +151,20 @@ test('an object that comes after the run gets a shard of its own, once, however 
   assert.equal((await idsOf(records))[8], dataset.ids[9]);
 });
 
-test('objects that come at the same time are all there in the end', async () => {
+test('objects that arrive at the same time are all in the records in the end', async () => {
   const { records, upload } = await prepare('end');
   const answers = await Promise.all([8, 9, 10, 11, 12, 13].map(upload));
   assert.deepEqual(answers, Array(6).fill(OK));
   assert.deepEqual((await idsOf(records)).sort(), dataset.ids);
 });
 
-test('before the labels and a plan an object waits for them, and its message is done', async () => {
+test('the message of an object that arrives before the labels and the plan is done', async () => {
   const { records, upload } = await prepare('nothing');
   assert.deepEqual(await upload(9), OK);
   for await (const { key } of records.list('')) assert.fail(key);
 });
 
-test('while the raw objects are listed an object comes again, and after a planning that failed it does not', async () => {
+test('a message is delivered again while the raw objects are listed, and not after failed planning', async () => {
   const { records, send, upload } = await prepare('nothing');
   await acquireLease(records, executionLease('first'));
   assert.deepEqual(await upload(9), AGAIN);
@@ -173,7 +173,7 @@ test('while the raw objects are listed an object comes again, and after a planni
   assert.deepEqual(await send(keyOf(9)), OK);
 });
 
-test('a lease that ran out long ago is removed by an object that comes, and no plan comes of it', async (t) => {
+test('a late object removes a lease that expired long ago, whose plan is then refused', async (t) => {
   t.mock.method(ambient, 'now', () => Date.now() - 86_400_000);
   const { records, send } = await prepare('end');
   await acquireLease(records, executionLease('first'));
@@ -185,14 +185,14 @@ test('a lease that ran out long ago is removed by an object that comes, and no p
 });
 
 for (const until of ['plan', 'psd'] as const) {
-  test(`while the run is on, with its ${until}, an object of it is known, and another one comes again`, async () => {
+  test(`during a run that has its ${until}, an object of the run is known, and another object is retried`, async () => {
     const { send, upload } = await prepare(until);
     assert.deepEqual(await send(keyOf(0)), OK);
     assert.deepEqual(await upload(9), AGAIN);
   });
 }
 
-test('while the run is on, a newer version of an object of it comes again', async () => {
+test('during a run, a newer version of an object of the run is retried', async () => {
   const { raw, send, upload } = await prepare('psd');
   await raw.write('more.npy', await stackOf([8, 9]));
   await raw.write('more.ids.txt', idList([8, 9]));
@@ -200,14 +200,14 @@ test('while the run is on, a newer version of an object of it comes again', asyn
   assert.deepEqual(await upload(0), AGAIN);
 });
 
-test('an object that comes at any moment of a run is in the records once', async () => {
+test('an object that arrives at any moment of a run is in the records once', async () => {
   const moments = ['start', 'listing', 'end of listing', 'plan', 'psd', 'shards', 'end'] as const;
   for (const moment of moments) {
     const { raw, records, models, send, open } = await prepare('nothing');
     await writeLabels(raw, rows(IN_RUN + 1));
     let answer = AGAIN;
     let reached = false;
-    // A store is listed in parts: the first one counts.
+    // A store is listed in parts: only the first part counts.
     const reach = async (now: (typeof moments)[number]) => {
       if (now !== moment || reached) return;
       reached = true;
@@ -247,7 +247,7 @@ test('an object that comes at any moment of a run is in the records once', async
   }
 });
 
-test('a batch of known objects costs the requests of one, with a run and without', async () => {
+test('a batch of known objects costs as many requests as one object, with a run and without', async () => {
   for (const until of ['nothing', 'end'] as const) {
     const counts: number[] = [];
     for (const events of [1, IN_RUN]) {
@@ -276,7 +276,7 @@ test('a batch of known objects costs the requests of one, with a run and without
   }
 });
 
-test('samples for predict are passed over, with a run and without', async () => {
+test('samples for predict are skipped, with a run and without', async () => {
   for (const until of ['nothing', 'psd', 'end'] as const) {
     const { raw, send } = await prepare(until);
     await raw.write('test/f/f/f/ffffffffff.npy', await samples.read(keyOf(9)));
@@ -284,7 +284,7 @@ test('samples for predict are passed over, with a run and without', async () => 
   }
 });
 
-test('a read that fails once costs one delivery and no other', async () => {
+test('a read that fails once fails one delivery and no other', async () => {
   for (const bad of ['training_labels.csv', 'samples.bin', 'avg_psd.npz']) {
     const { raw, records, models } = await prepare('end');
     await raw.write(keyOf(9), await samples.read(keyOf(9)));
@@ -304,14 +304,14 @@ test('a read that fails once costs one delivery and no other', async () => {
   }
 });
 
-test('an object of the finished run, and one that is gone, change nothing', async () => {
+test('an object of the finished run and a missing object change nothing', async () => {
   const { records, send } = await prepare('end');
   const before = await records.head('metadata.json');
   assert.deepEqual(await send(keyOf(0), 'train/gone.npy'), OK);
   assert.deepEqual(await records.head('metadata.json'), before);
 });
 
-test('an object without a label is rejected at once, and taken by the run of the labels that name it', async () => {
+test('an object without a label is rejected at once, and added by the run of labels that have its id', async () => {
   const { raw, records, models, upload } = await prepare('end');
   await writeLabels(raw, rows(IN_RUN));
   assert.deepEqual(await upload(12), OK);
@@ -324,13 +324,13 @@ test('an object without a label is rejected at once, and taken by the run of the
   const metadata = await runWhole({ raw, records }, PLAN_SETTINGS);
   assert.deepEqual([metadata.n_samples, metadata.n_failed], [9, 0]);
   assert.deepEqual(await addedOf(records), [12]);
-  // Its event comes again, to a function that knows nothing of what was.
+  // Its event is delivered again, to a function with empty caches.
   const ingest = createIngest(() => ({ raw, records, models }));
   assert.deepEqual(await ingest(sqsEvent(s3Event({ key: `raw/tiny/${keyOf(12)}` })), AMPLE), OK);
   assert.deepEqual(await readMetadata(records), metadata);
 });
 
-test('a bad object is rejected by name, and taken when it comes again mended', async () => {
+test('a bad object is rejected with its id, and added when it arrives again fixed', async () => {
   const { raw, records, send, upload } = await prepare('end');
   const bad = encodeNpy({ dtype: '<f8', shape: [3, 4096], data: new Float64Array(3 * 4096) });
   await raw.write(keyOf(9), bad);
@@ -344,12 +344,12 @@ test('a bad object is rejected by name, and taken when it comes again mended', a
   );
 
   assert.deepEqual(await upload(9), OK);
-  const mended = await readMetadata(records);
-  assert.deepEqual([mended.n_samples, mended.n_failed, mended.shards.length], [9, 0, 2]);
+  const fixed = await readMetadata(records);
+  assert.deepEqual([fixed.n_samples, fixed.n_failed, fixed.shards.length], [9, 0, 2]);
   assert.deepEqual(await rejected(), []);
 });
 
-test('a sample that the run rejected is taken when it comes again mended', async () => {
+test('a sample that the run rejected is added when it arrives again fixed', async () => {
   const { records, send, upload } = await prepare('end', [3]);
   assert.equal((await rejectedOf(records)).length, 1);
   assert.deepEqual(await send(keyOf(3)), OK);
@@ -359,7 +359,7 @@ test('a sample that the run rejected is taken when it comes again mended', async
   assert.equal((await idsOf(records)).length, IN_RUN);
 });
 
-test('an object that was added and is overwritten keeps its records', async () => {
+test('an added object keeps its records when it is overwritten', async () => {
   const { raw, records, send, upload } = await prepare('end');
   await upload(9);
   const before = await readMetadata(records);
@@ -368,7 +368,7 @@ test('an object that was added and is overwritten keeps its records', async () =
   assert.deepEqual(await readMetadata(records), before);
 });
 
-test('of a stack that comes again mended those samples are added that have no record', async () => {
+test('a stack that arrives again fixed adds the samples without a record', async () => {
   const { raw, records, send } = await prepare('end');
   await raw.write('more.ids.txt', idList([8, 9, 10]));
   await raw.write('more.npy', await stackOf([8, 9, 10], [9]));
@@ -394,13 +394,13 @@ test('of a stack that comes again mended those samples are added that have no re
   );
 
   assert.deepEqual(await send('more.npy', 'more.npy'), OK);
-  // On S3 the version is the same then; here it is another one.
+  // On S3 the same bytes have the same version; here they get a new one.
   await raw.write('more.npy', await stackOf([8, 9, 10, 11], [11]));
   assert.deepEqual(await send('more.npy'), OK);
   assert.deepEqual(await readMetadata(records), settled);
 });
 
-test('what an interrupted function had made is published by the next object that comes', async () => {
+test('the next object publishes the work of an interrupted function', async () => {
   const { records, models, raw, upload } = await prepare('end');
   await raw.write(keyOf(9), await samples.read(keyOf(9)));
   const silent: ObjectStore = {
@@ -417,13 +417,13 @@ test('what an interrupted function had made is published by the next object that
   assert.deepEqual(await addedOf(records), [9, 10]);
 });
 
-test('other bytes under the name of a shard are refused, and when they are removed it is made', async () => {
+test('other bytes under the name of a shard are refused, and the shard is made once they are removed', async () => {
   const { raw, records, send, upload } = await prepare('end');
   const info = await raw.write(keyOf(9), await samples.read(keyOf(9)));
-  const ref = { kind: 'npy' as const, id: dataset.ids[9]!, key: keyOf(9) };
+  const ref = { kind: 'npy' as const, id: dataset.ids[9]!, key: keyOf(9), etag: info.etag };
   const { content } = await readManifest(records);
   const label = dataset.targets[9] as 0 | 1;
-  const name = nameLaterShard(content!, [{ ref, label }], new Map([[info.key, info.etag]]));
+  const name = nameLaterShard(content!, [{ ref, label }]);
   await records.write(name, new Uint8Array(10));
   assert.deepEqual(await send(keyOf(9)), AGAIN);
   assert.deepEqual(await addedOf(records), []);
@@ -435,30 +435,30 @@ test('other bytes under the name of a shard are refused, and when they are remov
   assert.deepEqual(await addedOf(records), [9]);
 });
 
-test('an object overwritten while it is read is taken as it is when its message comes again', async () => {
-  for (const moment of ['read', 'taken in']) {
+test('an object overwritten while it is read is added in its new version when its message is delivered again', async () => {
+  for (const moment of ['read', 'added']) {
     const { raw, records, models, send } = await prepare('end');
     await raw.write('more.ids.txt', idList([8, 9]));
     await raw.write('more.npy', await stackOf([8, 9], [8]));
-    const mended = await stackOf([8, 9]);
+    const fixed = await stackOf([8, 9]);
     let left = 1;
-    const mend = async () => {
-      if (left-- > 0) await raw.write('more.npy', mended);
+    const fix = async () => {
+      if (left-- > 0) await raw.write('more.npy', fixed);
     };
     const watched: ObjectStore = {
       ...raw,
       async read(key, range, options) {
         // The header is read without knowing the version.
-        if (moment === 'read' && key === 'more.npy' && options?.ifMatch !== undefined) await mend();
+        if (moment === 'read' && key === 'more.npy' && options?.ifMatch !== undefined) await fix();
         return raw.read(key, range, options);
       },
     };
     const written: ObjectStore = {
       ...records,
       async write(key, ...rest) {
-        // Another function deals with the new version in between.
-        if (moment === 'taken in' && key === '_work/manifest.json' && left === 1) {
-          await mend();
+        // Another function adds the new version in between.
+        if (moment === 'added' && key === '_work/manifest.json' && left === 1) {
+          await fix();
           assert.deepEqual(await send('more.npy'), OK);
         }
         return records.write(key, ...rest);
@@ -466,7 +466,7 @@ test('an object overwritten while it is read is taken as it is when its message 
     };
     const ingest = createIngest(() => ({ raw: watched, records: written, models }));
     const event = sqsEvent(s3Event({ key: 'raw/tiny/more.npy' }));
-    // When another function took the new version in meanwhile, nothing is left to do.
+    // When another function has added the new version, nothing is left to do.
     assert.deepEqual(await ingest(event, AMPLE), moment === 'read' ? AGAIN : OK, moment);
     assert.equal(left < 1, true);
     assert.deepEqual(await ingest(event, AMPLE), OK, moment);
@@ -485,7 +485,7 @@ test('a stack waits for the names of its samples', async () => {
   assert.deepEqual(await addedOf(records), [8, 9]);
 });
 
-test('what was said of a stack with too few names goes when it comes again with all of them', async () => {
+test('the row of a stack with too few names is removed when the stack arrives again with all names', async () => {
   const { raw, records, send } = await prepare('end');
   await raw.write('more.ids.txt', idList([8]));
   await raw.write('more.npy', await stackOf([8, 9]));
@@ -500,7 +500,7 @@ test('what was said of a stack with too few names goes when it comes again with 
   assert.deepEqual(await rejectedOf(records), []);
 });
 
-test('what was said of an archive goes when it comes again without what was wrong in it', async () => {
+test('the row of a broken archive is removed when the archive arrives again fixed', async () => {
   const { raw, records, send } = await prepare('end');
   await raw.write('more.tar', Buffer.alloc(700, 'x'));
   assert.deepEqual(await send('more.tar'), OK);
@@ -514,7 +514,7 @@ test('what was said of an archive goes when it comes again without what was wron
   assert.deepEqual(await addedOf(records), []);
 });
 
-test('samples that have one id are rejected together, in one row', async () => {
+test('samples with the same id are rejected together, in one row', async () => {
   const { raw, records, send } = await prepare('end');
   await raw.write('more.ids.txt', idList([8, 9, 8]));
   await raw.write('more.npy', await stackOf([8, 9, 10]));
@@ -526,7 +526,7 @@ test('samples that have one id are rejected together, in one row', async () => {
   );
 });
 
-test('a sample that comes under a second key is rejected, in whichever order events come', async () => {
+test('a sample that arrives under a second key is rejected, whatever the order of events', async () => {
   const { raw, records, upload, send } = await prepare('end');
   await upload(9);
   const twin = `elsewhere/${dataset.ids[9]}.npy`;
@@ -541,7 +541,7 @@ test('a sample that comes under a second key is rejected, in whichever order eve
   }
 });
 
-test('two keys of one sample that come at once make one record and one rejection', async () => {
+test('two keys of one sample that arrive at once give one record and one rejection', async () => {
   const { raw, records, send } = await prepare('end');
   const twin = `elsewhere/${dataset.ids[9]}.npy`;
   for (const key of [keyOf(9), twin]) await raw.write(key, await samples.read(keyOf(9)));
@@ -553,8 +553,8 @@ test('two keys of one sample that come at once make one record and one rejection
   assert.equal((await rejectedOf(records)).length, 1);
 });
 
-test('a kill between any two writes leaves what the next delivery completes', async () => {
-  // One that is new, and one that the run has rejected, of which rejected.csv tells.
+test('the next delivery completes the work after a kill between any two writes', async () => {
+  // A new sample, and one that the run has rejected, which is in rejected.csv.
   for (const [index, writesNeeded] of [
     [9, 3],
     [3, 4],
@@ -582,7 +582,7 @@ test('a kill between any two writes leaves what the next delivery completes', as
   }
 });
 
-test('a function without time fails its message and writes no shard', async () => {
+test('a function that is out of time fails its message and writes no shard', async () => {
   const { raw, records } = await prepare('end');
   await raw.write(keyOf(9), await samples.read(keyOf(9)));
   const ingest = createIngest(() => ({ raw, records, models: createMemoryStore() }));
@@ -590,7 +590,7 @@ test('a function without time fails its message and writes no shard', async () =
   assert.equal((await readMetadata(records)).shards.length, 1);
 });
 
-test('what is no raw data, and a key that cannot be used, costs nobody a message', async () => {
+test('the messages of other files and of invalid keys are done', async () => {
   const { records, send } = await prepare('end');
   const before = await readManifest(records);
   assert.deepEqual(await send('notes//todo.txt', 'notes//x.npy', 'a/../b.npz', 'readme.md'), OK);

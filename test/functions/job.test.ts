@@ -29,7 +29,7 @@ function prepare() {
   return { job, answers, read };
 }
 
-test('the status of a job is noted beside its models, and only its end is told to the run', async () => {
+test('the status of a job is stored beside its models, and the run is told only when the job ends', async () => {
   const { job, answers, read } = prepare();
   await job(event({ status: 'RUNNING', startedAt: 2000 }));
   assert.deepEqual(await read(), {
@@ -51,7 +51,7 @@ test('the status of a job is noted beside its models, and only its end is told t
   );
 });
 
-test('an event that comes late replaces no later state', async () => {
+test('a late event replaces no later state', async () => {
   const { job, read } = prepare();
   await job(event({ status: 'FAILED', statusReason: 'exited', container: { exitCode: 3 } }));
   await job(event({ status: 'RUNNING' }));
@@ -59,7 +59,7 @@ test('an event that comes late replaces no later state', async () => {
   assert.deepEqual([status.state, status.exitCode, status.reason], ['FAILED', 3, 'exited']);
 });
 
-test('a job that is tried again is shown as waiting again', async () => {
+test('a retried job is shown as waiting again', async () => {
   const { job, read } = prepare();
   await job(event({ status: 'RUNNING' }));
   await job(event({ status: 'RUNNABLE', attempts: [{}] }));
@@ -68,7 +68,7 @@ test('a job that is tried again is shown as waiting again', async () => {
   assert.equal((await read()).state, 'RUNNABLE');
 });
 
-test('a job without a token tells nobody, and one of somebody else is left alone', async () => {
+test('a job without a token answers no run, and a foreign job is ignored', async () => {
   const { job, answers, read } = prepare();
   await job(event({ status: 'SUCCEEDED', container: {} }));
   assert.equal((await read()).state, 'SUCCEEDED');
@@ -77,7 +77,7 @@ test('a job without a token tells nobody, and one of somebody else is left alone
   assert.equal(answers.length, 0);
 });
 
-test('of an array the run is told of the whole, and each job has a status of its own', async () => {
+test('a run is told only about the end of the whole array, and each job of it has its own status', async () => {
   const { job, answers, read } = prepare();
   const open = (index: number) => ({ jobId: `job-1:${index}`, arrayProperties: { index } });
   await job(event({ ...open(0), status: 'SUCCEEDED', container: { exitCode: 0, environment: TOKEN } }));

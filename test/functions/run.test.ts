@@ -22,7 +22,7 @@ const SETTINGS: RunSettings = {
   psdSamples: 100,
   seed: 1,
   maxRejected: 0.2,
-  train: false,
+  trainAfterRun: false,
 };
 const AMPLE = withTime(60_000);
 const running = new Set<string>();
@@ -34,7 +34,7 @@ before(async () => {
   dataset = await writeDataset(samples, 20);
 });
 
-/** A copy of the raw samples in a bucket of its own, and the functions over it. */
+/** A copy of the raw samples in its own bucket, and the functions on it. */
 async function prepare() {
   const open = memoryDatasets();
   const { raw, records } = open('tiny');
@@ -58,7 +58,7 @@ async function prepare() {
     }
     return items.map(({ index }) => index);
   };
-  /** Once through the state machine, as its choices have it: what was made, and how it ended. */
+  /** One pass through the state machine's choices: what was made, and the summary. */
   const round = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
     const answer = await plan(execution);
     await afterPlan();
@@ -80,14 +80,14 @@ async function prepare() {
 const DONE = { again: false, samples: 20, rejected: 0, shards: 3 };
 const labelRows = () => dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
 
-test('the functions in their order make the records of a dataset, and give the lease back', async () => {
+test('the functions in order make the records of a dataset, and release the lease', async () => {
   const { records, run } = await prepare();
   assert.deepEqual(await run('first'), [{ psdChunks: [0], shards: [0, 1, 2], summary: DONE }]);
   const { lease, plan } = await readManifest(records);
   assert.deepEqual([lease, plan], [undefined, undefined]);
 });
 
-test('a run after one that lacks a chunk makes that chunk alone, and looks whether more has come', async () => {
+test('a run after one that lacks a chunk makes only that chunk, and checks whether more has arrived', async () => {
   const { run } = await prepare();
   await assert.rejects(run('first', [1]), (error: Error) => {
     assert.ok(error instanceof ConflictError);
@@ -100,9 +100,8 @@ test('a run after one that lacks a chunk makes that chunk alone, and looks wheth
   ]);
 });
 
-test('a run of finished records makes what has got a label since, and the others keep theirs', async () => {
+test('a run on finished records adds samples that got a label since, and keeps the other records', async () => {
   const { raw, run } = await prepare();
-  const [late] = dataset.ids.slice(-1);
   await writeLabels(raw, labelRows().slice(0, -1));
   const [first] = await run('first');
   assert.deepEqual(first?.summary, { ...DONE, samples: 19, rejected: 1 });
@@ -112,7 +111,6 @@ test('a run of finished records makes what has got a label since, and the others
   await writeLabels(raw, [...labelRows(), ['ffffffffff', 1]]);
   const summary = { again: false, samples: 20, rejected: 1, shards: 4 };
   assert.deepEqual(await run('second'), [{ psdChunks: [], shards: [0], summary }]);
-  assert.equal(late, labelRows().at(-1)![0]);
 
   const [[id, target], ...rest] = labelRows() as [[string, number]];
   await writeLabels(raw, [[id, 1 - target], ...rest]);
@@ -122,7 +120,7 @@ test('a run of finished records makes what has got a label since, and the others
   );
 });
 
-test('labels added while a run is on are of the plan after it, and changed ones are refused', async () => {
+test('labels added during a run are used by the next plan, and changed labels are refused', async () => {
   const { raw, plan, run } = await prepare();
   await writeLabels(raw, labelRows().slice(0, 17));
   await plan('first');
@@ -143,7 +141,7 @@ test('labels added while a run is on are of the plan after it, and changed ones 
   );
 });
 
-test('a second run is told to wait for the first one, and takes over when that has ended', async () => {
+test('a second run is told to wait for the first one, and takes over when the first one has ended', async () => {
   const { records, plan, run } = await prepare();
   running.add('first');
   await plan('first');
@@ -154,20 +152,20 @@ test('a second run is told to wait for the first one, and takes over when that h
   assert.equal((await readManifest(records)).lease, undefined);
 });
 
-test("a run that was stopped gives nothing back that is another one's", async () => {
+test("a stopped run does not release another run's lease", async () => {
   const { raw, records, plan, finalize, round } = await prepare();
   await writeLabels(raw, labelRows().slice(0, 18));
   const { id } = await plan('first');
   await round('first');
   await writeLabels(raw, labelRows());
   await plan('second');
-  // Its last function is late.
+  // The last function of the first run is late.
   const { again, samples } = await finalize('first', { id, resumed: false });
   assert.deepEqual([again, samples], [false, 18]);
   assert.equal((await readManifest(records)).lease?.token, 'second');
 });
 
-test('a chunk of a plan that is in already, or was never under way, is refused', async () => {
+test('a chunk of a plan that was appended, or was never under way, is refused', async () => {
   const { run, plan, steps } = await prepare();
   const { id } = await plan('first');
   await run('first');
@@ -180,7 +178,7 @@ test('a chunk of a plan that is in already, or was never under way, is refused',
   }
 });
 
-test('a function whose time runs out stops cleanly, writes nothing and says what is left', async () => {
+test('a function that runs out of time stops cleanly, writes nothing and reports what is left', async () => {
   const { records, plan, steps } = await prepare();
   const { id } = await plan('first');
   await assert.rejects(steps.psd({ dataset: 'tiny', plan: id, index: 0 }, withTime(0)), (error: Error) => {
@@ -191,7 +189,7 @@ test('a function whose time runs out stops cleanly, writes nothing and says what
   for await (const { key } of records.list(psdPartialPrefix(id))) assert.fail(`${key} was written`);
 });
 
-test('a plan whose time runs out says how far it came, leaves nothing under way, and the next one is made', async () => {
+test('planning that runs out of time reports how far it got and leaves no plan, and the next call makes one', async () => {
   const { records, plan } = await prepare();
   await assert.rejects(
     plan('first', withTime(0)),
@@ -203,7 +201,7 @@ test('a plan whose time runs out says how far it came, leaves nothing under way,
   assert.deepEqual([shardsLeft, resumed], [3, false]);
 });
 
-test('a plan counts what is left, so that maps of nothing can be left out', async () => {
+test('a plan counts what is left, so that empty maps can be skipped', async () => {
   const { plan, run, steps } = await prepare();
   const count = async (execution: string) => {
     const { psdChunksLeft, psdMissing, shardsLeft, resumed } = await plan(execution);
@@ -237,7 +235,7 @@ test('a plan says whether most samples are files of their own', async () => {
     await uploadFolder(samples, open(name).raw, { perPack });
     assert.equal((await plan({ dataset: name, execution: name }, AMPLE)).files, files, name);
   }
-  // Packs of 8 beside the files of the others.
+  // Packs of 8 samples, and the other samples as files.
   const packs: string[] = [];
   for await (const { key } of open('packed').raw.list('')) if (key.endsWith('.tar')) packs.push(key);
   for (const [name, count, files] of [
@@ -252,11 +250,11 @@ test('a plan says whether most samples are files of their own', async () => {
   }
 });
 
-test('an object that vanishes after the plan is rejected by name, and its neighbours are written', async () => {
+test('an object that disappears after the plan is rejected with its id, and its neighbours are written', async () => {
   const { raw, records, run } = await prepare();
   const id = dataset.ids[3]!;
   const rounds = await run('first', [], () => raw.remove(sampleKey(id)));
-  // Once looked at again it is gone for good.
+  // The second plan finds that it is gone for good.
   assert.deepEqual(
     rounds.map(({ summary }) => summary.again),
     [true, false],
@@ -266,7 +264,7 @@ test('an object that vanishes after the plan is rejected by name, and its neighb
   assert.match(rejected, new RegExp(`^${id},,no raw sample has this id$`, 'm'));
 });
 
-test('an object overwritten after the plan is taken as it is then by the plan that follows', async () => {
+test('an object overwritten after the plan is taken by the next plan, in its new version', async () => {
   const { raw, records, run } = await prepare();
   const [id, other] = [dataset.ids[3]!, dataset.ids[4]!];
   const rounds = await run('first', [], async () => {
@@ -286,7 +284,7 @@ test('an object overwritten after the plan is taken as it is then by the plan th
   assert.equal(rejected, 'id,file,reason\n');
 });
 
-test('a dataset without labels is an answer and no bug, and nothing is under way then', async () => {
+test('missing labels are an input error, not a bug, and leave no plan under way', async () => {
   const { raw, records, plan } = await prepare();
   await raw.remove('training_labels.csv');
   await assert.rejects(plan('first'), InputError);
@@ -294,7 +292,7 @@ test('a dataset without labels is an answer and no bug, and nothing is under way
   assert.deepEqual([manifest.plan, manifest.lease], [undefined, undefined]);
 });
 
-test('from before the raw objects are listed until the plan is there, it can be told that they are', async () => {
+test('the manifest shows the planning from before the raw objects are listed until the plan exists', async () => {
   const open = memoryDatasets();
   const { raw, records } = open('tiny');
   for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
@@ -323,7 +321,7 @@ test('from before the raw objects are listed until the plan is there, it can be 
   assert.equal((await readManifest(records)).plan, id);
 });
 
-test('a planning that another run took over from comes to nothing, whenever it ends', async () => {
+test('planning that another run took over has no effect, whenever it ends', async () => {
   const open = memoryDatasets();
   const { raw, records } = open('tiny');
   for await (const { key } of samples.list('')) await raw.write(key, await samples.read(key));
@@ -352,7 +350,7 @@ test('a planning that another run took over from comes to nothing, whenever it e
   assert.equal((await readPlan(records, plan!)).shards.length, 3);
 });
 
-test('too many inputs without a partner end the run at its plan, and rejected.csv says which', async () => {
+test('too many unmatched inputs end the run at its plan, and rejected.csv lists them', async () => {
   const { raw, records, plan } = await prepare();
   const rows = dataset.ids.slice(0, 10).map((id): [string, number] => [id, 0]);
   await writeLabels(raw, rows);
@@ -363,7 +361,7 @@ test('too many inputs without a partner end the run at its plan, and rejected.cs
   assert.equal(rejected.match(/,no label$/gm)?.length, 10);
 });
 
-test('labels may come to finished records before their samples, however many: each is a row until then', async () => {
+test('any number of labels may arrive before their samples once records exist: each is a rejected row until then', async () => {
   const { raw, run } = await prepare();
   await run('first');
   const ahead = Array.from({ length: 100 }, (_, index): [string, number] => [`ahead${index}`, index % 2]);

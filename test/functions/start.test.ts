@@ -25,7 +25,7 @@ test('uploaded labels start the run of their dataset', async () => {
   assert.match(names[0]!, /^[A-Za-z0-9_.-]{1,80}$/);
 });
 
-test('an event delivered many times starts one run, another upload another one', async () => {
+test('an event delivered several times starts one run, and each other upload starts another', async () => {
   const { start, names } = recordStarts();
   const body = s3Event({ key: KEY, etag: 'a', sequencer: '1' });
   await start(sqsEvent(body, body));
@@ -37,7 +37,7 @@ test('an event delivered many times starts one run, another upload another one',
   assert.equal(new Set(names).size, 4);
 });
 
-test('a copy of the labels in a folder below starts nothing, and the log says so', async (t) => {
+test('a copy of the labels in a subfolder starts nothing, and the log says so', async (t) => {
   const { start, names } = recordStarts();
   const printed = t.mock.method(console, 'log', () => {});
   const key = 'raw/g2net/backup/training_labels.csv';
@@ -46,7 +46,7 @@ test('a copy of the labels in a folder below starts nothing, and the log says so
   assert.deepEqual(JSON.parse(printed.mock.calls[0]!.arguments[0]), {
     dataset: 'g2net',
     key: 'backup/training_labels.csv',
-    answer: 'passed over',
+    answer: 'skipped',
     reason: 'not raw/g2net/training_labels.csv',
   });
 });
@@ -65,7 +65,7 @@ test('a poison message fails alone', async () => {
   assert.equal(inputs.length, 1);
 });
 
-test('a message whose run cannot be started now is delivered again', async () => {
+test('a message is delivered again when its run cannot be started', async () => {
   const start = createStart(async () => {
     throw new Error('ThrottlingException');
   });
@@ -74,7 +74,7 @@ test('a message whose run cannot be started now is delivered again', async () =>
   ]);
 });
 
-test('names of long datasets are cut to what AWS allows and still differ', async () => {
+test('run names of datasets with long names are cut to the limit of AWS and still differ', async () => {
   const { start, names } = recordStarts();
   const long = 'a'.repeat(64);
   await start(sqsEvent(s3Event({ key: `raw/${long}/training_labels.csv` })));

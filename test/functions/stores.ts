@@ -16,7 +16,7 @@ export function memoryDatasets(): OpenDataset {
   };
 }
 
-/** By its location a step tells the places apart. */
+/** The location lets steps distinguish the stores. */
 function namedStore(name: string): ObjectStore {
   return { ...createMemoryStore(), location: `memory:${name}` };
 }

@@ -62,7 +62,7 @@ test('a job trains the dataset with the options of the event, or else those of t
   assert.deepEqual(stage.command.slice(6), ['--epochs', '7', '--batch-size', '16']);
 });
 
-test('folds become an array with a job for each, one of them a single job', async () => {
+test('folds become an array with one job per fold, and one fold becomes a single job', async () => {
   const { submit } = await prepare();
   const all = await submit({ dataset: 'tiny', options: ['--folds', '5'], taskToken: 'token' });
   assert.deepEqual([all.size, all.command.slice(6)], [5, ['--folds', '5']]);
@@ -72,7 +72,7 @@ test('folds become an array with a job for each, one of them a single job', asyn
   assert.equal((await submit({ dataset: 'tiny', options: ['--folds', '1'] })).size, undefined);
 });
 
-test('a job that starts over has a place of its own for its checkpoints, which all its attempts know', async () => {
+test('a job that starts over has its own place for checkpoints, which all its attempts use', async () => {
   const { submit } = await prepare();
   const place = async (...options: string[]) => {
     const { command } = await submit({ dataset: 'tiny', options });
@@ -88,7 +88,7 @@ test('a job that starts over has a place of its own for its checkpoints, which a
   );
 });
 
-test('options that the training would not take are refused before a job is submitted', async () => {
+test('options that the training does not accept are refused before a job is submitted', async () => {
   const { train, sent } = await prepare();
   const refused = (options: unknown, message: RegExp) =>
     assert.rejects(train({ dataset: 'tiny', options: options as string[] }), (error: unknown) => {
@@ -107,7 +107,7 @@ test('options that the training would not take are refused before a job is submi
   assert.equal(sent.length, 0);
 });
 
-test('a config file goes along as what it says, and leaves its fold behind where all are wanted', async () => {
+test('a config file is sent as options, without its fold when all folds are wanted', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chirpline-config-'));
   try {
     const file = join(folder, 'config.json');
@@ -136,7 +136,7 @@ test('a config file goes along as what it says, and leaves its fold behind where
   }
 });
 
-test('what is read of the options is taken again as it is', async () => {
+test('parsed options are parsed again to the same options', async () => {
   const words = ['--preset', 'coherent', '--noise', '0.5', '--detector-swap', 'off', '--on-corrupt', 'skip'];
   const { options } = await parseJobOptions(words);
   assert.deepEqual((await parseJobOptions(options)).options, options);

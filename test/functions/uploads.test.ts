@@ -4,7 +4,7 @@ import { readUploads } from '../../functions/uploads.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { s3Event, TEST_EVENT } from './events.ts';
 
-test('an upload is told with its dataset and the key below it', () => {
+test('an upload has its dataset and the key below it', () => {
   const body = s3Event({
     key: 'raw/g2net/train/0/2/0/0203d6b63a.npy',
     etag: 'abc',
@@ -16,14 +16,14 @@ test('an upload is told with its dataset and the key below it', () => {
   ]);
 });
 
-test('keys are decoded: blanks, plus signs, percent signs, other alphabets', () => {
+test('keys are decoded: spaces, plus signs, percent signs, other alphabets', () => {
   for (const name of ['a b.npy', 'a+b.npy', '100%.npy', 'Gravitationswelle ü.npy', '波.npy']) {
     const [upload] = readUploads(s3Event({ key: `raw/set/${name}` }));
     assert.equal(upload?.key, name);
   }
 });
 
-test('what is no upload is passed over: test events, deletions, folders, other prefixes', () => {
+test('test events, deletions, folders and other prefixes are skipped', () => {
   assert.deepEqual(readUploads(TEST_EVENT), []);
   for (const upload of [
     { key: 'raw/set/a.npy', event: 'ObjectRemoved:Delete' },
@@ -43,11 +43,11 @@ test('every way of creating an object counts', () => {
   }
 });
 
-test('one message may tell of several objects', () => {
+test('one message may contain several objects', () => {
   assert.equal(readUploads(s3Event({ key: 'raw/a/1.npy' }, { key: 'raw/b/2.npy' })).length, 2);
 });
 
-test('a message that is no S3 event, and a key without a proper dataset, are input errors', () => {
+test('a message that is not an S3 event, and a key without a valid dataset, are input errors', () => {
   for (const body of [
     '',
     'hello',

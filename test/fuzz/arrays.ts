@@ -1,4 +1,4 @@
-/** NumPy's files, and raw samples in all that they come in. */
+/** Parsers of NumPy's files, and of raw samples in all formats. */
 import assert from 'node:assert/strict';
 import { SAMPLE_SIZE, SPECTRUM_LENGTH } from '../../src/core/strain.ts';
 import { encodeNpy, type NpyArray, parseNpy } from '../../src/numpy/npy.ts';
@@ -50,11 +50,11 @@ const pack = Buffer.concat([
   Buffer.alloc(1024),
 ]);
 
-/** More samples than a mutated file could hold without telling lies. */
+/** More samples than a changed file can really contain. */
 const MANY = 5000;
 const LABELS = ['a', 'b', 'c'].map((id) => ({ id, target: 1 as const }));
 
-/** Reads all samples of one object, as inspection and as preprocessing do. */
+/** Reads all samples of one object, in the way of `inspect` and in the way of preprocessing. */
 function readRaw(key: string) {
   return async (bytes: Uint8Array): Promise<void> => {
     const store = createMemoryStore();
@@ -71,7 +71,7 @@ function readRaw(key: string) {
   };
 }
 
-/** The arrays' values in their order; their names stand outside of the checksums. */
+/** The values of the arrays in order. Names aren't compared, since no checksum protects them. */
 const contents = (arrays: Map<string, NpyArray>) =>
   [...arrays.values()].map(({ dtype, shape, data }) => [
     dtype,

@@ -1,4 +1,4 @@
-/** Parsers with the faults that the runner is there to find, to see that it does. */
+/** Parsers with the faults that the runner must find. */
 import { InputError } from '../../src/core/errors.ts';
 import { encode, target } from './target.ts';
 
@@ -35,7 +35,7 @@ export const TARGETS = [
   }),
   broken('grows', () => held.push(new Uint8Array(150 << 20).fill(1))),
   broken('rejects', () => {
-    void Promise.reject(new Error('seen by nobody'));
+    void Promise.reject(new Error('an unhandled rejection'));
     return new Promise((resolve) => setTimeout(resolve, 50));
   }),
   target({

@@ -4,11 +4,11 @@ import type { Checked } from './target.ts';
 
 export interface Case {
   bytes: Uint8Array;
-  /** What they were made of. */
+  /** The file that was changed. */
   seed: Uint8Array;
 }
 
-/** Input number `index` (0, 1, ...) of a parser: the same for the same seed, whatever else is run. */
+/** Input number `index` (0, 1, ...) of a parser. It depends only on the parser's name and seeds, and on `seed`. */
 export async function makeCase(target: Checked, seed: number, index: number): Promise<Case> {
   const seeds = await target.seeds();
   const purpose = [...target.name].reduce((hash, letter) => mix32(hash ^ letter.charCodeAt(0)), 1);

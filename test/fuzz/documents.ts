@@ -1,4 +1,4 @@
-/** JSON that others, or chirpline itself, wrote. */
+/** Parsers of JSON documents, from other programs or from chirpline. */
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import { readUploads } from '../../functions/uploads.ts';

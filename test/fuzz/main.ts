@@ -1,4 +1,4 @@
-/** `npm run fuzz -- [--seconds N] [--seed S] [--only NAME] [--case N]`: changed files through every parser. */
+/** `npm run fuzz -- [--seconds N] [--seed S] [--only NAME] [--case N]`: runs changed files through every parser. */
 import { parseArgs } from 'node:util';
 import { describeReports, fuzz } from './runner.ts';
 import { findTarget, TARGETS } from './targets.ts';

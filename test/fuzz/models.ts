@@ -1,4 +1,4 @@
-/** Models, their checkpoints, and what settings come in. */
+/** Parsers of models, checkpoints and settings. */
 import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/artifacts/config.ts';
 import { encodeWeights, readModel } from '../../src/inference/model-file.ts';

@@ -1,7 +1,7 @@
-/** Changes a file as damage and malice would, by a stream of random numbers alone. */
+/** Changes a file like damage or an attacker would. The changes depend only on the random stream. */
 import type { RandomStream } from '../../src/core/random.ts';
 
-/** What means something to a parser of text. */
+/** Words with a meaning for text parsers. */
 const WORDS = [
   '__proto__', 'constructor', 'NaN', '-1', '1e999', '-0', '0', '99999999999999999999', '2147483648', '4294967296',
   '9007199254740993', 'null', 'true', '[]', '{}', '""', '\u0000', '\ufeff', '\n', '\r', ',', ';', '"', "'", '(', ')',
@@ -12,10 +12,10 @@ const WORDS = [
 const BYTES = [0, 1, 10, 32, 39, 44, 127, 128, 254, 255];
 const WORDS_32 = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 65_535, 1 << 24];
 const WORDS_64 = [0n, 1n, 2n ** 64n - 1n, 2n ** 63n - 1n, 2n ** 32n, 2n ** 40n, 2n ** 53n + 1n];
-/** Headers and directories lie at the ends of a file. */
+/** Headers and directories are at the start or the end of a file, within this distance. */
 const EDGE = 300;
 
-/** One to six changes; never none, but what they do may cancel out. */
+/** Makes one to six changes, which may cancel out. */
 export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): Uint8Array {
   const draw = (below: number) => Math.floor(random.uniform(0, below));
   const pick = <T>(list: readonly T[]): T => list[draw(list.length)]!;
@@ -27,7 +27,7 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
     if (where === 1) return length - 1 - draw(Math.min(length, EDGE));
     const at = draw(length);
     if (where === 2) return at;
-    // Seeds have zeros for numbers, of which none would be wrong: what comes next says something.
+    // Seeds have long runs of zeros, where a change means little: choose a place shortly after the run.
     const next = bytes.subarray(at).findIndex((byte) => byte !== 0);
     return next < 0 ? at : Math.min(length - 1, at + next + draw(160));
   }
@@ -37,7 +37,7 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
     (bytes, at) => put(bytes, at, Buffer.of(pick(BYTES))),
     (bytes, at) => bytes.subarray(0, at),
     (bytes, at) => splice(bytes, at, draw(64), Buffer.alloc(0)),
-    // A piece comes twice.
+    // Duplicates a piece.
     (bytes, at) => splice(bytes, at, 0, bytes.subarray(at, at + draw(EDGE))),
     (bytes, at) => {
       const value = Buffer.alloc(4);
@@ -51,7 +51,7 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
       value.writeBigUInt64LE(pick(WORDS_64));
       return put(bytes, at, value);
     },
-    // A piece is moved to another place.
+    // Copies a piece to another place.
     (bytes, at) => put(bytes, at, bytes.subarray(draw(bytes.length)).subarray(0, draw(EDGE))),
   ];
   const words: typeof changes = [1, 2, 3].map(
@@ -60,7 +60,7 @@ export function mutate(seed: Uint8Array, random: RandomStream, text: boolean): U
   const kinds = [...changes, ...(text ? words : binary)];
 
   let bytes: Buffer = Buffer.from(seed);
-  // Half of the files have one change: with more, the first one that is found hides the others.
+  // Half of the files have a single change: of several, a parser only notices the first.
   for (let left = draw(2) === 0 ? 1 : 1 + draw(6); left > 0 && bytes.length > 0; left--)
     bytes = pick(kinds)(bytes, place(bytes));
   return new Uint8Array(bytes);

@@ -1,4 +1,4 @@
-/** Records and what stands beside them. */
+/** Parsers of records, and of the files that belong to them. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
@@ -22,7 +22,7 @@ const COUNT = 3;
 function makeShard(): Uint8Array {
   const builder = createShardBuilder('float16', COUNT);
   for (let i = 0; i < COUNT; i++) {
-    // One number tells them apart.
+    // One number distinguishes the samples.
     const signal = new Float32Array(SAMPLE_SIZE).fill(i, 0, 1);
     builder.add(`id${i}`, i === 1 ? 1 : 0, signal);
   }
@@ -128,7 +128,7 @@ export const RECORDS = [
     },
   }),
   target({
-    // What training reads of a damaged file under --on-corrupt skip.
+    // Training on a damaged file with --on-corrupt skip.
     name: 'survey',
     seeds: () => [shard],
     async parse(bytes) {
@@ -140,7 +140,7 @@ export const RECORDS = [
       assert.equal(seen.length, set.count);
       return seen;
     },
-    // Whatever is left out: what is left are the samples as they were.
+    // Any records may be skipped, but the others must be unchanged.
     check: (signals, original) =>
       assert.deepEqual(
         signals.filter((signal) => !original.includes(signal)),
@@ -148,7 +148,7 @@ export const RECORDS = [
       ),
   }),
   target({
-    // A whole dataset whose only shard is damaged: none but the right bytes are read to the end.
+    // A dataset whose only shard is damaged: only the original bytes can be read to the end.
     name: 'dataset',
     seeds: () => [shard],
     async parse(bytes) {
@@ -201,7 +201,6 @@ export const RECORDS = [
     seeds: () => [
       encodeIndex(
         ['a', 'b', 'c', 'd'].map((id) => ({ ref: { kind: 'npy', id, key: `${id}.npy` }, label: 1 })),
-        new Map(),
       ),
     ],
     async parse(bytes) {

@@ -7,24 +7,24 @@ import type { Checked } from './target.ts';
 import type { Report, WorkerJob } from './worker.ts';
 
 export interface FuzzOptions {
-  /** The parsers that are run; each has the same time. */
+  /** The parsers to run; each gets the same time. */
   names: readonly string[];
   seed: number;
-  /** For all of them together. */
+  /** Total time for all parsers. */
   seconds: number;
-  /** The only input of each that is run. */
+  /** Runs only this input of each parser. */
   only?: number;
-  /** Has the TARGETS. */
+  /** URL of the module with the TARGETS. */
   module?: string;
 }
 
 const TARGETS = new URL('./targets.ts', import.meta.url).href;
 const WORKER = new URL('./worker.ts', import.meta.url).href;
 const FAILURES = fileURLToPath(new URL('../../.chirpline/fuzz/', import.meta.url));
-/** An input on which a thread has been for so long is never going to end [ms]. */
+/** An input without a result after this time counts as hung [ms]. */
 const HUNG = 10_000;
 
-/** Runs changed files through the parsers. What a parser hangs or dies of is a failure of it too; the others are run then. */
+/** Runs changed files through the parsers. If a parser hangs or its thread dies, this is a failure too, and the others still run. */
 export async function fuzz(options: FuzzOptions): Promise<Report[]> {
   const { names, seed, seconds, only, module = TARGETS } = options;
   const reports: Report[] = [];
@@ -46,14 +46,14 @@ export async function fuzz(options: FuzzOptions): Promise<Report[]> {
     const [, index] = progress;
     const name = left[reports.length - before]!;
     if (Atomics.load(progress, 0) !== reports.length - before)
-      throw new Error(`${name} refuses its own seeds`, { cause: death });
+      throw new Error(`${name} failed on its own seeds`, { cause: death });
     const failure = { name, index: index!, message: String(death), times: 1 };
     reports.push({ name, inputs: index! - job.first + 1, refused: 0, slowest: 0, failures: [failure] });
   }
   return reports;
 }
 
-/** What the thread died of; undefined when it has run all. */
+/** The error that ended the thread; undefined when it ran all parsers. */
 async function runWorker(job: WorkerJob, take: (report: Report) => void): Promise<unknown> {
   // Under Node 20 a thread doesn't inherit the loader of TypeScript.
   const worker = new Worker(
@@ -77,20 +77,21 @@ async function runWorker(job: WorkerJob, take: (report: Report) => void): Promis
   let since = performance.now();
   const watch = setInterval(() => {
     const now = job.progress.join();
-    // Before the first input it loads its modules.
+    // Before the first input, the thread loads its modules.
     if (now !== seen || now.startsWith('-')) [seen, since] = [now, performance.now()];
     else if (performance.now() - since > HUNG) {
-      death ??= new Error(`was at it for more than ${HUNG / 1000} s`);
+      death ??= new Error(`no result after ${HUNG / 1000} s`);
       void worker.terminate();
     }
   }, 200);
   await new Promise((resolve) => worker.on('exit', resolve));
   clearInterval(watch);
-  if (death === undefined && done < job.names.length) return new Error('waits for what never comes');
+  if (death === undefined && done < job.names.length)
+    return new Error('the parser awaits a promise that never settles');
   return done < job.names.length ? death : undefined;
 }
 
-/** A line for each parser, and for each of its failures how to see it again; their inputs are written into the folder `kept`. */
+/** A line for each parser, and for each failure the command that reproduces it. Failing inputs are written into the folder `kept`. */
 export async function describeReports(
   reports: readonly Report[],
   targets: readonly Checked[],
@@ -100,7 +101,7 @@ export async function describeReports(
   const lines: string[] = [];
   for (const { name, inputs, refused, slowest, failures } of reports) {
     const wrong = failures.length === 0 ? '' : `, ${failures.length} KINDS OF FAILURES`;
-    lines.push(`${name}: ${inputs} inputs, ${refused} refused, ${slowest.toFixed(0)} ms at most${wrong}`);
+    lines.push(`${name}: ${inputs} inputs, ${refused} refused, slowest ${slowest.toFixed(0)} ms${wrong}`);
     for (const { index, message, times } of failures) {
       const { bytes } = await makeCase(targets.find((target) => target.name === name)!, seed, index);
       const folder = join(kept, name);
@@ -109,8 +110,8 @@ export async function describeReports(
       writeFileSync(file, bytes);
       lines.push(
         `  ${times} times: ${message}`,
-        `    again: npm run fuzz -- --only ${name} --seed ${seed} --case ${index}`,
-        `    input: ${file}; once it is refused, keep it in test/fixtures/fuzz/${name}/`,
+        `    reproduce: npm run fuzz -- --only ${name} --seed ${seed} --case ${index}`,
+        `    input: ${file}; after the fix, move it to test/fixtures/fuzz/${name}/`,
       );
     }
   }

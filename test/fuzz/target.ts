@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 
-/** A parser, and files that it accepts, which are changed to see what else it does. */
+/** A parser, and files that it accepts; changed copies of these are its inputs. */
 export interface Target<Value = unknown> {
   name: string;
   /** Small files that the parser accepts. */
   seeds: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  /** Of text also words are inserted that mean something to some parser. */
+  /** The format is text: changes also insert words with a meaning for text parsers. */
   text?: boolean;
-  /** Parses the bytes; a ChirplineError says that they are refused. */
+  /** Parses the bytes. Throws a ChirplineError to refuse them. */
   parse(bytes: Uint8Array): Value | Promise<Value>;
-  /** Throws when the value is wrong. `original` is that of the seed, which every checksummed file that is accepted must have. */
+  /** Throws when the value is wrong. `original` is the seed's value; an accepted file with checksums must have the same value. */
   check?(value: Value, original: Value): void | Promise<void>;
 }
 
-/** A target whose value only its own functions look at. */
+/** A target without its type parameter. */
 export interface Checked {
   name: string;
   text: boolean;
   seeds(): Promise<readonly Uint8Array[]>;
-  /** Parses a changed seed, and checks what comes of it. */
+  /** Parses a changed seed, and checks the value. */
   run(bytes: Uint8Array, seed: Uint8Array): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export function target<Value>({ name, text = false, seeds, parse, check }: Targe
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** Of bytes; for values that are too long to be compared, or shown, whole. */
+/** MD5 of values that are too long to be compared, or shown, in full. */
 export function digest(data: ArrayBufferView | readonly string[]): string {
   const bytes = ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -60,7 +60,7 @@ export function digest(data: ArrayBufferView | readonly string[]): string {
   return createHash('md5').update(bytes).digest('hex');
 }
 
-/** Fails unless JSON kept the value; it has no -0. */
+/** Fails unless the value survived a round trip through JSON, which has no -0. */
 export function assertKept(again: unknown, value: unknown): void {
   assert.deepEqual(again, withoutSigns(value));
 }

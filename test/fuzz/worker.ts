@@ -1,4 +1,4 @@
-/** Runs inputs through parsers in a thread of its own, so that one that never comes back can be ended. */
+/** Runs inputs through parsers in a separate thread, so that a hung parser can be terminated. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ChirplineError } from '../../src/core/errors.ts';
@@ -6,16 +6,16 @@ import { type Case, makeCase } from './case.ts';
 import type { Checked } from './target.ts';
 
 export interface WorkerJob {
-  /** URL of the module that has the TARGETS. */
+  /** URL of the module with the TARGETS. */
   module: string;
   names: readonly string[];
   seed: number;
-  /** Of the inputs of each parser. */
+  /** Index of the first input of each parser. */
   first: number;
-  /** Stops after so many, or so long [ms], whichever is earlier. */
+  /** Each parser stops after this number of inputs, or this time [ms], whichever is earlier. */
   count: number;
   milliseconds: number;
-  /** Which of the names, and which of its inputs, is being run; both below 0 before. */
+  /** Index of the current name, and index of its current input; both are negative before the first input. */
   progress: Int32Array<SharedArrayBuffer>;
 }
 
@@ -23,7 +23,7 @@ export interface Failure {
   name: string;
   index: number;
   message: string;
-  /** Inputs that fail so; this is the first one. */
+  /** How many inputs failed in this way; `index` is the first one. */
   times: number;
 }
 
@@ -36,11 +36,11 @@ export interface Report {
   failures: Failure[];
 }
 
-/** Of failures, after which a parser is left alone. */
+/** A parser is stopped after this number of different failures. */
 const KINDS = 10;
-/** An input that takes longer is a failure [ms of the processor: on a busy machine the clock says little]. */
+/** An input that takes more CPU time is a failure [ms]. Wall-clock time depends on the load of the machine. */
 const SLOW = 2000;
-/** An input by which the process grows more is a failure [KiB]: a hundred times the largest seed. */
+/** An input that makes the process grow by more is a failure [KiB]: a hundred times the largest seed. */
 const LARGE = 100 * 1024;
 
 async function runTarget(target: Checked, place: number, job: WorkerJob): Promise<Report> {
@@ -70,17 +70,17 @@ async function runTarget(target: Checked, place: number, job: WorkerJob): Promis
 
 interface Fault {
   message: string;
-  /** The same for failures that have one cause. */
+  /** The same for failures with the same cause. */
   kind: string;
 }
 
 const REFUSED = 'refused';
 
-/** See proc(5). Where there is none, growth is seen that goes beyond all before. */
+/** See proc(5). Without this file, only growth beyond the previous peak is found. */
 const CLEAR_REFS = '/proc/self/clear_refs';
 const resetPeak = existsSync(CLEAR_REFS) ? () => writeFileSync(CLEAR_REFS, '5') : () => {};
 
-/** What is wrong with how the input is taken; REFUSED when nothing is but the input. */
+/** The fault of the parser on this input; REFUSED if it correctly refused the input; undefined if it accepted it. */
 async function findFault(
   target: Checked,
   { bytes, seed }: Case,
@@ -107,7 +107,7 @@ async function findFault(
 function describe(error: unknown): Fault {
   if (!(error instanceof Error)) return { kind: typeof error, message: `threw ${String(error)}` };
   const { name, message, stack } = error;
-  // What is thrown by a package was asked of it somewhere.
+  // For an error thrown by a package, take the line of our code that called it.
   const place = stack?.split('\n').find((line) => /^ +at .*\/(src|functions|test)\//.test(line)) ?? '';
   return { kind: name + place, message: `${name}: ${message.slice(0, 300)}\n   ${place}` };
 }

@@ -35,7 +35,7 @@ const SETTINGS = { batchSize: 4, device: 'cpu' } as const;
 
 async function writeModel(run: string, preset: Preset, recipe?: string, psd = 'a'): Promise<FilePlace> {
   const store = createFileStore(folder);
-  // Of weights as they are at the start; seeds differ by the name.
+  // Initial weights, with a seed that depends on the name.
   const seed = [...run].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0);
   await store.write(`${run}_weights.npz`, await encodeWeights(initialWeights(preset, seed)));
   if (recipe !== undefined) {
@@ -57,15 +57,15 @@ function assertMeans(means: readonly number[], ofEach: readonly (readonly number
     Math.fround(ofEach.reduce((sum, probabilities) => sum + probabilities[i]!, 0) / ofEach.length),
   );
   assert.deepEqual(means, expected);
-  // Of one model alone they are others.
+  // No single model's predictions equal the means.
   for (const probabilities of ofEach) assert.notDeepEqual(means, probabilities);
 }
 
-test('of several models the mean is predicted, whatever their presets', async () => {
+test('several models predict their mean, whatever their presets', async () => {
   const models = [
     await writeModel('one', 'diy', TOY),
     await writeModel('two', 'coherent', TOY),
-    // A model of which nothing but its weights is known.
+    // A model without a recipe file.
     await writeModel('three', 'diy'),
   ];
   const together = await predictDataset(models, records, SETTINGS);
@@ -88,7 +88,7 @@ test('raw samples are read and preprocessed once for all models', async () => {
     await writeModel('rawone', 'diy', recipeHash()),
     await writeModel('rawtwo', 'coherent', recipeHash()),
   ];
-  // The PSD is beside the second one alone.
+  // Only the second model has a PSD beside its weights.
   const together = await predictDataset(models, raw, SETTINGS);
   assert.equal(together.ids.length, 6);
   assert.deepEqual(
@@ -101,7 +101,7 @@ test('raw samples are read and preprocessed once for all models', async () => {
   assertMeans(together.probabilities, ofEach);
 });
 
-test('raw samples that are links to nothing are named among the rejected', async (t) => {
+test('raw files that are dangling links are among the rejected', async (t) => {
   const broken = scratch(t);
   for await (const { key } of createFileStore(raw).list('train/'))
     await createFileStore(broken).write(key, await createFileStore(raw).read(key));
@@ -118,11 +118,11 @@ test('raw samples that are links to nothing are named among the rejected', async
   assert.ok(ids.length > 0);
   assert.deepEqual(
     rejected.filter(({ file }) => file === 'gone.npy').map(({ reason }) => reason),
-    ['found a link to nothing that can be read, needed a file'],
+    ['found a link that points to no file, needed a file'],
   );
 });
 
-test('models that need their samples preprocessed otherwise are not averaged', async () => {
+test('models with different preprocessing are not averaged', async () => {
   const first = await writeModel('first', 'diy', TOY);
   const refusal = async (models: FilePlace[], kind: typeof ConflictError | typeof SettingError) => {
     let message = '';
@@ -135,7 +135,7 @@ test('models that need their samples preprocessed otherwise are not averaged', a
   };
   assert.match(
     await refusal([first, await writeModel('recipe', 'diy', '1'.repeat(64))], ConflictError),
-    /first_weights\.npz was .* recipe 000000000000, .*recipe_weights\.npz on those of recipe 111111111111/,
+    /first_weights\.npz was .* recipe 000000000000, .*recipe_weights\.npz on samples with recipe 111111111111/,
   );
   assert.match(
     await refusal([first, await writeModel('psd', 'diy', TOY, 'b')], ConflictError),
@@ -143,29 +143,29 @@ test('models that need their samples preprocessed otherwise are not averaged', a
   );
   assert.match(
     await refusal([await writeModel('other', 'diy', '1'.repeat(64))], ConflictError),
-    /other_weights\.npz was trained on samples of recipe 111111111111, .* is of recipe 000000000000/,
+    /other_weights\.npz was trained on samples with recipe 111111111111, but .* has recipe 000000000000/,
   );
   assert.match(await refusal([first, first], SettingError), /first_weights\.npz is given twice/);
 });
 
-test('a PSD that would be of no use is refused: records are whitened already', async () => {
+test('a PSD is refused for records, which are already whitened', async () => {
   const model = await writeModel('psd', 'diy', TOY);
   const psd = { folder, key: 'none.npz' };
   await assert.rejects(
     predictDataset([model], records, { ...SETTINGS, psd }),
     (error) =>
-      error instanceof SettingError && /holds records, which are whitened already/.test(error.message),
+      error instanceof SettingError && /holds records, which are already whitened/.test(error.message),
   );
 });
 
-/** A lone file of records with these ids. */
+/** Writes a single file of records with these ids. */
 async function writeIds(name: string, ids: readonly string[]): Promise<string> {
   const samples = makeSamples(ids.length).map((sample, i) => ({ ...sample, id: ids[i]! }));
   await createFileStore(join(folder, name)).write('train.tfrecord', buildShard(samples, 'float16'));
   return join(folder, name);
 }
 
-test("ids that a spreadsheet would run, or that can't be a sample's, are refused and not rewritten", async () => {
+test('ids that a spreadsheet would run, and other invalid ids, are refused instead of rewritten', async () => {
   const model = await writeModel('ids', 'diy');
   const hostile = [
     "=cmd|' /C calc'!A0",
@@ -194,7 +194,7 @@ test("ids that a spreadsheet would run, or that can't be a sample's, are refused
   assert.deepEqual(ids, good);
 });
 
-test('a record without an id is called by its number, unless that is the id of another', async () => {
+test('a record without an id gets its number as id, and is refused if another record has that id', async () => {
   const model = await writeModel('numbers', 'diy');
   const { ids } = await predictDataset([model], await writeIds('some', ['', 'b', '']), SETTINGS);
   assert.deepEqual(ids, ['0', 'b', '2']);
@@ -208,14 +208,14 @@ test('a record without an id is called by its number, unless that is the id of a
       assert.ok(error instanceof InputError, String(error));
       assert.match(
         error.message,
-        /at byte \d+: found the id "[01x]", which the record at byte 0 of .* has, needed each sample once/,
+        /at byte \d+: found the id "[01x]", which the record at byte 0 of .* also has, needed unique ids/,
       );
       return true;
     });
   }
 });
 
-test('records that no training would take are refused: replaced shards, samples that come twice, NaN', async () => {
+test('records that training refuses are refused: replaced shards, repeated samples, NaN', async () => {
   const model = await writeModel('records', 'diy', TOY);
   const refused = async (settings: Partial<ToySettings>, pattern: RegExp, noted?: boolean) => {
     const toy = await makeToyRecords({ count: 16, shardSize: 4, ...settings });
@@ -228,7 +228,7 @@ test('records that no training would take are refused: replaced shards, samples 
   };
   await refused(
     {},
-    /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which .* needed each/,
+    /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000", which .* needed unique ids/,
     true,
   );
   await refused({}, /00001-of-00004\.tfrecord at byte 0: found the id "toy0000000"/, false);
@@ -238,7 +238,7 @@ test('records that no training would take are refused: replaced shards, samples 
   await refused({ edit }, /00000-of-00004\.tfrecord at byte \d+: found NaN at index 7 of the signal/);
 });
 
-test('a shard of another dataset, of the same size and with ids of its own, is refused by its hash', async () => {
+test('a shard of another dataset with the same size and other ids is refused by its hash', async () => {
   const model = await writeModel('foreign', 'diy', TOY);
   const toy = await makeToyRecords({ count: 16, shardSize: 4 });
   const other = await makeToyRecords({ count: 16, shardSize: 4, seed: 2 });
@@ -248,12 +248,12 @@ test('a shard of another dataset, of the same size and with ids of its own, is r
     predictDataset([model], toy.location, SETTINGS),
     (error) =>
       error instanceof InputError &&
-      /00002-of-00004\.tfrecord: found bytes of SHA-256/.test(error.message) &&
-      /preprocess the dataset again/.test(error.message),
+      /00002-of-00004\.tfrecord: found bytes with SHA-256/.test(error.message) &&
+      /Preprocess the dataset again/.test(error.message),
   );
 });
 
-test('weights that would unpack to more than any model has are refused before they are unpacked', async () => {
+test('weights that would decompress to more than any model has are refused before they are decompressed', async () => {
   const zeros = new Uint8Array(64 << 20);
   const bomb = packZip([{ name: 'conv0_W.npy', content: zeros, deflate: true }]);
   await createFileStore(folder).write('bomb_weights.npz', bomb);

@@ -13,7 +13,7 @@ const other = { dtype: '<f8', shape: [2], data: Float64Array.of(-1, 3) } as cons
 
 for (const compress of [false, true]) {
   const how = compress ? 'deflated' : 'stored';
-  test(`an archive of raw samples, ${how}, is looked into without being held whole`, async () => {
+  test(`an archive of raw samples, ${how}, is inspected without being held whole`, async () => {
     const memory = createMemoryStore();
     const lengths: number[] = [];
     const store: ObjectStore = {
@@ -48,7 +48,7 @@ for (const compress of [false, true]) {
   });
 }
 
-test('what is not there, or whose bucket is not, is named', async () => {
+test('a missing object and a missing bucket are reported', async () => {
   const store = createMemoryStore();
   const nowhere = {
     ...store,

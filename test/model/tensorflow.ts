@@ -1,7 +1,7 @@
 import { loadTensorFlow } from '../../src/tensorflow/install/load.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 
-// The test environment's TensorFlow, unless one is chosen.
+// The test environment's TensorFlow, unless another one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
 
 export const tf = await loadTensorFlow({ device: 'cpu' });

@@ -10,7 +10,7 @@ import {
   weightShapes,
 } from '../../src/model/weights.ts';
 
-test('the model has 676,258 trainable numbers, 677,858 with the batch norms’ statistics', () => {
+test('the model has 676,258 trainable parameters, 677,858 with the batch norms’ statistics', () => {
   const shapes = [...weightShapes('diy')];
   const count = (some: typeof shapes) => some.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
   assert.equal(count(shapes), 677_858);
@@ -38,14 +38,14 @@ test('kernels start with He’s standard deviation, and everything else with its
   }
 });
 
-test('a seed gives the same weights again, and another seed others', () => {
+test('a seed always gives the same weights, and another seed gives others', () => {
   assert.deepEqual(initialWeights('diy', 7), initialWeights('diy', 7));
   const [a, b] = [initialWeights('diy', 7), initialWeights('diy', 8)];
   assert.notDeepEqual(a.get('conv0_W'), b.get('conv0_W'));
   assert.notDeepEqual(a.get('fc1_W')!.data.slice(0, 64), a.get('fc2_W')!.data.slice(0, 64));
 });
 
-test('weights that fit are taken, whatever their order', () => {
+test('weights that fit are accepted in any order', () => {
   const weights = initialWeights('diy', 1);
   assert.deepEqual(checkWeights('diy', new Map([...weights].reverse()), 'w.npz'), weights);
 });
@@ -74,7 +74,7 @@ test('weights that don’t fit are refused by name', () => {
   refuses(spoil('bn0_var', { shape: [32], data: variances }), /bn0_var: found -1 at index 5/);
 });
 
-test('a model is recognized by its arrays, one that lacks an array too', () => {
+test('a model is recognized by its arrays, even if one is missing', () => {
   for (const preset of ['diy', 'coherent'] as const) {
     const weights = initialWeights(preset, 1);
     assert.equal(recognizePreset(weights), preset);
@@ -91,7 +91,7 @@ test('a model is recognized by its arrays, one that lacks an array too', () => {
   );
 });
 
-test('the blocks behind the merging see the channels of all three detectors', () => {
+test('the merged blocks see the channels of all three detectors', () => {
   const shapes = weightShapes('coherent');
   assert.deepEqual(shapes.get('conv1_W'), [32, 32, 64]);
   assert.deepEqual(shapes.get('conv2_W'), [16, 192, 128]);

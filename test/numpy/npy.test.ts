@@ -15,7 +15,7 @@ import {
 import { scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 
-/** A version 1.0 file with this header text and body. */
+/** A .npy file with this header text, body and version. */
 function file(header: string, body: Uint8Array = new Uint8Array(0), version = 1): Uint8Array {
   const head = Buffer.alloc(version === 1 ? 10 : 12);
   head.write('\x93NUMPY', 'latin1');
@@ -59,7 +59,7 @@ np.save(f'{folder}/half.npy', np.array([1, -2, 65504, 6e-8, 0.33325195, np.inf, 
 `;
 
 describe('a .npy file that NumPy wrote', () => {
-  test('of every type, byte order and axis order has the right elements in C order', (t) => {
+  test('is read in C order, for every type, byte order and axis order', (t) => {
     const folder = scratch(t);
     runPython(COUNTING, folder);
     const numbers = Array.from({ length: 24 }, (_, index) => index - 7);
@@ -97,7 +97,7 @@ describe('a .npy file that NumPy wrote', () => {
     assertRefused(read('complex.npy'), /<c16/);
   });
 
-  test('is byte for byte what encodeNpy writes', (t) => {
+  test('equals the bytes that encodeNpy writes', (t) => {
     const folder = scratch(t);
     const arrays: [string, NpyArray][] = [
       ['np.float64(0.001)', { dtype: '<f8', shape: [], data: Float64Array.of(0.001) }],
@@ -110,7 +110,7 @@ describe('a .npy file that NumPy wrote', () => {
       ['np.array([1, 255], "u1")', { dtype: '|u1', shape: [2], data: Uint8Array.of(1, 255) }],
       ['np.array([True, False])', { dtype: '|b1', shape: [2], data: Uint8Array.of(1, 0) }],
       ['np.array(["a", "\\u00e4\\U0001F52D"])', { dtype: '<U2', shape: [2], data: ['a', 'ä🔭'] }],
-      // The header of this one ends on a multiple of 64 by itself; NumPy pads it all the same.
+      // This header ends at a multiple of 64 without padding. NumPy still pads it.
       [
         'np.zeros((1,) * 18, "<f8")',
         { dtype: '<f8', shape: Array<number>(18).fill(1), data: new Float64Array(1) },
@@ -133,13 +133,13 @@ describe('a .npy file that NumPy wrote', () => {
 });
 
 describe('a .npy header', () => {
-  test('is found with its place, and its array measured', () => {
+  test('gives the type, shape, offset and length of the array', () => {
     const header = parseNpyHeader(encodeNpy({ dtype: '<f8', shape: [3, 2], data: new Float64Array(6) }), 'x');
     assert.deepEqual(header, { dtype: '<f8', fortranOrder: false, shape: [3, 2], dataOffset: 128 });
     assert.equal(npyDataLength(header), 48);
   });
 
-  test('is read with its keys in any order, double quotes, no blanks, and the long integers of Python 2', () => {
+  test('may have its keys in any order, double quotes, no blanks, and long integers of Python 2', () => {
     for (const text of [
       `{"shape":(2L, 3L),"descr":"<f4","fortran_order":True}`,
       `  { 'fortran_order' : True , 'shape' : ( 2 , 3 , ) , 'descr' : '<f4' , }   \n`,
@@ -150,7 +150,7 @@ describe('a .npy header', () => {
     }
   });
 
-  test('is refused when it is no plain dict of the three keys', () => {
+  test('is refused unless it is a plain dict with the three keys', () => {
     for (const [text, pattern] of [
       ['', /end of the header/],
       ['not a dict', /"not a dict", needed a Python dict/],
@@ -182,24 +182,24 @@ describe('a .npy header', () => {
     assertRefused(file(headerText({ shape: '(0, 94906267, 94906267)' })), /2\^53/);
   });
 
-  test('with text of no width, which would make any number of elements of no bytes, is refused', () => {
+  test('is refused with text of width 0, which would allow any number of elements in no bytes', () => {
     assertRefused(file(headerText({ descr: "'<U0'", shape: '(9007199254740991,)' })), /dtype "<U0"/);
   });
 
-  test('of 4 GB is refused by its length alone', () => {
+  test('of 4 GB is refused by its length field alone', () => {
     const bytes = file(headerText({}), new Uint8Array(16), 2);
     new DataView(bytes.buffer).setUint32(8, 0xffffffff, true);
     assertRefused(bytes, /at byte 8: found a header of 4294967295 bytes, needed at most 65524/);
   });
 
-  test('is accepted up to the limit and refused beyond', () => {
+  test('is accepted up to the limit and refused beyond it', () => {
     const text = headerText({}).trimEnd();
     const longest = file(text.padEnd(NPY_HEADER_LIMIT - 12), new Uint8Array(16), 2);
     assert.equal(parseNpyHeader(longest, 'x').dataOffset, NPY_HEADER_LIMIT);
     assertRefused(file(text.padEnd(NPY_HEADER_LIMIT - 11), new Uint8Array(16), 2), /needed at most/);
   });
 
-  test('of 64 KiB of blanks, brackets or digits takes no time to refuse', () => {
+  test('of 64 KiB of blanks, brackets or digits is refused quickly', () => {
     const started = performance.now();
     for (const filling of [' ', '(', '1', ',', "'", '{', 'True']) {
       assertRefused(file(`{${filling.repeat(60000 / filling.length)}`), /x\.npy/);
@@ -212,7 +212,7 @@ describe('a .npy header', () => {
 describe('a damaged .npy file', () => {
   const whole = encodeNpy({ dtype: '<f8', shape: [2], data: Float64Array.of(1, 2) });
 
-  test('is refused when it is empty, of another kind or of another version', () => {
+  test('is refused when it is empty, of another format or of another version', () => {
     assertRefused(new Uint8Array(0), /no bytes/);
     assertRefused(Buffer.from('PK\x03\x04 this is a zip'), /504b0304/);
     const future = new Uint8Array(whole);
@@ -220,7 +220,7 @@ describe('a damaged .npy file', () => {
     assertRefused(future, /version 4\.0/);
   });
 
-  test('is refused wherever it is cut, with the offset', () => {
+  test('is refused wherever it is truncated, with the offset', () => {
     for (let length = 0; length < whole.length; length += 1)
       assertRefused(whole.subarray(0, length), /needed/);
     assertRefused(
@@ -229,11 +229,11 @@ describe('a damaged .npy file', () => {
     );
   });
 
-  test('is refused when bytes are left over', () => {
+  test('is refused when it has extra bytes', () => {
     assertRefused(Buffer.concat([whole, Buffer.alloc(1)]), /found 145 bytes, needed 144/);
   });
 
-  test('never makes anything but an InputError, whatever byte is changed', () => {
+  test('raises only InputErrors, whichever byte is changed', () => {
     let refused = 0;
     for (let position = 0; position < 128; position += 1) {
       for (const value of [0, 0x20, 0x27, 0x28, 0x30, 0x39, 0x4f, 0xff]) {
@@ -250,7 +250,7 @@ describe('a damaged .npy file', () => {
     assert.ok(refused > 300);
   });
 
-  test('with a text that is no Unicode is refused', () => {
+  test('is refused when its text is not Unicode', () => {
     const text = encodeNpy({ dtype: '<U1', shape: [1], data: ['a'] });
     text[text.length - 1] = 0xff;
     assertRefused(text, /UTF-32/);
@@ -285,7 +285,7 @@ describe('decodeFloat64', () => {
     }
   });
 
-  test('does not take other types or lengths', () => {
+  test('refuses other types and lengths', () => {
     const out = new Float64Array(2);
     const decode = (dtype: string, length: number) => () =>
       decodeFloat64(new Uint8Array(length), { dtype, fortranOrder: false, shape: [2] }, out);

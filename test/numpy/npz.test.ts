@@ -34,7 +34,7 @@ describe('an .npz file', () => {
     ids: { dtype: '<U3', shape: [2], data: ['abc', 'd'] },
   };
 
-  test('is read back by us and by numpy.load, stored and deflated', async (t) => {
+  test('is read back by readNpz and by numpy.load, stored and deflated', async (t) => {
     const folder = scratch(t);
     for (const compress of [false, true]) {
       const bytes = await writeNpz(arrays, { compress });
@@ -70,7 +70,7 @@ for name in ['false', 'true']:
     assert.deepEqual(lines, [expected, expected]);
   });
 
-  test('has the same bytes each time it is written, whatever the time and its zone', async () => {
+  test('has the same bytes each time it is written, in any time zone', async () => {
     const first = await writeNpz(new Map(Object.entries(arrays)));
     const zone = process.env.TZ;
     process.env.TZ = 'Pacific/Auckland';
@@ -86,14 +86,14 @@ for name in ['false', 'true']:
     }
   });
 
-  test('may hold no arrays at all, as numpy.savez() writes it', async (t) => {
+  test('may hold no arrays, as numpy.savez() writes it', async (t) => {
     const path = join(scratch(t), 'none.npz');
     runPython('import numpy as np, sys; np.savez(sys.argv[1])', path);
     for (const bytes of [readFileSync(path), await writeNpz({})])
       assert.deepEqual(await readNpz(bytes, 'x'), new Map());
   });
 
-  test('that NumPy wrote has all its arrays, compressed or not, as in the fixtures', async () => {
+  test('that NumPy wrote is read completely, compressed or not', async () => {
     const golden = await readNpz(readFileSync(fixture('golden.npz')), 'golden.npz');
     assert.deepEqual([...golden.keys()].slice(0, 4), ['avg_psd', 'b', 'a', 'zi']);
     assert.deepEqual(golden.get('ids')?.data, ['0203d6b63a', '59f0027adf', 'acce4a94e9', 'ff11546e87']);
@@ -129,11 +129,11 @@ for path, key in [(sys.argv[1], 'final'), (sys.argv[2], 'x'), (sys.argv[3], 'ant
 describe('a hostile .npz file', () => {
   const member = (part: Partial<ZipPart> = {}): ZipPart => ({ name: 'a.npy', content: ONE, ...part });
 
-  test('is not what the tests below make it by accident: the plain one is read', async () => {
+  test('differs from a valid one only by its fault: the valid one is read', async () => {
     assert.equal((await readNpz(packZip([member(), member({ name: 'b.npy', deflate: true })]), 'x')).size, 2);
   });
 
-  test('is refused when it has paths out of the archive, duplicates or encrypted members', async () => {
+  test('is refused when it has paths out of the archive, or duplicate or encrypted members', async () => {
     for (const name of ['../a.npy', 'b/../../a.npy', '/a.npy', 'C:/a.npy', '..\\a.npy']) {
       await assertRefused(packZip([member({ name })]), /relative path|absolute path/);
     }
@@ -162,36 +162,36 @@ describe('a hostile .npz file', () => {
     await assertRefused(packZip([member({ packed: broken, deflate: true })]), /broken deflate data/);
   });
 
-  test('is refused before anything is unpacked when it is a bomb', async () => {
+  test('is refused before anything is unpacked when it is a zip bomb', async () => {
     const zeros = Buffer.alloc(64 << 20);
     const bomb = packZip([{ name: 'a.npy', content: zeros, deflate: true }]);
     assert.ok(bomb.length < 80_000);
     await assertRefused(bomb, /67108864 bytes unpacked, needed at most 1048576/, 1 << 20);
-    // Says that it is small; the rest is never made.
+    // The stated size is small: the rest is never unpacked.
     await assertRefused(
       packZip([{ name: 'a.npy', content: zeros, deflate: true, size: 1000, crc: crc32(zeros) }]),
       /more than 1000 bytes unpacked/,
     );
-    // Says more than deflate could hold.
+    // The stated size exceeds the ratio of deflate.
     await assertRefused(packZip([member({ deflate: true, size: 0xfffffff0 })]), /4294967280 bytes packed in/);
-    // Two members that share their bytes.
+    // Two members share their bytes.
     await assertRefused(
       packZip([member(), member({ name: 'b.npy', offset: 0 })]),
-      /reaching into what follows/,
+      /overlapping the next member/,
     );
-    await assertRefused(packZip([member({ offset: 5000 })]), /reaching into what follows/);
+    await assertRefused(packZip([member({ offset: 5000 })]), /overlapping .* the end of the file/);
   });
 
-  test('is refused when its directory leaves members out or there are too many', async () => {
+  test('is refused when its directory omits members or has too many', async () => {
     const bytes = packZip([member(), member({ name: 'b.npy' })]);
     const end = Buffer.from(bytes.buffer, bytes.byteOffset + bytes.length - 22, 22);
     end.writeUInt16LE(1, 10);
-    await assertRefused(bytes, /goes on after its last entry/);
+    await assertRefused(bytes, /continues after its last entry/);
     end.writeUInt16LE(0, 10);
-    await assertRefused(bytes, /goes on after its last entry/);
-    // Nor is it empty when it says so of the place of its directory too.
+    await assertRefused(bytes, /continues after its last entry/);
+    // Also when the directory's offset points to its end, as in an empty archive.
     end.writeUInt32LE(bytes.length - 22, 16);
-    await assertRefused(bytes, /\d+ bytes in front of a directory without entries/);
+    await assertRefused(bytes, /\d+ bytes before a directory without entries/);
     const many = packZip(
       Array.from({ length: 10_001 }, (_, index) => ({ name: `${index}.npy`, content: new Uint8Array(0) })),
     );

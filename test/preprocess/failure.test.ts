@@ -1,15 +1,16 @@
-/** What a local run leaves when one of its worker threads fails. */
+/** What a local run leaves behind when one of its worker threads fails. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MachineError } from '../../src/core/errors.ts';
 import { preprocessDataset } from '../../src/preprocess/local-run.ts';
+import { readManifest } from '../../src/preprocess/state/manifest.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
 
-test('a shard that can not be written leaves no temporary file of the other workers, and no lock', async (t) => {
+test('a shard that cannot be written leaves no temporary files of the other workers, and no lease', async (t) => {
   const raw = scratch(t);
   const records = scratch(t);
   await writeDataset(createFileStore(raw), 120);
@@ -26,7 +27,8 @@ test('a shard that can not be written leaves no temporary file of the other work
   await assert.rejects(preprocessDataset(raw, records, settings), MachineError);
   const names = readdirSync(records, { recursive: true }).map(String);
   assert.deepEqual(
-    names.filter((name) => /\.chirpline-|(lock|lease)\.json/.test(name)),
+    names.filter((name) => /\.chirpline-/.test(name)),
     [],
   );
+  assert.equal((await readManifest(createFileStore(records))).lease, undefined);
 });

@@ -51,7 +51,7 @@ function leaseOf(pid: number): Lease {
   return { ...processLease(), token: `of ${pid}`, holder: `process ${pid}`, pid, born: ambient.bornOf(pid) };
 }
 
-/** A lease of a process that nobody here can ask for. */
+/** A lease of a process on another machine. */
 const elsewhere = (token = 'elsewhere'): Lease => ({
   ...processLease(),
   token,
@@ -68,7 +68,7 @@ const isBusy = (holder: RegExp) => (error: unknown) => {
   return true;
 };
 
-/** Notes what is said. */
+/** Collects the messages. */
 function listen() {
   const said: string[] = [];
   const options: AcquireOptions = { observer: { say: (text) => void said.push(text) } };
@@ -82,7 +82,7 @@ function startChild(t: TestContext, ...command: [string, ...string[]]): ChildPro
   return child;
 }
 
-test('of a process of this host that was killed the lease is taken over at once, and not before', async (t) => {
+test('the lease of a process on this host is taken over as soon as the process is killed, and not before', async (t) => {
   const child = startChild(t, 'sleep', '600');
   const records = createMemoryStore();
   await acquireLease(records, leaseOf(child.pid!));
@@ -97,8 +97,8 @@ test('of a process of this host that was killed the lease is taken over at once,
   assert.equal(await holderOf(records), 'mine');
 });
 
-test('a process of which only its exit status is left is dead', async (t) => {
-  // The shell makes room for a program that doesn't know of its child.
+test('a zombie process counts as dead', async (t) => {
+  // The shell is replaced by a program that doesn't know the child, and so never reaps it.
   const parent = startChild(t, 'sh', '-c', 'sleep 600 & echo $!; exec sleep 600');
   const [line] = await once(parent.stdout!, 'data');
   const pid = Number(String(line));
@@ -113,7 +113,7 @@ test('a process of which only its exit status is left is dead', async (t) => {
   assert.equal(await holderOf(records), 'mine');
 });
 
-test('another process that has got the number of a dead one is not taken for it', async (t) => {
+test('a new process with the id of a dead one is not mistaken for it', async (t) => {
   const child = startChild(t, 'sleep', '600');
   const records = createMemoryStore();
   await acquireLease(records, { ...leaseOf(child.pid!), born: '1' });
@@ -121,7 +121,7 @@ test('another process that has got the number of a dead one is not taken for it'
   assert.equal(await holderOf(records), 'mine');
 });
 
-test('a holder elsewhere is dead when its lease was not renewed for as long as it lasts', async (t) => {
+test('a holder elsewhere counts as dead when it did not renew its lease for the whole span', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   const other = elsewhere();
@@ -145,7 +145,7 @@ for (const [side, offset] of [
   ['behind', -HOUR],
   ['ahead', HOUR],
 ] as const) {
-  test(`a holder whose clock is an hour ${side} is waited for while it lives, and no longer`, async (t) => {
+  test(`a holder whose clock is an hour ${side} is waited for while it is alive, and no longer`, async (t) => {
     const clock = mockClock(t);
     const records = createMemoryStore();
     const other = elsewhere();
@@ -170,7 +170,7 @@ for (const [side, offset] of [
   });
 }
 
-test('a lease that ran out long ago by any clock is taken over without a wait', async (t) => {
+test('a lease that expired long ago by any clock is taken over without waiting', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   await acquireLease(records, elsewhere());
@@ -179,7 +179,7 @@ test('a lease that ran out long ago by any clock is taken over without a wait', 
   assert.deepEqual([await holderOf(records), clock.elapsed()], ['mine', 0]);
 });
 
-test('an execution asks whether another one runs, however long that has not been heard of', async (t) => {
+test('an execution asks whether another one is running, however old the lease of the other one is', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   await acquireLease(records, executionLease('first'));
@@ -191,7 +191,7 @@ test('an execution asks whether another one runs, however long that has not been
   assert.deepEqual([await holderOf(records), clock.elapsed()], ['second', 0]);
 });
 
-test('an execution gives a process elsewhere long enough to show that it lives, or to be taken for dead', async (t) => {
+test('an execution waits long enough to see whether a process elsewhere is alive or dead', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   const other = elsewhere();
@@ -210,7 +210,7 @@ test('an execution gives a process elsewhere long enough to show that it lives, 
   assert.equal(await holderOf(records), 'first');
 });
 
-test("a chunk renews its execution's lease when half of it is over, and nobody else's", async (t) => {
+test("a chunk renews its execution's lease after half of the span, and never another holder's lease", async (t) => {
   mockClock(t);
   const records = createMemoryStore();
   await acquireLease(records, executionLease('first'));
@@ -232,7 +232,7 @@ test("a chunk renews its execution's lease when half of it is over, and nobody e
   assert.deepEqual(await read(), taken);
 });
 
-test('of two who take a lease at once one has it, and the other is told who', async () => {
+test('when two holders take a lease at once, one gets it, and the error of the other names the holder', async () => {
   const records = createMemoryStore();
   const answers = await Promise.allSettled(
     ['first', 'second'].map((token) =>
@@ -248,7 +248,7 @@ test('of two who take a lease at once one has it, and the other is told who', as
   isBusy(new RegExp(`being written by ${holder}`))(refused?.reason);
 });
 
-test('a lease whose answer was lost still belongs to its taker', async () => {
+test('a lease still belongs to its holder when the reply to the write was lost', async () => {
   const memory = createMemoryStore();
   let lost = false;
   const records: ObjectStore = {
@@ -264,7 +264,7 @@ test('a lease whose answer was lost still belongs to its taker', async () => {
   assert.deepEqual([lost, await holderOf(memory)], [true, 'mine']);
 });
 
-test("nobody gives back or renews another one's lease", async () => {
+test("nobody can release or renew another holder's lease", async () => {
   const records = createMemoryStore();
   await acquireLease(records, mine());
   const before = await readManifest(records);
@@ -277,7 +277,7 @@ test("nobody gives back or renews another one's lease", async () => {
   await assert.rejects(renewLease(records, mine()), LostLeaseError);
 });
 
-test('waiting for a lease can be stopped', async (t) => {
+test('a wait for a lease can be stopped', async (t) => {
   mockClock(t);
   const records = createMemoryStore();
   await acquireLease(records, elsewhere());
@@ -289,7 +289,7 @@ test('waiting for a lease can be stopped', async (t) => {
   assert.equal(await holderOf(records), 'elsewhere');
 });
 
-test('work under a lease has it renewed as long as it takes, and given back however it ends', async (t) => {
+test('a lease is renewed as long as its work runs, and released however the work ends', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   const work = async (token: string) => {
@@ -305,20 +305,20 @@ test('work under a lease has it renewed as long as it takes, and given back howe
   assert.ok(clock.elapsed() >= 600 * SECOND);
   assert.equal(await holderOf(records), undefined);
   const failing = async () => {
-    throw new ConflictError('of its own');
+    throw new ConflictError('its own failure');
   };
-  await assert.rejects(withLease(records, {}, failing), /of its own/);
+  await assert.rejects(withLease(records, {}, failing), /its own failure/);
   assert.equal(await holderOf(records), undefined);
 });
 
-test('a renewal that fails is tried again, and work goes on', async (t) => {
+test('a failed renewal is retried, and the work continues', async (t) => {
   mockClock(t);
   const memory = createMemoryStore();
   let failures = 0;
   const records: ObjectStore = {
     ...memory,
     async write(key, ...rest) {
-      // Of three renewals.
+      // Three renewals fail.
       if (ambient.now() % 60_000 > 10_000 && failures++ < 3) throw new Error('SlowDown');
       return memory.write(key, ...rest);
     },
@@ -333,7 +333,7 @@ test('a renewal that fails is tried again, and work goes on', async (t) => {
   assert.equal(tokens.length, 1);
 });
 
-test('work whose lease is taken over is stopped, and begins again when the other one has ended', async (t) => {
+test('work whose lease is taken over is stopped, and starts again when the other run has ended', async (t) => {
   const clock = mockClock(t);
   const records = createMemoryStore();
   const { said, options } = listen();
@@ -354,7 +354,7 @@ test('work whose lease is taken over is stopped, and begins again when the other
   }));
   await ambient.sleep(20 * SECOND);
   assert.equal(tokens.length, 1);
-  // With its next renewal.
+  // Noticed by its next renewal.
   assert.ok(stopped[0]! <= 16 * SECOND, `${stopped[0]} ms`);
   assert.equal(await holderOf(records), 'elsewhere');
   await releaseLease(records, 'elsewhere');
@@ -365,7 +365,7 @@ test('work whose lease is taken over is stopped, and begins again when the other
   assert.equal(await holderOf(records), undefined);
 });
 
-test('work that is stopped by its user does not begin again', async (t) => {
+test('work that the user stops does not start again', async (t) => {
   mockClock(t);
   const records = createMemoryStore();
   const stop = new AbortController();
@@ -382,7 +382,7 @@ test('work that is stopped by its user does not begin again', async (t) => {
   assert.deepEqual([calls, await holderOf(records)], [1, undefined]);
 });
 
-/** A whole run under a process' lease, as the local runner has it. */
+/** A whole run under the lease of a process, as in the local runner. */
 async function runLocally(
   raw: ObjectStore,
   records: ObjectStore,
@@ -400,7 +400,7 @@ async function runLocally(
   );
 }
 
-test('a machine that sleeps for longer than its lease while it plans finds the work of another, and nothing is in twice', async (t) => {
+test('a machine that sleeps past its lease while planning finds the work of another run, and nothing is added twice', async (t) => {
   const clock = mockClock(t);
   const { raw, records } = memoryDatasets()('tiny');
   await writeDataset(raw, 20);
@@ -430,7 +430,7 @@ test('a machine that sleeps for longer than its lease while it plans finds the w
     said.some((line) => line.includes('another run has taken over')),
     said.join('\n'),
   );
-  assert.match(said.at(-1)!, /is complete already/);
+  assert.match(said.at(-1)!, /is already complete/);
   const { content, lease, plan } = await readManifest(records);
   assert.deepEqual(
     [content?.plans.length, content?.shards.length, lease, plan],
@@ -438,7 +438,7 @@ test('a machine that sleeps for longer than its lease while it plans finds the w
   );
 });
 
-test('one that sleeps so between its shards finishes what is left, if anything', async (t) => {
+test('a machine that sleeps past its lease between its shards finishes what is left, if anything', async (t) => {
   const clock = mockClock(t);
   const { raw, records } = memoryDatasets()('tiny');
   await writeDataset(raw, 20);
@@ -469,18 +469,18 @@ test('one that sleeps so between its shards finishes what is left, if anything',
   assert.deepEqual(await needNothing(raw, records), 20);
 });
 
-/** How many records there are, of which a run finds that nothing is to be done. */
+/** Runs once more, which must find nothing to do. Returns the number of records. */
 async function needNothing(raw: ObjectStore, records: ObjectStore): Promise<number> {
   const { said, options } = listen();
   await runLocally(raw, records, options);
-  assert.match(said.at(-1)!, /is complete already/);
+  assert.match(said.at(-1)!, /is already complete/);
   const { content } = await readManifest(records);
   return content!.shards.reduce((sum, shard) => sum + shard.records, 0);
 }
 
-const CLOUD_SETTINGS = { ...SETTINGS, maxRejected: 0, train: false };
+const CLOUD_SETTINGS = { ...SETTINGS, maxRejected: 0, trainAfterRun: false };
 
-test("a local run waits for a cloud's, says for whom and until when, and goes on when that has ended", async (t) => {
+test('a local run waits for a run in the cloud, says for which one and until when, and continues when that one has ended', async (t) => {
   mockClock(t);
   const open = memoryDatasets();
   const stores = open('tiny');
@@ -500,7 +500,7 @@ test("a local run waits for a cloud's, says for whom and until when, and goes on
   });
   await ambient.sleep(60 * SECOND);
   await assert.rejects(
-    withLease(stores.records, { patience: 0 }, async () => assert.fail('it had the lease')),
+    withLease(stores.records, { patience: 0 }, async () => assert.fail('it got the lease')),
     isBusy(/being written by arn:of-a-run\. Wait for it, or stop it/),
   );
   await runSteps(stores, await readPlan(stores.records, id));
@@ -510,12 +510,12 @@ test("a local run waits for a cloud's, says for whom and until when, and goes on
   assert.equal(said.length, 2);
   assert.match(
     said[0]!,
-    /being written by arn:of-a-run: waiting for it to end, or until \d\d:\d\d:\d\d should it/,
+    /being written by arn:of-a-run: waiting for it to end, or until \d\d:\d\d:\d\d if it/,
   );
-  assert.match(said[1]!, /is complete already/);
+  assert.match(said[1]!, /is already complete/);
 });
 
-test('the run of a cloud is told to come again as long as a local one is on', async (t) => {
+test('a run in the cloud is told to retry while a local run is at work', async (t) => {
   mockClock(t);
   const open = memoryDatasets();
   const { raw, records } = open('tiny');
@@ -533,7 +533,7 @@ test('the run of a cloud is told to come again as long as a local one is on', as
   assert.equal((await plan()).shardsLeft, 3);
 });
 
-test('a local run that is not to wait says who is at work, and leaves everything as it is', async (t) => {
+test('a local run that must not wait names the holder, and changes nothing', async (t) => {
   const [raw, records] = [join(scratch(t), 'raw'), join(scratch(t), 'records')];
   await writeDataset(createFileStore(raw), 4);
   const store = createFileStore(records);
@@ -544,14 +544,14 @@ test('a local run that is not to wait says who is at work, and leaves everything
   assert.deepEqual(await readManifest(store), before);
 });
 
-test('work that fails since another run has taken over, before a renewal tells, begins again', async (t) => {
+test('work that fails because another run has taken over, before a renewal notices, starts again', async (t) => {
   mockClock(t);
   const records = createMemoryStore();
   let calls = 0;
   const working = withLease(records, {}, async () => {
     calls += 1;
     if (calls === 2) return 'done';
-    // Meanwhile another run has taken over, finished the plan and removed what only it needs.
+    // Another run takes over, finishes the plan and removes the files that only the plan needs.
     await changeManifest(records, ({ lease: _, ...rest }) => ({
       ...rest,
       lease: { ...processLease(), token: 'elsewhere', host: 'elsewhere', expires: ambient.now() + 30_000 },

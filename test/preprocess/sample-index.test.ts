@@ -21,8 +21,9 @@ const sample = (id: string, label: 0 | 1, key = `${id}.npy`, etag = `"${id}"`): 
 });
 
 function encode(samples: readonly Sample[]): Uint8Array {
-  const refs = samples.map(({ id, label, key }): LabelledRef => ({ ref: { kind: 'npy', id, key }, label }));
-  return encodeIndex(refs, new Map(samples.map(({ key, etag }) => [key, etag])));
+  return encodeIndex(
+    samples.map(({ label, ...place }): LabelledRef => ({ ref: { kind: 'npy', ...place }, label })),
+  );
 }
 
 async function indexOf(bytes: Uint8Array) {
@@ -31,7 +32,7 @@ async function indexOf(bytes: Uint8Array) {
   return readIndex(records, KEY);
 }
 
-test('every sample is found with its label, its object and its version, and nobody else', async () => {
+test('every sample is found with its label, object and version, and no other sample is found', async () => {
   const samples = Array.from({ length: 1000 }, (_, i) => sample(`id${i}`, i % 3 === 0 ? 1 : 0));
   const bytes = encode(samples);
   assert.equal(bytes.length, 16_000);
@@ -42,8 +43,8 @@ test('every sample is found with its label, its object and its version, and nobo
   for (let i = 1000; i < 2000; i += 1) assert.equal(index.find(`id${i}`), undefined);
 });
 
-test('samples whose hashes begin alike are told apart', async () => {
-  // Their SHA-256 begins with the same 48 bits.
+test('samples whose hashes have the same start are told apart', async () => {
+  // Their SHA-256 hashes start with the same 48 bits.
   const alike = ['s5294434', 's34989017'];
   const [one, other] = alike as [string, string];
   const index = await indexOf(encode([sample(one, 1), sample('x', 0), sample(other, 0)]));
@@ -51,7 +52,7 @@ test('samples whose hashes begin alike are told apart', async () => {
   assert.equal((await indexOf(encode([sample(one, 1)]))).find(other), undefined);
 });
 
-test('an index tells labels, objects and versions, 16 bytes a sample', () => {
+test('an index distinguishes labels, objects and versions, with 16 bytes per sample', () => {
   const samples = [sample('a', 0), sample('b', 1), sample('c', 0)];
   const bytes = encode(samples);
   assert.equal(bytes.length, 48);
@@ -60,7 +61,7 @@ test('an index tells labels, objects and versions, 16 bytes a sample', () => {
   }
 });
 
-test('an index of nothing finds nothing, and a cut one is refused by name', async () => {
+test('an empty index finds nothing, and the error for a truncated index names the file', async () => {
   assert.equal((await indexOf(encode([]))).find('a'), undefined);
   const bytes = encode([sample('a', 0), sample('b', 1)]);
   await assert.rejects(indexOf(bytes.subarray(0, 20)), {

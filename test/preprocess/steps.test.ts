@@ -41,7 +41,7 @@ async function contents(store: ObjectStore): Promise<Map<string, string>> {
   return all;
 }
 
-/** Ids and labels of all records, in their order; each shard is what metadata.json says. */
+/** Ids and labels of all records, in their order. Checks each shard's hash against metadata.json. */
 async function readRecordsOf(records: ObjectStore): Promise<[string | undefined, number][]> {
   const metadata = await readMetadataIfPresent(records);
   const rows: [string | undefined, number][] = [];
@@ -55,8 +55,8 @@ async function readRecordsOf(records: ObjectStore): Promise<[string | undefined,
 
 const rowsOf = ({ ids, targets }: Dataset) => ids.map((id, i): [string, number] => [id, targets[i]!]);
 
-/** Plans are named by chance: here they have the same names in each run. */
-function nameAlike(t: TestContext): void {
+/** Plan ids are random: this makes them the same in each run. */
+function fixPlanIds(t: TestContext): void {
   t.mock.method(ambient, 'token', () => 'a-plan');
 }
 
@@ -72,8 +72,8 @@ test('every sample becomes one record, in the order of the labels', async () => 
   assert.deepEqual(await readRecordsOf(stores.records), rowsOf(dataset));
 });
 
-test('the order in which chunks are done changes no byte', async (t) => {
-  nameAlike(t);
+test('the order in which chunks are made changes no byte', async (t) => {
+  fixPlanIds(t);
   const results: Map<string, string>[] = [];
   for (const order of [(all: number[]) => all, (all: number[]) => all.toReversed()]) {
     const { stores } = await prepare();
@@ -85,9 +85,9 @@ test('the order in which chunks are done changes no byte', async (t) => {
   assert.deepEqual(results[1], results[0]);
 });
 
-test('folders, read straight and written in pieces, and several steps at once give the bytes of one at a time', async (t) => {
-  nameAlike(t);
-  // More than a piece, the last of them short, with a broken sample.
+test('folders and concurrent steps give the same bytes as stores in memory and one step at a time', async (t) => {
+  fixPlanIds(t);
+  // More than one piece, a short last piece, and a broken sample.
   const samples = 150;
   const settings = { ...SETTINGS, shardSize: 100 };
   const results: Map<string, string>[] = [];
@@ -104,7 +104,7 @@ test('folders, read straight and written in pieces, and several steps at once gi
     }
     await finalizePlan(stores, plan.id, 0.1);
     const all = await contents(stores.records);
-    // They have the raw objects' versions in them.
+    // These contain the versions of the raw objects.
     for (const key of ['_work/manifest.json', '_work/a-plan/samples.bin']) assert.ok(all.delete(key), key);
     results.push(all);
   }
@@ -112,7 +112,7 @@ test('folders, read straight and written in pieces, and several steps at once gi
   assert.deepEqual(results[0], results[1]);
 });
 
-test('a step done twice leaves the same bytes as one done once', async () => {
+test('a repeated step leaves the same bytes', async () => {
   const { stores } = await prepare();
   const plan = await needPlan(stores);
   await runSteps(stores, plan);
@@ -122,7 +122,7 @@ test('a step done twice leaves the same bytes as one done once', async () => {
   assert.deepEqual(await contents(stores.records), once);
 });
 
-test('a read that fails once costs its task and no other', async () => {
+test('a read that fails once fails its own task and no other', async () => {
   const { stores } = await prepare();
   const plan = await needPlan(stores);
   await estimatePsd(stores, plan);
@@ -140,7 +140,7 @@ test('a read that fails once costs its task and no other', async () => {
   assert.deepEqual(await run(task), { done: 8, rejected: 0 });
 });
 
-test('what lies under the name of a shard before its plan is in is replaced', async () => {
+test('an object with the name of a shard is replaced before the plan is appended', async () => {
   const { stores, dataset } = await prepare();
   const plan = await needPlan(stores);
   await stores.records.write('train-00001-of-00003.tfrecord', new Uint8Array(10));
@@ -149,7 +149,7 @@ test('what lies under the name of a shard before its plan is in is replaced', as
   assert.deepEqual(await readRecordsOf(stores.records), rowsOf(dataset));
 });
 
-test('bad samples are rejected with their reasons and their neighbours are written', async () => {
+test('bad samples are rejected with a reason, and their neighbours are written', async () => {
   const { stores, dataset } = await prepare();
   const [truncated, broken, missing] = dataset.ids as [string, string, string];
   const whole = await stores.raw.read(sampleKey(truncated));
@@ -170,7 +170,7 @@ test('bad samples are rejected with their reasons and their neighbours are writt
   assert.match(rejected, /^ffffffffff,train\/f\/f\/f\/ffffffffff\.npy,no label/m);
 });
 
-test('a run of finished records takes what came, was mended or got a label since, and what they have stays', async () => {
+test('a run on finished records adds samples that arrived, were fixed or got a label since, and keeps the existing records', async () => {
   const { stores, dataset } = await prepare();
   const rows = rowsOf(dataset);
   const [late, broken, unlabelled] = [3, 9, 15].map((index) => dataset.ids[index]!) as [
@@ -202,7 +202,7 @@ test('a run of finished records takes what came, was mended or got a label since
   assert.equal(await makePlan(stores), undefined);
 });
 
-test('an object overwritten or away while it is read is taken as it is by another plan that follows', async () => {
+test('an object that is overwritten or missing while it is read is taken by the next plan, as it is then', async () => {
   for (const [change, samples, failed] of [
     ['overwritten', 20, 0],
     ['removed', 19, 1],
@@ -222,7 +222,7 @@ test('an object overwritten or away while it is read is taken as it is by anothe
   }
 });
 
-test('more rejected inputs than tolerated stop the run, and finished shards stay', async () => {
+test('more rejected inputs than tolerated stop the run, and finished shards are kept', async () => {
   const { stores, dataset } = await prepare();
   await stores.raw.write(sampleKey(dataset.ids[0]!), new Uint8Array(200));
   await assert.rejects(runWhole(stores, SETTINGS, 0.01), (error: Error) => {
@@ -233,12 +233,12 @@ test('more rejected inputs than tolerated stop the run, and finished shards stay
   assert.ok(await stores.records.head('train-00000-of-00003.tfrecord'));
   assert.equal(await stores.records.head('metadata.json'), undefined);
   assert.match(await text(stores.records, 'rejected.csv'), new RegExp(`^${dataset.ids[0]},`, 'm'));
-  // A limit that holds is all that is missing.
+  // A higher limit is all that the next run needs.
   const { n_samples, n_failed } = await runWhole(stores);
   assert.deepEqual([n_samples, n_failed], [19, 1]);
 });
 
-test('more inputs without a partner than tolerated leave no plan, and rejected.csv says which', async () => {
+test('more unmatched inputs than tolerated leave no plan, and rejected.csv lists them', async () => {
   const { stores, dataset } = await prepare();
   await writeLabels(stores.raw, rowsOf(dataset).slice(0, 10));
   await assert.rejects(runWhole(stores, SETTINGS, 0.1), TooManyRejectedError);
@@ -249,7 +249,7 @@ test('more inputs without a partner than tolerated leave no plan, and rejected.c
   assert.equal((await runWhole(stores, SETTINGS, 0.1)).n_samples, 20);
 });
 
-test('rows of the labels that contradict each other cost only themselves', async () => {
+test('contradictory rows of the labels are rejected, and no other rows', async () => {
   const { stores, dataset } = await prepare();
   const rows = dataset.ids.map((id, index): [string, number | string] => [id, dataset.targets[index]!]);
   rows[3]![1] = 2;
@@ -261,7 +261,7 @@ test('rows of the labels that contradict each other cost only themselves', async
   assert.equal(metadata.n_samples, 18);
 });
 
-test('another recipe, dataset or type in the same place is refused by name', async () => {
+test('the error for another recipe, dataset or dtype in the same place names the difference', async () => {
   const { stores } = await prepare();
   const other = { ...SETTINGS, dtype: 'float32' as const };
   const refusal = (error: Error) => {
@@ -270,30 +270,30 @@ test('another recipe, dataset or type in the same place is refused by name', asy
     return true;
   };
   await needPlan(stores);
-  await assert.rejects(makePlan(stores, other), refusal, 'of the plan under way');
+  await assert.rejects(makePlan(stores, other), refusal, 'while the plan is under way');
   await runWhole(stores);
   await assert.rejects(makePlan(stores, other), refusal);
 });
 
-test('another label for a sample that has a record or is planned is refused by name', async () => {
+test('the error for a changed label of a sample with a record or in a plan names the sample', async () => {
   const { stores, dataset } = await prepare();
   const rows = rowsOf(dataset);
   const changed: [string, number][] = [[rows[0]![0], 1 - rows[0]![1]], ...rows.slice(1)];
   const refusal = (error: Error) => {
     assert.ok(error instanceof ConflictError);
-    assert.match(error.message, new RegExp(`^1 samples .* another label .*\\(${rows[0]![0]}\\)`));
+    assert.match(error.message, new RegExp(`^1 samples .* another label .*\\(first: ${rows[0]![0]}\\)`));
     return true;
   };
   await needPlan(stores);
   await writeLabels(stores.raw, changed);
-  await assert.rejects(makePlan(stores), refusal, 'of the plan under way');
+  await assert.rejects(makePlan(stores), refusal, 'while the plan is under way');
   await writeLabels(stores.raw, rows);
   await runWhole(stores);
   await writeLabels(stores.raw, changed);
   await assert.rejects(makePlan(stores), refusal);
 });
 
-test('raw files that are overwritten after the run keep the records that were made of them', async () => {
+test('records stay when their raw files are overwritten or removed after the run', async () => {
   const { stores, dataset } = await prepare();
   const before = await runWhole(stores);
   await stores.raw.write(sampleKey(dataset.ids[0]!), await stores.raw.read(sampleKey(dataset.ids[1]!)));
@@ -302,7 +302,7 @@ test('raw files that are overwritten after the run keep the records that were ma
   assert.deepEqual(await runWhole(stores), before);
 });
 
-test('a shard of finished records that is gone is named', async () => {
+test('the error for a missing shard of finished records names it', async () => {
   const { stores } = await prepare();
   await runWhole(stores);
   await stores.records.remove('train-00001-of-00003.tfrecord');
@@ -313,7 +313,7 @@ test('a shard of finished records that is gone is named', async () => {
   });
 });
 
-test('records without a manifest are refused, and finished shards of them stay', async () => {
+test('records without a manifest are refused, and their finished shards are kept', async () => {
   const { stores } = await prepare();
   await runWhole(stores);
   await stores.records.remove('_work/manifest.json');
@@ -328,7 +328,7 @@ test('records without a manifest are refused, and finished shards of them stay',
   assert.deepEqual(after, before);
 });
 
-test('no noise sample, no labels and no samples are said each, and leave no plan', async () => {
+test('missing noise samples, labels and samples each have an error, and leave no plan', async () => {
   const { stores, dataset } = await prepare();
   await writeLabels(
     stores.raw,
@@ -338,21 +338,22 @@ test('no noise sample, no labels and no samples are said each, and leave no plan
   await writeLabels(stores.raw, [['0000000000', 0]]);
   await assert.rejects(makePlan(stores), {
     name: 'InputError',
-    message: /no raw sample that has a label.*The first one rejected: 0000000000, no raw sample has this id/,
+    message:
+      /no raw sample with a label.*Check the first rejected input: 0000000000, no raw sample has this id/,
   });
   await stores.raw.remove('training_labels.csv');
   await assert.rejects(makePlan(stores), /training_labels\.csv: found no such file/);
   assert.equal((await readManifest(stores.records)).plan, undefined);
 });
 
-test('the test folder of the competition is not taken for training samples', async () => {
+test('the test folder of the competition is not used for training samples', async () => {
   const { stores, dataset } = await prepare();
   const bytes = await stores.raw.read(sampleKey(dataset.ids[0]!));
   await stores.raw.write('test/0/0/0/0000000000.npy', bytes);
   assert.equal((await runWhole(stores)).n_failed, 0);
 });
 
-test('a plan is appended once, however often it is finished, one call after another or at once', async () => {
+test('a plan is appended once, however often it is finished, sequentially or concurrently', async () => {
   const { stores } = await prepare();
   const plan = await needPlan(stores);
   await runSteps(stores, plan);

@@ -10,7 +10,7 @@ const LABELS = [
 ] as const;
 
 describe('a labels file', () => {
-  test('is read with LF, CRLF, a BOM, quotes, empty lines, other columns and no newline at the end', () => {
+  test('is read with LF, CRLF, a BOM, quotes, empty lines, other columns and no newline at its end', () => {
     for (const text of [
       'id,target\n00000e74ad,1\n00001f4945,0\n',
       'id,target\r\n00000e74ad,1\r\n00001f4945,0',
@@ -23,7 +23,7 @@ describe('a labels file', () => {
     }
   });
 
-  test('of the two columns alone, as Kaggle has it, is checked like any other', () => {
+  test('with two columns only, as from Kaggle, is checked like any other', () => {
     const reasons = (text: string) => parse(text).faults.map(({ id, reason }) => `${id}: ${reason}`);
     assert.deepEqual(reasons('id,target\nx,1\ny,0\nx,0\n'), [
       'x: 2 labels have this id (line 2)',
@@ -36,7 +36,7 @@ describe('a labels file', () => {
     }
   });
 
-  test('with bad rows keeps the good ones and says of each bad one what is wrong on which line', () => {
+  test('with invalid rows keeps the valid ones and gives the reason and line of each invalid one', () => {
     const { labels, faults } = parse(
       'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.0,\nu\n00001f4945,0,\nt,1,,\n',
     );
@@ -46,7 +46,7 @@ describe('a labels file', () => {
       [
         'x: found the target "2", needed 0 or 1 (line 4)',
         'y: 2 labels have this id (line 6)',
-        ': found the id "../z", needed 1-64 letters, digits, _ - or . (not first) (line 7)',
+        ': found the id "../z", needed 1-64 letters, digits, _, - or ., not starting with a dot (line 7)',
         'y: 2 labels have this id (line 8)',
         'w: found the target "", needed 0 or 1 (line 9)',
         'v: found the target "1.0", needed 0 or 1 (line 10)',
@@ -57,14 +57,14 @@ describe('a labels file', () => {
     assert.ok(faults.every(({ file }) => file === 'training_labels.csv'));
   });
 
-  test('with rows that repeat others word for word has each once, and counts the others', () => {
+  test('with rows that repeat others exactly gives each once, and counts the repeats', () => {
     for (const text of [
       'id,target\n00000e74ad,1\n00001f4945,0\n00000e74ad,1\n00000e74ad,1\n',
       'id,target,note\r\n00000e74ad,1,a\r\n00000e74ad,1,a\r\n00001f4945,0,\r\n"00000e74ad","1","a"\r\n',
     ]) {
       assert.deepEqual(parse(text), { labels: LABELS, faults: [], repeated: 2 }, JSON.stringify(text));
     }
-    // The other column tells them apart; which one is meant nobody knows.
+    // The rows differ in the other column, so neither can be preferred.
     const { labels, faults, repeated } = parse(
       'id,target,note\n00000e74ad,1,a\n00000e74ad,1,b\n00000e74ad,1,a\n00001f4945,0,\n',
     );
@@ -73,21 +73,21 @@ describe('a labels file', () => {
       faults.map(({ reason }) => reason),
       [2, 3, 4].map((line) => `3 labels have this id (line ${line})`),
     );
-    // A bad row is said once, too.
+    // An invalid row that is repeated is reported once, too.
     assert.deepEqual(
       parse('id,target\nx,2\nx,2\n').faults.map(({ reason }) => reason),
       ['found the target "2", needed 0 or 1 (line 2)'],
     );
   });
 
-  test('that is none is refused', () => {
+  test('is refused when it is not UTF-8 CSV with the two columns', () => {
     for (const [bytes, pattern] of [
       [Buffer.from(''), /no rows/],
-      [Buffer.from('00000e74ad,1\n'), /the columns \["00000e74ad","1"\], needed a first line/],
+      [Buffer.from('00000e74ad,1\n'), /the columns \["00000e74ad","1"\], needed a header line/],
       [Buffer.from('id;target\na;1\n'), /the columns/],
       [Buffer.from(`id,target\n"${'a'.repeat(1 << 17)}`), /training_labels\.csv: found Max Record Size/],
       [Buffer.from('id,target\n"a\n'), /Quote Not Closed/],
-      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /another encoding, needed UTF-8/],
+      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /text that is not UTF-8, needed UTF-8/],
     ] as const) {
       assert.throws(
         () => parseLabels(bytes, 'training_labels.csv'),
@@ -108,7 +108,7 @@ describe('a labels file', () => {
     const seconds = (performance.now() - started) / 1000;
     assert.equal(parsed.labels.length, 560_000);
     assert.deepEqual(parsed.labels.at(-1), labels.at(-1));
-    // Ten times what it takes on an idle machine.
+    // Ten times as long as on an idle machine.
     assert.ok(seconds < 10, `${seconds} s`);
   });
 });

@@ -9,7 +9,7 @@ import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { readMarks } from '../support/samples.ts';
 
-/** Every layout, written by NumPy and Python's tarfile. */
+/** Writes every layout by NumPy and Python's tarfile. */
 const WRITE = `
 import numpy as np, sys, io, tarfile
 folder = sys.argv[1]
@@ -45,7 +45,7 @@ describe('raw samples as NumPy and tarfile write them', () => {
   const marks = async (key: string, ids?: string[]) => {
     const info = await store.head(key);
     assert.ok(info, key);
-    // By way of JSON, as in a plan.
+    // Through JSON, as in a plan.
     const refs = await catalogObject(store, info, ids === undefined ? {} : { labelIds: ids });
     return readMarks(store, JSON.parse(JSON.stringify(refs)) as SampleRef[]);
   };
@@ -57,7 +57,7 @@ describe('raw samples as NumPy and tarfile write them', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('are read from single files of every version, type and order', async () => {
+  test('are read from single files of every version, dtype and order', async () => {
     for (const order of 'CF') {
       for (const type of ['lef8', 'bef8', 'lef4', 'bef4']) {
         for (const version of [1, 2, 3]) {
@@ -68,7 +68,7 @@ describe('raw samples as NumPy and tarfile write them', () => {
     }
   });
 
-  test('are read from stacked files of every type and order, named by the labels', async () => {
+  test('are read from stacks of every dtype and order, named by the labels', async () => {
     for (const order of 'CF') {
       for (const type of ['lef8', 'bef8', 'lef4', 'bef4']) {
         const seen = await marks(`stack-${order}${type}.npy`, ['p', 'q', 'r']);

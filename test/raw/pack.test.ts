@@ -29,7 +29,7 @@ async function storeOf(bytes: Uint8Array, key = KEY): Promise<ObjectStore> {
   return store;
 }
 
-/** By the headers alone. */
+/** Scans the headers alone. */
 async function scan(store: ObjectStore): Promise<TarMember[]> {
   const { size } = (await store.head(KEY))!;
   const members: TarMember[] = [];
@@ -41,7 +41,7 @@ const samples = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`train/s${index}.npy`, sampleFile(index)]));
 
 describe('a pack', () => {
-  test('tells by its list what its headers say', async () => {
+  test('has a list that agrees with its headers', async () => {
     const files = {
       ...samples(3),
       'train/empty.npy': new Uint8Array(0),
@@ -72,13 +72,13 @@ describe('a pack', () => {
     assert.ok(reads.every(({ length }) => length <= 8 << 20));
   });
 
-  test('is looked into no deeper when asked to open every file', async () => {
+  test('has no members opened, even with `open`', async () => {
     const { store, reads } = countReads(await storeOf(packOf(samples(3))));
     const { refs } = await catalogFile(store, KEY);
     assert.deepEqual([refs.length, reads.length], [3, 1]);
   });
 
-  test('with a list longer than the first read is read on', async () => {
+  test('has its list read completely when it is longer than the first read', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 1500 }, (_, index) => [
         `train/${'long'.repeat(15)}${index}.npy`,
@@ -89,7 +89,7 @@ describe('a pack', () => {
     assert.deepEqual(await readPackIndex(store, (await store.head(KEY))!), (await scan(store)).slice(1));
   });
 
-  test('whose list does not account for every byte is looked through by its headers', async () => {
+  test('is scanned by its headers if its list does not account for every byte', async () => {
     const good = packOf(samples(3));
     const list = Buffer.from(good).indexOf('98432');
     const wrongSize = Buffer.from(good);
@@ -110,14 +110,14 @@ describe('a pack', () => {
     );
   });
 
-  test('that claims a list of gigabytes is not believed', async () => {
+  test('that claims a list of gigabytes is not read as a pack', async () => {
     const header = Buffer.from(encodeTarHeader('.pack.json', 8 ** 11 - 1));
     const { store, reads } = countReads(await storeOf(Buffer.concat([header, TAR_END])));
     assert.equal(await readPackIndex(store, (await store.head(KEY))!), undefined);
     assert.equal(reads.length, 1);
   });
 
-  test('by another name is an archive like others', async () => {
+  test('with another name is an ordinary archive', async () => {
     const { store, reads } = countReads(await storeOf(packOf(samples(1)), 'my.tar'));
     assert.equal(await readPackIndex(store, (await store.head('my.tar'))!), undefined);
     assert.equal(reads.length, 0);
@@ -126,7 +126,7 @@ describe('a pack', () => {
 });
 
 describe('the header of a member', () => {
-  test('takes names of up to 100 bytes, or 255 that can be parted at a slash', async () => {
+  test('holds names of up to 100 bytes, or up to 255 that can be split at a slash', async () => {
     const names = ['a'.repeat(100), `${'b'.repeat(155)}/${'c'.repeat(100)}`, `über/${'d'.repeat(98)}`];
     const store = await storeOf(
       Buffer.concat([...names.map((name) => encodeTarHeader(name, 0)), TAR_END]),
@@ -139,7 +139,7 @@ describe('the header of a member', () => {
     );
   });
 
-  test('refuses others, and sizes of 8 GiB', () => {
+  test('refuses longer names, and sizes of 8 GiB', () => {
     for (const name of [
       '',
       'a'.repeat(101),

@@ -19,7 +19,7 @@ async function read(bytes: Uint8Array): Promise<{ seen: [string, number | string
 const good = (sample: number): TarPart => ({ name: `s${sample}.npy`, content: sampleFile(sample) });
 
 describe('a tar archive', () => {
-  test('has its odd members refused one by one, and the plain ones between them read', async () => {
+  test('rejects irregular members one by one, and has the regular members between them read', async () => {
     const sparse = packTarMember({ name: 'sparse.npy', type: 'S', content: Buffer.alloc(512) });
     const { seen, faults } = await read(
       new Uint8Array(
@@ -60,23 +60,23 @@ describe('a tar archive', () => {
       ['s2', 2],
     ]);
     assert.deepEqual(faults, [
-      'x.tar!../up.npy: found a path out of the archive, needed a path inside it',
-      'x.tar!/root.npy: found a path out of the archive, needed a path inside it',
-      'x.tar!a\\..\\b.npy: found a path out of the archive, needed a path inside it',
-      'x.tar!hard.npy: found a hard link, needed a plain file',
-      'x.tar!soft.npy: found a symbolic link, needed a plain file',
-      'x.tar!device.npy: found a device, needed a plain file',
-      'x.tar!pipe.npy: found a named pipe, needed a plain file',
-      'x.tar!folder.npy: found a folder, needed a plain file',
-      'x.tar!sparse.npy: found a sparse file, needed a plain file',
-      'x.tar!paxsparse.npy: found a sparse file, needed a plain file',
-      'x.tar!strange.npy: found a member of another type, needed a plain file',
-      'x.tar!new?line.npy: found its name, needed at most 1024 letters, none for control',
-      'x.tar!bad name.npy: found its name, needed an id of 1-64 letters, digits, _ - or . (not first)',
+      'x.tar!../up.npy: found a path that leaves the archive, needed a path inside it',
+      'x.tar!/root.npy: found a path that leaves the archive, needed a path inside it',
+      'x.tar!a\\..\\b.npy: found a path that leaves the archive, needed a path inside it',
+      'x.tar!hard.npy: found a hard link, needed a regular file',
+      'x.tar!soft.npy: found a symbolic link, needed a regular file',
+      'x.tar!device.npy: found a device, needed a regular file',
+      'x.tar!pipe.npy: found a named pipe, needed a regular file',
+      'x.tar!folder.npy: found a folder, needed a regular file',
+      'x.tar!sparse.npy: found a sparse file, needed a regular file',
+      'x.tar!paxsparse.npy: found a sparse file, needed a regular file',
+      'x.tar!strange.npy: found a member of an unknown type, needed a regular file',
+      'x.tar!new?line.npy: found an invalid member name, needed at most 1024 characters, no control characters',
+      'x.tar!bad name.npy: found a name that is no sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
     ]);
   });
 
-  test('that is cut has the members before the cut, and a fault with the offset', async () => {
+  test('that is truncated gives the members before its end, and a fault with the offset', async () => {
     const whole = packTar([good(0), good(1), good(2)]);
     const size = 512 + 98816;
     for (const [length, offset, samples] of [
@@ -98,39 +98,43 @@ describe('a tar archive', () => {
       assert.equal(faults.length, 1, `cut to ${length}`);
       assert.match(faults[0]!, new RegExp(`^x\\.tar at byte ${offset}: found the end of the file`));
     }
-    assert.deepEqual((await read(whole.subarray(0, 3 * size + 512))).faults, [], 'half an end mark will do');
+    assert.deepEqual(
+      (await read(whole.subarray(0, 3 * size + 512))).faults,
+      [],
+      'half an end-of-archive marker is enough',
+    );
   });
 
-  test('without anybody to tell the fault to, throws it', async () => {
+  test('throws the first fault without onFault', async () => {
     const store = createMemoryStore();
     const info = await store.write('x.tar', packTar([good(0)]).subarray(0, 1000));
     await assert.rejects(() => catalogObject(store, info), InputError);
   });
 
-  test('with a damaged header, a second archive behind it or wrong sizes is read up to there', async () => {
+  test('with a damaged header, a second archive appended or a wrong size is read up to that point', async () => {
     const damaged = packTar([good(0), good(1)]);
     damaged[512 + 98816 + 3]! += 1;
     const size = 512 + 98816;
     const pax = (records: Uint8Array): TarPart => ({ name: 'header', type: 'x', content: records });
     for (const [bytes, pattern] of [
-      [damaged, new RegExp(`at byte ${size}: found a block whose checksum is wrong`)],
+      [damaged, new RegExp(`at byte ${size}: found a block with a wrong checksum`)],
       [
         Buffer.concat([packTar([good(0)]), packTar([good(1)])]),
-        new RegExp(`at byte ${size + 512}: found \\d+ bytes behind the end mark`),
+        new RegExp(`at byte ${size + 512}: found \\d+ bytes after the end-of-archive marker`),
       ],
-      [packTar([good(0), { ...good(1), size: '-0000000001' }]), /a size that is no number/],
+      [packTar([good(0), { ...good(1), size: '-0000000001' }]), /a size that is not a number/],
       [packTar([good(0), { ...good(1), size: '77777777777' }]), /the end of the file, \d+ bytes early/],
-      [packTar([good(0), { ...good(1), size: `\x80${'\xff'.repeat(11)}` }]), /a size that is no number/],
+      [packTar([good(0), { ...good(1), size: `\x80${'\xff'.repeat(11)}` }]), /a size that is not a number/],
       [
         packTar([good(0), { name: 'x', type: 'L', size: '77777777777' }]),
         /an extended header of 8589934591 bytes/,
       ],
       [packTar([good(0), pax(Buffer.from('99 path=x\n'))]), /a broken record/],
       [packTar([good(0), pax(Buffer.from('no record'))]), /a broken record/],
-      [packTar([good(0), pax(paxRecords({ size: '-1' })), good(1)]), /a size that is no number/],
+      [packTar([good(0), pax(paxRecords({ size: '-1' })), good(1)]), /a size that is not a number/],
       [
         packTar([good(0), pax(paxRecords({ size: '99999999999999999' })), good(1)]),
-        /a size that is no number/,
+        /a size that is not a number/,
       ],
     ] as const) {
       const { seen, faults } = await read(new Uint8Array(bytes));
@@ -140,7 +144,7 @@ describe('a tar archive', () => {
     }
   });
 
-  test('takes the size of a pax header for its member, and binary sizes', async () => {
+  test('may have sizes in pax headers and binary sizes', async () => {
     const file = sampleFile(3);
     const binary = `\x80${'\0'.repeat(7)}${String.fromCharCode(...new Uint8Array(new Uint32Array([file.length]).buffer).toReversed())}`;
     const { seen, faults } = await read(
@@ -162,7 +166,7 @@ describe('a tar archive', () => {
     );
   });
 
-  test('is scanned as one stream, but large members are not read through', async () => {
+  test('is scanned as one stream, which skips large members', async () => {
     const store = createMemoryStore();
     const big = Buffer.alloc(12 << 20);
     const info = await store.write('x.tar', packTar([good(0), { name: 'big.bin', content: big }, good(1)]));

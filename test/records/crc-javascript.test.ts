@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import * as native from '@node-rs/crc32';
 import { crc32, crc32c } from '../../src/records/crc-javascript.ts';
 
-test('the checksums of "123456789" are the published ones', () => {
+test('the checksums of "123456789" equal the published ones', () => {
   const bytes = new TextEncoder().encode('123456789');
   assert.equal(crc32(bytes), 0xcbf43926);
   // RFC 3720, B.4
   assert.equal(crc32c(bytes), 0xe3069283);
 });
 
-test('the checksums in TypeScript equal those of the binary they stand in for, at every length and offset', () => {
+test('the checksums in TypeScript equal those of the binary that they replace, at every length and offset', () => {
   const bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 89 + (i >> 3)) & 0xff);
   for (let start = 0; start < 9; start += 1) {
     for (let end = start; end < bytes.length; end += 7) {

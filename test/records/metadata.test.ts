@@ -23,7 +23,7 @@ const METADATA: Metadata = {
   software: { name: 'chirpline', version: '0.1.0' },
 };
 
-test('metadata is read back as it was written', () => {
+test('metadata that was written is read back unchanged', () => {
   assert.deepEqual(parseMetadata(serializeMetadata(METADATA), 'metadata.json'), METADATA);
 });
 
@@ -40,22 +40,22 @@ test("the reference's four keys come first, and the text does not depend on the 
   assert.ok(text.endsWith('}\n'));
 });
 
-test('keys that a later version adds are passed over', () => {
+test('keys that a later version adds are ignored', () => {
   const text = JSON.stringify({ ...METADATA, later: true });
   assert.deepEqual(parseMetadata(text, 'metadata.json'), METADATA);
 });
 
-test('metadata with anything missing or wrong is refused by an error that names the file and the key', () => {
+test('metadata with a missing or wrong value is refused with an error that names the file and the key', () => {
   const [first, second] = METADATA.shards;
   const wrong: [unknown, RegExp][] = [
     ...Object.keys(METADATA).map((key): [unknown, RegExp] => [
       { ...METADATA, [key]: undefined },
-      new RegExp(`found nothing as ${key}`),
+      new RegExp(`found no ${key}`),
     ]),
-    [{ ...METADATA, n_samples: '3' }, /found "3" as n_samples, needed a whole number/],
+    [{ ...METADATA, n_samples: '3' }, /found "3" as n_samples, needed a non-negative integer/],
     [{ ...METADATA, n_samples: 3.5 }, /n_samples/],
     [{ ...METADATA, n_failed: -1 }, /n_failed/],
-    [{ ...METADATA, n_samples: 4 }, /found shards of 3 records, needed n_samples, 4/],
+    [{ ...METADATA, n_samples: 4 }, /found shards with 3 records in total, needed 4, as n_samples says/],
     [{ ...METADATA, signal_shape: [4096, 3] }, /found \[4096,3\] as signal_shape, needed \[3,4096\]/],
     [{ ...METADATA, dtype: 'float64' }, /"float64" as dtype, needed "float16" or "float32"/],
     [{ ...METADATA, recipe_hash: 'abc' }, /recipe_hash/],
@@ -80,6 +80,9 @@ test('metadata with anything missing or wrong is refused by an error that names 
     );
   }
   for (const text of ['', '{', serializeMetadata(METADATA).slice(0, -3)]) {
-    assert.throws(() => parseMetadata(text, 'metadata.json'), /^InputError: metadata\.json: found no JSON/);
+    assert.throws(
+      () => parseMetadata(text, 'metadata.json'),
+      /^InputError: metadata\.json: found invalid JSON/,
+    );
   }
 });

@@ -9,7 +9,7 @@ export interface Sample {
   signal: Float32Array;
 }
 
-/** Samples whose values are exact halves, different in each. */
+/** Samples whose values are exact in float16, different in each sample. */
 export function makeSamples(count: number): Sample[] {
   return Array.from({ length: count }, (_, i) => ({
     id: (0xabc0 + i * 7919).toString(16).padStart(10, '0'),

@@ -25,7 +25,7 @@ test('shards are named by number and total', () => {
 });
 
 for (const dtype of DTYPES) {
-  test(`a ${dtype} shard is, byte for byte, what protobufjs encodes, whatever the ids are`, () => {
+  test(`a ${dtype} shard equals the encoding by protobufjs byte for byte, with ids of any length`, () => {
     const { signal } = SAMPLES[1]!;
     const ids = [
       undefined,
@@ -72,13 +72,13 @@ for (const dtype of DTYPES) {
   });
 }
 
-test('the same samples make the same bytes, and other samples others', () => {
+test('the same samples make the same bytes, and other samples make others', () => {
   const bytes = Buffer.from(buildShard(SAMPLES, 'float16'));
   assert.ok(bytes.equals(buildShard(makeSamples(4), 'float16')));
   assert.ok(!bytes.equals(buildShard(SAMPLES.toReversed(), 'float16')));
 });
 
-test('a builder takes signals of the right size, and as many at a time as it was made for', () => {
+test('a builder accepts only signals of the right size, and only as many at a time as its capacity', () => {
   const { signal } = SAMPLES[0]!;
   const builder = createShardBuilder('float16', 1);
   assert.throws(() => builder.add('a', 0, signal.subarray(1)), RangeError);
@@ -91,7 +91,7 @@ test('a builder takes signals of the right size, and as many at a time as it was
   assert.equal(createShardBuilder('float16', 3).finish().length, 0);
 });
 
-test('the pieces of a shard are the shard', () => {
+test('the pieces of a shard concatenate to the shard', () => {
   const whole = createShardBuilder('float16', SAMPLES.length);
   for (const { id, label, signal } of SAMPLES) whole.add(id, label, signal);
   const expected = Buffer.from(whole.finish());
@@ -108,7 +108,7 @@ test('the pieces of a shard are the shard', () => {
   }
 });
 
-test('a shard without records, or with another number than expected, is an error', () => {
+test('a shard without records, or with an unexpected number of records, is refused', () => {
   const bytes = buildShard(SAMPLES, 'float16');
   const read = (part: Uint8Array, expected?: number) => [...readShard(part, 's.tfrecord', expected)].length;
   assert.throws(
@@ -120,13 +120,13 @@ test('a shard without records, or with another number than expected, is an error
   assert.throws(() => read(bytes, 3), InputError);
 });
 
-/** An Example whose only feature is named `__proto__`: a map entry of a key and an Int64List of 1. */
+/** An Example whose only feature is named `__proto__`, an Int64List of 1. */
 const POLLUTING = Uint8Array.from([
   ...[0x0a, 0x14, 0x0a, 0x12, 0x0a, 0x09, ...Buffer.from('__proto__')],
   ...[0x12, 0x05, 0x1a, 0x03, 0x0a, 0x01, 0x01],
 ]);
 
-test('a record that is no sample is an error that names the file, the record and what is wrong', () => {
+test('a record that is no sample is refused with an error that names the file, the record and the fault', () => {
   const signal = new Uint8Array(SIGNAL_BYTES.float16);
   const start = frameRecord(encodeExample({ id: 'good', label: 0, signal }));
   const good = encodeExample({ label: 0, signal });
@@ -162,7 +162,7 @@ test('a record that is no sample is an error that names the file, the record and
   }
 });
 
-test('a record cut or changed anywhere is decoded to a sample or refused, never anything else', () => {
+test('a record truncated or changed at any byte is either decoded to a sample or refused', () => {
   const record = encodeExample({ id: '0123456789', label: 1, signal: new Uint8Array(64).fill(7) });
   let refused = 0;
   for (let at = 0; at < record.length; at++) {
@@ -182,7 +182,7 @@ test('a record cut or changed anywhere is decoded to a sample or refused, never 
   assert.ok(refused > 100);
 });
 
-test('shards are merged as they are, or as float32 without loss', async () => {
+test('shards are merged unchanged, or as float32 without loss', async () => {
   const shards = (dtype: RecordDType) =>
     [SAMPLES.slice(0, 3), SAMPLES.slice(3)].map((samples, i) => ({
       object: shardName(i, 2),

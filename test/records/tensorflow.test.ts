@@ -10,7 +10,7 @@ import { runPython } from '../support/python.ts';
 import { assertSameSignal, buildShard, makeSamples } from './samples.ts';
 
 const SAMPLES = makeSamples(5);
-/** All signals, one after another, as float32 bytes. */
+/** All signals, concatenated, as float32 bytes. */
 const SIGNALS = Buffer.concat(SAMPLES.map(({ signal }) => new Uint8Array(signal.buffer)));
 
 const READ = `
@@ -28,7 +28,7 @@ np.stack(signals).tofile(out)
 print(json.dumps({'ids': ids, 'labels': labels}))
 `;
 
-/** What TensorFlow finds in a file of records. */
+/** The ids, labels and signals that TensorFlow reads from a file of records. */
 function readByTensorFlow(folder: string, bytes: Uint8Array, dtype: RecordDType) {
   const [path, out] = [join(folder, 'ours.tfrecord'), join(folder, 'signals')];
   writeFileSync(path, bytes);
@@ -38,7 +38,7 @@ function readByTensorFlow(folder: string, bytes: Uint8Array, dtype: RecordDType)
 
 const EXPECTED = { ids: SAMPLES.map(({ id }) => id), labels: SAMPLES.map(({ label }) => label) };
 
-test('TensorFlow finds in a float16 shard the arrays, labels and ids that went in', (t) => {
+test('TensorFlow reads the signals, labels and ids from a float16 shard', (t) => {
   const { found, signals } = readByTensorFlow(scratch(t), buildShard(SAMPLES, 'float16'), 'float16');
   assert.deepEqual(found, EXPECTED);
   assert.ok(signals.equals(SIGNALS));
@@ -77,7 +77,7 @@ with tf.io.TFRecordWriter(out) as writer:
 
 for (const dtype of ['float16', 'float32'] as const) {
   for (const withId of ['yes', 'no']) {
-    test(`a ${dtype} file that TensorFlow wrote ${withId === 'yes' ? 'with' : 'without'} ids is read, and is ours byte for byte`, (t) => {
+    test(`a ${dtype} file that TensorFlow wrote ${withId === 'yes' ? 'with' : 'without'} ids is read, and equals ours byte for byte`, (t) => {
       const folder = scratch(t);
       const [source, out] = [join(folder, 'signals'), join(folder, 'theirs.tfrecord')];
       writeFileSync(source, SIGNALS);

@@ -24,7 +24,7 @@ async function collect(records: AsyncIterable<TFRecord>): Promise<TFRecord[]> {
   return found;
 }
 
-/** Both readers' records, or both readers' error, which must agree. */
+/** Reads with both readers, whose records or errors must agree. */
 async function readBoth(bytes: Uint8Array, chunkSize: number): Promise<TFRecord[] | InputError> {
   const outcome = (error: unknown) => {
     assert.ok(error instanceof InputError, String(error));
@@ -46,14 +46,14 @@ async function readBoth(bytes: Uint8Array, chunkSize: number): Promise<TFRecord[
   return whole;
 }
 
-test('what was framed is read back, whole and from chunks of any size', async () => {
+test('framed records are read back, from a whole file and from chunks of any size', async () => {
   const expected = RECORDS.map((data, i) => ({ offset: STARTS[i]!, data }));
   for (const chunkSize of [1, 2, 11, 12, 13, 16, 17, 100, 1000]) {
     assert.deepEqual(await readBoth(FILE, chunkSize), expected, `chunks of ${chunkSize}`);
   }
 });
 
-test('one flipped bit anywhere is an error that names the file and the record', async () => {
+test('one flipped bit anywhere gives an error that names the file and the record', async () => {
   for (let at = 0; at < FILE.length; at++) {
     const broken = FILE.slice();
     broken[at]! ^= 1 << (at % 8);
@@ -62,11 +62,11 @@ test('one flipped bit anywhere is an error that names the file and the record', 
     const start = STARTS.findLast((value) => value <= at)!;
     assert.equal(error.fields.object, 'f.tfrecord');
     assert.equal(error.fields.offset, at - start < 12 ? start : start + 12, `byte ${at}`);
-    assert.match(error.message, /^f\.tfrecord at byte \d+: found record (length|data) whose masked CRC-32C/);
+    assert.match(error.message, /^f\.tfrecord at byte \d+: found record (length|data) with masked CRC-32C/);
   }
 });
 
-test('a file cut anywhere but between records is an error that names the cut record', async () => {
+test('a file truncated inside a record gives an error that names the record', async () => {
   for (let length = 0; length < FILE.length; length++) {
     const outcome = await readBoth(FILE.subarray(0, length), 64);
     const whole = STARTS.indexOf(length);
@@ -83,7 +83,7 @@ test('a file cut anywhere but between records is an error that names the cut rec
   }
 });
 
-test('bytes that were put in or left out anywhere are noticed', async () => {
+test('an inserted or a missing byte anywhere is noticed', async () => {
   for (let at = 1; at < FILE.length; at += 3) {
     if (STARTS.includes(at)) continue;
     const without = Buffer.concat([FILE.subarray(0, at), FILE.subarray(at + 1)]);
@@ -93,8 +93,8 @@ test('bytes that were put in or left out anywhere are noticed', async () => {
   }
 });
 
-test('a length that its own CRC confirms is refused above the limit, before anything of it is read', async () => {
-  // The header of a record of 2^24 + 1 bytes, made by framing; its data never comes.
+test('a length above the limit is refused even if its CRC is right, before the data is read', async () => {
+  // The header of a record of 2^24 + 1 bytes, without most of its data.
   const header = frameRecord(new Uint8Array(RECORD_LIMIT + 1)).slice(0, 20);
   const error = await readBoth(header, 5);
   assert.ok(error instanceof InputError);

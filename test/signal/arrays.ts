@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readNpz } from '../../src/numpy/npz.ts';
 
-/** The float64 (or, widened, float32) arrays of an .npz file. */
+/** The float64 arrays of an .npz file, and its float32 arrays as float64. */
 export async function readArrays(path: string): Promise<(name: string) => Float64Array> {
   const arrays = await readNpz(await readFile(path), path);
   return (name) => {

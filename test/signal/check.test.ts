@@ -30,7 +30,7 @@ describe('a sample that cannot be used', () => {
   for (const [what, strain, fault, engine] of FAULTS.flatMap((each) =>
     ENGINES.map((engine) => [...each, engine] as const),
   )) {
-    test(`with ${what} is named alike by the check and the ${engine.name} engine`, () => {
+    test(`with ${what} gets the same reason from the check and the ${engine.name} engine`, () => {
       const estimator = createPsdEstimator(engine);
       estimator.add(good);
       const sum = Float64Array.from(estimator.sum);
@@ -42,7 +42,7 @@ describe('a sample that cannot be used', () => {
     });
   }
 
-  test('because its squares overflow is left out too', () => {
+  test('is one whose squares overflow', () => {
     const strain = good.map((value) => value * 1e190);
     assert.equal(strainFault(strain), undefined);
     for (const engine of ENGINES) {
@@ -73,7 +73,7 @@ describe('a sample that looks odd but is fine', () => {
 describe('a PSD', () => {
   const needed = { needed: '(3, 2049) finite values >= 0' };
 
-  test('of another length, or with a negative, NaN or infinite value, is refused and the place named', () => {
+  test('of another length, or with a negative, NaN or infinite value, is refused with the place of the value', () => {
     const found = (broken: Float64Array) => {
       assert.throws(
         () => createPreprocessor(broken),
@@ -96,7 +96,7 @@ describe('a PSD', () => {
     assert.equal(found(psd.with(psd.length - 1, Number.POSITIVE_INFINITY)), 'Infinity at V1[2048]');
   });
 
-  test('sum that is broken is refused with its place in the order', () => {
+  test('sum that is broken is refused with its index', () => {
     assert.throws(() => mergePsdSums([psd, psd.with(5, Number.NaN)]), {
       message: 'PSD sum 1: found NaN at H1[5], needed (3, 2049) finite values >= 0',
     });
@@ -118,11 +118,11 @@ describe('a PSD', () => {
 });
 
 describe('the recipe', () => {
-  test('has the hash that records made with it carry', () => {
+  test('has the hash that its records have', () => {
     assert.equal(recipeHash(), '6c647b72568d0c32c218845b1de9cfa18b6f2d14c600082515fa787ee7cf23b1');
   });
 
-  test('has another hash as soon as one number differs, but not when the keys change places', () => {
+  test('has another hash when one number differs, but not when the keys are reordered', () => {
     assert.notEqual(recipeHash({ ...RECIPE, psd: { ...RECIPE.psd, taper: 0.4 } }), recipeHash());
     assert.equal(recipeHash(Object.fromEntries(Object.entries(RECIPE).reverse())), recipeHash());
   });

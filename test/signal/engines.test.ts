@@ -40,7 +40,7 @@ function processWith(engine: Engine, strain: Strain, type: 'float16' | 'float32'
 
 const copy = (result: Uint8Array | string) => (typeof result === 'string' ? result : Buffer.from(result));
 
-/** A copy of what the engine makes of each sample of a block. */
+/** A copy of the engine's result for each sample of a block. */
 function processBlock(block: Strain[], type: 'float16' | 'float32', engine: Engine = WEBASSEMBLY) {
   const results = createPreprocessor(psd, engine).processBlock(block, type);
   return results.map(copy);
@@ -51,7 +51,7 @@ function floats(bytes: Buffer | string | undefined): Float32Array {
   return new Float32Array(Uint8Array.from(bytes).buffer);
 }
 
-/** The levels of native kernels that this machine must have: it has a g++, which the tests need anyway. */
+/** The levels of native kernels that this machine must have. It has g++, which the tests need anyway. */
 function expectedLevels(): string[] {
   if (process.platform !== 'linux' || process.arch !== 'x64') return [];
   const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.trim().split(' ');
@@ -63,7 +63,7 @@ function expectedLevels(): string[] {
 }
 
 describe('the engine', () => {
-  test('is the best that the processor can run', () => {
+  test('is the best one that the CPU can run', () => {
     const levels = expectedLevels();
     assert.deepEqual(
       NATIVE.map(({ name }) => name),
@@ -75,7 +75,7 @@ describe('the engine', () => {
     assert.equal(createPreprocessor(psd).engine, best);
   });
 
-  test('is WebAssembly without machine code, and JavaScript where that is missing or has no vectors', () => {
+  test('is WebAssembly without native kernels, and JavaScript where WebAssembly or its vectors are missing', () => {
     assert.equal(findEngine(WebAssembly).name, 'webassembly');
     assert.equal(findEngine(undefined).name, 'javascript');
     const without = new Proxy(WebAssembly, {
@@ -113,13 +113,13 @@ describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {
         }
       }
     }
-    // A quarter of the limit, so that nobody uses it up unawares.
+    // A quarter of the limit, so that a loss of accuracy is noticed before it uses up the limit.
     assert.ok(largest < 2.5e-6, `${largest}`);
-    // A half differs where the middle of two lies in between.
+    // A half differs where the midpoint of two halves lies between the two float32 values.
     assert.ok(differing < 1e-2 * SAMPLES * SAMPLE_SIZE, `${differing} halves differ`);
   });
 
-  test('differ more where the noise falls by 50 dB from 20 to 1000 Hz, and stay below 1e-4', () => {
+  test('differ more where the noise falls by 50 dB from 20 to 1000 Hz, but stay below 1e-4', () => {
     const normal = createNormal(7);
     const strains = Array.from({ length: 12 }, () => redNoise(normal));
     const own = estimate(JAVASCRIPT, strains);
@@ -137,7 +137,7 @@ describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {
   });
 
   test('round to float16 as encodeFloat16 does where the numbers are tiny or large', () => {
-    // One sharp line: nearly all power in a few points gives large and tiny numbers.
+    // One impulse: nearly all power in a few points gives large and tiny numbers.
     const strain = new Float64Array(SAMPLE_SIZE);
     for (let row = 0; row < 3; row += 1) strain[row * SAMPLE_LENGTH + 2048] = 1e-19;
     const [wide] = processBlock([strain], 'float32');
@@ -203,7 +203,7 @@ for (const engine of VECTORS) {
         }
       });
 
-      test(`beside ${what} adds to the PSD as one after the other does`, () => {
+      test(`beside ${what} adds to the PSD like one sample after another`, () => {
         for (const block of [
           [strain, other],
           [other, strain],
@@ -242,9 +242,9 @@ test('a sample gives the same faults in a block as alone, on all engines', () =>
   }
 });
 
-describe('machine code', () => {
+describe('the native kernels', () => {
   for (const engine of NATIVE) {
-    test(`for ${engine.name} gives the bytes of WebAssembly, for ${SAMPLES} samples and for any others`, () => {
+    test(`for ${engine.name} give the bytes of WebAssembly, for ${SAMPLES} samples and for broken ones`, () => {
       const others = neighbours.map(([, other]) => other);
       const all = [...samples, ...others, samples[0]!];
       for (let start = 0; start < all.length; start += engine.blockSize) {
@@ -268,7 +268,7 @@ describe('machine code', () => {
   }
 });
 
-test('strain in the inputs gives the bytes of strain from elsewhere, and the margins are free', () => {
+test('strain in the inputs gives the bytes of strain in other arrays, whatever the margins hold', () => {
   for (const engine of ENGINES) {
     const { inputs, processBlock: process } = createPreprocessor(psd, engine);
     for (const [i, input] of inputs.entries()) {

@@ -3,7 +3,7 @@ import type { WebAssemblyApi } from '../../src/signal/engines/webassembly.ts';
 
 export const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
 
-/** All engines that run here, whichever this machine would choose. */
+/** All engines that run here, not only the one that chooseEngine returns. */
 export const JAVASCRIPT = findEngine(undefined);
 export const WEBASSEMBLY = findEngine(WebAssembly);
 export const NATIVE = listNativeEngines();

@@ -16,13 +16,13 @@ const SAMPLES = [0, 1, 2, 3];
 const ROWS = [0, 1, 2];
 const sampleOf = (array: Float64Array, i: number) => array.subarray(i * SAMPLE_SIZE, (i + 1) * SAMPLE_SIZE);
 
-describe('against the stages that SciPy made of four samples', () => {
+describe("compared with SciPy's stages of four samples", () => {
   let golden: Awaited<ReturnType<typeof readArrays>>;
   before(async () => {
     golden = await readArrays(fixture('golden.npz'));
   });
 
-  /** The largest difference of a stage, in its largest value, over all samples. */
+  /** The largest difference of a stage over all samples, relative to the stage's largest value. */
   const compareStage = (
     name: string,
     compute: (strain: Float64Array, row: number) => Float64Array,
@@ -96,7 +96,7 @@ describe('against the stages that SciPy made of four samples', () => {
     assert.ok(!(compareStage('bandpass', () => none.map(() => Number.NaN)) < 1e-9));
   });
 
-  test('the filter designed here is the one of scipy.signal.butter', () => {
+  test('the filter is that of scipy.signal.butter', () => {
     const { gain, sections } = designBandpass(4, 20, 500, 2048);
     const multiply = (p: number[], q: number[]) => {
       const product = new Array<number>(p.length + q.length - 1).fill(0);
@@ -107,7 +107,7 @@ describe('against the stages that SciPy made of four samples', () => {
     const a = sections.reduce((product, { a1, a2 }) => multiply(product, [1, a1, a2]), [1]);
     assert.ok(difference(b, golden('b')) < 1e-12);
     assert.ok(difference(a, golden('a')) < 1e-12);
-    // The steady state in which all outputs are 0, as the state that lfilter_zi gives to a (b, a) filter.
+    // The steady state in which all outputs are 0, as the state that lfilter_zi returns for a (b, a) filter.
     const zi = b.slice(1).map((_, i) => b.slice(i + 1).reduce((sum, value) => sum + value, 0));
     assert.ok(difference(zi, golden('zi')) < 1e-9);
   });

@@ -27,7 +27,7 @@ function estimatePsd(samples: Strain[]) {
 }
 
 describe('the band-pass', () => {
-  test('lets white noise through from 30 to 350 Hz and nothing below 5 or above 950 Hz', () => {
+  test('passes white noise from 30 to 350 Hz, and nothing below 5 or above 950 Hz', () => {
     const bandpass = createBandpass(tukey(SAMPLE_LENGTH, 0.5));
     const taper = tukey(SAMPLE_LENGTH, 0.5);
     const strain = whiteNoise(createNormal(11));
@@ -44,7 +44,7 @@ describe('the band-pass', () => {
     }
   });
 
-  test('leaves an impulse where it is, and symmetric: its phase is zero', () => {
+  test('keeps an impulse in place and symmetric: its phase is zero', () => {
     const bandpass = createBandpass(none);
     const strain = new Float64Array(SAMPLE_SIZE);
     strain[SAMPLE_LENGTH + 2048] = 1;
@@ -55,7 +55,7 @@ describe('the band-pass', () => {
     }
   });
 
-  test('makes exactly nothing of an offset', () => {
+  test('turns an offset into exact zeros', () => {
     const response = createBandpass(none)(new Float64Array(SAMPLE_SIZE).fill(3e-20), 2);
     assert.ok(response.every((value) => value === 0));
   });
@@ -74,7 +74,7 @@ describe('whitening', () => {
         const powers = samples.map((strain) => bandPower(whiten(bandpass(strain, row), row), low, low + 40));
         return powers.reduce((sum, power) => sum + power, 0) / samples.length;
       });
-      // |rfft|^2 is scaled by 1 / (2048 * 4096) in the PSD, so white is that.
+      // The PSD scales |rfft|^2 by 1 / (2048 * 4096), so white noise has a power of 2048 * 4096.
       for (const band of bands) assert.ok(Math.abs(band / (2048 * 4096) - 1) < 0.1);
     }
     const raw = samples[0]!.subarray(0, SAMPLE_LENGTH);
@@ -107,7 +107,7 @@ describe('preprocessing', () => {
     return out;
   };
 
-  test('gives the same bits for a strain scaled by 4, and the opposite for the opposite strain', () => {
+  test('gives the same bits for a strain scaled by 4, and the negated output for the negated strain', () => {
     const expected = run(noise[0]!);
     assert.deepEqual(run(noise[0]!.map((value) => 4 * value)), expected);
     assert.deepEqual(
@@ -116,7 +116,7 @@ describe('preprocessing', () => {
     );
   });
 
-  test('gives the same bits whatever was processed before, a NaN sample included, and keeps the strain', () => {
+  test('gives the same bits whatever was processed before, a NaN sample included, and leaves the strain unchanged', () => {
     const strain = Float64Array.from(noise[1]!);
     const expected = run(strain);
     const preprocessor = createPreprocessor(psd);
@@ -129,7 +129,7 @@ describe('preprocessing', () => {
     assert.notDeepEqual(run(noise[3]!, preprocessor), expected);
   });
 
-  test('treats each detector for itself', () => {
+  test('treats each detector separately', () => {
     const strain = Float64Array.from(noise[1]!);
     strain.set(noise[4]!.subarray(0, SAMPLE_LENGTH), 2 * SAMPLE_LENGTH);
     const [expected, actual] = [run(noise[1]!), run(strain)];

@@ -13,7 +13,7 @@ import { JAVASCRIPT, WEBASSEMBLY } from './engines.ts';
 
 const COUNT = 12;
 
-/** Noise like a detector's (a wall at low frequencies, lines, an offset), and what SciPy makes of it. */
+/** Noise like a detector's (a wall at low frequencies, lines, an offset), and SciPy's results for it. */
 const SCRIPT = `
 import sys
 import numpy as np
@@ -85,9 +85,10 @@ test('against SciPy on seeded noise', async (t) => {
     }
   });
 
-  await t.test('the Tukey window agrees, whatever its length and taper', () => {
+  await t.test('the Tukey window agrees for any length and taper', () => {
     for (const n of [1, 2, 51, 4096]) {
-      // SciPy computes the right edge on its own, with an argument some 1e-15 off; ours mirrors the left one.
+      // SciPy computes the right edge separately, from an argument that is off by about 1e-15. Ours mirrors the left
+      // edge.
       for (const alpha of [0, 0.2, 0.5, 1]) {
         assert.ok(difference(tukey(n, alpha), arrays(`tukey ${n} ${alpha}`), 1) < 1e-14, `${n} ${alpha}`);
       }

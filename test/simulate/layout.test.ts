@@ -18,7 +18,7 @@ test('100,000 indices have 100,000 ids of 10 hexadecimal digits', () => {
   assert.ok([...ids].every((id) => /^[0-9a-f]{10}$/.test(id)));
 });
 
-test('ids spread over all folders, depend on the seed, and reach to the last index', () => {
+test('ids spread over all folders, depend on the seed, and exist up to the last index', () => {
   const folders = new Set(Array.from({ length: 20_000 }, (_, index) => sampleId(3, index).slice(0, 3)));
   assert.ok(folders.size > 4000, `${folders.size} of 4096`);
   assert.notEqual(sampleId(3, 0), sampleId(4, 0));
@@ -27,7 +27,7 @@ test('ids spread over all folders, depend on the seed, and reach to the last ind
   assert.ok(last[0] !== last[1] && last.every((id) => /^[0-9a-f]{10}$/.test(id)));
 });
 
-test('a sample lies where the competition puts it', () => {
+test('a sample has its key in the layout of the competition', () => {
   assert.equal(sampleKey('0a1b2c3d4e'), 'train/0/a/1/0a1b2c3d4e.npy');
 });
 

@@ -34,7 +34,7 @@ test('the comparison with LAL notices a curve that is 6 % off and the curve of a
   assert.ok(curveDeviation('H1', (f) => designPsd('V1', f)) > 0.05);
 });
 
-test('the design curves are zero below their start and go on flat above their end', () => {
+test('the design curves are zero below their start and constant above their end', () => {
   assert.deepEqual(
     [0, 4.999].map((f) => designPsd('L1', f)),
     [0, 0],
@@ -101,14 +101,14 @@ function faults(ratios: number[][]): string[] {
   return ratios.flatMap((bands, detector) =>
     bands.flatMap((ratio, band) => {
       const [low, high] = BANDS[band]!;
-      // A Hann window ties neighbouring bins, so that about 1.9 count as one.
+      // A Hann window correlates neighbouring bins, so that about 1.9 of them count as one.
       const tolerance = 4 * Math.sqrt(1.9 / (2 * (high - low) * SAMPLES)) + 0.005;
       return Math.abs(ratio - 1) < tolerance ? [] : [`${DETECTORS[detector]} ${low}-${high} Hz: ${ratio}`];
     }),
   );
 }
 
-test('noise has the power of the design curves in every band, and that of H1 and L1 is independent', () => {
+test('noise has the power of the design curves in every band, and is independent in H1 and L1', () => {
   const { ratios, coherence } = measureNoise();
   assert.deepEqual(faults(ratios), []);
   assert.equal(faults(ratios.map((bands) => bands.map((ratio) => 1.2 * ratio))).length, 15);
@@ -121,7 +121,7 @@ test('noise is Gaussian, and a sample does not end where it begins', () => {
   let [second, fourth, jump, step] = [0, 0, 0, 0];
   for (let index = 0; index < 60; index++) {
     noise.fill(createRandomStream(6, index, 0), strain);
-    // The difference of neighbours whitens the slow noise, so that the points count nearly one by one.
+    // The differences of neighbours whiten the slow noise, so that the points are nearly independent.
     for (let i = 1; i < SAMPLE_LENGTH; i++) {
       const difference = (strain[i]! - strain[i - 1]!) * 1e22;
       second += difference ** 2;

@@ -25,7 +25,7 @@ function level(row: Float64Array, from: number, to: number): number {
   return Math.sqrt(part.reduce((sum, x) => sum + x * x, 0) / part.length);
 }
 
-test('the wave dies out after the merger, and its beginning does not wrap around to there', () => {
+test('the wave dies out after the merger, and its beginning does not wrap around to the end of the sample', () => {
   for (const source of sources(40)) {
     const early = { ...source, tc: 1.3 };
     for (const row of rows(early)) {
@@ -38,7 +38,7 @@ test('the wave dies out after the merger, and its beginning does not wrap around
   }
 });
 
-test('the wave is there, growing, from the beginning of the sample to the merger', () => {
+test('the wave is present and grows from the beginning of the sample to the merger', () => {
   for (const source of sources(40)) {
     const late = { ...source, tc: 1.9, chi1: 0, chi2: 0 };
     for (const row of rows(late)) {
@@ -50,7 +50,7 @@ test('the wave is there, growing, from the beginning of the sample to the merger
   }
 });
 
-test('the wave is loudest where the merger was put', () => {
+test('the wave is loudest at the time of the merger', () => {
   for (const source of sources(20)) {
     rows(source).forEach((row, detector) => {
       const expected = source.tc + detectorResponses(source)[detector]!.delay;

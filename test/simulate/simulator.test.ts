@@ -19,7 +19,7 @@ function strainOf(settings: Partial<SimulationSettings> & { seed: number }, inde
   return out;
 }
 
-test('a sample is the same whatever was made before it', () => {
+test('a sample is the same whatever samples were made before it', () => {
   const simulator = createSimulator({ seed: 11 });
   const out = new Float64Array(SAMPLE_SIZE);
   const there = [0, 1, 2, 3, 4, 5].map((index) => ({ ...simulator.sample(index, out), strain: out.slice() }));
@@ -53,7 +53,9 @@ test('the share of signals is as set: none, all, or half within chance', () => {
   assert.ok(Math.abs(count(0.5, 600) - 300) < 2 * Math.sqrt(600));
 });
 
-/** Injections and the noise-free strain of signals: what a sample has more than its twin without signals. */
+/**
+ * Injections, and the noise-free strain of their signals: the difference of a sample and its twin without a signal.
+ */
 function isolateSignals(count: number): { injection: Injection; strain: Float64Array }[] {
   const loud = createSimulator({ seed: 21, signalShare: 1 });
   const silent = createSimulator({ seed: 21, signalShare: 0 });
@@ -66,7 +68,7 @@ function isolateSignals(count: number): { injection: Injection; strain: Float64A
   });
 }
 
-/** Optimal SNRs (rows of H1, L1, V1) as make_lal_check.py's author measures them: SciPy, LAL's noise curves. */
+/** Optimal SNRs (rows of H1, L1, V1), measured independently: by SciPy, with LAL's noise curves. */
 const MEASURE_SNR = `
 import json, sys
 import numpy as np
@@ -79,7 +81,7 @@ Y = np.fft.rfft(x * tukey(4096, .1))[..., 40:2000] / 2048
 print(json.dumps(np.sqrt(np.sum(4 * np.abs(Y) ** 2 / np.array(S) * .5, axis=-1)).tolist()))
 `;
 
-test('the SNRs told are those that SciPy measures against the curves of LAL, within 1 %', (t) => {
+test('the reported SNRs are those that SciPy measures with the curves of LAL, within 1 %', (t) => {
   const signals = isolateSignals(40);
   const file = join(scratch(t), 'signals.f64');
   writeFileSync(file, Buffer.concat(signals.map(({ strain }) => Buffer.from(strain.buffer))));
@@ -96,7 +98,7 @@ test('the SNRs told are those that SciPy measures against the curves of LAL, wit
   assert.ok(deviation(1.02) > 0.01);
 });
 
-test('SNRs follow the log-normal distribution that was set and stay within its limits', () => {
+test('SNRs follow the log-normal distribution of the settings and stay within its limits', () => {
   const out = new Float64Array(SAMPLE_SIZE);
   const draw = (settings: Partial<SimulationSettings>): number[] => {
     const simulator = createSimulator({ seed: 31, signalShare: 1, ...settings });
@@ -141,19 +143,19 @@ test('sources stay in the documented ranges and fill them', () => {
   }
 });
 
-test('strain has the size of the published data, and every number is finite', () => {
+test('strain has the magnitude of the published data, and every number is finite', () => {
   const strain = strainOf({ seed: 41, signalShare: 1 }, 0);
   assert.ok(strain.every(Number.isFinite));
   const rms = Math.sqrt(strain.reduce((sum, x) => sum + x * x, 0) / strain.length);
   assert.ok(rms > 1e-21 && rms < 1e-19, `${rms}`);
 });
 
-test('the id is that of the seed and the index', () => {
+test('a sample has the id of its seed and index', () => {
   const out = new Float64Array(SAMPLE_SIZE);
   assert.equal(createSimulator({ seed: 51 }).sample(7, out).id, sampleId(51, 7));
 });
 
-test('settings out of their range are refused by name, and left out ones have their defaults', () => {
+test('settings out of their range are refused by name, and omitted settings have their defaults', () => {
   const wrong: [Partial<SimulationSettings>, RegExp][] = [
     [{ seed: -1 }, /^seed is -1/],
     [{ seed: 1.5 }, /^seed/],
@@ -178,7 +180,7 @@ test('settings out of their range are refused by name, and left out ones have th
   });
 });
 
-test('an index or an array that does not fit is refused', () => {
+test('an index out of range or an array of another length is refused', () => {
   const simulator = createSimulator({ seed: 1 });
   const out = new Float64Array(SAMPLE_SIZE);
   for (const index of [-1, 0.5, INDEX_LIMIT, Number.NaN]) {

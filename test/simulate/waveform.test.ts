@@ -11,7 +11,7 @@ interface Reference {
   masses: BinaryMasses;
   frequency: number[];
   amplitude: number[];
-  /** Known up to turns: LAL's was unwrapped at steps over which the earliest waves turn more than once. */
+  /** Known up to whole turns: LAL's phase was unwrapped at steps in which the earliest waves turn more than once. */
   phase: number[];
 }
 
@@ -82,7 +82,7 @@ const withSpins = SPINNING.map(
 
 /**
  * Largest relative deviation of the amplitude where it is above 1e-3 of its largest value, and there the largest
- * deviation of the phase after the straight line in frequency (free time and phase of the merger) is taken off.
+ * deviation of the phase after subtracting the straight line in frequency (free time and phase of the merger).
  */
 function deviation(waveform: Waveform, reference: Reference): { amplitude: number; phase: number } {
   const loudest = Math.max(...reference.amplitude);
@@ -114,7 +114,7 @@ for (const reference of [...withoutSpins, ...withSpins]) {
   });
 }
 
-test('the comparison with LAL notices masses that are 1 % off and forgotten spins', () => {
+test('the comparison with LAL notices masses that are 1 % off and missing spins', () => {
   const [first] = withoutSpins;
   const heavier = createWaveform({ ...first!.masses, m1: first!.masses.m1 * 1.01 });
   assert.ok(deviation(heavier, first!).phase > 0.05);
@@ -147,7 +147,7 @@ test('the time at which the wave passes a frequency is the slope of its phase, z
   assert.ok(early > 11 && early < 13, `${early} Hz`);
 });
 
-test('there is no wave above the frequency where the model ends', () => {
+test('the wave is zero above the frequency where the model ends', () => {
   const waveform = createWaveform({ m1: 80, m2: 80, chi1: 0, chi2: 0 });
   assert.equal(waveform.amplitude(0.2001 / (160 * 4.925490947641267e-6)), 0);
   assert.ok(waveform.amplitude(0.1999 / (160 * 4.925490947641267e-6)) > 0);

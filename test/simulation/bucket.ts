@@ -1,4 +1,4 @@
-/** A bucket in memory: S3's etags and conditions, listings in pages, each page as true as its moment. */
+/** A bucket in memory: S3's etags and conditions, and listings in pages, each true at its own moment. */
 import { createHash } from 'node:crypto';
 import { NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { checkKey, clipRange, compareKeys } from '../../src/storage/key.ts';
@@ -14,7 +14,7 @@ import { OwnPrecondition, type World } from './world.ts';
 const PAGE = 4;
 
 export interface Bucket extends ObjectStore {
-  /** What is there now, without any call. */
+  /** The current objects, without a call. */
   readonly objects: ReadonlyMap<string, { bytes: Uint8Array; etag: string }>;
   /** Called after each write. */
   onWrite?: (key: string) => void;

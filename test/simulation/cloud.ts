@@ -1,4 +1,4 @@
-/** Functions, queue and state machine over a world's buckets, as AWS has them: at least once, in any order, with zombies. */
+/** Functions, queue and state machine on a world's buckets, as in AWS: delivery at least once, in any order, with zombies. */
 
 import { createChunk } from '../../functions/chunk.ts';
 import type { OpenDataset } from '../../functions/environment.ts';
@@ -18,10 +18,10 @@ export const SETTINGS = {
   psdSamples: 100,
   seed: 1,
   maxRejected: 0.9,
-  train: false,
+  trainAfterRun: false,
 };
 
-/** What a function may take [ms], and how often a message is delivered before it is a dead letter. */
+/** Time limit of a function [ms], and how often a message is delivered before it is a dead letter. */
 const TIMEOUT = 300_000;
 const DELIVERIES = 40;
 const VISIBILITY = 10_000;
@@ -35,16 +35,16 @@ export interface Cloud {
   records: Bucket;
   /** Runs the state machine; resolves to whether it succeeded. */
   run(): Promise<boolean>;
-  /** Ends what is running, as `chirpline cancel` does; functions at work go on. */
+  /** Ends the running executions, as `chirpline cancel` does; running functions continue. */
   cancel(): void;
-  /** A raw object was written. */
+  /** Sends the event of a raw object that was written. */
   announce(key: string): void;
   /** Delivers messages until `end` is called and none is left. */
   deliver(): Promise<void>;
   end(): void;
   /** Sends dead letters again. */
   redrive(): number;
-  /** Errors that are no answer for a person: bugs. */
+  /** Errors that aren't messages for the user: bugs. */
   bugs: string[];
   /** Why the latest run failed. */
   failure: string;
@@ -53,7 +53,7 @@ export interface Cloud {
 export interface Habits {
   /** Probability that a call is made twice. */
   duplicates: number;
-  /** Whether functions are slow or frozen at times, up to so long [ms]. */
+  /** How long functions are sometimes slow or frozen, at most [ms]. */
   drag: number;
 }
 
@@ -80,7 +80,7 @@ export function createCloud(world: World, raw: Bucket, records: Bucket, habits: 
   let calls = 0;
   let executions = 0;
 
-  /** One call; its answer may get lost while it goes on. */
+  /** One call. Its answer may be lost while the call continues. */
   async function invoke(name: string, input: unknown): Promise<unknown> {
     const environments = warm.get(name) ?? [];
     warm.set(name, environments);
@@ -174,7 +174,7 @@ export function createCloud(world: World, raw: Bucket, records: Bucket, habits: 
         const answer = (await invoke('Ingest', event)) as { batchItemFailures: { itemIdentifier: string }[] };
         failed = answer.batchItemFailures.map(({ itemIdentifier }) => Number(itemIdentifier.slice(1)));
       } catch {
-        // All of them come again.
+        // All messages are delivered again.
       }
       for (const index of failed) {
         const message = batch[index]!;

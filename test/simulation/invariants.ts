@@ -1,4 +1,4 @@
-/** What must hold of the records, whatever happened. */
+/** What must be true of the records, whatever happened. */
 import { createHash } from 'node:crypto';
 import { parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
@@ -6,31 +6,30 @@ import type { Bucket } from './bucket.ts';
 import { hashRecords, rightRecords, type Samples } from './samples.ts';
 
 export interface History {
-  /** Samples that are whole now, and that ever were. */
+  /** Samples that are intact now, and samples that ever were. */
   whole: Set<number>;
   ever: Set<number>;
-  /** Keys of the objects that each sample is or was in. */
+  /** For each sample, the keys of the objects that have or had it. */
   objects: Set<string>[];
-  /** Samples that ever had one label. */
+  /** Samples that ever had exactly one label. */
   labelled: Set<number>;
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Each time metadata.json is written, all that it names must be there. Returns what was wrong. */
+/** Whenever metadata.json is written, everything that it names must exist. Returns a function that returns the violations. */
 export function watchPublic(records: Bucket): () => string[] {
   const wrong: string[] = [];
   records.onWrite = (key) => {
     if (key !== 'metadata.json') return;
-    // A call that outlived its records may write it into their empty place, where the next run writes over it.
+    // A call that outlived its records may write it after they were removed. The next run overwrites it.
     const manifest = records.objects.get('_work/manifest.json')?.bytes;
     if (manifest === undefined || JSON.parse(text(manifest)).content === undefined) return;
     const { shards } = parseMetadata(text(records.objects.get(key)!.bytes), key);
     for (const { name, sha256 } of shards) {
       const bytes = records.objects.get(name)?.bytes;
       const found = bytes && createHash('sha256').update(bytes).digest('hex');
-      if (found !== sha256)
-        wrong.push(`EARLY: metadata.json names ${name}, which is ${found ?? 'not there'}`);
+      if (found !== sha256) wrong.push(`EARLY: metadata.json names ${name}, which is ${found ?? 'missing'}`);
     }
   };
   return () => wrong;
@@ -44,9 +43,9 @@ export async function checkRecords(
 ): Promise<string[]> {
   const wrong: string[] = [];
   const object = records.objects.get('metadata.json');
-  if (object === undefined) return ['LOST: there is no metadata.json'];
+  if (object === undefined) return ['LOST: metadata.json is missing'];
   for (const name of ['avg_psd.npz', 'rejected.csv'])
-    if (!records.objects.has(name)) return [`LOST: there is no ${name}`];
+    if (!records.objects.has(name)) return [`LOST: ${name} is missing`];
   const metadata = parseMetadata(text(object.bytes), 'metadata.json');
   const rows = parseRejected(text(records.objects.get('rejected.csv')!.bytes));
   const right = await rightRecords(samples, records);
@@ -57,14 +56,14 @@ export async function checkRecords(
   for (const { name, n_records, sha256 } of metadata.shards) {
     const bytes = records.objects.get(name)?.bytes;
     if (bytes === undefined) {
-      wrong.push(`LOST: ${name} is not there`);
+      wrong.push(`LOST: ${name} is missing`);
       continue;
     }
     if (createHash('sha256').update(bytes).digest('hex') !== sha256) wrong.push(`WRONG: SHA-256 of ${name}`);
     for (const { id, hash } of hashRecords(bytes, name, n_records)) {
       seen.set(id, (seen.get(id) ?? 0) + 1);
       if (!right.get(id)?.has(hash))
-        wrong.push(`WRONG: the record of ${id} in ${name} is another than without faults`);
+        wrong.push(`WRONG: the record of ${id} in ${name} differs from the one without faults`);
     }
   }
   for (const [id, count] of seen) if (count > 1) wrong.push(`DOUBLED: ${count} records of ${id}`);
@@ -76,26 +75,26 @@ export async function checkRecords(
   const lines = text(raw.objects.get('training_labels.csv')!.bytes).split('\n');
   for (const [index, id] of samples.ids.entries()) {
     const mine = lines.filter((line) => line.startsWith(`${id},`));
-    // Rows that repeat each other word for word are one.
+    // Rows that repeat another row exactly count once.
     const labels = new Set(mine).size > 1 ? mine.length : Math.min(mine.length, 1);
     const objects = [...history.objects[index]!].filter((key) => raw.objects.has(key)).length;
     const own = rows.filter((row) => row.id === id);
-    const told = own.map(({ file, reason }) => `${file} ${reason}`).join(' and ');
+    const listed = own.map(({ file, reason }) => `${file} ${reason}`).join(' and ');
     const count = (seen.has(id) ? 1 : 0) + own.length;
-    // Each raw sample, or else the record of one that was, or else the label; and all labels that contradict each other.
+    // One per raw sample; without any, one for the record of a former sample or for the label. One per contradictory label.
     const due = Math.max(objects, seen.has(id) || labels === 1 ? 1 : 0) + (labels > 1 ? labels : 0);
     const isWhole = objects === 1 && history.whole.has(index);
     if (count !== due) {
-      wrong.push(`${count < due ? 'LOST' : 'DOUBLED'}: ${id} is there ${count} times, not ${due}: ${told}`);
+      wrong.push(`${count < due ? 'LOST' : 'DOUBLED'}: ${id} occurs ${count} times, not ${due}: ${listed}`);
     } else if (new Set(own.map(({ file, reason }) => `${file} ${reason}`)).size < own.length) {
-      wrong.push(`DOUBLED: rows of ${id}: ${told}`);
+      wrong.push(`DOUBLED: rows of ${id}: ${listed}`);
     } else if (isWhole && labels === 1 && !seen.has(id)) {
-      wrong.push(`LOST: ${id} is whole and labelled, but ${told}`);
+      wrong.push(`LOST: ${id} is intact and labelled, but ${listed}`);
     } else if (seen.has(id) && !(history.ever.has(index) && history.labelled.has(index))) {
-      wrong.push(`WRONG: ${id} has a record, but was never whole and labelled`);
+      wrong.push(`WRONG: ${id} has a record, but was never intact and labelled`);
     }
   }
   const strays = rows.filter(({ id }) => !samples.ids.includes(id));
-  for (const { file, reason } of strays) wrong.push(`WRONG: a row of no sample: ${file}: ${reason}`);
+  for (const { file, reason } of strays) wrong.push(`WRONG: a row without a sample: ${file}: ${reason}`);
   return wrong;
 }

@@ -1,4 +1,4 @@
-/** What comes after a first run, move by move: removed and fixed objects, ids in two objects, companions, labels, hands in the records. */
+/** Events after a first run, move by move: removed and fixed objects, ids in two objects, companions, labels, deleted records. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readPsd } from '../../src/preprocess/average-psd.ts';
@@ -11,7 +11,7 @@ const without = (from: number, to: number, ...left: number[]) =>
   range(from, to).filter((index) => !left.includes(index));
 
 for (const late of [false, true])
-  test(`a sample without a record keeps its row, run after run, when its object is removed for good${late ? ', or lacks it' : ''}`, async () => {
+  test(`a sample without a record keeps its row, run after run, when ${late ? 'its object no longer has it' : 'its object is removed for good'}`, async () => {
     const world = await prepare(without(0, 9, 2), 9);
     if (late) {
       await world.raw.write('a.tar', packTar([{ name: `${samples.ids[2]}.npy`, content: broken(2) }]));
@@ -35,7 +35,7 @@ for (const late of [false, true])
     await world.check(range(0, 9));
   });
 
-test('a sample that comes from another object than the broken one before has one record, also with another label', async () => {
+test('a sample that arrives in another object than its broken one has one record, even with another label', async () => {
   const world = await prepare(range(0, 9), 9);
   await world.put(2, broken(2));
   await world.run('x');
@@ -53,7 +53,7 @@ test('a sample that comes from another object than the broken one before has one
   await world.check(range(0, 9));
 });
 
-test('two objects with one id: each is a row, whichever event comes again, until one is removed', async () => {
+test('two objects with one id: each has a row, whichever event is delivered again, until only one object is left', async () => {
   const world = await prepare(range(0, 9), 9);
   await world.raw.write(`other/${samples.ids[2]}.npy`, samples.bytes[2]!);
   await world.run('x');
@@ -75,7 +75,7 @@ test('two objects with one id: each is a row, whichever event comes again, until
   await world.check(range(0, 9));
 });
 
-test('rows of bad labels stay when an object without a name of its own comes', async () => {
+test('rows of bad labels stay when an object without an id arrives', async () => {
   const world = await prepare(range(0, 9), 9);
   await world.raw.write('training_labels.csv', Buffer.concat([labelsOf(samples, 9), Buffer.from('!,1\n')]));
   await world.run('x');
@@ -88,7 +88,7 @@ test('rows of bad labels stay when an object without a name of its own comes', a
   );
 });
 
-test('the same execution plans thrice: the second call fails and gives the lease back, an object comes, the first call ends last', async () => {
+test('one execution plans three times: the second call fails and releases the lease, an object arrives, the first call ends late', async () => {
   for (const rows of ['first run', 'later run']) {
     const world = await prepare(range(0, 9), 10);
     if (rows === 'later run') {
@@ -118,7 +118,7 @@ test('the same execution plans thrice: the second call fails and gives the lease
     const third = world
       .functions({
         ...world.records,
-        // Takes the lease, and waits before it notes its plan.
+        // Takes the lease, and waits before it notes its planning.
         write: async (key, bytes, options) => {
           if (key.endsWith('manifest.json') && ++writes === 2)
             return waiting.paused.write(key, bytes, options);
@@ -140,7 +140,7 @@ test('the same execution plans thrice: the second call fails and gives the lease
 });
 
 for (const file of ['avg_psd.npz', 'metadata.json'])
-  test(`finalize sleeps before ${file} while the records are removed and made again of other samples`, async () => {
+  test(`finalize sleeps before ${file} while the records are removed and made again from other samples`, async () => {
     const world = await prepare(range(0, 9), 9);
     const answer = await world.f.plan('x');
     await world.makePsd(answer);
@@ -186,7 +186,7 @@ test('a shard of a plan under way is removed by hand: a run makes it again', asy
   await world.check(range(0, 9));
 });
 
-test('a shard of finished records is removed by hand: a run says so, and makes the public files that lack', async () => {
+test('a shard of finished records is removed by hand: a run reports it, and makes missing public files', async () => {
   const world = await prepare(range(0, 9), 9);
   await world.run('x');
   for (const key of ['metadata.json', 'rejected.csv', 'avg_psd.npz']) {
@@ -199,7 +199,7 @@ test('a shard of finished records is removed by hand: a run says so, and makes t
   await assert.rejects(world.run('z'), /train-00001-of-00003.tfrecord: found no such file/);
 });
 
-test('all noise samples were broken and come again fixed: a run makes the records', async () => {
+test('all noise samples were broken and arrive again fixed: a run makes the records', async () => {
   const world = await prepare(range(0, 9), 9);
   const noise = range(0, 9).filter((index) => samples.targets[index] === 0);
   for (const index of noise) await world.put(index, broken(index));
@@ -209,7 +209,7 @@ test('all noise samples were broken and come again fixed: a run makes the record
   await world.check(range(0, 9));
 });
 
-test('too many inputs were rejected, those that the plan lacked come: a run makes the records', async () => {
+test('too many inputs were rejected, and the missing ones arrive: a run makes the records', async () => {
   const world = await prepare([0, 1, 2, 3], 6);
   await world.put(3, broken(3));
   const tight = world.functions(world.records, 0.4);
@@ -222,7 +222,7 @@ test('too many inputs were rejected, those that the plan lacked come: a run make
   await world.check(without(0, 6, 3), [3]);
 });
 
-test('a companion that comes after its stack was listed names its samples', async () => {
+test('a companion that arrives after its stack was listed names the samples of the stack', async () => {
   for (const when of ['before the run', 'after the run'])
     for (const shape of ['tar', 'npy'] as const) {
       const world = await prepare(range(0, 9), 11);
@@ -246,13 +246,13 @@ test('a companion that comes after its stack was listed names its samples', asyn
     }
 });
 
-test('a key that chirpline cannot use is a row, whenever it comes', async () => {
+test('the message of a key that chirpline cannot use is done', async () => {
   const world = await prepare(range(0, 9), 9);
   await world.run('x');
   assert.equal(await world.f.ingest('notes//x.npy'), true);
 });
 
-test('another label for a sample that came late is refused, as for any other with a record', async () => {
+test('another label for a late sample is refused, as for any sample with a record', async () => {
   const world = await prepare(range(0, 9), 10);
   await world.run('x');
   await world.put(9);
@@ -268,7 +268,7 @@ test('another label for a sample that came late is refused, as for any other wit
   await world.check(range(0, 10), range(10, COUNT));
 });
 
-test('labels become fewer: what has a record keeps it, and the rest is told', async () => {
+test('labels are removed: samples with a record keep it, and the rest is reported', async () => {
   const world = await prepare(without(0, 9, 3), 9);
   await world.run('x');
   await world.check(without(0, 9, 3), [3]);

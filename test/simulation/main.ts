@@ -1,6 +1,6 @@
 /**
- * `npm run simulate:faults -- [--seeds N] [--from SEED]`: so many worlds, on all cores; a failing one is shrunk and printed.
- * `-- --seed SEED [--full]`: that world alone, with its trace.
+ * `npm run simulate:faults -- [--seeds N] [--from SEED]`: runs N worlds on all cores; shrinks and prints each failing world.
+ * `-- --seed SEED [--full]`: runs one world and prints its trace.
  */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -10,7 +10,7 @@ import { makeSamples } from './samples.ts';
 import { simulate } from './scenario.ts';
 import { shrink } from './shrink.ts';
 
-/** Without the SDK's note to users of Node 20, once a core. */
+/** Suppresses the SDK's note to users of Node 20, printed once per core. */
 const QUIET = { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
 
 interface Part {
@@ -37,7 +37,7 @@ async function describe(seed: number): Promise<string> {
     `seed ${seed} fails; shrunk to the features [${features.join(', ')}] and ${faults.length} faults:`,
     ...trace.map((line) => line.slice(0, 200)),
     ...violations.map((violation) => `=> ${violation}`),
-    `Again: npm run simulate:faults -- --seed ${seed}`,
+    `To replay it: npm run simulate:faults -- --seed ${seed}`,
   ].join('\n');
 }
 
@@ -63,7 +63,7 @@ export async function runSeeds(
       let left = count;
       child.on('error', reject);
       child.on('exit', (code) =>
-        code === 0 ? resolve() : reject(new Error(`a part ended with code ${code}`)),
+        code === 0 ? resolve() : reject(new Error(`a child process ended with code ${code}`)),
       );
       child.send({ from: from + core, count, step: cores } satisfies Part);
     });

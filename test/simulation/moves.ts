@@ -1,4 +1,4 @@
-/** A dataset and the functions over it, called one by one: for schedules that are told move by move. */
+/** A dataset and the functions on it, called one by one, for schedules that are written move by move. */
 import assert from 'node:assert/strict';
 import { createChunk } from '../../functions/chunk.ts';
 import type { OpenDataset } from '../../functions/environment.ts';
@@ -20,7 +20,7 @@ export const samples = await makeSamples();
 const AMPLE = withTime(60_000);
 export const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** A bucket with the first samples and labels, and the functions over it; `running` are executions that are on. */
+/** A bucket with the first samples and labels, and the functions on it; `running` has the running executions. */
 export async function prepare(there: number[], rows: number) {
   const raw = createMemoryStore();
   const records = createMemoryStore();
@@ -30,7 +30,7 @@ export async function prepare(there: number[], rows: number) {
   await putLabels(rows);
   const running = new Set<string>();
 
-  /** Functions in environments of their own, over these records. */
+  /** Functions in their own environments, on these records. */
   const functions = (over: ObjectStore = records, maxRejected = 0.9) => {
     const open: OpenDataset = () => ({ raw, records: over, models: over });
     const settings = { ...SETTINGS, maxRejected };
@@ -69,7 +69,7 @@ export async function prepare(there: number[], rows: number) {
     if (answer.shardsLeft === 0) return;
     for (const index of await list(answer.shards)) if (!skip.includes(index)) await f.shard(answer.id, index);
   };
-  /** Runs an execution, with as many plans as it takes. */
+  /** Runs an execution, with as many plans as it needs. */
   const run = async (execution: string, own = f) => {
     for (let again = true; again; ) {
       const answer = await own.plan(execution);
@@ -80,7 +80,7 @@ export async function prepare(there: number[], rows: number) {
   };
   const metadata = async () => parseMetadata(text(await records.read('metadata.json')), 'metadata.json');
   const rejected = async () => parseRejected(text(await records.read('rejected.csv')));
-  /** Every sample of `expected` has one record, no other has, and the counts add up. */
+  /** Checks that the samples of `expected` have one record each, that no others have one, and that the counts are right. */
   const check = async (expected: number[], rejectedIds: number[] = []) => {
     const { shards, n_samples, n_failed } = await metadata();
     const ids: (string | undefined)[] = [];
@@ -111,7 +111,7 @@ export async function prepare(there: number[], rows: number) {
   };
 }
 
-/** A view of the store whose first call that `isIt` describes waits until `go`; `reached` tells that it does. */
+/** A view of the store whose first call that `isIt` accepts waits until `go` is called; `reached` resolves when it waits. */
 export function pausing(store: ObjectStore, isIt: (call: 'write' | 'read' | 'head', key: string) => boolean) {
   let go!: () => void;
   let arrive!: () => void;
@@ -146,7 +146,7 @@ export function pausing(store: ObjectStore, isIt: (call: 'write' | 'read' | 'hea
   return { paused, go, reached };
 }
 
-/** A view whose writes of such keys never end: the caller dies there. */
+/** A view of the store whose writes of the keys that `isIt` accepts never end: the caller dies there. */
 export function dying(store: ObjectStore, isIt: (key: string) => boolean): ObjectStore {
   return {
     ...store,

@@ -1,4 +1,4 @@
-/** The raw samples that all worlds share, and what a run without faults makes of them. */
+/** The raw samples that all worlds share, and their records from a run without faults. */
 import { createHash } from 'node:crypto';
 import { encodeNpy, parseNpy } from '../../src/numpy/npy.ts';
 import { readPsd } from '../../src/preprocess/average-psd.ts';
@@ -10,7 +10,7 @@ import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 
-/** Samples that there are before the run, and in all. */
+/** Number of samples before the run, and in total. */
 export const BASE = 9;
 export const COUNT = 14;
 
@@ -19,7 +19,7 @@ export interface Samples {
   targets: (0 | 1)[];
   keys: string[];
   bytes: Uint8Array[];
-  /** Other strain under the same id and key, as good as the first one. */
+  /** Other valid strain under the same id and key. */
   second: Uint8Array[];
 }
 
@@ -54,7 +54,7 @@ export function labelsOf({ ids, targets }: Samples, count: number): Uint8Array {
 
 const cache = new Map<string, Map<string, Set<string>>>();
 
-/** Hashes of the records that are right for each id, with the PSD that is in `records`. */
+/** Hashes of the right records of each id, with the PSD in `records`. */
 export async function rightRecords(
   samples: Samples,
   records: ObjectStore,

@@ -1,4 +1,4 @@
-/** What happens in a world: drawn from its seed, then checked. */
+/** The events of a world, drawn from its seed, and the checks after them. */
 import { ConflictError } from '../../src/core/errors.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { runPlans } from '../../src/preprocess/local-run.ts';
@@ -11,14 +11,14 @@ import { checkRecords, type History, watchPublic } from './invariants.ts';
 import { BASE, COUNT, labelsOf, type Samples, stackOf } from './samples.ts';
 import { Killed, QUIET, type Rates, World } from './world.ts';
 
-/** Features of a world; a shrunken one has fewer. */
+/** Features of a world; a shrunk world has fewer. */
 const FEATURES = [
   'faults',
   'duplicates',
   'drag',
   'late',
   'extended',
-  'mended',
+  'fixed',
   'overwritten',
   'gone',
   'second',
@@ -42,7 +42,7 @@ const LIKELY: Record<Feature, number> = {
   drag: 0.5,
   late: 0.8,
   extended: 0.5,
-  mended: 0.35,
+  fixed: 0.35,
   overwritten: 0.3,
   gone: 0.15,
   second: 0.3,
@@ -72,7 +72,7 @@ export interface Limits {
   muted?: ReadonlySet<number>;
 }
 
-/** Runs the world of that seed to its end. The same seed and limits give the same trace. */
+/** Runs the world of the seed to its end. The same seed and limits give the same trace. */
 export async function simulate(
   samples: Samples,
   seed: number,
@@ -94,7 +94,7 @@ export async function simulate(
   }
 }
 
-/** Functions write a log line for each answer. */
+/** Mutes the functions, which log each answer. */
 function silence(): () => void {
   const { log, error } = console;
   console.log = () => {};
@@ -170,17 +170,17 @@ async function live(
   const uploadLabels = async () => {
     const text = new TextDecoder().decode(labelsOf(samples, lines));
     const repeated = has.has('repeated') ? `${text.split('\n')[3]}\n` : '';
-    // Of the last one that has a label: with the next labels it is right, or not.
+    // A contradiction in the last labelled sample; the next labels may resolve it.
     const isContradicted = has.has('contradicted') && world.chance(0.7);
     const other = isContradicted ? `${samples.ids[lines - 1]},${1 - samples.targets[lines - 1]!}\n` : '';
     for (let index = 0; index < lines - (isContradicted ? 1 : 0); index += 1) history.labelled.add(index);
     await raw.write('training_labels.csv', encode(text + repeated + other));
-    world.say(`the user uploads labels of ${lines} samples${isContradicted ? ', of one two' : ''}`);
+    world.say(`the user uploads labels of ${lines} samples${isContradicted ? ', one of them twice' : ''}`);
   };
 
   const vanishing = has.has('vanished') ? world.pick(3) : 0;
   for (let index = 0; index < BASE; index += 1) {
-    const isBroken = (has.has('mended') && index === 2) || (vanishing === 1 && index === 7);
+    const isBroken = (has.has('fixed') && index === 2) || (vanishing === 1 && index === 7);
     await upload(index, isBroken ? broken(index) : samples.bytes[index]!);
   }
   const uploadTwin = () => {
@@ -258,7 +258,7 @@ async function live(
     await uploadLabels();
     await runUntilDone();
   });
-  also('mended', async () => {
+  also('fixed', async () => {
     await wait(30);
     await upload(2, samples.bytes[2]!);
   });
@@ -276,7 +276,7 @@ async function live(
   also('gone', async () => {
     await wait(15);
     const key = samples.keys[5]!;
-    world.say(`${key} is away`);
+    world.say(`${key} is missing for a while`);
     await raw.remove(key);
     await wait(5);
     await upload(5, samples.bytes[5]!);
@@ -315,7 +315,7 @@ async function live(
   await inTime('the runs never end', Promise.all(runs));
   world.calm();
   await inTime('functions never end', world.settle());
-  // The user redrives what failed, once everything is quiet.
+  // Once everything is quiet, the user redrives failed runs.
   let done = false;
   for (let tries = 0; tries < 3 && !done; tries += 1) done = (await inTime('redrive', cloud.run())) === true;
   if (!done) violations.push(`STUCK: a redrive without faults fails: ${cloud.failure}`);
@@ -326,9 +326,9 @@ async function live(
   if (cloud.redrive() > 0) violations.push('LOST: messages are dead letters for good');
   violations.push(...cloud.bugs.map((bug) => `BUG: ${bug}`), ...early());
   if (violations.length > 0) return violations;
-  // Of two uploads at once either may be the last.
+  // With two uploads at once, either may be the last.
   violations.push(...(await checkRecords(samples, raw, records, history)));
-  // Once more changes nothing, when calls of earlier runs have ended.
+  // One more run changes nothing, once the calls of earlier runs have ended.
   await world.settle();
   const before = snapshot(records.objects);
   await cloud.run();
@@ -338,7 +338,7 @@ async function live(
   return violations;
 }
 
-/** A shard of finished records is removed, and copied there again. */
+/** Removes a shard of finished records, and copies it back. */
 async function removeShard(world: World, cloud: Cloud, before: string): Promise<string[]> {
   const { records, run } = cloud;
   const { bytes: metadata } = records.objects.get('metadata.json')!;
@@ -346,10 +346,11 @@ async function removeShard(world: World, cloud: Cloud, before: string): Promise<
   const { name } = shards[world.pick(shards.length)]!;
   const { bytes } = records.objects.get(name)!;
   await records.remove(name);
-  const wrong = (await run()) ? [`SILENT: a run without ${name} says nothing`] : [];
+  const wrong = (await run()) ? [`SILENT: a run without ${name} reports nothing`] : [];
   await records.write(name, bytes);
-  if (!(await run())) wrong.push(`STUCK: a run with ${name} again fails: ${cloud.failure}`);
-  if (snapshot(records.objects) !== before) wrong.push('CHANGED: a shard that was away changed the records');
+  if (!(await run())) wrong.push(`STUCK: a run after ${name} was copied back fails: ${cloud.failure}`);
+  if (snapshot(records.objects) !== before)
+    wrong.push('CHANGED: removing a shard and copying it back changed the records');
   return wrong;
 }
 
@@ -363,7 +364,7 @@ function snapshot(objects: ReadonlyMap<string, { etag: string }>): string {
 
 async function runLocally(world: World, { raw, records, bugs }: Cloud, skewed: boolean): Promise<void> {
   const skew = skewed ? (world.chance(0.5) ? 3_600_000 : -3_600_000) : 0;
-  const { train: _, maxRejected, ...settings } = SETTINGS;
+  const { trainAfterRun: _, maxRejected, ...settings } = SETTINGS;
   for (let tries = 1; tries <= 3; tries += 1) {
     const name = `laptop${tries}`;
     try {
@@ -371,7 +372,7 @@ async function runLocally(world: World, { raw, records, bugs }: Cloud, skewed: b
         name,
         async (proc) => {
           const run = createTaskRunner({ raw, records });
-          // What it had begun ends with it.
+          // The calls that it started end with it.
           const end = () => {
             proc.dead = true;
           };

@@ -1,4 +1,4 @@
-/** Finds out which of a failing world's features and faults matter: the same seed without the others fails as well. */
+/** Finds the features and faults of a failing world that matter: without the others, the same seed still fails. */
 import type { Samples } from './samples.ts';
 import { type Feature, type Limits, type Outcome, simulate } from './scenario.ts';
 
@@ -8,7 +8,7 @@ export interface Shrunk extends Outcome {
 
 const kindOf = (violation: string | undefined) => violation?.split(':')[0];
 
-/** `outcome` is that of the seed without limits, and has violations. */
+/** @param outcome of the seed without limits; it has violations. */
 export async function shrink(samples: Samples, seed: number, outcome: Outcome): Promise<Shrunk> {
   const kind = kindOf(outcome.violations[0]);
   let best: Shrunk = {
@@ -25,7 +25,7 @@ export async function shrink(samples: Samples, seed: number, outcome: Outcome): 
     const features = best.limits.features.filter((other): other is Feature => other !== feature);
     await attempt({ ...best.limits, features });
   }
-  // Halves, quarters, ... of the faults, as long as leaving one out leaves the failure.
+  // Mutes halves, quarters, ... of the faults, as long as the failure stays.
   for (let size = Math.ceil(best.faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < best.faults.length; ) {
       const muted = new Set([...best.limits.muted, ...best.faults.slice(at, at + size)]);

@@ -1,4 +1,4 @@
-/** Runs infra/state-machine.yml, as far as it uses Amazon's States Language. */
+/** Runs infra/state-machine.yml: the part of Amazon States Language that it uses. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
@@ -41,7 +41,7 @@ const MACHINE = Resources.StateMachine.Properties.Definition as Machine;
 export interface Surroundings {
   /** ARN of the execution. */
   execution: string;
-  /** Name of the function as the template has it, such as Plan. */
+  /** @param name of the function in the template, such as Plan. */
   invoke(name: string, payload: unknown): Promise<unknown>;
   /** A list in the bucket. */
   readItems(key: string): Promise<unknown[]>;
@@ -50,7 +50,7 @@ export interface Surroundings {
   check(): void;
 }
 
-/** Resolves to the output; rejects with what a state failed with. */
+/** Resolves to the output; rejects with the error of a failed state. */
 export async function execute(input: object, around: Surroundings): Promise<unknown> {
   return runMachine(MACHINE, input, { Execution: { Id: around.execution } }, around);
 }
@@ -108,7 +108,7 @@ async function runTask(state: State, data: unknown, context: object, around: Sur
         ({ ErrorEquals }) => ErrorEquals.includes(name) || ErrorEquals.includes('States.ALL'),
       );
       const tried = (retrier && attempts.get(retrier)) ?? 0;
-      // A setting of the stage where it is no number.
+      // If it is no number, it is a setting of the stage.
       const most = Number(retrier?.MaxAttempts ?? 0);
       if (retrier === undefined || tried >= (Number.isNaN(most) ? 3 : most)) throw error;
       attempts.set(retrier, tried + 1);
@@ -125,7 +125,7 @@ function place({ ResultPath = '$', ResultSelector }: State, data: unknown, resul
   return ResultPath === '$' ? chosen : { ...(data as object), [ResultPath.slice(2)]: chosen };
 }
 
-/** A payload template: values of names that end in `.$` are paths into the data, or into the context. */
+/** Fills a payload template: a value whose name ends in `.$` is a path into the data or the context. */
 function fill(template: Template, data: unknown, context: object): Template {
   return Object.fromEntries(
     Object.entries(template).map(([name, value]) => {

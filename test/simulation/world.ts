@@ -1,6 +1,6 @@
 /**
- * One world in one process, replayed from a seed: a clock of its own, processes that take turns in an order drawn at random,
- * and faults. Nothing in it waits for anything outside.
+ * One world in one process, replayed from a seed: its own clock, processes that take turns in random order, and faults. Nothing
+ * in it waits for anything outside.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
@@ -15,33 +15,33 @@ export interface Rates {
   kill: number;
   /** The call fails, before or after its effect. */
   fail: number;
-  /** The answer to a conditional write that succeeded is that it failed: a retry found its own effect. */
+  /** A successful conditional write is answered as failed: a retry found its own effect. */
   ownPrecondition: number;
-  /** The answer of a function gets lost while it goes on working. */
+  /** The answer of a function is lost while the function continues. */
   lostReply: number;
 }
 export const QUIET: Rates = { kill: 0, fail: 0, ownPrecondition: 0, lostReply: 0 };
 
-/** What a killed process' caller gets. */
+/** The error that the caller of a killed process gets. */
 export class Killed extends Error {
   override name = 'Killed';
 }
-/** A fault of the world, not of the code. */
+/** A fault of the world, not a bug of the code. */
 class Injected extends MachineError {}
 
 export interface Proc {
   name: string;
   dead: boolean;
-  /** Its clock is wrong by so much [ms]. */
+  /** Error of its clock [ms]. */
   skew: number;
-  /** How long it sleeps at times [ms]: a function that is slow, or frozen; a laptop whose lid is closed. */
+  /** How long it sometimes sleeps, at most [ms]: a slow or frozen function, a laptop whose lid is closed. */
   drag: number;
   born: string;
   kill(): void;
 }
 
 const current = new AsyncLocalStorage<Proc>();
-/** Latency of a call of a store [ms]. */
+/** Latency of a store call [ms]. */
 const LATENCY = 20;
 
 export class World {
@@ -61,7 +61,7 @@ export class World {
   private procs = 0;
   private readonly live = new Map<Proc, Promise<unknown>>();
 
-  /** @param muted numbers of faults that don't happen: to find out which of them matter. */
+  /** @param muted numbers of faults that don't happen, to find out which faults matter. */
   constructor(seed: number, muted: ReadonlySet<number> = new Set()) {
     this.muted = muted;
     this.order = createRandomStream(seed, 0, 1);
@@ -73,7 +73,7 @@ export class World {
     this.trace.push(`${((this.time - Date.UTC(2026, 0, 1)) / 1000).toFixed(2).padStart(9)} ${text}`);
   }
 
-  /** A whole number from 0 to count - 1, for what happens and when. */
+  /** A random integer from 0 to count - 1, which decides what happens and when. */
   pick(count: number): number {
     return Math.floor(this.order.uniform(0, count));
   }
@@ -122,7 +122,7 @@ export class World {
     this.pumping = true;
     let idle = 0;
     const step = () => {
-      // Code that lets others go on by setImmediate isn't asleep.
+      // Code that yields with setImmediate isn't asleep.
       idle = this.ready.length === 0 ? idle + 1 : 0;
       if (idle > 0 && idle < 4) {
         setImmediate(step);
@@ -187,25 +187,25 @@ export class World {
     return false;
   }
 
-  /** Nothing goes wrong or slowly from now on. */
+  /** From now on nothing fails and nothing is slow. */
   calm(): void {
     this.rates = QUIET;
     this.isCalm = true;
     this.say('from now on nothing fails');
   }
 
-  /** Ends the world: whoever waits for something waits for ever. */
+  /** Ends the world: everything that waits in it waits for ever. */
   end(): void {
     this.ready = [];
     this.timers = [];
   }
 
-  /** Until every process has ended. */
+  /** Waits until every process has ended. */
   async settle(): Promise<void> {
     while (this.live.size > 0) await Promise.all(this.live.values());
   }
 
-  /** A call of a store, with all that may go wrong about it. */
+  /** A store call, with everything that may go wrong. */
   async call<T>(what: string, effect: () => T, conditional: boolean, isWrite: boolean): Promise<T> {
     const proc = current.getStore();
     const who = proc?.name ?? 'the user';
@@ -253,12 +253,12 @@ export class World {
     return value;
   }
 
-  /** Whether the answer of a function gets lost. */
+  /** Whether the answer of a function is lost. */
   losesReply(): boolean {
     return this.fault(this.rates.lostReply);
   }
 
-  /** Makes the world's time, chance and names those of the code under test, until the returned function is called. */
+  /** Gives the code under test the world's time, random numbers and names, until the returned function is called. */
   take(): () => void {
     const own = { ...ambient };
     Object.assign(ambient, {
@@ -280,14 +280,14 @@ export class World {
   }
 }
 
-/** Thrown in place of a PreconditionError for a write that succeeded. */
+/** Thrown instead of a PreconditionError for a write that succeeded. */
 export class OwnPrecondition extends Error {}
 
 function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** zlib answers from other threads, at times that no seed decides. */
+/** zlib answers from other threads, at times that the seed doesn't determine: this makes it synchronous. */
 function deflateAtOnce(): () => void {
   const zlib = createRequire(import.meta.url)('node:zlib') as typeof import('node:zlib');
   const own = zlib.deflateRaw;

@@ -12,7 +12,7 @@ const read = async (store: ObjectStore) => decode(await store.read('object'));
 const edit = (change: (text: string | undefined) => string) => async (bytes: Uint8Array | undefined) =>
   encode(change(bytes && decode(bytes)));
 
-test('no step of several that count at the same time is lost', async () => {
+test('concurrent increments of a counter are not lost', async () => {
   const store = createMemoryStore();
   const count = () =>
     compareAndSwap(
@@ -24,20 +24,20 @@ test('no step of several that count at the same time is lost', async () => {
   assert.equal(await read(store), '12');
 });
 
-test('an object that is removed or replaced between the look and the read is looked at again', async () => {
+test('an object that is removed or overwritten between head and read is read again', async () => {
   for (const interfere of [
     (store: ObjectStore) => store.remove('object'),
     (store: ObjectStore) => store.write('object', encode('b')),
   ]) {
     const memory = createMemoryStore();
     await memory.write('object', encode('a'));
-    let looks = 0;
+    let heads = 0;
     const store: ObjectStore = {
       ...memory,
       async head(key) {
         const info = await memory.head(key);
-        looks += 1;
-        if (looks === 1) await interfere(memory);
+        heads += 1;
+        if (heads === 1) await interfere(memory);
         return info;
       },
     };
@@ -50,13 +50,13 @@ test('an object that is removed or replaced between the look and the read is loo
         return `${text ?? ''}c`;
       }),
     );
-    assert.deepEqual([seen.length, looks], [1, 2]);
+    assert.deepEqual([seen.length, heads], [1, 2]);
     assert.equal(await read(memory), `${seen[0] ?? ''}c`);
     assert.notEqual(seen[0], 'a');
   }
 });
 
-test('an object that another writer makes or changes before the write is read and edited again', async () => {
+test('an object that another writer creates or overwrites before the write is read and edited again', async () => {
   for (const there of [undefined, 'a']) {
     const memory = createMemoryStore();
     if (there !== undefined) await memory.write('object', encode(there));
@@ -71,7 +71,7 @@ test('an object that another writer makes or changes before the write is read an
   }
 });
 
-test('a change whose answer was lost is not made twice', async () => {
+test('a change whose response was lost is not made twice', async () => {
   const memory = createMemoryStore();
   let writes = 0;
   const store: ObjectStore = {
@@ -79,7 +79,7 @@ test('a change whose answer was lost is not made twice', async () => {
     async write(key, ...rest) {
       const info = await memory.write(key, ...rest);
       writes += 1;
-      // What the SDK sends again finds the first one there.
+      // The SDK's retry finds the object that its first attempt wrote.
       if (writes === 1) throw new PreconditionError(key);
       return info;
     },
@@ -105,7 +105,7 @@ test('nothing is written when there is nothing to change', async () => {
   assert.equal(await memory.head('none'), undefined);
 });
 
-test('what the edit throws is thrown at once, whatever it is', async () => {
+test('an error of the edit is thrown at once, whatever its class', async () => {
   const store = createMemoryStore();
   for (const failure of [new PreconditionError('another object'), new NotFoundError('another object')]) {
     let calls = 0;
@@ -118,7 +118,7 @@ test('what the edit throws is thrown at once, whatever it is', async () => {
   }
 });
 
-test('a failure of the store is thrown at once, and others who never cease are given up', async (t) => {
+test('an error of the store is thrown at once, and contention is given up after 50 attempts', async (t) => {
   t.mock.method(ambient, 'sleep', async () => {});
   for (const [failure, expected] of [
     [new Error('SlowDown'), 1],
@@ -144,20 +144,20 @@ test('a failure of the store is thrown at once, and others who never cease are g
   }
 });
 
-test('putIfSame makes an object, takes the same bytes for its own, and refuses others by name', async () => {
+test('putIfSame creates an object, accepts the same bytes, and refuses different bytes by name', async () => {
   const store = createMemoryStore();
   await putIfSame(store, 'object', encode('a'));
   const { etag } = (await store.head('object'))!;
   await putIfSame(store, 'object', encode('a'));
   await assert.rejects(putIfSame(store, 'object', encode('b')), (error: unknown) => {
     assert.ok(error instanceof ConflictError);
-    assert.match(error.message, /object exists with other bytes/);
+    assert.match(error.message, /object exists with different bytes/);
     return true;
   });
   assert.equal((await store.head('object'))?.etag, etag);
 });
 
-test('putIfAbsent leaves what is there and says who made it', async () => {
+test('putIfAbsent keeps an existing object and reports whether it created one', async () => {
   const store = createMemoryStore();
   assert.equal(await putIfAbsent(store, 'object', encode('a')), true);
   assert.equal(await putIfAbsent(store, 'object', encode('b')), false);

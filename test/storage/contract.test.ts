@@ -40,7 +40,7 @@ describe('the store in a bucket', () => {
 });
 
 describe('the contract', () => {
-  /** Stores with one fault each, and a word of the clause that must notice. */
+  /** Stores with one fault each, and the start of the clause that must catch it. */
   const faulty: [string, string, (store: ObjectStore) => Partial<ObjectStore>][] = [
     [
       'forgets ifAbsent',
@@ -79,7 +79,7 @@ describe('the contract', () => {
         },
       }),
     ],
-    ['keeps what it should remove', 'removes objects', () => ({ remove: async () => {} })],
+    ['removes nothing', 'removes objects', () => ({ remove: async () => {} })],
   ];
   for (const [fault, clause, breaks] of faulty) {
     test(`catches a store that ${fault}`, async () => {

@@ -4,9 +4,9 @@ import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 
 export interface Clause {
-  /** A sentence that goes on from "a store". */
+  /** A sentence whose subject is "the store". */
   says: string;
-  /** Rejects unless the store, which is empty, does so. */
+  /** Rejects unless the store does so. The store is empty. */
   check(store: ObjectStore): Promise<void>;
 }
 
@@ -28,13 +28,13 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Bytes that show where they are. */
+/** Bytes that depend on their position. */
 function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 17 + (i >> 16)) & 255);
 }
 
 async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  // One buffer for all chunks, as a thrifty producer has.
+  // One buffer for all chunks, as a producer may do.
   const buffer = new Uint8Array(size);
   for (let start = 0; start < bytes.length; start += size) {
     const part = bytes.subarray(start, start + size);
@@ -46,7 +46,7 @@ async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Ar
 /** What every store does. */
 export const CONTRACT: Clause[] = [
   {
-    says: 'gives back what was written, to head, list, read and stream alike',
+    says: 'returns the written object from head, list, read and stream',
     async check(store) {
       const bytes = pattern(300_000);
       const info = await store.write('a/b/c.npy', bytes);
@@ -60,7 +60,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'reads any range and gives what there is of one that ends behind the object',
+    says: 'reads any range, and cuts a range at the end of the object',
     async check(store) {
       const bytes = pattern(100_000);
       await store.write('x', bytes);
@@ -97,7 +97,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'hands out bytes that are the callers own',
+    says: 'returns bytes that the caller owns',
     async check(store) {
       const written = pattern(100);
       await store.write('own', written);
@@ -108,7 +108,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'says that an object does not exist',
+    says: 'reports that an object is missing',
     async check(store) {
       await put(store, 'there/it is');
       for (const key of ['nothing', 'there', 'there/it', 'there/it is/not']) {
@@ -148,7 +148,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'lists what starts with a prefix, which may end within a name',
+    says: 'lists the keys with a prefix, which may end within a name',
     async check(store) {
       for (const key of ['train/0/00a', 'train/0/01b', 'train/00', 'train/1/0', 'training_labels.csv']) {
         await put(store, key);
@@ -167,7 +167,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'lists a level, whose starts lead to all that lies deeper',
+    says: 'lists one level, with an entry for each common prefix',
     async check(store) {
       const written = ['a/b/c', 'a/b/d', 'a/b.e', 'a.f', 'a/b0', 'g', 'a-/h', 'ä/i', '\uff5e', '\u{1f30a}/j'];
       for (const key of written) await put(store, key);
@@ -188,7 +188,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'lists more objects than one answer holds',
+    says: 'lists more objects than one response holds',
     async check(store) {
       const written = Array.from({ length: 1_205 }, (_, i) => `n/${String(i).padStart(5, '0')}`);
       for (let i = 0; i < written.length; i += 50) {
@@ -217,7 +217,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'refuses keys that are none or would leave it',
+    says: 'refuses keys that are invalid or would leave it',
     async check(store) {
       const bad = [
         '',
@@ -246,7 +246,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'replaces an object whole, and its etag with it',
+    says: 'overwrites an object completely, and changes its etag',
     async check(store) {
       const first = await put(store, 'k', 'one');
       const second = await put(store, 'k', 'two');
@@ -256,7 +256,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'writes with ifAbsent only where nothing is',
+    says: 'writes with ifAbsent only if the object is missing',
     async check(store) {
       await store.write('k', text('one'), { ifAbsent: true });
       await assert.rejects(store.write('k', text('two'), { ifAbsent: true }), PreconditionError);
@@ -323,7 +323,7 @@ export const CONTRACT: Clause[] = [
   {
     says: 'writes a stream of many chunks, conditions included, from a producer with one buffer',
     async check(store) {
-      // More than two parts of an upload.
+      // More than two parts of a multipart upload.
       const bytes = pattern(18_000_001);
       const info = await store.write('big', chunked(bytes, 1_000_003), { ifAbsent: true });
       assert.equal(info.size, bytes.length);
@@ -337,7 +337,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'leaves nothing of a write whose source fails, early or late',
+    says: 'leaves nothing after a write whose source fails, early or late',
     async check(store) {
       const failure = new Error('the source failed');
       for (const length of [10, 20_000_000]) {
@@ -363,7 +363,7 @@ export const CONTRACT: Clause[] = [
     },
   },
   {
-    says: 'may stop being read or listed at any point',
+    says: 'lets a reader stop streaming or listing at any point',
     async check(store) {
       await store.write('k/1', pattern(3_000_000));
       await put(store, 'k/2');

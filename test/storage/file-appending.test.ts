@@ -1,4 +1,4 @@
-/** Filling a file past the page cache, with system calls that do what those of some file systems do. */
+/** Bypassing the page cache, with system calls that imitate those of some file systems. */
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code, syscall: 'write' });
 }
 
-/** What went past the cache, and what is in the file in the end. */
+/** Fills a file. Returns its final bytes, and the error if appending failed. */
 async function fill(folder: string, calls: DirectCalls): Promise<{ bytes: Buffer; failure?: unknown }> {
   const path = join(folder, 'file');
   const file = openSync(path, 'w');
@@ -32,7 +32,7 @@ async function fill(folder: string, calls: DirectCalls): Promise<{ bytes: Buffer
   return { bytes: readFileSync(path), failure };
 }
 
-/** As the system does it, but for pieces of which `judge` says how many bytes are taken. */
+/** System calls that write only as many bytes of each piece as `judge` returns; and the pieces that were written. */
 function createCalls(judge: (piece: number, length: number) => number) {
   const pieces: { position: number; length: number }[] = [];
   const calls: DirectCalls = {
@@ -45,7 +45,7 @@ function createCalls(judge: (piece: number, length: number) => number) {
   return { calls, pieces };
 }
 
-test('all whole blocks go past the cache, at their places', async (t) => {
+test('all whole blocks bypass the cache, at their offsets', async (t) => {
   const { calls, pieces } = createCalls((_, length) => length);
   const { bytes } = await fill(scratch(t), calls);
   assert.ok(bytes.equals(wanted));
@@ -56,14 +56,14 @@ test('all whole blocks go past the cache, at their places', async (t) => {
   );
 });
 
-test('what is not taken of a piece is written the usual way', async (t) => {
+test('the rest of a partially written piece goes through the cache', async (t) => {
   const { calls, pieces } = createCalls((piece, length) => (piece === 2 ? 12_345 : length));
   assert.ok((await fill(scratch(t), calls)).bytes.equals(wanted));
   assert.equal(pieces.length, 4);
 });
 
 for (const code of ['EINVAL', 'ENOTSUP']) {
-  test(`a file system that refuses by ${code} gets its bytes the usual way, and is not asked again`, async (t) => {
+  test(`after ${code} all bytes go through the cache, and O_DIRECT is not tried again`, async (t) => {
     let asked = 0;
     const refuse = () => {
       asked += 1;
@@ -79,7 +79,7 @@ for (const code of ['EINVAL', 'ENOTSUP']) {
   });
 }
 
-test('any other error is an error', async (t) => {
+test('any other error is thrown', async (t) => {
   const { calls } = createCalls((piece, length) => {
     if (piece === 2) throw systemError('ENOSPC');
     return length;

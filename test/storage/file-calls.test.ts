@@ -14,12 +14,12 @@ import { scratch } from '../support/fixtures.ts';
 const native = chooseFileCalls();
 const etagOf = (path: string) => fileEtag(statSync(path, { bigint: true }));
 
-test('there is an addon here, as there must be where it can be built', () => {
+test('the addon exists on every platform where it can be built', () => {
   assert.equal(native !== NO_CALLS, process.platform === 'linux' && process.arch === 'x64');
 });
 
 describe('reading a file with one call', { skip: native === NO_CALLS }, () => {
-  test('fills the memory from its start and says how much that was', (t) => {
+  test('fills the memory from its start and returns the number of bytes', (t) => {
     const path = join(scratch(t), 'größe 1.npy');
     writeFileSync(path, 'twelve bytes');
     for (const [room, expected] of [
@@ -38,7 +38,7 @@ describe('reading a file with one call', { skip: native === NO_CALLS }, () => {
     }
   });
 
-  test('gives up where another version is asked for, and where it is no regular file', (t) => {
+  test('returns undefined for another version and for anything but a regular file', (t) => {
     const folder = scratch(t);
     const path = join(folder, 'a');
     const memory = new Uint8Array(8);
@@ -48,7 +48,7 @@ describe('reading a file with one call', { skip: native === NO_CALLS }, () => {
     utimesSync(path, 1, 2.000000001);
     assert.equal(native.readFile(path, etag, memory), undefined);
     assert.equal(native.readFile(path, etagOf(path), memory), 5);
-    // Before 1970 the usual way has another etag.
+    // JavaScript formats times before 1970 differently in the etag.
     execFileSync('touch', ['-d', '@-1.5', path]);
     assert.equal(native.readFile(path, etagOf(path), memory), undefined);
     execFileSync('mkfifo', [join(folder, 'pipe')]);
@@ -76,7 +76,7 @@ describe('reading a file with one call', { skip: native === NO_CALLS }, () => {
     assert.equal(native.readFile(path, 'e'.repeat(100), memory), undefined);
   });
 
-  test('lets the store say what is wrong, as without it', async (t) => {
+  test('leaves errors to the store, which reports the same ones as without the addon', async (t) => {
     const folder = scratch(t);
     writeFileSync(join(folder, 'a'), 'abc');
     for (const calls of [native, NO_CALLS]) {
@@ -90,14 +90,14 @@ describe('reading a file with one call', { skip: native === NO_CALLS }, () => {
 });
 
 describe('listing a folder with one call', { skip: native === NO_CALLS }, () => {
-  /** What a store lists, with one call a folder or without. */
+  /** The listing of a store, with or without the native call per folder. */
   async function list(folder: string, prefix: string, calls: FileCalls): Promise<ObjectInfo[]> {
     const found: ObjectInfo[] = [];
     for await (const info of createFileStore(folder, calls).list(prefix)) found.push(info);
     return found;
   }
 
-  test('finds what the usual way finds, in the same order', async (t) => {
+  test("finds the same files as Node's calls, in the same order", async (t) => {
     const folder = scratch(t);
     const names = [
       'b',
@@ -123,7 +123,7 @@ describe('listing a folder with one call', { skip: native === NO_CALLS }, () => 
     assert.deepEqual(listed, names.slice(0, -1).toSorted(compareKeys));
   });
 
-  test('gives up where there is anything but files', async (t) => {
+  test('returns undefined for a folder that holds anything but files', async (t) => {
     const folder = scratch(t);
     const make = (name: string) => {
       const path = join(folder, name);
@@ -143,7 +143,7 @@ describe('listing a folder with one call', { skip: native === NO_CALLS }, () => 
     assert.deepEqual(native.listFolder(plain)?.names, 'file');
     execFileSync('touch', ['-d', '1969-01-01', join(plain, 'file')]);
     assert.equal(native.listFolder(plain), undefined);
-    // Nor such a time, whose nanoseconds 64 bits don't hold; some file systems have a nearer end.
+    // The nanoseconds of this time overflow 64 bits. Some file systems limit times earlier.
     execFileSync('touch', ['-d', '@20000000000', join(plain, 'file')]);
     assert.deepEqual(await list(plain, '', native), await list(plain, '', NO_CALLS));
     mkdirSync(join(folder, 'empty'));

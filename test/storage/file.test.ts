@@ -40,7 +40,7 @@ async function keys(store: ObjectStore): Promise<string[]> {
   return found;
 }
 
-/** A process of its own that writes into the folder, with these options of Node; see writer.ts. */
+/** Starts writer.ts as a separate process, with these options of Node. */
 function startWriter(options: string[], ...args: string[]) {
   return startWriterIn(process.env, options, ...args);
 }
@@ -52,7 +52,7 @@ function startWriterIn(env: NodeJS.ProcessEnv, options: string[], ...args: strin
   });
 }
 
-/** An environment whose processes load preload.c, which these variables tell what to do. */
+/** An environment whose processes load preload.c, controlled by these variables. */
 function preloaded(t: TestContext, variables: Record<string, string>) {
   const library = join(scratch(t), 'preload.so');
   const source = fileURLToPath(new URL('preload.c', import.meta.url));
@@ -60,7 +60,7 @@ function preloaded(t: TestContext, variables: Record<string, string>) {
   return { ...process.env, LD_PRELOAD: library, ...variables };
 }
 
-/** One whose processes find no hard links: link() fails with this error. */
+/** An environment without hard links: link() fails with this error. */
 function withoutLinks(t: TestContext, error: number, folder: string) {
   return preloaded(t, { REFUSE_LINK: String(error), FOLDER: folder });
 }
@@ -75,7 +75,7 @@ async function outputOf(child: ReturnType<typeof startWriter>): Promise<string> 
   return output;
 }
 
-test('a writer that is killed leaves nothing under the name, and what it leaves is removed when it is old', async (t) => {
+test('a killed writer leaves nothing under the key, and its temporary file is removed once it is old', async (t) => {
   const folder = scratch(t);
   const child = startWriter([], 'endless', folder);
   await once(child.stdout, 'data');
@@ -88,7 +88,7 @@ test('a writer that is killed leaves nothing under the name, and what it leaves 
   assert.ok(statSync(path).size > 0);
   assert.deepEqual(await keys(createFileStore(folder)), []);
 
-  // It could belong to a writer at work: it stays as long as it is young.
+  // A recent temporary file stays, since its writer may still be running.
   await createFileStore(folder).write('first', bytes('1'));
   assert.equal(readdirSync(folder).length, 2);
   const old = Date.now() / 1000 - 2 * 60 * 60;
@@ -97,7 +97,7 @@ test('a writer that is killed leaves nothing under the name, and what it leaves 
   assert.deepEqual(readdirSync(folder), ['first', 'second']);
 });
 
-test('an object that comes in pieces of odd sizes is there whole, whatever the file system lets past its cache', async (t) => {
+test('a streamed object of any size is complete, whether or not the file system supports O_DIRECT', async (t) => {
   const memory = mkdtempSync('/dev/shm/chirpline-test-');
   t.after(() => rmSync(memory, { recursive: true }));
   const sizes = [0, 1, 4096, (2 << 20) - 2, (2 << 20) - 1, 2 << 20, (2 << 20) + 2, 5_000_123, 5_000_124];
@@ -124,7 +124,7 @@ test('an object that comes in pieces of odd sizes is there whole, whatever the f
   }
 });
 
-test('without the memory of WebAssembly an object in pieces is written as well', async (t) => {
+test('a streamed object is written even without WebAssembly memory', async (t) => {
   const folder = scratch(t);
   const child = startWriter(['--jitless'], 'pieces', folder);
   assert.equal(await outputOf(child), '5000150\n');
@@ -132,7 +132,7 @@ test('without the memory of WebAssembly an object in pieces is written as well',
   assert.ok(found.every((byte, i) => byte === Math.floor(i / 100_003)));
 });
 
-test('of several processes that write the same keys with ifAbsent each key has one winner', async (t) => {
+test('when several processes write the same keys with ifAbsent, each key has one winner', async (t) => {
   const folder = scratch(t);
   const outputs = await Promise.all(
     [1, 2, 3].map((i) => outputOf(startWriter([], 'claim', folder, `process ${i}`))),
@@ -143,10 +143,10 @@ test('of several processes that write the same keys with ifAbsent each key has o
   assert.equal((await keys(createFileStore(folder))).length, 100);
 });
 
-describe('where there are no hard links', () => {
+describe('on a file system without hard links', () => {
   const { EPERM, ENOSYS, ENOTSUP } = constants.errno;
   for (const [name, error] of Object.entries({ EPERM, ENOSYS, ENOTSUP })) {
-    test(`each key that several processes write with ifAbsent has one winner (${name})`, async (t) => {
+    test(`when several processes write the same keys with ifAbsent, each key has one winner (${name})`, async (t) => {
       const folder = scratch(t);
       const env = withoutLinks(t, error, folder);
       const outputs = await Promise.all(
@@ -157,11 +157,11 @@ describe('where there are no hard links', () => {
       assert.equal(new Set(wins.flat()).size, 100);
       for (const [i, keys] of wins.entries())
         for (const key of keys) assert.equal(readFileSync(join(folder, key), 'utf8'), `process ${i + 1}`);
-      assert.equal(readdirSync(folder).length, 100, 'nothing is left beside the objects');
+      assert.equal(readdirSync(folder).length, 100, 'other files are left beside the objects');
     });
   }
 
-  test('a claim of a writer that was killed holds up the next one for a moment only', async (t) => {
+  test('the claim of a killed writer delays the next writer only briefly', async (t) => {
     const folder = scratch(t);
     const env = withoutLinks(t, EPERM, folder);
     const killed = startWriterIn({ ...env, KILL_RENAME: '3' }, [], 'claim', folder, 'killed');
@@ -173,14 +173,14 @@ describe('where there are no hard links', () => {
     const output = await outputOf(startWriterIn(env, [], 'claim', folder, 'next'));
     assert.equal(output.trim().split('\n').length, 98);
     assert.equal(readFileSync(join(folder, 'key 2'), 'utf8'), 'next');
-    // The killed writer's file is swept when it is old.
+    // The killed writer's file is removed once it is old.
     for (const name of readdirSync(folder).filter((name) => name.startsWith('.chirpline-')))
       utimesSync(join(folder, name), 1, 1);
     await createFileStore(folder).write('last', bytes('x'));
     assert.equal(readdirSync(folder).length, 101);
   });
 
-  test('a writer that was killed while it replaced a version holds up the next one for a moment only', async (t) => {
+  test('a writer killed while replacing a version delays the next writer only briefly', async (t) => {
     const folder = scratch(t);
     const store = createFileStore(folder);
     await store.write('counter', bytes('0'));
@@ -193,7 +193,7 @@ describe('where there are no hard links', () => {
     assert.equal(readFileSync(join(folder, 'counter'), 'utf8'), String(before + 50));
   });
 
-  test('a writer that sleeps while it holds the claim finds out that another one was first', async (t) => {
+  test('a writer suspended while it holds the claim loses to another writer', async (t) => {
     const folder = scratch(t);
     const env = withoutLinks(t, EPERM, folder);
     const sleeper = startWriterIn({ ...env, PAUSE_RENAME: '1' }, [], 'claim', folder, 'sleeper');
@@ -209,7 +209,7 @@ describe('where there are no hard links', () => {
   });
 });
 
-test('no step of several processes that count with ifMatch is lost', async (t) => {
+test('increments of several processes with ifMatch are not lost', async (t) => {
   const folder = scratch(t);
   const store = createFileStore(folder);
   await store.write('counter', bytes('0'));
@@ -218,7 +218,7 @@ test('no step of several processes that count with ifMatch is lost', async (t) =
   assert.deepEqual(readdirSync(folder), ['counter']);
 });
 
-test('symbolic links are followed, and what is no regular file is no object', async (t) => {
+test('symbolic links are followed, and only regular files are objects', async (t) => {
   const folder = scratch(t);
   const elsewhere = scratch(t);
   writeFileSync(join(elsewhere, 'x.npy'), 'x');
@@ -237,7 +237,7 @@ test('symbolic links are followed, and what is no regular file is no object', as
   }
 });
 
-test('a listing that asks for faults says what each entry is that can not be read', async (t) => {
+test('a listing with faults describes each entry that can not be read', async (t) => {
   const folder = scratch(t);
   writeFileSync(join(folder, 'a.npy'), 'x');
   symlinkSync('/nowhere/at/all', join(folder, 'b.npy'));
@@ -256,8 +256,8 @@ test('a listing that asks for faults says what each entry is that can not be rea
   writeFileSync(join(folder, tooLong, 'f'.repeat(17), 'x'.repeat(3)), 'x');
   const expected = [
     ['a.npy', undefined],
-    ['b.npy', 'found a link to nothing that can be read, needed a file'],
-    ['c.npy', 'found a link to nothing that can be read, needed a file'],
+    ['b.npy', 'found a link that points to no file, needed a file'],
+    ['c.npy', 'found a link that points to no file, needed a file'],
     ['d.npy', 'found a pipe, socket or device, needed a file'],
     [`${deep}/`, 'found a key with 1256 bytes, more than 1024, needed a relative key'],
     [`${tooLong}${'f'.repeat(17)}/xxx`, 'found a key with 1025 bytes, more than 1024, needed a relative key'],
@@ -281,14 +281,17 @@ test('a listing that asks for faults says what each entry is that can not be rea
   }
 });
 
-test('a link that leads to a folder above it is an error, not an endless list', async (t) => {
+test('a link to a parent folder is an error, not an endless listing', async (t) => {
   const folder = scratch(t);
   mkdirSync(join(folder, 'a'));
   symlinkSync(folder, join(folder, 'a', 'up'));
-  await assert.rejects(keys(createFileStore(folder)), /^MachineError: cannot list .*\/a\/up.*Remove it/);
+  await assert.rejects(
+    keys(createFileStore(folder)),
+    /^MachineError: cannot list .*\/a\/up.*Remove the link/,
+  );
 });
 
-test('writing over a link replaces the link, not the file that it leads to', async (t) => {
+test('writing over a link replaces the link, not its target', async (t) => {
   const folder = scratch(t);
   const elsewhere = join(scratch(t), 'precious');
   writeFileSync(elsewhere, 'precious');
@@ -299,16 +302,16 @@ test('writing over a link replaces the link, not the file that it leads to', asy
   assert.equal(statSync(elsewhere).size, 8);
 });
 
-test("the store's own names are no keys", async (t) => {
+test("the store's own names are refused as keys", async (t) => {
   const store = createFileStore(scratch(t));
   await assert.rejects(store.write('a/.chirpline-x', bytes('x')), InputError);
   await assert.rejects(store.read('.chirpline-x/y'), InputError);
 });
 
-test('an object too large for one read is refused, while ranges and streams of it can be had', async (t) => {
+test('an object too large for one read is refused, but ranges and streams of it can be read', async (t) => {
   const folder = scratch(t);
   writeFileSync(join(folder, 'large'), '');
-  // Sparse: takes no space.
+  // Sparse: takes no disk space.
   truncateSync(join(folder, 'large'), 5 * 2 ** 30);
   const store = createFileStore(folder);
   await assert.rejects(store.read('large'), /found 5368709120 bytes, needed at most 2147483647/);
@@ -320,14 +323,14 @@ test('an object too large for one read is refused, while ranges and streams of i
   }
 });
 
-test('a folder that is not there is empty, and is made by the first write', async (t) => {
+test('a missing folder is an empty store, and is created by the first write', async (t) => {
   const store = createFileStore(join(scratch(t), 'a', 'b'));
   assert.deepEqual(await keys(store), []);
   await store.write('c/d', bytes('x'));
   assert.deepEqual(await keys(store), ['c/d']);
 });
 
-test('a new folder is brought to the disk in the one that it is in', async (t) => {
+test('a new folder and its parent are synced', async (t) => {
   const folder = realpathSync(scratch(t));
   const log = join(scratch(t), 'log');
   await outputOf(startWriterIn(preloaded(t, { SYNC_LOG: log }), [], 'pieces', join(folder, 'a/b')));
@@ -335,7 +338,7 @@ test('a new folder is brought to the disk in the one that it is in', async (t) =
   for (const path of [folder, join(folder, 'a'), join(folder, 'a/b')]) assert.ok(synced.includes(path), path);
 });
 
-test('on a read-only disk a folder that is not there can not be made, and that is said', async (t) => {
+test('on a read-only disk the error of a missing folder gives the reason', async (t) => {
   const folder = scratch(t);
   const script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"';
   const command = [process.execPath, '--import', 'tsx', WRITER, 'fail', join(folder, 'a/b')];
@@ -348,7 +351,7 @@ test('on a read-only disk a folder that is not there can not be made, and that i
   );
 });
 
-test('too many open files are told with what to do, wherever they are noticed', () => {
+test('too many open files are reported with advice, whichever call fails', () => {
   const error = Object.assign(new Error('EMFILE: too many open files, open x.js'), { code: 'EMFILE' });
   const explained = explainShortage(error);
   assert.ok(explained instanceof MachineError);
@@ -362,7 +365,7 @@ test('too many open files are told with what to do, wherever they are noticed', 
     assert.equal(explainShortage(other), other);
 });
 
-test('a file where a folder is needed, or a folder where a file is needed, is told', async (t) => {
+test('a file where a folder is needed, or a folder where a file is needed, is reported', async (t) => {
   const folder = scratch(t);
   const store = createFileStore(folder);
   await store.write('file', bytes('x'));
@@ -371,15 +374,18 @@ test('a file where a folder is needed, or a folder where a file is needed, is to
     const underFile = store.write('file/x', bytes('x'), options);
     await assert.rejects(
       underFile,
-      /^MachineError: cannot write .*\/file\/x: a file stands where a folder is needed/,
+      /^MachineError: cannot write .*\/file\/x: a file exists where a folder is needed/,
     );
     const overFolder = store.write('folder', bytes('x'), options);
-    await assert.rejects(overFolder, /^MachineError: cannot write .*\/folder: a folder stands/);
+    await assert.rejects(
+      overFolder,
+      /^MachineError: cannot write .*\/folder: a folder (with this name )?exists/,
+    );
   }
   assert.deepEqual(readdirSync(folder), ['file', 'folder']);
 });
 
-test('no permission is told with the path and what to do', async (t) => {
+test('missing permission is reported with the path and advice', async (t) => {
   const folder = scratch(t);
   const store = createFileStore(folder);
   await store.write('secret', bytes('x'));
@@ -395,7 +401,7 @@ test('no permission is told with the path and what to do', async (t) => {
     await assert.rejects(store.read('secret'), /^MachineError: cannot read .*\/secret: permission denied/);
     await assert.rejects(
       store.write('new', bytes('x')),
-      /^MachineError: cannot write .*: permission denied. Give this/,
+      /^MachineError: cannot write .*: permission denied. Grant this/,
     );
   } finally {
     if (root) process.seteuid?.(0);
@@ -404,9 +410,9 @@ test('no permission is told with the path and what to do', async (t) => {
   assert.deepEqual(readdirSync(folder), ['closed', 'secret']);
 });
 
-test('a write that the system cuts short is told, and leaves nothing', async (t) => {
+test('a write that fails halfway is reported and leaves nothing', async (t) => {
   const folder = scratch(t);
-  // A limit on the size of files (512-byte blocks) is refused in the midst of a write, like a full disk.
+  // A limit on file sizes (in 512-byte blocks) interrupts a write, like a full disk.
   const script = `trap '' XFSZ; ulimit -f 100; exec "$@"`;
   const args = ['-c', script, 'sh', process.execPath, '--import', 'tsx', WRITER, 'fail', folder];
   const output = execFileSync('sh', args, { encoding: 'utf8' });
@@ -414,7 +420,7 @@ test('a write that the system cuts short is told, and leaves nothing', async (t)
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('a full disk is told with the path and what to do', () => {
+test('a full disk is reported with the path and advice', () => {
   const full = openSync('/dev/full', 'w');
   try {
     writeSync(full, 'x');

@@ -8,7 +8,7 @@ import { createMemoryStore } from '../support/memory-store.ts';
 const schema = v.object({ name: v.string(), sizes: v.array(v.number()), note: v.optional(v.string()) });
 const KEY = '_work/thing.json';
 
-test('a document is read as it was written, in one line', async () => {
+test('a document is written as one line and read back unchanged', async () => {
   const store = createMemoryStore();
   const value = { name: 'ü', sizes: [1, 2.5] };
   await writeJson(store, KEY, value);
@@ -17,7 +17,7 @@ test('a document is read as it was written, in one line', async () => {
   await assert.rejects(writeJson(store, KEY, value, { ifAbsent: true }), PreconditionError);
 });
 
-test('one that is not there is told from one that is broken', async () => {
+test('a missing document and a broken one raise different errors', async () => {
   const store = createMemoryStore();
   await assert.rejects(readJson(store, KEY, schema), NotFoundError);
   assert.equal(await readJsonIfPresent(store, KEY, schema), undefined);
@@ -31,7 +31,7 @@ test('one that is not there is told from one that is broken', async () => {
   }
 });
 
-test('what is no such document is refused, naming the object, what stands where, and what to do', () => {
+test('an invalid document is refused with the object, the wrong value, its key and advice', () => {
   const refused = (value: string | Uint8Array) => {
     const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
     try {
@@ -44,7 +44,7 @@ test('what is no such document is refused, naming the object, what stands where,
       );
       return error.fields.found;
     }
-    throw new Error(`${value} was taken`);
+    throw new Error(`${value} was accepted`);
   };
   for (const text of ['', '{', '{"name":"a"', 'NaN', '\0'.repeat(9)]) assert.equal(refused(text), 'no JSON');
   assert.equal(refused(Uint8Array.of(0xff, 0xfe, 0x7b)), 'no JSON');
@@ -57,14 +57,14 @@ test('what is no such document is refused, naming the object, what stands where,
   assert.ok(refused(JSON.stringify({ name: 'a', sizes: ['x'.repeat(1e6)] })).length < 200);
 });
 
-test('keys that nobody knows are passed over, and none becomes a prototype', () => {
+test('unknown keys are ignored, and none becomes a prototype', () => {
   const bytes = new TextEncoder().encode('{"name":"a","sizes":[],"more":1,"__proto__":{"note":"x"}}');
   const value = parseJson(bytes, 'a thing', schema);
   assert.deepEqual(value, { name: 'a', sizes: [] });
   assert.equal(Reflect.get(value, 'note'), undefined);
 });
 
-test('numbers come back as they were', () => {
+test('numbers survive encoding and parsing unchanged', () => {
   const sizes = [0.1, 1e-323, Number.MAX_SAFE_INTEGER, -1.7976931348623157e308];
   assert.deepEqual(parseJson(encodeJson({ name: '', sizes }), 'a thing', schema).sizes, sizes);
 });

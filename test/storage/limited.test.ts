@@ -1,4 +1,4 @@
-/** What a user's file makes chirpline read and unpack is limited before it is. */
+/** Sizes of a user's files are limited before they are read and unpacked. */
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,11 +16,11 @@ import { runNode } from '../tensorflow/process.ts';
 
 const { folder, remove } = folderForTests();
 after(remove);
-/** [MB] more at its peak than before, of which most is Node's own. */
+/** Growth of the peak memory [MB]. Most of it is Node's own. */
 const MEMORY = 60;
 
 before(() => {
-  // Larger than memory may grow, and empty on the disk.
+  // Larger than the limit on memory. Sparse, so they take no disk space.
   for (const name of ['config.yaml', 'prices.json', 'big_weights.npz', 'run_recipe.json']) {
     const file = openSync(join(folder, name), 'w');
     ftruncateSync(file, 300e6);
@@ -33,7 +33,7 @@ before(() => {
   );
 });
 
-test('of a file that is too large no more is read than says so', async () => {
+test('a file that is too large is read only up to the limit', async () => {
   const store = createMemoryStore();
   await store.write('file', new Uint8Array(10));
   assert.equal((await readLimited(store, 'file', 10)).length, 10);
@@ -44,7 +44,7 @@ test('of a file that is too large no more is read than says so', async () => {
   await assert.rejects(readLimited(store, 'none', 9), NotFoundError);
 });
 
-test("every preset's weights are read, and float64 ones are refused for their type", async () => {
+test('weights of every preset are read, and float64 weights are refused', async () => {
   const store = createMemoryStore();
   for (const preset of PRESETS) {
     const weights = initialWeights(preset, 1);
@@ -59,7 +59,7 @@ test("every preset's weights are read, and float64 ones are refused for their ty
   }
 });
 
-test('weights are limited by what the largest model needs before they are read, and before they are unpacked', async () => {
+test('weights larger than those of the largest model are refused before they are read or unpacked', async () => {
   const store = createMemoryStore();
   await store.write('x_weights.npz', new Uint8Array(WEIGHTS_LIMIT + 1));
   await assert.rejects(readModel(store, 'x_weights.npz'), /found more than \d+ bytes, needed at most \d+$/);
@@ -86,7 +86,7 @@ const READS: Readonly<Record<string, string>> = {
 };
 
 for (const [what, source] of Object.entries(READS)) {
-  test(`${what}: refused in little memory`, async () => {
+  test(`${what}: a file that is too large is refused without using much memory`, async () => {
     const program = `
       const { createFileStore } = await import('#/storage/file/file-store.ts');
       const folder = ${JSON.stringify(folder)};
@@ -104,7 +104,7 @@ for (const [what, source] of Object.entries(READS)) {
   });
 }
 
-test('a file of prices is limited too', async () => {
+test('the size of a prices file is limited', async () => {
   const { chirpline } = await import('../support/command.ts');
   const { status, stderr } = chirpline(
     'estimate',

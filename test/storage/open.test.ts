@@ -23,7 +23,7 @@ test('a location is a bucket, a prefix of one, or a folder', () => {
   }
 });
 
-test('what is no location is refused', () => {
+test('an invalid location is refused', () => {
   for (const location of [
     '',
     'a\0b',

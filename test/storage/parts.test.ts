@@ -22,7 +22,7 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 const listAll = async (store: ObjectStore, listers = createListers(store), accept = (_: string) => true) =>
   (await collect(listInParts(store, listers, accept))).flat();
 
-test('in parts a store lists what it lists at once, in the same order, whatever its folders are like', async () => {
+test('a listing in parts equals the sequential listing, for any layout of folders', async () => {
   const kaggle = DIGITS.flatMap((a) => DIGITS.map((b) => `train/${a}/${b}/${a}${b}0.npy`));
   const layouts = [
     [],
@@ -38,7 +38,7 @@ test('in parts a store lists what it lists at once, in the same order, whatever 
   }
 });
 
-test('every part is listed once, by whoever is free', async () => {
+test('every part is listed once, by a lister that is free', async () => {
   const store = await storeOf(DIGITS.flatMap((a) => [`train/${a}/x`, `train/${a}/y`]));
   const taken: [lister: number, prefix: string][] = [];
   const listers = [1, 50].map(
@@ -58,7 +58,7 @@ test('every part is listed once, by whoever is free', async () => {
   assert.ok(shares[0]! > shares[1]! && shares[1]! > 0, `${shares}`);
 });
 
-test('what lies under a refused start is not listed', async () => {
+test('nothing is listed under a prefix that is not accepted', async () => {
   const store = await storeOf(['test/0/a', 'test/1/b', 'train/0/c', 'x']);
   const asked: string[] = [];
   const lister: ListPart = (prefix) => {
@@ -73,7 +73,7 @@ test('what lies under a refused start is not listed', async () => {
   assert.ok(asked.every((prefix) => !prefix.startsWith('test/')));
 });
 
-test('a lister that fails is heard when its part comes', async () => {
+test("a lister's error is thrown when its part's turn comes", async () => {
   const store = await storeOf(DIGITS.map((digit) => `train/${digit}/x`));
   const lister: ListPart = async (prefix) => {
     if (prefix === 'train/7/') throw new Error('no answer');
@@ -87,7 +87,7 @@ test('a lister that fails is heard when its part comes', async () => {
   assert.equal(seen.at(-1), 'train/6/x');
 });
 
-test('folders too many for a request each are listed in one', async () => {
+test('a folder with many subfolders is listed as one part', async () => {
   const ids = Array.from({ length: 2000 }, (_, index) => String(index).padStart(5, '0'));
   const store = await storeOf(['a/first', ...ids.map((id) => `train/${id}/${id}.npy`), 'x']);
   let asked = 0;
@@ -99,7 +99,7 @@ test('folders too many for a request each are listed in one', async () => {
   assert.ok(asked < 10, `${asked} lists`);
 });
 
-test('nothing more is listed for a receiver that has left', async () => {
+test('listing ends when the consumer stops', async () => {
   const store = await storeOf(DIGITS.flatMap((a) => DIGITS.slice(0, 4).map((b) => `${a}/${b}/x`)));
   const asked: string[] = [];
   const lister: ListPart = async (prefix) => {

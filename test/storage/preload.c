@@ -1,6 +1,6 @@
-/* Preloaded: a file system without hard links, if REFUSE_LINK is the errno that link() fails with. At its n-th rename to a
-   name below FOLDER that doesn't start with ".chirpline-" the process is killed with KILL_RENAME=n, and stopped with
-   PAUSE_RENAME=n. SYNC_LOG gets a line with the path of each file and folder that is brought to the disk. */
+/* A preloaded library. With REFUSE_LINK=ERRNO link() fails with that error, as on a file system without hard links. With
+   KILL_RENAME=n the process is killed, and with PAUSE_RENAME=n it is stopped, at its n-th rename to a name below FOLDER
+   that doesn't start with ".chirpline-". The file SYNC_LOG gets a line with the path of each file and folder that is synced. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

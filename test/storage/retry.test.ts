@@ -5,7 +5,7 @@ import { retry } from '../../src/storage/retry.ts';
 
 const always = () => true;
 
-/** Notes each sleep in place of sleeping; chance is always this. */
+/** Records each sleep instead of sleeping, and fixes the random number. */
 function watchSleep(t: TestContext, chance = 0.5): number[] {
   const sleeps: number[] = [];
   t.mock.method(ambient, 'random', () => chance);
@@ -13,7 +13,7 @@ function watchSleep(t: TestContext, chance = 0.5): number[] {
   return sleeps;
 }
 
-/** Fails so many times, then resolves to the number of the call. */
+/** Fails `failures` times, then resolves to the number of the call. */
 function failing(failures: number) {
   let calls = 0;
   return async () => {
@@ -23,25 +23,25 @@ function failing(failures: number) {
   };
 }
 
-test('what succeeds at once is neither repeated nor waited for', async (t) => {
+test('a call that succeeds is neither repeated nor delayed', async (t) => {
   const sleeps = watchSleep(t);
   assert.equal(await retry({ attempts: 3, pause: 100 }, always, failing(0)), 1);
   assert.deepEqual(sleeps, []);
 });
 
-test('each wait is a part, drawn by chance, of a longer pause than the one before', async (t) => {
+test('each wait is a random part of a pause that grows with the attempts', async (t) => {
   const sleeps = watchSleep(t, 0.25);
   assert.equal(await retry({ attempts: 4, pause: 100 }, always, failing(3)), 4);
   assert.deepEqual(sleeps, [25, 50, 75]);
 });
 
-test('the failure of the last attempt is thrown, without a wait after it', async (t) => {
+test('the error of the last attempt is thrown without waiting', async (t) => {
   const sleeps = watchSleep(t);
   await assert.rejects(retry({ attempts: 3, pause: 100 }, always, failing(9)), /failure 3/);
   assert.equal(sleeps.length, 2);
 });
 
-test('what another attempt would not help is thrown at once', async (t) => {
+test('an error that is not retryable is thrown at once', async (t) => {
   const sleeps = watchSleep(t);
   const when = (error: unknown) => error instanceof Error && error.message !== 'failure 2';
   await assert.rejects(retry({ attempts: 9, pause: 100 }, when, failing(9)), /failure 2/);

@@ -44,7 +44,7 @@ describe('a bucket', () => {
     await emulator.stop();
   });
 
-  test('shows only what lies under the prefix, and no placeholders of folders', async () => {
+  test('lists only objects under the prefix, without placeholders for folders', async () => {
     const client = new S3Client({ forcePathStyle: true });
     for (const Key of ['raw/a/', 'raw/a/1', 'raw', 'raw2/b', 'other', 'raw/']) {
       await client.send(new PutObjectCommand({ Bucket: 'bucket', Key, Body: Key.endsWith('/') ? '' : Key }));
@@ -58,7 +58,7 @@ describe('a bucket', () => {
     assert.deepEqual(await openStore(store.location).head('a/1'), await store.head('a/1'));
   });
 
-  test('lists keys that are none of ours as faults, whole or in parts, and costs the others nothing', async () => {
+  test('lists invalid keys as faults, sequentially and in parts, beside all valid keys', async () => {
     const client = new S3Client({ forcePathStyle: true });
     const odd = ['notes//todo.txt', 'notes//x.npy', 'train/..', 'train/./y.npy', '/z', 'train/full/'];
     for (const key of [...odd, 'notes/a.npy', 'train/b.npy', 'notes/'])
@@ -91,7 +91,7 @@ describe('a bucket', () => {
     );
   });
 
-  test('keeps no parts of a streamed write that failed', async () => {
+  test('keeps no parts of a failed streamed write', async () => {
     const store = createS3Store({ bucket: 'bucket' });
     const failure = new Error('the source failed');
     async function* source() {
@@ -104,34 +104,34 @@ describe('a bucket', () => {
     assert.deepEqual(Uploads ?? [], []);
   });
 
-  test('that does not exist is told by its location', async () => {
+  test('that does not exist is reported with its location', async () => {
     const store = openStore('s3://no-such-bucket/x');
-    const told =
-      /^MachineError: cannot (read|write|list) s3:\/\/no-such-bucket\/x\/.*there is no such bucket/;
-    await assert.rejects(store.read('k'), told);
-    await assert.rejects(store.write('k', new Uint8Array(1)), told);
-    await assert.rejects(store.list('')[Symbol.asyncIterator]().next(), told);
+    const message =
+      /^MachineError: cannot (read|write|list) s3:\/\/no-such-bucket\/x\/.*the bucket does not exist/;
+    await assert.rejects(store.read('k'), message);
+    await assert.rejects(store.write('k', new Uint8Array(1)), message);
+    await assert.rejects(store.list('')[Symbol.asyncIterator]().next(), message);
   });
 });
 
-describe('without a way to S3', () => {
-  test('an endpoint that nobody answers at is named in one line', async (t) => {
+describe('when S3 is not reachable', () => {
+  test('an endpoint that does not respond is named in one line', async (t) => {
     const endpoint = `http://127.0.0.1:${await findPort()}`;
     environment(t, { ...KEYS, AWS_ENDPOINT_URL: endpoint });
     const store = openStore('s3://bucket/raw');
-    const told = (error: unknown) =>
+    const isExplained = (error: unknown) =>
       error instanceof MachineError &&
       /^cannot \w+ s3:\/\/bucket\/raw\/k?: S3 can't be reached \(ECONNREFUSED\)/.test(error.message) &&
       error.message.includes(endpoint) &&
       !error.message.includes('\n');
-    await assert.rejects(store.head('k'), told);
-    await assert.rejects(store.read('k'), told);
-    await assert.rejects(store.write('k', new Uint8Array(1)), told);
-    await assert.rejects(store.list('')[Symbol.asyncIterator]().next(), told);
-    await assert.rejects(store.remove('k'), told);
+    await assert.rejects(store.head('k'), isExplained);
+    await assert.rejects(store.read('k'), isExplained);
+    await assert.rejects(store.write('k', new Uint8Array(1)), isExplained);
+    await assert.rejects(store.list('')[Symbol.asyncIterator]().next(), isExplained);
+    await assert.rejects(store.remove('k'), isExplained);
   });
 
-  test('missing credentials are named, with where to put them', async (t) => {
+  test('missing credentials are reported with the variables to set', async (t) => {
     environment(t, { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:9' });
     await assert.rejects(
       openStore('s3://bucket').read('k'),
@@ -139,16 +139,16 @@ describe('without a way to S3', () => {
     );
   });
 
-  test('a missing region is named', async (t) => {
+  test('a missing region is reported', async (t) => {
     environment(t, { ...KEYS, AWS_REGION: undefined });
     await assert.rejects(openStore('s3://bucket').read('k'), /^MachineError: .*Set AWS_REGION/);
   });
 });
 
-describe('when S3 stumbles', () => {
+describe('when requests to S3 fail', () => {
   type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-  /** A store whose requests are answered by these, one after another; and what was asked. */
+  /** A store whose requests get these answers, one after another; and the requests that were received. */
   async function scripted(t: TestContext, answers: Answer[]) {
     const requests: IncomingMessage[] = [];
     const server = createServer((request, response) => {
@@ -178,7 +178,7 @@ describe('when S3 stumbles', () => {
 
   const whole = Uint8Array.from({ length: 200_000 }, (_, i) => i % 251);
 
-  /** Sends bytes from `start` on, and cuts the connection at `cut`. */
+  /** Sends the bytes from `start` on, and cuts the connection at `cut`. */
   const send =
     (start: number, cut = whole.length, etag = '"v1"', headers = {}): Answer =>
     (_request, response) => {
@@ -189,12 +189,12 @@ describe('when S3 stumbles', () => {
       });
       response.write(whole.subarray(start, cut), () => {
         if (cut === whole.length) response.end();
-        // Time for the bytes to arrive.
+        // Leave time for the bytes to arrive.
         else setTimeout(() => response.destroy(), 50);
       });
     };
 
-  test('a read whose connection is cut resumes where it was, on the same version of the object', async (t) => {
+  test('a read whose connection is cut resumes at the next byte of the same version', async (t) => {
     const { store, requests } = await scripted(t, [send(0, 70_000), send(70_000, 120_000), send(120_000)]);
     assertSameBytes(await store.read('k'), whole);
     assert.deepEqual(
@@ -207,19 +207,19 @@ describe('when S3 stumbles', () => {
     );
   });
 
-  test('a read that is cut while the object is replaced is no mixture of both', async (t) => {
+  test('a read that is cut while the object is overwritten does not mix both versions', async (t) => {
     const { store } = await scripted(t, [send(0, 70_000), refuse(412, 'PreconditionFailed')]);
     await assert.rejects(store.read('k'), PreconditionError);
   });
 
-  test('bytes that do not fit their checksum are refused', async (t) => {
+  test('bytes that do not match their checksum are refused', async (t) => {
     const { store } = await scripted(t, [
       send(0, whole.length, '"v1"', { 'x-amz-checksum-crc32': 'AAAAAA==' }),
     ]);
     await assert.rejects(store.read('k'), /^MachineError: cannot read s3:\/\/bucket\/k: .*checksum/);
   });
 
-  test('requests that S3 asks to slow down are made again', async (t) => {
+  test('throttled requests are retried', async (t) => {
     const { store, requests } = await scripted(t, [
       refuse(503, 'SlowDown'),
       refuse(500, 'InternalError'),
@@ -229,7 +229,7 @@ describe('when S3 stumbles', () => {
     assert.equal(requests.length, 3);
   });
 
-  test('a write that meets another one under way is tried again until its outcome is known', async (t) => {
+  test('a write that meets a concurrent write is retried until the outcome is known', async (t) => {
     const conflict = refuse(409, 'ConditionalRequestConflict');
     const stored: Answer = (_request, response) => response.writeHead(200, { etag: '"mine"' }).end();
     const first = await scripted(t, [conflict, stored]);
@@ -246,7 +246,7 @@ describe('when S3 stumbles', () => {
     assert.ok(first.requests.every(({ headers }) => headers['x-amz-checksum-crc32'] !== undefined));
   });
 
-  test('what S3 refuses is told with what to do, or with its own words', async (t) => {
+  test("an error of S3 is reported with advice, or with S3's own message", async (t) => {
     const { store } = await scripted(t, [
       refuse(403, 'AccessDenied'),
       refuse(403, 'InvalidAccessKeyId'),

@@ -1,4 +1,4 @@
-/** What file.test.ts starts as processes of their own: `writer.ts <task> <folder> [name]`. */
+/** A writer that file.test.ts starts as a separate process: `writer.ts <task> <folder> [name]`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PreconditionError } from '../../src/core/errors.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
@@ -7,7 +7,7 @@ const [, , task = '', folder = '', name = ''] = process.argv;
 const store = createFileStore(folder);
 
 const tasks: Record<string, () => Promise<void>> = {
-  /** Writes an object that never ends; prints when some of it is on the disk. */
+  /** Writes an endless object. Prints a dot per piece. */
   async endless() {
     async function* chunks() {
       for (;;) {
@@ -18,7 +18,7 @@ const tasks: Record<string, () => Promise<void>> = {
     }
     await store.write('endless', chunks());
   },
-  /** Writes an object of 5 MB in pieces of 100,003 bytes, each of them filled with its number; prints its size. */
+  /** Writes an object of 5 MB in pieces of 100,003 bytes, each filled with its index. Prints the size. */
   async pieces() {
     async function* chunks() {
       for (let piece = 0; piece < 50; piece++) yield new Uint8Array(100_003).fill(piece);
@@ -26,7 +26,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const { size } = await store.write('pieces', chunks(), { uncached: true });
     console.log(size);
   },
-  /** Writes a hundred keys create-only; prints those that it was first at. */
+  /** Writes a hundred keys create-only. Prints the keys that this process created. */
   async claim() {
     for (let i = 0; i < 100; i++) {
       try {
@@ -37,7 +37,7 @@ const tasks: Record<string, () => Promise<void>> = {
       }
     }
   },
-  /** Adds one to a counter, fifty times. */
+  /** Increments a counter fifty times. */
   async count() {
     for (let done = 0; done < 50; ) {
       const { etag } = (await store.head('counter'))!;
@@ -50,7 +50,7 @@ const tasks: Record<string, () => Promise<void>> = {
       }
     }
   },
-  /** Writes a large object; prints the error. */
+  /** Writes a large object. Prints the error. */
   async fail() {
     await store
       .write('large', new Uint8Array(1_000_000))

@@ -1,4 +1,4 @@
-/** Clients of the AWS SDK that a test answers itself. */
+/** AWS SDK clients whose requests the test answers itself. */
 
 interface Client {
   middlewareStack: {
@@ -6,7 +6,7 @@ interface Client {
   };
 }
 
-/** Has each request of the client answered by the function of its command's name; resolves nothing over the network. */
+/** Answers each request of the client with the function of its command's name, without the network. */
 export function answerBy<C>(
   client: C,
   answers: Record<string, (input: never) => object>,

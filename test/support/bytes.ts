@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Fails unless the bytes are the same, and says where they first differ. assert.deepEqual would, since Node 24,
- * take minutes and gigabytes to draw the difference of two large arrays.
+ * Fails unless the bytes are the same, and reports where they first differ. Since Node 24, assert.deepEqual takes minutes and
+ * gigabytes to print the difference of two large arrays.
  */
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, message = 'bytes'): void {
   assert.equal(actual.length, expected.length, `${message}: length`);

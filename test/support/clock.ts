@@ -5,9 +5,9 @@ import { ambient } from '../../src/core/ambient.ts';
 export interface Clock {
   /** Milliseconds since the test began. */
   elapsed(): number;
-  /** What this machine's clock is ahead of the true time [ms]. */
+  /** Sets how far this machine's clock is ahead of the true time [ms]. */
   setOffset(offset: number): void;
-  /** Whoever sleeps now goes on sleeping, as on a machine that was suspended, until the function that is returned is called. */
+  /** Current sleepers stay asleep, as on a suspended machine, until the returned function is called. */
   suspend(): () => void;
 }
 
@@ -16,10 +16,10 @@ interface Sleeper {
   wake: () => void;
 }
 
-/** Turns of the event loop until those who were woken have done all they can: everything else in the test is in memory. */
+/** Turns of the event loop after which woken code has done all it can: everything else in the test is in memory. */
 const TURNS = 20;
 
-/** Time that only goes on when everybody sleeps, and then at once: of all steps in the test until its end. */
+/** A clock for all steps of the test, until its end. It advances only when all code sleeps, and then at once. */
 export function mockClock(t: TestContext): Clock {
   const start = 1_800_000_000_000;
   let elapsed = 0;
@@ -27,7 +27,7 @@ export function mockClock(t: TestContext): Clock {
   let isOn = false;
   let sleepers = new Set<Sleeper>();
 
-  async function goOn(): Promise<void> {
+  async function advance(): Promise<void> {
     if (isOn) return;
     isOn = true;
     while (sleepers.size > 0) {
@@ -52,7 +52,7 @@ export function mockClock(t: TestContext): Clock {
         sleepers.delete(sleeper);
         wake();
       });
-      void goOn();
+      void advance();
     });
   });
   t.after(() => sleepers.clear());
@@ -67,7 +67,7 @@ export function mockClock(t: TestContext): Clock {
       sleepers = new Set();
       return () => {
         for (const sleeper of suspended) sleepers.add(sleeper);
-        void goOn();
+        void advance();
       };
     },
   };

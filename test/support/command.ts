@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-/** The built command line; `npm test` builds it first. */
+/** The built command line, which `npm test` builds first. */
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface Ended {
@@ -12,7 +12,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs `chirpline` with these arguments to its end. */
+/** Runs `chirpline` with these arguments until it ends. */
 export function chirpline(...args: string[]): Ended {
   return chirplineIn({}, ...args);
 }
@@ -30,19 +30,19 @@ export function chirplineIn(
   return { status, stdout, stderr };
 }
 
-/** Runs it and throws unless it ends well; returns its standard output. */
+/** Runs it and returns its standard output. Throws if it fails. */
 export function chirplineWell(...args: string[]): string {
   const { status, stdout, stderr } = chirpline(...args);
   if (status !== 0) throw new Error(`chirpline ${args.join(' ')} ended with ${status}: ${stderr}`);
   return stdout;
 }
 
-/** Starts it and lets it run. */
+/** Starts it without waiting for its end. */
 export function startChirpline(...args: string[]): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
-/** Runs it to its end while this process goes on, such as to answer it. */
+/** Runs it until it ends while this process continues, for example to answer its requests. */
 export async function chirplineBeside(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close');

@@ -1,6 +1,6 @@
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
 
-/** Notes each read of an object's bytes, with the length asked for. */
+/** Records each read of an object's bytes, with the requested length. */
 export function countReads(store: ObjectStore): {
   store: ObjectStore;
   reads: { key: string; length: number }[];

@@ -8,20 +8,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeEmulator, readEmulatorName } from '../../infra/local/emulators.ts';
 
 export interface Emulator {
-  /** For AWS_ENDPOINT_URL. */
+  /** Value of AWS_ENDPOINT_URL. */
   readonly endpoint: string;
-  /** Variables under which the AWS SDK and tools talk to it, and to nothing else. */
+  /** Environment variables that make the AWS SDK and tools use this emulator only. */
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
 const START_LIMIT = 60_000;
-/** The emulator at times does not heed SIGTERM. */
+/** The emulator sometimes ignores SIGTERM. */
 const STOP_GRACE = 1_000;
 
 /**
- * Starts an AWS emulator of its own on a free port of this machine, empty. Stop it in `after`. The variable
- * CHIRPLINE_TEST_EMULATOR says which one; default ministack.
+ * Starts an empty AWS emulator on a free port of this machine. Stop it in `after`. The environment variable
+ * CHIRPLINE_TEST_EMULATOR selects the emulator; default ministack.
  */
 export async function startEmulator(): Promise<Emulator> {
   const port = await findPort();
@@ -40,7 +40,7 @@ export async function startEmulator(): Promise<Emulator> {
     folder,
     persist: false,
   });
-  // Not a pipe: a test that waits for a command without reading it would stop an emulator that says much.
+  // Not a pipe: nobody reads it while a test waits for a command, and a full pipe would block the emulator.
   const logFile = join(folder, 'log');
   const log = openSync(logFile, 'w');
   const child = spawn(program.command[0]!, program.command.slice(1), {
@@ -73,7 +73,7 @@ export async function startEmulator(): Promise<Emulator> {
   return { endpoint, env, stop };
 }
 
-/** Sets environment variables; the function returned sets them back. */
+/** Sets environment variables; the returned function restores them. */
 export function setEnvironment(variables: Readonly<Record<string, string | undefined>>): () => void {
   const before = Object.fromEntries(Object.keys(variables).map((name) => [name, process.env[name]]));
   assign(variables);
@@ -104,6 +104,6 @@ export async function findPort(): Promise<number> {
   const address = server.address();
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  if (address === null || typeof address === 'string') throw new Error('found no free port');
   return address.port;
 }

@@ -9,7 +9,7 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
 
-/** An empty folder for all tests of a file. Call `remove` when they are done. */
+/** An empty folder for all tests of a file. Call `remove` after them. */
 export function folderForTests(): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'chirpline-'));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };

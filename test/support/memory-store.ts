@@ -14,7 +14,7 @@ interface StoredObject {
   etag: string;
 }
 
-/** Small, so that consumers of streams meet boundaries in the middle of what they read. */
+/** Small, so that stream consumers meet chunk boundaries in the middle of their data. */
 const CHUNK_SIZE = 64 * 1024;
 
 /** A store in this process's memory. */
@@ -102,7 +102,7 @@ export function createMemoryStore(): ObjectStore {
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  // Copied, since a producer may use its buffer again for the next chunk.
+  // Copied, since a producer may reuse its buffer for the next chunk.
   for await (const chunk of chunks) parts.push(new Uint8Array(chunk));
   return new Uint8Array(Buffer.concat(parts));
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Python of the test environment, which `npm test` makes from test/python/requirements.txt. */
+/** Python of the test environment, which `npm test` creates from test/python/requirements.txt. */
 export const PYTHON = fileURLToPath(new URL('../../.chirpline/python/bin/python', import.meta.url));
 
-/** Runs Python source with arguments; returns what it printed. Throws with its stderr when it fails. */
+/** Runs Python source with arguments and returns its standard output. Throws with its standard error if it fails. */
 export function runPython(source: string, ...args: string[]): string {
   const run = spawnSync(PYTHON, ['-c', source, ...args], {
     encoding: 'utf8',

@@ -5,12 +5,12 @@ import type { SampleRef } from '../../src/raw/sample-ref.ts';
 import { readSamples } from '../../src/raw/samples.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 
-/** Strain that tells samples, detectors and times apart, exact in float32: number `index` of sample `sample`. */
+/** Strain that is unique to sample, detector and time, and exact in float32: value `index` of sample `sample`. */
 function marked(sample: number, index: number): number {
   return (sample + 1) * 2 ** 14 + index;
 }
 
-/** Samples `first`, `first + 1`, ... one behind the other. */
+/** Samples `first`, `first + 1`, ... in one array. */
 export function markedSamples(first: number, count = 1): Float64Array {
   return Float64Array.from({ length: count * SAMPLE_SIZE }, (_, at) =>
     marked(first + Math.floor(at / SAMPLE_SIZE), at % SAMPLE_SIZE),
@@ -27,7 +27,7 @@ export function stackFile(first: number, count: number): Uint8Array {
   return encodeNpy({ dtype: '<f8', shape: [count, 3, 4096], data: markedSamples(first, count) });
 }
 
-/** Reads the refs; each sample as the number that `marked` gave it, or as its reason. Checks every number of it. */
+/** Reads the refs and checks every value. Returns each sample's number in `marked`, or the reason for its rejection. */
 export async function readMarks(
   store: ObjectStore,
   refs: Iterable<SampleRef>,
@@ -41,7 +41,7 @@ export async function readMarks(
     assert.equal(strain.length, SAMPLE_SIZE);
     const sample = strain[0]! / 2 ** 14 - 1;
     const wrong = strain.findIndex((value, index) => value !== marked(sample, index));
-    assert.equal(wrong, -1, `${ref.id}: number ${wrong} is ${strain[wrong]}`);
+    assert.equal(wrong, -1, `${ref.id}: value ${wrong} is ${strain[wrong]}`);
     seen.push([ref.id, sample]);
   }
   return seen;

@@ -1,4 +1,4 @@
-/** A plan's steps in this thread, as the local runner and the functions take them. */
+/** The steps of a plan in this thread, as the local runner and the functions call them. */
 
 import assert from 'node:assert/strict';
 import { executionLease } from '../../src/cloud/execution-lease.ts';
@@ -19,7 +19,7 @@ export const SETTINGS: PlanSettings = {
   seed: 1,
 };
 
-/** Calls `work` with the lease of an execution of that name, which is given back after it. */
+/** Calls `work` under the lease of an execution of that name, and releases the lease afterwards. */
 async function underLease<T>(
   { records }: Stores,
   work: (token: string) => Promise<T>,
@@ -33,7 +33,7 @@ async function underLease<T>(
   }
 }
 
-/** The plan that is under way then; undefined when the records lack nothing. */
+/** Makes or resumes a plan; undefined when the records lack nothing. */
 export async function makePlan(
   stores: Stores,
   settings = SETTINGS,
@@ -42,7 +42,7 @@ export async function makePlan(
   return (await underLease(stores, (token) => planDataset(stores, settings, token, { maxRejected })))?.plan;
 }
 
-/** Likewise where records must lack something. */
+/** Like makePlan, but fails when the records lack nothing. */
 export async function needPlan(stores: Stores, settings = SETTINGS, maxRejected = 0.5): Promise<Plan> {
   const plan = await makePlan(stores, settings, maxRejected);
   assert.ok(plan !== undefined, 'the records lack nothing');
@@ -60,14 +60,14 @@ export async function estimatePsd(stores: Stores, plan: Plan, order: Order = (al
   await reducePsd(stores, plan);
 }
 
-/** All map steps one after another, in the order given, as functions in the cloud might be called. */
+/** All map steps one after another, in the given order, as functions in the cloud might be called. */
 export async function runSteps(stores: Stores, plan: Plan, order: Order = (all) => all): Promise<void> {
   await estimatePsd(stores, plan, order);
   const run = createTaskRunner(stores);
   for (const index of order([...plan.shards.keys()])) await run({ step: 'shard', plan: plan.id, index });
 }
 
-/** A whole run, which makes plans until the records lack nothing. */
+/** A whole run: makes plans until the records lack nothing. */
 export async function runWhole(stores: Stores, settings = SETTINGS, maxRejected = 0.5): Promise<Metadata> {
   const run = createTaskRunner(stores);
   await underLease(stores, (token) =>

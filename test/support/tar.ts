@@ -1,10 +1,10 @@
-/** A tar member as told, true or not. */
+/** A tar member, whose header may be wrong. */
 export interface TarPart {
   name: string;
   content?: Uint8Array;
   type?: string;
   link?: string;
-  /** In place of the true one. */
+  /** Written instead of the true size. */
   size?: number | string;
 }
 

@@ -1,23 +1,23 @@
 import { deflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
 
-/** A member, with the lies that its headers tell. */
+/** A zip member, whose headers may be wrong. */
 export interface ZipPart {
   name: string;
   content: Uint8Array;
   deflate?: boolean;
-  /** In place of the true ones. */
+  /** Written instead of the true values. */
   packed?: Uint8Array;
   size?: number;
   crc?: number;
   method?: number;
   flags?: number;
   offset?: number;
-  /** Extra field of the local header alone, as Python writes one. */
+  /** Extra field of the local header only, as Python writes it. */
   extra?: Uint8Array;
 }
 
-/** A zip archive as told, true or not: what libraries refuse to write. */
+/** A zip archive with any headers, including wrong ones that libraries refuse to write. */
 export function packZip(parts: readonly ZipPart[]): Uint8Array {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];

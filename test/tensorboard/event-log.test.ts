@@ -10,7 +10,7 @@ import { type EpochFigures, logEpoch } from '../../src/tensorboard/training-even
 import { scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 
-/** What TensorBoard's own reader makes of a folder of event files, and its own histogram of numbers it is given. */
+/** Reads a folder of event files with TensorBoard's own reader, and computes its own histogram of the given numbers. */
 const READ = `
 import json, sys
 import numpy as np
@@ -54,7 +54,7 @@ function readLog(folder: string, files: readonly EventFile[], numbers: readonly 
   return JSON.parse(runPython(READ, folder, files[0]!.name, JSON.stringify(numbers)));
 }
 
-/** A clock that goes on by a quarter of a second each time it is asked. */
+/** A clock that advances by a quarter of a second at each call. */
 function makeClock(start: number): () => number {
   let now = start - 0.25;
   return () => {
@@ -86,7 +86,7 @@ function rowsOf(values: Iterable<number>): number[][] {
   return Array.from({ length: flat.length / 3 }, (_, i) => [...flat.subarray(i * 3, i * 3 + 3)]);
 }
 
-test('TensorBoard reads every figure of a training back, a file an epoch', (t) => {
+test('TensorBoard reads back every figure of a training, with one file per epoch', (t) => {
   const log = createEventLog({ clock: makeClock(1_800_000_000), pid: 7, firstStep: 1 });
   assert.equal(log.take(), undefined);
   const files: EventFile[] = [];
@@ -104,7 +104,7 @@ test('TensorBoard reads every figure of a training back, a file an epoch', (t) =
   ]);
   assert.equal(version, 2);
   assert.equal(start, 1_800_000_000);
-  // The file's version, the session's start, and a point of every tag but the AUC.
+  // The file version, the session start, and a point of every tag except the AUC.
   assert.equal(eventsOfFirst, 10);
   const scalars = {
     'loss/training': [0.7, 0.35],
@@ -144,7 +144,7 @@ test('TensorBoard reads every figure of a training back, a file an epoch', (t) =
   assert.equal(Object.keys(points).length, Object.keys(scalars).length + 3);
 });
 
-test('a resumed training starts where the stopped one was saved, whatever that had logged since', (t) => {
+test('a resumed training replaces what the stopped one logged after its last checkpoint', (t) => {
   const stopped = createEventLog({ clock: makeClock(1_800_000_000), pid: 40, firstStep: 1 });
   const resumed = createEventLog({ clock: makeClock(1_800_000_900), pid: 7, firstStep: 3 });
   const files: EventFile[] = [];
@@ -173,7 +173,7 @@ test('a resumed training starts where the stopped one was saved, whatever that h
   );
 });
 
-test('a byte that was changed is seen by TensorBoard and by us', (t) => {
+test('a changed byte is detected by TensorBoard and by our reader', (t) => {
   const log = createEventLog({ clock: makeClock(1_800_000_000), pid: 7, firstStep: 1 });
   for (const step of [1, 2, 3]) log.scalar('loss/training', step, step);
   const { name, bytes } = log.take()!;
@@ -200,6 +200,6 @@ test('histograms of equal values, of none, and of values that are not finite', (
     [0, 1, 1],
     [29, 30, 1],
   ]);
-  // So close that a bucket between them would have no width.
+  // So close that a bucket between them would have width 0.
   assert.deepEqual(rows([0, 5e-324]), [[0, 5e-324, 2]]);
 });

@@ -9,13 +9,13 @@ import { cacheFolder, publish } from '../../src/tensorflow/install/cache.ts';
 import { scratch } from '../support/fixtures.ts';
 import { plainEnvironment, startNode } from './process.ts';
 
-test('the cache folder is the setting, else the XDG folder, else below the home folder', () => {
+test('the cache folder is the setting, else in the XDG folder, else in the home folder', () => {
   assert.equal(cacheFolder({ CHIRPLINE_CACHE: '/a', XDG_CACHE_HOME: '/b' }), '/a');
   assert.equal(cacheFolder({ XDG_CACHE_HOME: '/b' }), '/b/chirpline');
   assert.match(cacheFolder({}), /\/\.cache\/chirpline$/);
 });
 
-test('a folder is made once and is found the next time', async (t) => {
+test('a folder is made once and found the next time', async (t) => {
   const cache = scratch(t);
   let calls = 0;
   const fill = async (draft: string) => {
@@ -28,7 +28,7 @@ test('a folder is made once and is found the next time', async (t) => {
   assert.equal(readFileSync(join(cache, 'thing', 'file'), 'utf8'), 'content');
 });
 
-test('of two that make the same folder the first to finish is kept and both go on', async (t) => {
+test('when two make the same folder, the first to finish wins and both continue', async (t) => {
   const cache = scratch(t);
   const make = (content: string, delay: number) =>
     publish(cache, 'thing', async (draft) => {
@@ -43,7 +43,7 @@ test('of two that make the same folder the first to finish is kept and both go o
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
 });
 
-test('a failure leaves nothing and passes on its error', async (t) => {
+test('a failure leaves nothing and throws its error', async (t) => {
   const cache = scratch(t);
   const failing = publish(cache, 'thing', async (draft) => {
     await writeFile(join(draft, 'file'), 'half');
@@ -54,7 +54,7 @@ test('a failure leaves nothing and passes on its error', async (t) => {
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
 });
 
-test('a process killed midway leaves no folder of that name, and its leftover goes when it is old', async (t) => {
+test('a killed process leaves no folder of that name, and its leftover is removed when it is old', async (t) => {
   const cache = scratch(t);
   const child = startNode(
     `import { publish } from '#/tensorflow/install/cache.ts';
@@ -79,7 +79,7 @@ test('a process killed midway leaves no folder of that name, and its leftover go
   assert.deepEqual(
     readdirSync(join(cache, 'tmp')),
     [leftover],
-    'a young one may belong to a running process',
+    'a recent leftover may belong to a running process',
   );
 
   const yesterday = Date.now() / 1000 - 86_400;

@@ -10,7 +10,7 @@ import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.
 const byName = (findings: Finding[]) =>
   Object.fromEntries(findings.map((finding) => [finding.name, finding]));
 
-test('on a machine with everything all is well, and nothing is written', async (t) => {
+test('on a complete machine every finding is ok, and nothing is written', async (t) => {
   const cache = join(scratch(t), 'cache');
   const found = byName(
     await examineTensorFlow(plainEnvironment({ PATH: PATH_WITH_TENSORFLOW, CHIRPLINE_CACHE: cache })),
@@ -25,7 +25,7 @@ test('on a machine with everything all is well, and nothing is written', async (
   assert.equal(existsSync(cache), false);
 });
 
-test('on a machine with nothing each missing thing comes with advice', async (t) => {
+test('on an empty machine each missing requirement comes with advice', async (t) => {
   const cache = scratch(t);
   const found = byName(await examineTensorFlow({ PATH: scratch(t), CHIRPLINE_CACHE: cache }));
   assert.equal(found['g++']?.status, 'missing');
@@ -38,7 +38,7 @@ test('on a machine with nothing each missing thing comes with advice', async (t)
   assert.deepEqual(readdirSync(cache), []);
 });
 
-test('what is built is reported, and its compiler is no longer needed', async (t) => {
+test('a built addon is reported, and then the compiler is not needed', async (t) => {
   const cache = scratch(t);
   const folder = join(cache, await addonName());
   mkdirSync(folder);
@@ -48,7 +48,7 @@ test('what is built is reported, and its compiler is no longer needed', async (t
   assert.equal(found['g++']?.status, 'ok');
 });
 
-test('a cache that cannot be written is missing while something has to be put there', async (t) => {
+test('a cache that cannot be written has the status missing while something must be stored there', async (t) => {
   const file = join(scratch(t), 'file');
   writeFileSync(file, '');
   const { cache } = byName(
@@ -59,21 +59,21 @@ test('a cache that cannot be written is missing while something has to be put th
   assert.match(cache?.advice ?? '', /CHIRPLINE_CACHE/);
 });
 
-test('a wrong setting is reported in its own words', async (t) => {
+test('a wrong setting is reported with its error message', async (t) => {
   const env = plainEnvironment({ CHIRPLINE_TENSORFLOW: '/nowhere', CHIRPLINE_CACHE: scratch(t) });
   const found = byName(await examineTensorFlow(env));
   assert.equal(found.TensorFlow?.status, 'missing');
   assert.match(found.TensorFlow?.detail ?? '', /CHIRPLINE_TENSORFLOW: \/nowhere holds no/);
 });
 
-test('a python3 without pip matters only when TensorFlow is to be downloaded', async (t) => {
+test('a python3 without pip is a problem only when TensorFlow must be downloaded', async (t) => {
   const PATH = writeProgram(scratch(t), 'python3', 'if [ "$1" = -m ]; then exit 1; fi; echo');
   const found = byName(await examineTensorFlow({ PATH, CHIRPLINE_CACHE: scratch(t) }));
   assert.equal(found['Python with pip']?.status, 'missing');
   assert.match(found['Python with pip']?.detail ?? '', /python3 has no pip/);
 });
 
-test('a Node.js that is too old is missing', () => {
+test('a Node.js that is too old has the status missing', () => {
   assert.equal(examineNode('20.10.0').status, 'missing');
   assert.equal(examineNode('20.11.0').status, 'ok');
   assert.equal(examineNode('26.10.0').status, 'ok');

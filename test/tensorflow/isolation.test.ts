@@ -1,4 +1,4 @@
-/** Python is asked where it doesn't see the user's current folder, which may hold downloaded data. */
+/** Python doesn't run in the user's current folder, which may hold downloaded data. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +12,7 @@ const { folder: evil, remove } = folderForTests();
 test.after(remove);
 const MARK = join(evil, 'executed');
 
-/** What `python3 -m pip` and `python3 -c` import when they start, and what could be asked for. */
+/** Modules that `python3 -m pip` and `python3 -c` import when they start, and others that they might import. */
 const MODULES = ['pip', 'importlib', 'tensorflow', 'encodings', 'site', 'sitecustomize', 'usercustomize'];
 const OTHERS = ['runpy', 're', 'os', 'json'];
 
@@ -24,7 +24,7 @@ test.before(() => {
   }
 });
 
-/** None, relative ones, and the empty entry that `PYTHONPATH=$PYTHONPATH:/x` makes. */
+/** No path, relative ones, and the empty entry that `PYTHONPATH=$PYTHONPATH:/x` creates. */
 const PATHS = [undefined, '', ':', '.', `:${dirname(PYTHON)}`, `${dirname(PYTHON)}:`];
 
 function assertNothingRan(what: string): void {
@@ -33,7 +33,7 @@ function assertNothingRan(what: string): void {
   assert.equal(ran, '', what);
 }
 
-test('what lies in the folder does run where Python stands in it', async () => {
+test('a module in the folder does run when Python runs in that folder', async () => {
   const { runCommand } = await import('../../src/tensorflow/install/command.ts');
   const source = `import os, sys; os.chdir(${JSON.stringify(evil)}); os.execvp('python3', ['python3', '-m', 'pip'])`;
   await runCommand('python3', ['-c', source], plainEnvironment({ PATH: PATH_WITH_TENSORFLOW }));
@@ -41,7 +41,7 @@ test('what lies in the folder does run where Python stands in it', async () => {
   rmSync(MARK);
 });
 
-test('doctor runs nothing of the current folder', (t) => {
+test('doctor runs nothing from the current folder', (t) => {
   for (const path of PATHS) {
     const env = plainEnvironment({
       PATH: PATH_WITH_TENSORFLOW,
@@ -55,7 +55,7 @@ test('doctor runs nothing of the current folder', (t) => {
   }
 });
 
-test('what training does to get TensorFlow runs nothing of the current folder', async (t) => {
+test('finding and downloading TensorFlow runs nothing from the current folder', async (t) => {
   const cache = scratch(t);
   const source = `
     process.chdir(${JSON.stringify(evil)});

@@ -29,7 +29,7 @@ const reasonOf = async (folder: string) => {
   return 'reason' in found ? found.reason : undefined;
 };
 
-test('a TensorFlow is told by its libraries, its metadata and its build information', async (t) => {
+test('a TensorFlow is recognized by its libraries, its metadata and its build information', async (t) => {
   const cpu = writePackage(t, 'tensorflow_cpu-2.18.1');
   assert.deepEqual(await readLibrary(cpu, 'test'), {
     library: { folder: cpu, version: '2.18.1', cuda: false, origin: 'test' },
@@ -40,10 +40,10 @@ test('a TensorFlow is told by its libraries, its metadata and its build informat
   });
 });
 
-test('versions that were not tried are passed over with the reason', async (t) => {
+test('untested versions are skipped with the reason', async (t) => {
   assert.match(
     (await reasonOf(writePackage(t, 'tensorflow-2.17.0'))) ?? '',
-    /2\.17\.0 is not supported, 2\.18/,
+    /2\.17\.0 is not supported; 2\.18/,
   );
   assert.match((await reasonOf(writePackage(t, 'tensorflow-3.0.0'))) ?? '', /3\.0\.0 is not supported/);
   assert.match((await reasonOf(scratch(t))) ?? '', /holds no libtensorflow_cc\.so\.2/);
@@ -63,7 +63,7 @@ test('a python3 that is missing, fails or has no TensorFlow gives the reason', a
   const find = (PATH: string) => findPythonLibrary({ PATH });
   assert.deepEqual(await find(scratch(t)), { reason: 'python3 was not found' });
   const failing = writeProgram(scratch(t), 'python3', 'echo no module encodings >&2; exit 1');
-  assert.deepEqual(await find(failing), { reason: 'python3 ended with 1: no module encodings' });
+  assert.deepEqual(await find(failing), { reason: 'python3 failed with status 1: no module encodings' });
   const without = writeProgram(scratch(t), 'python3', 'echo a greeting; echo');
   assert.deepEqual(await find(without), { reason: 'python3 has no TensorFlow' });
 });
@@ -84,7 +84,7 @@ test('the setting comes before python3, and must have CUDA for device gpu', asyn
   await assert.rejects(chooseLibrary('gpu', scratch(t), env), /built without CUDA/);
 });
 
-test("for device gpu a python3's TensorFlow without CUDA is passed over for the wheel with CUDA", async (t) => {
+test("for device gpu a python3's TensorFlow without CUDA is skipped, and the wheel with CUDA is chosen", async (t) => {
   const env = plainEnvironment({ PATH: PATH_WITH_TENSORFLOW });
   const choice = await chooseLibrary('gpu', scratch(t), env);
   assert.ok('pin' in choice);
@@ -92,7 +92,7 @@ test("for device gpu a python3's TensorFlow without CUDA is passed over for the 
   assert.match(choice.passedOver, /built without CUDA/);
 });
 
-test('wheels are pinned for Linux on two processors, and elsewhere the message says what works', () => {
+test('wheels are pinned for Linux on two architectures, and elsewhere the message says what works', () => {
   assert.match(pinFor('linux', 'x64', false).requirement, /^tensorflow-cpu==/);
   assert.match(pinFor('linux', 'arm64', false).requirement, /^tensorflow==/);
   assert.throws(
@@ -102,7 +102,7 @@ test('wheels are pinned for Linux on two processors, and elsewhere the message s
   assert.throws(() => pinFor('linux', 'arm64', true), /no wheel with CUDA for arm64/);
 });
 
-test('a GPU is seen when the NVIDIA library and device are there and it is not hidden', (t) => {
+test('a GPU is found when the NVIDIA library and device exist and it is not hidden', (t) => {
   const root = scratch(t);
   assert.equal(isUsable(findNvidiaDriver({}, root)), false);
   mkdirSync(join(root, 'opt'));

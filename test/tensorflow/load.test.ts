@@ -16,7 +16,7 @@ after(() => rmSync(cache, { recursive: true, force: true }));
 const environment = (extra: NodeJS.ProcessEnv = {}) =>
   plainEnvironment({ PATH: PATH_WITH_TENSORFLOW, CHIRPLINE_CACHE: cache, ...extra });
 
-/** Loads TensorFlow, runs a matrix product and a gradient, prints them as JSON. */
+/** Loads TensorFlow, computes a matrix product and a gradient, and prints them as JSON. */
 const COMPUTE = (options: string) => `
   import { describeTensorFlow, loadTensorFlow } from '#/tensorflow/install/load.ts';
   const tf = await loadTensorFlow(${options});
@@ -48,7 +48,7 @@ test('two processes build the addon at once in an empty cache, and both compute 
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
 });
 
-test('a second time neither compiler nor Python is needed, and nothing is said', async (t) => {
+test('the second time neither compiler nor Python is needed, and nothing is printed', async (t) => {
   const tensorflow = runPython(
     "import importlib.util as u; print(u.find_spec('tensorflow').submodule_search_locations[0])",
   );
@@ -58,7 +58,7 @@ test('a second time neither compiler nor Python is needed, and nothing is said',
   assert.deepEqual(JSON.parse(run.stdout), ANSWER);
 });
 
-test("TensorFlow's own log comes when it is asked for", async () => {
+test("TensorFlow's own log is printed on request", async () => {
   const run = await runNode(COMPUTE('{ verbose: true }'), environment());
   assert.match(run.stderr, /TensorFlow binary is optimized|oneDNN/);
   assert.deepEqual(JSON.parse(run.stdout), ANSWER);
@@ -78,7 +78,7 @@ test('device gpu without a GPU is refused, and so is another device once TensorF
   assert.match(auto, /^SettingError: TensorFlow is loaded for device cpu/);
 });
 
-test('the pinned wheel is what the package index has, and it computes', async (t) => {
+test('the pinned wheel is the one in the package index, and it computes', async (t) => {
   const pin = pinFor(process.platform, process.arch, false);
   const folder = await installWheel(scratch(t), pin, () => {}, environment());
   const run = await runNode(COMPUTE(''), environment({ CHIRPLINE_TENSORFLOW: folder }));
@@ -86,7 +86,7 @@ test('the pinned wheel is what the package index has, and it computes', async (t
   assert.deepEqual(JSON.parse(run.stdout), { ...ANSWER, version: PINNED_VERSION });
 });
 
-/** Loads TensorFlow with a cache of its own and a given PATH, where the addon isn't built; prints the error. */
+/** Loads TensorFlow with a given cache, in which the addon isn't built, and a given PATH; returns the printed error. */
 async function failToBuild(cacheFolder: string, PATH: string): Promise<string> {
   const source = `
     import { loadTensorFlow } from '#/tensorflow/install/load.ts';
@@ -109,7 +109,7 @@ test('without g++ the message says what to install and what works without it', a
   );
 });
 
-test('what g++ says when it fails is passed on', async (t) => {
+test('the error output of g++ is part of the message', async (t) => {
   const bin = writeProgram(scratch(t), 'g++', 'echo "fatal error: no such header" >&2; exit 1');
   assert.match(
     await failToBuild(scratch(t), bin),

@@ -5,7 +5,7 @@ import { recordProgram } from '../../src/tensorflow/graph/graph-program.ts';
 import type { Precision } from '../../src/tensorflow/graph/precision.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 
-/** bfloat16 has 8 significant bits: between 1 and 2 its numbers are 1/128 apart. */
+/** bfloat16 has 8 significant bits, so its numbers between 1 and 2 are 1/128 apart. */
 const STEP = 2 ** -7;
 
 const run = (precision: Precision, inputs: Tensor[], work: (...inputs: Tensor[]) => Tensor[]): number[][] => {
@@ -15,11 +15,11 @@ const run = (precision: Precision, inputs: Tensor[], work: (...inputs: Tensor[])
   return results;
 };
 
-/** 1 x 1: products of each number with 1. */
+/** 1 x 1 convolution: multiplies each number by 1. */
 const convolve = (x: Tensor) =>
   tf.conv2d(x.reshape<Tensor4D>([1, 1, -1, 1]), tf.ones([1, 1, 1, 1]) as Tensor4D, 1, 'same');
 
-test('in mixed precision a convolution rounds to bfloat16, and what follows it stays there until a sum', () => {
+test('in mixed precision a convolution rounds to bfloat16, and the next ops stay there until a sum', () => {
   const x = tf.tensor1d([1, 1 + STEP, 1 + STEP / 4, 1 + STEP * 0.75]);
   const work = (x: Tensor) => {
     const y = convolve(x);
@@ -40,7 +40,7 @@ test('in mixed precision a convolution rounds to bfloat16, and what follows it s
   assert.deepEqual(run('float32', [x], work)[0], [...x.dataSync()]);
 });
 
-test('the gradient of a kernel is float32 again, so that sums and updates of it are', () => {
+test('the gradient of a kernel is float32 again, so its sums and updates are float32', () => {
   const x = tf.tensor1d([1, 1]);
   const kernel = tf.tensor4d([1], [1, 1, 1, 1]);
   const work = (x: Tensor, kernel: Tensor) => {
@@ -55,7 +55,7 @@ test('the gradient of a kernel is float32 again, so that sums and updates of it 
   assert.deepEqual(run('mixed', [x, kernel], work), [[2 + STEP / 4]]);
 });
 
-test('comparisons and selections of bfloat16 numbers choose among them', () => {
+test('comparisons and selections of bfloat16 numbers see the rounded values', () => {
   const x = tf.tensor1d([1, 1 + STEP, 1 + STEP / 4]);
   const work = (x: Tensor) => {
     const y = convolve(x).reshape([3]);

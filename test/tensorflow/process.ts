@@ -8,7 +8,7 @@ import { PYTHON } from '../support/python.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** This process' environment without what chooses a TensorFlow or a log level; GPUs are hidden, for tests go the same way everywhere. */
+/** This process's environment without a choice of TensorFlow or log level. GPUs are hidden, so tests run the same everywhere. */
 export function plainEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { CHIRPLINE_TENSORFLOW: _, TF_CPP_MIN_LOG_LEVEL: __, ...rest } = process.env;
   return { ...rest, CUDA_VISIBLE_DEVICES: '-1', ...extra };
@@ -17,7 +17,7 @@ export function plainEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** A PATH on which python3 is the test environment's, which has TensorFlow. */
 export const PATH_WITH_TENSORFLOW = `${dirname(PYTHON)}:${process.env.PATH}`;
 
-/** Starts Node on TypeScript source; `#/` in imports stands for the folder src. */
+/** Starts Node on TypeScript source; `#/` in imports stands for the folder src/. */
 export function startNode(source: string, env: NodeJS.ProcessEnv) {
   const code = source.replaceAll("'#/", `'${ROOT}src/`);
   const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
@@ -32,7 +32,7 @@ export async function runNode(source: string, env: NodeJS.ProcessEnv) {
   return { status: child.exitCode, stdout, stderr };
 }
 
-/** Writes a shell script as a program of a new folder `bin` and returns that folder, to be a PATH. */
+/** Writes a shell script as a program in the folder `bin` and returns that folder, for use as PATH. */
 export function writeProgram(folder: string, name: string, script: string): string {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });

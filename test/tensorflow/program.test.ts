@@ -11,11 +11,11 @@ import { scratch } from '../support/fixtures.ts';
 
 const values = (tensors: readonly Tensor[]) => tensors.map((tensor) => [...tensor.dataSync()]);
 
-test('recorded work is computed for other inputs, and moves the program’s variables, not the recorded ones', () => {
+test('recorded work runs on other inputs, and updates the program’s variables, not the recorded ones', () => {
   const total = tf.variable(tf.tensor1d([1, 2]), false);
   const x = tf.tensor2d([[1, 2]]);
   const program = recordProgram(tf, [total], [x], () => {
-    // A reshape, which tfjs makes without an op, there and back.
+    // Reshapes there and back, which tfjs does without an op.
     total.assign(total.reshape([1, 2]).add(x).reshape([2]));
     return { outputs: [total.mul(2), ...tf.split(x, 2, 1)] };
   });
@@ -29,7 +29,7 @@ test('recorded work is computed for other inputs, and moves the program’s vari
   program.dispose();
 });
 
-test('variables stay as they are where commit is false', () => {
+test('variables keep their values if commit is false', () => {
   const state = tf.variable(tf.scalar(1), false);
   const x = tf.scalar(1);
   const program = recordProgram(tf, [state], [x], () => {
@@ -43,7 +43,7 @@ test('variables stay as they are where commit is false', () => {
   program.dispose();
 });
 
-test('data that wasn’t fed is refused, as is reading a value; tfjs then works as before', () => {
+test('large constants are refused, as is reading a value; afterwards tfjs works as before', () => {
   const data = tf.randomUniform([140, 140]);
   const state = tf.variable(tf.scalar(1), false);
   const record = (work: () => Tensor) => () =>
@@ -67,7 +67,7 @@ test('data that wasn’t fed is refused, as is reading a value; tfjs then works 
   program.dispose();
 });
 
-test('inputs of another number or shape are refused', () => {
+test('a wrong number or shape of inputs is refused', () => {
   const x = tf.tensor1d([1, 2]);
   const program = recordProgram(tf, [], [x], () => ({ outputs: [x.mul(2)] }));
   assert.throws(() => program.run([]), /0 tensors for 1 placeholders/);
@@ -76,7 +76,7 @@ test('inputs of another number or shape are refused', () => {
   program.dispose();
 });
 
-test('the graph’s file is gone once it is loaded, and a folder that can’t be written is named', (t) => {
+test('the graph’s file is removed once it is loaded, and a folder that can’t be written is named', (t) => {
   const folder = scratch(t);
   const x = tf.tensor1d([1, 2]);
   const record = () => recordProgram(tf, [], [x], () => ({ outputs: [x.mul(2)] }));

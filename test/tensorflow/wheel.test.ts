@@ -65,7 +65,7 @@ const copyingPython = (folder: string, wheel: string) =>
 
 const ignore = () => {};
 
-test('of a wheel the libraries, the C headers and the metadata are kept, and no temporary file', async (t) => {
+test('the libraries, C headers and metadata of a wheel are kept, and no temporary file', async (t) => {
   const folder = scratch(t);
   const wheel = await writeWheel(folder, FILES);
   const cache = join(folder, 'cache');
@@ -87,7 +87,7 @@ test('of a wheel the libraries, the C headers and the metadata are kept, and no 
   assert.match(lines[0] ?? '', /downloading tensorflow-cpu==9\.9\.9 for the CPU/);
 });
 
-test('a wheel with another hash is refused with both hashes, and nothing of it is kept', async (t) => {
+test('a wheel with another hash is refused with both hashes in the error, and nothing of it is kept', async (t) => {
   const folder = scratch(t);
   const wheel = await writeWheel(folder, FILES);
   const cache = join(folder, 'cache');
@@ -103,7 +103,7 @@ test('a wheel with another hash is refused with both hashes, and nothing of it i
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
 });
 
-test('two processes that install the same wheel at once both end well', async (t) => {
+test('two processes that install the same wheel at once both succeed', async (t) => {
   const folder = scratch(t);
   const wheel = await writeWheel(folder, FILES);
   const cache = join(folder, 'cache');
@@ -118,7 +118,7 @@ test('two processes that install the same wheel at once both end well', async (t
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
 });
 
-test('what is missing for the download is named, with what to install and what works without it', async (t) => {
+test('an error of the download names what is missing, what to install, and what works without it', async (t) => {
   const install = (PATH: string, pin = pinOf('')) => installWheel(scratch(t), pin, ignore, { PATH });
   const says = (pattern: RegExp) => (error: unknown) =>
     error instanceof MachineError && pattern.test(error.message);
@@ -135,10 +135,10 @@ test('what is missing for the download is named, with what to install and what w
   const offline = writeProgram(scratch(t), 'python3', 'echo "ERROR: Could not find a version" >&2; exit 1');
   await assert.rejects(install(offline), says(/Could not find a version.*network.*CHIRPLINE_TENSORFLOW/s));
   const huge = { ...pinOf(''), unpacked: 1e18 };
-  await assert.rejects(install(offline, huge), says(/are free, TensorFlow needs/));
+  await assert.rejects(install(offline, huge), says(/are free, but TensorFlow needs/));
 });
 
-test('for CUDA the wheels that the metadata names are unpacked beside TensorFlow, programs executable', async (t) => {
+test('the CUDA wheels that the metadata names are unpacked beside TensorFlow, with executable programs', async (t) => {
   const folder = scratch(t);
   const wheel = await writeWheel(folder, {
     ...FILES,
@@ -162,8 +162,8 @@ test('for CUDA the wheels that the metadata names are unpacked beside TensorFlow
 test('a wheel whose member leads out of the folder is refused', async (t) => {
   const folder = scratch(t);
   const { path } = await writeWheel(folder, { 'aa/tensorflow/evil': 'evil' });
+  // The same length, so the offsets in the archive stay valid.
   writeFileSync(path, Buffer.from(readFileSync(path, 'latin1').replaceAll('aa/', '../'), 'latin1'));
-  // Same length, so that the archive's offsets hold.
   await assert.rejects(
     unpack(path, join(folder, 'out'), () => true),
     /invalid relative path/,

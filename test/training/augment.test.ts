@@ -9,7 +9,7 @@ const NONE: Augmentation = { time_shift: 0, sign_flip: false, detector_swap: fal
 const SIZE = 200;
 const CENTRE = SAMPLE_LENGTH / 2;
 
-/** In sample i, detector d is `i + 1000 d` at the centre and 0 elsewhere. */
+/** In sample i, detector d is `i + 1 + 1000 d` at the centre and 0 elsewhere. */
 function makePulses(): { signals: Tensor3D; labels: Tensor1D } {
   const values = new Float32Array(SIZE * 3 * SAMPLE_LENGTH);
   for (let row = 0; row < SIZE * 3; row++)
@@ -45,11 +45,11 @@ function findPulse(row: Float32Array): { at: number; height: number } {
 
 const samples = Array.from({ length: SIZE }, (_, i) => i);
 
-test('nothing asked for changes nothing', () => {
+test('without augmentation nothing changes', () => {
   assert.deepEqual(change({}).values, makePulses().signals.dataSync());
 });
 
-test('shifts move all detectors of a sample alike, by up to the time given, each shift about as often', () => {
+test('all detectors of a sample are shifted equally, by up to the time given, in both directions', () => {
   const { row } = change({ time_shift: 20 });
   const shifts = samples.map((i) => findPulse(row(i, 0)).at - CENTRE);
   for (const i of samples)
@@ -62,7 +62,7 @@ test('shifts move all detectors of a sample alike, by up to the time given, each
   assert.ok(samples.some((i) => Math.abs(findPulse(late.row(i, 2)).at - CENTRE) > 1000));
 });
 
-test('half of the samples change their sign, and half of them have H1 and L1 swapped; V1 stays', () => {
+test('half of the samples change their sign, and half have H1 and L1 swapped; V1 stays', () => {
   const flipped = change({ sign_flip: true });
   const signs = samples.map((i) => Math.sign(findPulse(flipped.row(i, 0)).height));
   for (const i of samples)
@@ -80,7 +80,7 @@ test('half of the samples change their sign, and half of them have H1 and L1 swa
     assert.ok(Math.abs(count - SIZE / 2) < 43, String(count));
 });
 
-test('noise has the standard deviation asked for, and is another one in each row', () => {
+test('noise has the given standard deviation, and differs between rows', () => {
   const { row } = change({ noise: 0.5 });
   const noise = row(0, 0).filter((_, t) => t !== CENTRE);
   const deviation = Math.sqrt(noise.reduce((sum, value) => sum + value ** 2, 0) / noise.length);
@@ -88,7 +88,7 @@ test('noise has the standard deviation asked for, and is another one in each row
   assert.notDeepEqual(row(0, 1).subarray(0, 50), row(0, 0).subarray(0, 50));
 });
 
-test('mixup mixes a sample and its label with those of another by the same share', () => {
+test('mixup mixes a sample and its label with another sample and label in the same ratio', () => {
   const { row, labels } = change({ mixup: 0.4 });
   let mixed = 0;
   for (const i of samples) {
@@ -104,7 +104,7 @@ test('mixup mixes a sample and its label with those of another by the same share
   assert.ok(mixed > 0.3 * SIZE && mixed < 0.6 * SIZE, String(mixed));
 });
 
-test('equal seeds change equally, and others otherwise', () => {
+test('equal seeds give equal changes, and other seeds give others', () => {
   const settings = { time_shift: 20, sign_flip: true, detector_swap: true, noise: 0.1, mixup: 0.4 };
   const { values } = change(settings);
   assert.deepEqual(change(settings).values, values);

@@ -58,19 +58,19 @@ const AUGMENTED: GivenSettings = {
   mixup: 0.4,
 };
 
-test('the graph computes the losses and gradients of the eager path, dropout and augmentations included', () => {
+test('the graph engine computes the losses and gradients of the eager engine, with dropout and augmentation', () => {
   const eager = startTraining(start('eager', AUGMENTED));
   assert.deepEqual(listDifferences(startTraining(start('graph', AUGMENTED)), eager), []);
   const faults = listDifferences(startTraining(start('graph', AUGMENTED), 2), eager);
   assert.ok(faults.some((fault) => fault.startsWith('loss 1')) && faults.length > 20, faults.join(', '));
 });
 
-test('the coherent model trains alike in the graph and op by op', () => {
+test('the coherent model trains the same in both engines', () => {
   const eager = startTraining(start('eager', { preset: 'coherent' }));
   assert.deepEqual(listDifferences(startTraining(start('graph', { preset: 'coherent' })), eager), []);
 });
 
-test('batches of two sizes and predictions between them see and move the same weights', () => {
+test('batches of two sizes, and predictions in between, use and update the same weights', () => {
   const run = (kind: EngineKind) => {
     const engine = start(kind);
     const seen: number[] = [];
@@ -89,7 +89,7 @@ test('batches of two sizes and predictions between them see and move the same we
 });
 
 for (const kind of ['graph', 'eager'] as const) {
-  test(`training resumes exactly from weights and optimizer in a new engine (${kind})`, () => {
+  test(`training resumes exactly from weights and optimizer state in a new engine (${kind})`, () => {
     const whole = start(kind);
     whole.train(batch, RATE, [1, 1]);
     const [weights, optimizer] = [whole.getWeights(), whole.getOptimizer()];
@@ -101,7 +101,7 @@ for (const kind of ['graph', 'eager'] as const) {
     };
     const expected = finish(whole);
     const resumed = start(kind);
-    // As after a few steps on another way.
+    // As after a few steps of another training.
     resumed.train(batch, RATE, [5, 5]);
     resumed.setWeights(weights);
     resumed.setOptimizer(optimizer);
@@ -112,7 +112,7 @@ for (const kind of ['graph', 'eager'] as const) {
     assert.notDeepEqual(finish(forgetful).weights, expected.weights);
   });
 
-  test(`a batch whose loss is no number updates nothing, and the next one does (${kind})`, () => {
+  test(`a batch with a loss that is not finite updates nothing, and the next batch does (${kind})`, () => {
     const engine = start(kind);
     engine.train(batch, RATE, [1, 1]);
     const before = engine.getWeights();
@@ -132,7 +132,7 @@ for (const kind of ['graph', 'eager'] as const) {
   });
 }
 
-test('an engine leaves neither tensors nor graphs behind, however many steps it makes', () => {
+test('an engine leaks neither tensors nor graphs, however many steps it runs', () => {
   const backend = nodeBackend(tf);
   const count = () => [tf.memory().numTensors, backend.getNumOfTFTensors(), backend.getNumOfSavedModels()];
   const before = count();

@@ -22,7 +22,7 @@ async function makeInput(settings: ToySettings, batchSize = 8): Promise<Training
   return openTrainingInput(tf, set, toyFiles(set.store), { ...BASE, batch_size: batchSize });
 }
 
-/** Gives a fresh engine to `use` and disposes of it. */
+/** Calls `use` with a fresh engine and disposes of it afterwards. */
 async function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), BASE);
   try {
@@ -40,7 +40,7 @@ const train = (
   going?: Parameters<typeof fit>[4],
 ) => fit(engine, input, { ...BASE, ...settings }, observer, going);
 
-test('an easy set is learnt in a few epochs, and the best epoch’s weights are the ones that stay', async () => {
+test('an easy set is learnt in a few epochs, and the model keeps the weights of the best epoch', async () => {
   await withEngine(async (engine) => {
     const input = await makeInput({ count: 40 });
     const history = await train(engine, input, { epochs: 5 });
@@ -59,7 +59,7 @@ test('an easy set is learnt in a few epochs, and the best epoch’s weights are 
   });
 });
 
-test('a fit repeats exactly with its seed, and goes another way with another', async () => {
+test('a fit is exactly reproducible with its seed, and differs with another seed', async () => {
   const input = await makeInput({ count: 20 });
   const run = (seed: number) =>
     withEngine(async (engine) => {
@@ -74,7 +74,7 @@ test('a fit repeats exactly with its seed, and goes another way with another', a
   assert.notDeepEqual(await run(2), first);
 });
 
-test('every epoch tells its steps, the last short batch included, and leaves no tensor behind', async () => {
+test('every epoch reports its steps, including the last short batch, and leaks no tensor', async () => {
   const input = await makeInput({ count: 22 });
   const tensors: number[] = [];
   const steps: string[] = [];
@@ -107,18 +107,18 @@ test('every epoch tells its steps, the last short batch included, and leaves no 
   assert.equal(new Set(tensors).size, 1);
 });
 
-test('a training that diverges ends, says where, and gives the weights back', async () => {
+test('a training that diverges ends, reports where, and restores the weights', async () => {
   const input = await makeInput({ count: 20 });
   await withEngine(async (engine) => {
     const before = engine.getWeights();
-    // Of a pass, its parameters are held until the next one.
+    // A pass holds its inputs until the next one.
     for await (const _ of input.validation()) break;
     const tensors = tf.memory().numTensors;
     await assert.rejects(
       train(engine, input, { epochs: 2, learning_rate: 1e30 }),
       (error) =>
         error instanceof DivergedError &&
-        /^the loss is no number in epoch \d, step \d of 2 \(the samples toy\d+, .*all records are sound/.test(
+        /^the training diverged: the loss is not finite in epoch \d, step \d of 2 \(samples toy\d+, .*all records are valid/.test(
           error.message,
         ),
     );
@@ -127,7 +127,7 @@ test('a training that diverges ends, says where, and gives the weights back', as
   });
 });
 
-test('a record that holds NaN is refused by its place', async () => {
+test('a record with NaN is reported with its offset', async () => {
   const input = await makeInput({
     count: 20,
     edit: (signal, i) => {
@@ -142,7 +142,7 @@ test('a record that holds NaN is refused by its place', async () => {
   );
 });
 
-test('a stop comes through between two steps, and the best epoch’s weights stay', async () => {
+test('a fit can be stopped between two steps, and the model keeps the weights of the best epoch', async () => {
   const input = await makeInput({ count: 20 });
   await withEngine(async (engine) => {
     const stop = new AbortController();
@@ -151,7 +151,7 @@ test('a stop comes through between two steps, and the best epoch’s weights sta
       epoch: () => {
         kept = engine.getWeights();
       },
-      // As a signal handler: it runs when the event loop gets its turn.
+      // Like a signal handler, this runs when the event loop gets its turn.
       step: ({ epoch, step }) => {
         if (epoch === 2 && step === 1) setImmediate(() => stop.abort());
       },
@@ -164,7 +164,7 @@ test('a stop comes through between two steps, and the best epoch’s weights sta
   });
 });
 
-test('validation records of one class are trained with, and it is said that they have no AUC', async () => {
+test('training works with validation records of one class, and reports that their AUC is undefined', async () => {
   const input = await makeInput({ count: 20, label: (i) => (i < 4 ? 0 : i % 2 === 0 ? 0 : 1) });
   const said: string[] = [];
   const history = await withEngine((engine) =>
@@ -174,10 +174,10 @@ test('validation records of one class are trained with, and it is said that they
     history.epochs.map(({ val_auc }) => val_auc),
     [null, null],
   );
-  assert.deepEqual(said, ['the validation records hold one class only: their AUC is not defined']);
+  assert.deepEqual(said, ['the validation records contain only one class: their AUC is undefined']);
 });
 
-test('signals are predicted in order, and the size of a batch makes no difference', async () => {
+test('signals are predicted in order, independently of the batch size', async () => {
   const signals = Array.from({ length: 5 }, (_, i) => makeSignal(i % 2 === 0 ? 0 : 1, SEED, i));
   async function* read() {
     const reused = new Float32Array(signals[0]!.length);

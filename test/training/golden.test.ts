@@ -57,7 +57,7 @@ function train(kind: EngineKind, learningRate: number): Run {
   return { losses, weights };
 }
 
-/** Where two runs differ by more than two builds of TensorFlow do. */
+/** Differences between two runs that are larger than those between two builds of TensorFlow. */
 function listDifferences(actual: Run, expected: Run): string[] {
   const faults: string[] = [];
   for (const [step, loss] of expected.losses.entries()) {
@@ -65,7 +65,7 @@ function listDifferences(actual: Run, expected: Run): string[] {
     if (!(difference <= (step < 2 ? 2e-5 : 5e-3))) faults.push(`loss of step ${step + 1}: ${difference}`);
   }
   for (const [name, { data }] of expected.weights) {
-    // The biases in front of a batch norm have no gradient but rounding, and the moving means follow them.
+    // The gradient of a bias before a batch norm is only rounding, and the moving means follow these biases.
     if (!name.endsWith('_W')) continue;
     const differences = data.map((value, i) => Math.abs(actual.weights.get(name)!.data[i]! - value)).sort();
     const median = differences[differences.length >> 1]!;
@@ -86,12 +86,12 @@ for (const kind of ['graph', 'eager'] as const) {
     engine.dispose();
   });
 
-  test(`six steps of AdamW go the golden way (${kind})`, () => {
+  test(`six steps of AdamW give the golden losses and weights (${kind})`, () => {
     assert.deepEqual(listDifferences(runs[kind], golden), []);
   });
 }
 
-test('the golden comparison sees a learning rate that is a hundredth off', () => {
+test('the golden comparison detects a learning rate that is 1 % off', () => {
   const faults = listDifferences(train('graph', learningRate * 1.01), golden);
   assert.ok(
     faults.some((fault) => fault.startsWith('loss of step 2')),
@@ -103,7 +103,7 @@ test('the golden comparison sees a learning rate that is a hundredth off', () =>
   assert.match(listDifferences({ ...runs.graph, weights }, golden).join(), /median of fc2_W/);
 });
 
-test('AdamW decays every variable, those without a gradient too', () => {
+test('AdamW decays every trainable variable, even without a gradient', () => {
   const variables = [
     tf.variable(tf.scalar(2)),
     tf.variable(tf.scalar(2)),

@@ -28,7 +28,7 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-/** Ids and sizes of the batches, each looked at before the next one is asked for. */
+/** Ids and sizes of the batches. Each is read before the next one is requested. */
 async function collectBatches(source: AsyncIterable<Batch>): Promise<{ ids: string[]; sizes: number[] }> {
   const ids: string[] = [];
   const sizes: number[] = [];
@@ -42,7 +42,7 @@ async function collectBatches(source: AsyncIterable<Batch>): Promise<{ ids: stri
 
 const ids = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => toyId(first + i));
 
-/** Opens an input for `use`, and disposes of it. */
+/** Opens an input for `use` and disposes of it afterwards. */
 async function withInput<T>(
   set: RecordSet,
   given: Partial<InputSettings>,
@@ -57,7 +57,7 @@ async function withInput<T>(
   }
 }
 
-/** The same store, and the names of what was streamed from it. */
+/** The same store, and the names of the objects streamed from it. */
 function watch(store: ObjectStore): { store: ObjectStore; streamed: string[] } {
   const streamed: string[] = [];
   return {
@@ -81,7 +81,7 @@ async function mergeToy(source: ObjectStore, folder: string): Promise<ObjectStor
   return store;
 }
 
-test('a range of records comes in order, and shards outside of it aren’t opened', async () => {
+test('a range of records is read in order, and shards outside of it aren’t opened', async () => {
   const { store, streamed } = watch(await makeToyRecords({ count: 12, shardSize: 4 }));
   const set = await openRecords(store);
   assert.equal(set.count, 12);
@@ -117,7 +117,7 @@ for (const dtype of ['float16', 'float32'] as const) {
   });
 }
 
-test('a lone train.tfrecord is read too, beside the reference’s metadata.json as well', async (t) => {
+test('a single train.tfrecord is read, with and without the reference’s metadata.json', async (t) => {
   const toy = await makeToyRecords({ count: 10, shardSize: 4, dtype: 'float32' });
   const store = await mergeToy(toy, scratch(t));
   assert.equal((await openRecords(store)).count, 10);
@@ -131,7 +131,7 @@ test('a lone train.tfrecord is read too, beside the reference’s metadata.json 
   });
 });
 
-test('what can’t be opened is named', async () => {
+test('records that can’t be opened are named in the error', async () => {
   await assert.rejects(openRecords(createMemoryStore()), NotFoundError);
   const empty = createMemoryStore();
   await empty.write('train.tfrecord', new Uint8Array(0));
@@ -148,7 +148,7 @@ test('what can’t be opened is named', async () => {
   await assert.rejects(openRecords(store), NotFoundError);
 });
 
-/** Toy records of which some bytes were changed. */
+/** Toy records with some changed bytes in the second shard. */
 async function damage(
   count: number,
   change: (shard: Uint8Array, record: number) => void,
@@ -161,23 +161,23 @@ async function damage(
   return openRecords(store);
 }
 
-test('a damaged record is named by shard and offset, whichever pass meets it', async () => {
+test('a damaged record is reported with its shard and offset, in both training and validation', async () => {
   const set = await damage(16, (shard, record) => {
     shard[2 * record + 1000]! ^= 1;
   });
   await withInput(set, {}, async (input) => {
     const expected = (error: unknown) =>
       error instanceof InputError &&
-      /00001-of-00002\.tfrecord at byte \d+: found record data whose masked CRC-32C/.test(error.message);
+      /00001-of-00002\.tfrecord at byte \d+: found record data with masked CRC-32C/.test(error.message);
     await assert.rejects(collectBatches(input.training(1)), expected);
     assert.deepEqual((await collectBatches(input.validation())).ids, ids(0, 3));
   });
   await withInput(set, { folds: 2, fold: 1 }, (input) =>
-    assert.rejects(collectBatches(input.validation()), /found record data whose masked CRC/),
+    assert.rejects(collectBatches(input.validation()), /found record data with masked CRC/),
   );
 });
 
-test('a label that is none and a record of another type are named', async () => {
+test('an invalid label and a record of another type are reported', async () => {
   const label = await makeToyRecords({ count: 8, label: (i) => (i === 5 ? (7 as 1) : 0) });
   await withInput(await openRecords(label), {}, (input) =>
     assert.rejects(collectBatches(input.training(1)), /at byte \d+: found the label 7, needed 0 or 1/),
@@ -197,13 +197,13 @@ test('a label that is none and a record of another type are named', async () => 
   );
 });
 
-test('damaged records can be left out: a flipped bit costs one, a damaged length the rest of its shard', async () => {
+test('damaged records can be skipped: a flipped bit costs one, a damaged length the rest of its shard', async () => {
   const flipped = await damage(16, (shard, record) => {
     shard[2 * record + 1000]! ^= 1;
   });
   const { set, damages } = await surveyRecords(flipped);
   assert.deepEqual([set.count, damages.length], [15, 1]);
-  // A damaged shard that is fetched from a bucket is held against its bytes as they are.
+  // A damaged shard that is fetched from a bucket is checked against its current bytes.
   for (const { name, sha256 } of set.shards)
     assert.equal(
       sha256,
@@ -232,7 +232,7 @@ test('damaged records can be left out: a flipped bit costs one, a damaged length
   assert.match(survey.damages[0]!.message, /found NaN at index 7 of the signal/);
 });
 
-test('validation is the first 20 %, in order; training is the rest, each record once an epoch', async () => {
+test('validation is the first 20 %, in order; training is the rest, each record once per epoch', async () => {
   const set = await openRecords(await makeToyRecords({ count: 22, shardSize: 5 }));
   await withInput(set, {}, async (input) => {
     assert.deepEqual([input.validationCount, input.trainingCount], [4, 18]);
@@ -244,7 +244,7 @@ test('validation is the first 20 %, in order; training is the rest, each record 
   });
 });
 
-test('the folds hold each record once for validation, and train on all others', async () => {
+test('each record is in the validation part of one fold, and in the training part of all others', async () => {
   const set = await openRecords(await makeToyRecords({ count: 11, shardSize: 4 }));
   const held: string[] = [];
   for (const fold of [0, 1, 2]) {
@@ -258,7 +258,7 @@ test('the folds hold each record once for validation, and train on all others', 
   assert.deepEqual(held, ids(0, 11));
 });
 
-test('the order of training depends on the seed and the epoch alone, and can be entered anywhere', async () => {
+test('the order of training depends only on the seed and the epoch, and can be resumed anywhere', async () => {
   const set = await openRecords(await makeToyRecords({ count: 22, shardSize: 5 }));
   const order = (seed: number, epoch: number, done = 0, shuffle_buffer = 50_000) =>
     withInput(
@@ -276,7 +276,7 @@ test('the order of training depends on the seed and the epoch alone, and can be 
   assert.deepEqual(await order(1, 1, 2, 3), small.slice(8));
 });
 
-test('a split that leaves no record on one side is refused', async () => {
+test('a split with no record on one side is refused', async () => {
   const set = await openRecords(await makeToyRecords({ count: 4 }));
   for (const given of [{}, { validation_split: 0.1 }, { folds: 5, fold: 0 }])
     await assert.rejects(
@@ -285,7 +285,7 @@ test('a split that leaves no record on one side is refused', async () => {
     );
 });
 
-test('training starts when the shards are there that its first batches are drawn from', async () => {
+test('training starts as soon as the shards of its first batches are ready', async () => {
   const set = await openRecords(await makeToyRecords({ count: 240, shardSize: 8 }));
   const files = toyFiles(set.store);
   const asked: string[] = [];
@@ -297,7 +297,7 @@ test('training starts when the shards are there that its first batches are drawn
     ready: async (name) => {
       asked.push(name);
       given--;
-      if (given < 0) throw new Error('not there yet');
+      if (given < 0) throw new Error('not ready yet');
     },
   };
   await withInput(
@@ -306,10 +306,10 @@ test('training starts when the shards are there that its first batches are drawn
     async (input) => {
       const batches = input.training(1)[Symbol.asyncIterator]();
       await batches.next();
-      assert.ok(asked.length < 20, `${asked.length} of 30 shards were waited for`);
+      assert.ok(asked.length < 20, `training waited for ${asked.length} of 30 shards`);
       assert.deepEqual(asked, wanted.slice(0, asked.length));
       given = 0;
-      await assert.rejects(collect({ [Symbol.asyncIterator]: () => batches }), /not there yet/);
+      await assert.rejects(collect({ [Symbol.asyncIterator]: () => batches }), /not ready yet/);
       given = Number.POSITIVE_INFINITY;
       assert.deepEqual((await collectBatches(input.training(1))).ids.sort(), ids(24, 240));
     },
@@ -317,7 +317,7 @@ test('training starts when the shards are there that its first batches are drawn
   );
 });
 
-test('as many segments count as opened as can be, and no more', () => {
+test('the number of opened segments is the largest possible, and no larger', () => {
   const parts = [4, 8, 2, 8].map((take) => ({ shard: 's', offset: 0, skip: 0, take }));
   assert.deepEqual(
     [0, 1, 2, 5, 6, 100].map((records) => countOpened(parts, 1, records)),
@@ -326,7 +326,7 @@ test('as many segments count as opened as can be, and no more', () => {
   assert.equal(countOpened(parts, 8, 0), 4);
 });
 
-test('the input leaves no tensor and no graph behind', async () => {
+test('the input leaks no tensor', async () => {
   const set = await openRecords(await makeToyRecords({ count: 12 }));
   const before = tf.memory().numTensors;
   await withInput(set, {}, async (input) => {

@@ -4,7 +4,7 @@ import { createRandomStream } from '../../src/core/random.ts';
 import { areaUnderRoc, countAnswers, prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
 import { runPython } from '../support/python.ts';
 
-/** Labels and probabilities that go together somewhat; `levels` distinct probabilities, so that there are ties. */
+/** Correlated labels and probabilities, with `levels` distinct probabilities, so that there are ties. */
 function makeAnswers(count: number, levels: number, seed: number) {
   const random = createRandomStream(seed, 0, 0);
   const labels = Uint8Array.from({ length: count }, () => Math.floor(random.uniform(0, 2)));
@@ -14,7 +14,7 @@ function makeAnswers(count: number, levels: number, seed: number) {
   return { labels, probabilities };
 }
 
-/** The definitions, by whole arrays. */
+/** The definitions, computed on whole arrays. */
 const REFERENCE = `
 import json, sys
 import numpy as np
@@ -34,7 +34,7 @@ for (const [count, levels] of [
   [400, 1e6],
   [400, 7],
 ] as const) {
-  test(`scores and curves are NumPy's, with ${levels} possible probabilities`, () => {
+  test(`scores and curves agree with NumPy's, with ${levels} possible probabilities`, () => {
     const { labels, probabilities } = makeAnswers(count, levels, levels);
     const { roc, pr, ...scores } = JSON.parse(
       runPython(REFERENCE, JSON.stringify([[...labels], [...probabilities]])),
@@ -76,7 +76,7 @@ test('a score whose denominator is 0 is null', () => {
   assert.deepEqual(prCurve(Uint8Array.of(0, 0), Float32Array.of(0.2, 0.7)), []);
 });
 
-test('a probability of exactly one half is called a signal', () => {
+test('a probability of exactly one half is predicted as a signal', () => {
   const counts = countAnswers(Uint8Array.of(1, 0, 1, 0), Float32Array.of(0.5, 0.5, 0.49, 0.49));
   assert.deepEqual(counts, { trueNegative: 1, falsePositive: 1, falseNegative: 1, truePositive: 1 });
 });

@@ -44,7 +44,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
 }
 
 for (const preset of ['diy', 'coherent'] as const) {
-  test(`mixed precision trains ${preset} the way of float32, and not by its numbers`, () => {
+  test(`mixed precision trains ${preset} like float32, but not with identical numbers`, () => {
     const [mixed, float32] = [run({ preset, precision: 'mixed' }), run({ preset })];
     const difference = largestDifference(mixed.losses, float32.losses);
     assert.ok(difference < 0.03 && difference > 1e-6, `${mixed.losses} for ${float32.losses}`);
@@ -56,6 +56,6 @@ for (const preset of ['diy', 'coherent'] as const) {
   });
 }
 
-test('mixed precision op by op is refused', () => {
+test('mixed precision with the eager engine is refused', () => {
   assert.throws(() => start({ precision: 'mixed' }, 'eager'), SettingError);
 });

@@ -19,7 +19,7 @@ import { tf } from '../model/tensorflow.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { makeSignal, makeToyRecords, toyFiles } from './toy.ts';
 
-// 7 steps an epoch, the last one of a short batch.
+// 7 steps per epoch, the last one with a short batch.
 const SETTINGS = completeSettings(
   {
     epochs: 5,
@@ -42,7 +42,7 @@ after(() => {
   input.dispose();
 });
 
-/** A fit that is stopped before each of the given steps, counted over all epochs, and goes on from the file's bytes. */
+/** A fit that is stopped before each of the given steps, counted over all epochs, and resumes from the file's bytes. */
 async function fitWithStops(stops: readonly number[]) {
   let file: Uint8Array | undefined;
   let steps = 0;
@@ -77,7 +77,7 @@ async function fitWithStops(stops: readonly number[]) {
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
       left.shift();
-      // As in a process that has done something else.
+      // As in a process that has done other work.
       engine.train(createBatch(tf, makeSignal(1, 1, steps), [1]), 1e-2, [0, steps]);
     }
   }
@@ -88,7 +88,7 @@ const timeless = ({ epochs, best_epoch }: History) => ({
   epochs: epochs.map(({ seconds: _, input_wait: __, ...rest }) => rest),
 });
 
-test('a fit that is stopped at 20 random steps comes to the same losses and weights as one that never was', async () => {
+test('a fit that is stopped at 20 random steps has the same losses and weights as one that never stopped', async () => {
   const whole = await fitWithStops([]);
   assert.equal(whole.history.epochs.length, 5);
   const random = createRandomStream(20, 0, 0);
@@ -153,7 +153,7 @@ function openTestCheckpoints() {
   return { store, said, checkpoints, keys };
 }
 
-test('the last two checkpoints stay, the newest one is gone on from, and none is left in the end', async () => {
+test('the last two checkpoints are kept, the newest one is loaded, and none is left in the end', async () => {
   const { checkpoints, keys } = openTestCheckpoints();
   assert.equal(await checkpoints.load(), undefined);
   for (const [epoch, step] of [
@@ -170,7 +170,7 @@ test('the last two checkpoints stay, the newest one is gone on from, and none is
   assert.deepEqual(await keys(), []);
 });
 
-test('a damaged checkpoint is said and passed over, and is gone when the next one is written', async () => {
+test('a damaged checkpoint is reported and skipped, and is removed when the next one is written', async () => {
   const { store, said, checkpoints, keys } = openTestCheckpoints();
   await checkpoints.save(checkpointAt(1, 0));
   await checkpoints.save(checkpointAt(1, 5));
@@ -180,7 +180,7 @@ test('a damaged checkpoint is said and passed over, and is gone when the next on
     await store.write(newest, broken);
     said.length = 0;
     assert.deepEqual(await checkpoints.load(), checkpointAt(1, 0));
-    assert.match(said.join(), /^checkpoint passed over: memory:c\/000001-00000005\.npz/);
+    assert.match(said.join(), /^checkpoint skipped: memory:c\/000001-00000005\.npz/);
   }
   await checkpoints.save(checkpointAt(1, 2));
   assert.deepEqual(await keys(), ['c/000001-00000000.npz', 'c/000001-00000002.npz']);
@@ -205,13 +205,13 @@ test('a checkpoint of another version or another model is refused', async () => 
   await refused(
     await encodeCheckpoint(checkpointAt(1, 0)),
     'coherent',
-    /found "diy_20260102_0304" as run, needed the name of a run of coherent/,
+    /found "diy_20260102_0304" as run, needed the name of a run of preset coherent/,
   );
   arrays.delete('state');
-  await refused(await writeNpz(arrays), 'diy', /no array state/);
+  await refused(await writeNpz(arrays), 'diy', /no array named state/);
 });
 
-/** The checkpoint's arrays, of which `change` changes some, or what the state says. */
+/** A checkpoint in which `change` has changed some arrays or the state. */
 async function forge(
   change: (arrays: Map<string, NpyArray>, stored: StoredState) => void,
 ): Promise<Uint8Array> {
@@ -224,7 +224,7 @@ async function forge(
   return writeNpz(arrays);
 }
 
-test('a checkpoint that says what no fit can have come to is refused, and its run’s name leads nowhere', async () => {
+test('a checkpoint with a state that no fit can reach, or with a run name that is a path, is refused', async () => {
   assert.deepEqual(await decodeCheckpoint(await forge(() => {}), SETTINGS, 'c.npz'), checkpointAt(3, 2));
   const cases: [RegExp, (stored: StoredState, arrays: Map<string, NpyArray>) => void][] = [
     [/"\.\.\/\.\.\/evil" as run/, (stored) => Object.assign(stored, { run: '../../evil' })],
@@ -259,7 +259,7 @@ test('a checkpoint that says what no fit can have come to is refused, and its ru
   }
 });
 
-test('a checkpoint that another process takes away while they are listed is no trouble', async () => {
+test('a checkpoint that another process removes after the listing is skipped silently', async () => {
   const { store, said, checkpoints } = openTestCheckpoints();
   await checkpoints.save(checkpointAt(1, 0));
   await checkpoints.save(checkpointAt(2, 0));
@@ -279,7 +279,7 @@ test('a checkpoint that another process takes away while they are listed is no t
   assert.deepEqual(said, []);
 });
 
-test('a checkpoint that can’t be written is said, and the one before stays', async () => {
+test('a checkpoint that can’t be written is reported, and the previous one is kept', async () => {
   const { store, said, checkpoints } = openTestCheckpoints();
   await checkpoints.save(checkpointAt(1, 0));
   const full = {
@@ -288,11 +288,11 @@ test('a checkpoint that can’t be written is said, and the one before stays', a
   };
   const failing = openCheckpoints(full, 'c/', SETTINGS, () => {});
   await trySaving(failing, checkpointAt(1, 5), (line) => said.push(line));
-  assert.match(said.join(), /^no checkpoint was written, the one before stays: c: found a full disk/);
+  assert.match(said.join(), /^checkpoint not written, the previous one is kept: c: found a full disk/);
   assert.deepEqual(await checkpoints.load(), checkpointAt(1, 0));
 });
 
-test('a checkpoint serves trainings of the same settings on the same records only', () => {
+test('a checkpoint serves only trainings with the same settings and records', () => {
   const own = fingerprintOf(SETTINGS, set);
   assert.match(own, /^[0-9a-f]{12}$/);
   assert.equal(fingerprintOf({ ...SETTINGS }, set), own);

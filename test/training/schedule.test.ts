@@ -16,36 +16,36 @@ function follow(losses: number[], learningRate = 1e-4) {
   return { rates, best, last: rates.length, stopped: schedule.stop };
 }
 
-test('losses that fall change nothing', () => {
+test('decreasing losses change nothing', () => {
   const { rates, best, stopped } = follow([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]);
   assert.deepEqual(rates, Array(7).fill(1e-4));
   assert.equal(best, 7);
   assert.equal(stopped, false);
 });
 
-test('three epochs without a lower loss halve the learning rate, five end the training', () => {
+test('three epochs without a lower loss halve the learning rate, five stop the training', () => {
   const { rates, best, last, stopped } = follow([0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.1, 0.1]);
   assert.deepEqual(rates, [1e-4, 1e-4, 1e-4, 1e-4, 5e-5, 5e-5]);
   assert.deepEqual([best, last, stopped], [1, 6, true]);
 });
 
-test('a loss as low as the best one is no improvement', () => {
+test('a loss equal to the best one is no improvement', () => {
   assert.deepEqual(follow([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]).stopped, true);
 });
 
-test('an improvement starts both counts again', () => {
+test('an improvement resets both counts', () => {
   const { rates, best, stopped } = follow([0.5, 0.6, 0.6, 0.4, 0.6, 0.6, 0.6, 0.3, 0.6, 0.6]);
   assert.deepEqual(rates, [...Array(7).fill(1e-4), 5e-5, 5e-5, 5e-5]);
   assert.equal(best, 8);
   assert.equal(stopped, false);
 });
 
-test('the learning rate is not lowered below 1e-6, and one that is lower already stays', () => {
+test('the learning rate is not lowered below 1e-6, and one that is already lower is kept', () => {
   assert.deepEqual(follow([1, 2, 2, 2, 2], 1.5e-6).rates.at(-1), 1e-6);
   assert.deepEqual(follow([1, 2, 2, 2, 2], 1e-7).rates.at(-1), 1e-7);
 });
 
-test('cosine warms up in a line, falls to 0 with the last step, and never stops early', () => {
+test('cosine warms up linearly, falls to 0 at the last step, and never stops early', () => {
   const settings = { schedule: 'cosine', learning_rate: 1, warmup_ratio: 0.2 } as const;
   const schedule = startSchedule(1);
   const rates = Array.from({ length: 11 }, (_, step) => rateOfStep(settings, schedule, step, 10));
@@ -56,7 +56,7 @@ test('cosine warms up in a line, falls to 0 with the last step, and never stops 
   assert.deepEqual([after.stop, after.learningRate, after.epochsSinceBest], [false, 1, 8]);
 });
 
-test('on a plateau the rate of a step is that of its epoch', () => {
+test('with plateau every step has the learning rate of its epoch', () => {
   const settings = { schedule: 'plateau', learning_rate: 1, warmup_ratio: 0 } as const;
   const lowered = { ...startSchedule(1), learningRate: 0.25 };
   assert.equal(rateOfStep(settings, lowered, 7, 10), 0.25);

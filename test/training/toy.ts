@@ -11,11 +11,11 @@ import { folderForTests } from '../support/fixtures.ts';
 
 export interface ToySettings {
   count: number;
-  /** Records of a shard. */
+  /** Records per shard. */
   shardSize?: number;
   dtype?: 'float16' | 'float32';
   seed?: number;
-  /** Of record i; by default every other one is a signal. */
+  /** Label of record i; by default every other record is a signal. */
   label?: (i: number) => 0 | 1;
   /** Changes the signal of record i. */
   edit?: (signal: Float32Array, i: number) => void;
@@ -33,7 +33,7 @@ export function makeSignal(label: 0 | 1, seed: number, index: number): Float32Ar
 
 /** The shards of a store that makeToyRecords made. */
 export function toyFiles({ folder }: ObjectStore): ShardFiles {
-  if (folder === undefined) throw new Error('no store of files');
+  if (folder === undefined) throw new Error('not a store of files');
   return filesOf(folder);
 }
 
@@ -41,7 +41,7 @@ const { folder, remove } = folderForTests();
 process.on('exit', remove);
 let made = 0;
 
-/** A folder of records that a model learns to tell apart within a few steps; gone when the process ends. */
+/** A folder of records that a model learns to classify within a few steps; removed when the process ends. */
 export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore> {
   const {
     count,
@@ -92,8 +92,8 @@ export async function makeToyRecords(settings: ToySettings): Promise<ObjectStore
 }
 
 /**
- * Puts a copy of the first shard in place of the second one, of the same size; `noted` writes its hash into metadata.json,
- * so that only the ids, which come twice, give it away.
+ * Replaces the second shard with a copy of the first one, of the same size. `noted` writes its hash into metadata.json, so
+ * only the duplicate ids reveal it.
  */
 export async function replaceShard(store: ObjectStore, noted = false): Promise<void> {
   const metadata = JSON.parse(new TextDecoder().decode(await store.read('metadata.json')));

@@ -23,8 +23,8 @@ process.env.PATH = PATH_WITH_TENSORFLOW;
 const SETTINGS: GivenSettings = { preset: 'coherent', epochs: 2, batch_size: 4, seed: 1 };
 const OPTIONS: TrainOptions = { device: 'cpu', engine: 'graph', checkpointMinutes: 10, onCorrupt: 'stop' };
 
-/** A folder with a lone train.tfrecord of float16, beside a metadata.json such as the Python pipeline writes. */
-async function makeLoneFile(folder: string, change = (_: Buffer) => {}): Promise<string> {
+/** A folder with a single train.tfrecord in float16 and a metadata.json like that of the Python pipeline. */
+async function makeSingleFile(folder: string, change = (_: Buffer) => {}): Promise<string> {
   const toy = await makeToyRecords({ count: 10, shardSize: 10, dtype: 'float16' });
   const bytes = Buffer.from(await toy.read('train-00000-of-00001.tfrecord'));
   change(bytes);
@@ -34,7 +34,7 @@ async function makeLoneFile(folder: string, change = (_: Buffer) => {}): Promise
   return folder;
 }
 
-/** Keeps what is said; aborts its signal, or does something else, when a line matches. */
+/** Collects the messages; aborts its signal, or calls `act`, when a message matches `until`. */
 function listen(
   until?: RegExp,
   act?: () => void,
@@ -48,8 +48,8 @@ function listen(
   return { observer: { say }, said, signal: controller.signal };
 }
 
-test('a lone train.tfrecord beside the reference’s metadata.json is trained on, and judged', async (t) => {
-  const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
+test('a single train.tfrecord with the reference’s metadata.json can be trained on and predicted', async (t) => {
+  const [records, models] = [await makeSingleFile(scratch(t)), scratch(t)];
   const { run } = await trainModel(records, models, { ...SETTINGS, epochs: 1 }, OPTIONS);
   const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
   assert.match(report, /stored as<\/dt><dd>float16/);
@@ -58,8 +58,8 @@ test('a lone train.tfrecord beside the reference’s metadata.json is trained on
   assert.equal(probabilities.length, 10);
 });
 
-test('damaged records of a lone file can be left out', async (t) => {
-  const records = await makeLoneFile(scratch(t), (bytes) => {
+test('damaged records of a single file can be skipped', async (t) => {
+  const records = await makeSingleFile(scratch(t), (bytes) => {
     bytes[Math.floor(5.5 * (bytes.length / 10))]! ^= 1;
   });
   const { observer, said } = listen();
@@ -69,13 +69,13 @@ test('damaged records of a lone file can be left out', async (t) => {
     /train\.tfrecord at byte \d+: found/,
   );
   await trainModel(records, scratch(t), { ...SETTINGS, epochs: 1 }, options, observer);
-  assert.match(said.join('\n'), /left out: .*train\.tfrecord at byte.*\n9 records are left\n/);
+  assert.match(said.join('\n'), /skipped: .*train\.tfrecord at byte.*\n9 records are left\n/);
   assert.match(said.join('\n'), /training on 8 records, validating on 1/);
 });
 
-test('a file that was replaced is trained on from the start', async (t) => {
+test('training on a file that was replaced starts over', async (t) => {
   const [folder, models] = [scratch(t), scratch(t)];
-  await makeLoneFile(folder);
+  await makeSingleFile(folder);
   const first = listen(/^epoch 1/);
   const stopped = trainModel(folder, models, SETTINGS, OPTIONS, first.observer, first.signal);
   await assert.rejects(stopped, PausedError);
@@ -83,11 +83,11 @@ test('a file that was replaced is trained on from the start', async (t) => {
   writeFileSync(join(folder, 'train.tfrecord'), await other.read('train-00000-of-00001.tfrecord'));
   const { observer, said, signal } = listen(/^training on/);
   await assert.rejects(trainModel(folder, models, SETTINGS, OPTIONS, observer, signal), PausedError);
-  assert.doesNotMatch(said.join('\n'), /going on/);
+  assert.doesNotMatch(said.join('\n'), /resuming/);
 });
 
-test('checkpoints that are kept elsewhere serve another place, whose run has all of its files', async (t) => {
-  const records = await makeLoneFile(scratch(t));
+test('checkpoints in a separate location serve another location of models, whose run has all of its files', async (t) => {
+  const records = await makeSingleFile(scratch(t));
   const options = { ...OPTIONS, checkpoints: scratch(t) };
   const first = listen(/^epoch 1/);
   await assert.rejects(
@@ -97,11 +97,11 @@ test('checkpoints that are kept elsewhere serve another place, whose run has all
   const models = scratch(t);
   const { observer, said } = listen();
   const { files } = await trainModel(records, models, SETTINGS, options, observer);
-  assert.match(said.join('\n'), /going on with coherent_\w+ from its checkpoint in epoch 2 after step 0/);
+  assert.match(said.join('\n'), /resuming coherent_\w+ from its checkpoint in epoch 2 after step 0/);
   for (const file of files) assert.ok(readFileSync(join(models, file)).length > 0, file);
 });
 
-test('a shard that was replaced by another one of its size ends the training, and no model comes of it', async (t) => {
+test('a shard that was replaced by another one of its size ends the training, and no model is written', async (t) => {
   for (const onCorrupt of ['stop', 'skip'] as const) {
     const [toy, models] = [await makeToyRecords({ count: 16, shardSize: 4 }), scratch(t)];
     await replaceShard(toy);
@@ -109,7 +109,7 @@ test('a shard that was replaced by another one of its size ends the training, an
       assert.ok(error instanceof ChirplineError && error.exitCode === 1, String(error));
       assert.match(
         error.message,
-        /train-00001-of-00004\.tfrecord: found bytes of SHA-256 .*, as metadata\.json says/,
+        /train-00001-of-00004\.tfrecord: found bytes with SHA-256 .*, as metadata\.json says/,
       );
       return true;
     });
@@ -120,7 +120,7 @@ test('a shard that was replaced by another one of its size ends the training, an
   }
 });
 
-test('a sample that is there twice ends the training, though the hashes are right', async (t) => {
+test('a duplicate sample ends the training even if the hashes are right', async (t) => {
   const toy = await makeToyRecords({ count: 16, shardSize: 4 });
   await replaceShard(toy, true);
   await assert.rejects(
@@ -133,7 +133,7 @@ test('a sample that is there twice ends the training, though the hashes are righ
   );
 });
 
-test('a rejected.csv that can’t be read costs the report its table, and not the training its weights', async (t) => {
+test('with an unreadable rejected.csv only the table of the report is missing, and the weights are written', async (t) => {
   const [toy, models] = [await makeToyRecords({ count: 10 }), scratch(t)];
   await toy.write('avg_psd.npz', new Uint8Array(1));
   const metadata = JSON.parse(new TextDecoder().decode(await toy.read('metadata.json')));
@@ -144,24 +144,21 @@ test('a rejected.csv that can’t be read costs the report its table, and not th
   assert.ok(files.some((name) => name.endsWith('_weights.npz')));
   const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
   assert.match(report, /made up\. The rejected samples are not listed: .*rejected\.csv: found the columns/);
-  assert.match(report, /2 in all; which ones is not known here/);
+  assert.match(report, /2 in total\. Their list is not available here/);
 });
 
-test('files that can’t be written while a model trains are said, and the training continues', async (t) => {
-  const [records, models] = [await makeLoneFile(scratch(t)), scratch(t)];
+test('files that can’t be written during training are reported, and the training continues', async (t) => {
+  const [records, models] = [await makeSingleFile(scratch(t)), scratch(t)];
   const { observer, said } = listen(/^training on/, () =>
     writeFileSync(join(models, 'tensorboard'), 'a file where a folder is needed'),
   );
   const { files } = await trainModel(records, models, SETTINGS, OPTIONS, observer);
-  assert.equal(
-    said.filter((line) => /^epoch \d isn't shown by all files: cannot write/.test(line)).length,
-    2,
-  );
+  assert.equal(said.filter((line) => /^epoch \d is missing from a file: cannot write/.test(line)).length, 2);
   assert.equal(files.length, 11);
 });
 
-test('a training that is stopped without a checkpoint doesn’t promise one', async (t) => {
-  const [records, checkpoints] = [await makeLoneFile(scratch(t)), scratch(t)];
+test('a training that is stopped without a checkpoint doesn’t claim to have one', async (t) => {
+  const [records, checkpoints] = [await makeSingleFile(scratch(t)), scratch(t)];
   const controller = new AbortController();
   const { observer } = listen(/^epoch 1/, () => {
     const [name] = readdirSync(checkpoints);
@@ -172,12 +169,12 @@ test('a training that is stopped without a checkpoint doesn’t promise one', as
   await assert.rejects(
     trainModel(records, scratch(t), SETTINGS, { ...OPTIONS, checkpoints }, observer, controller.signal),
     (error) =>
-      error instanceof PausedError && /from the checkpoint before, or starts over/.test(error.message),
+      error instanceof PausedError && /from the previous checkpoint, or starts over/.test(error.message),
   );
 });
 
-test('what would end a training later ends it before it has left anything', async (t) => {
-  const [records, models, place] = [await makeLoneFile(scratch(t)), scratch(t), scratch(t)];
+test('a wrong setting or location ends the training before it has written anything', async (t) => {
+  const [records, models, place] = [await makeSingleFile(scratch(t)), scratch(t), scratch(t)];
   const file = join(place, 'file');
   writeFileSync(file, '');
   const unwritable = { ...OPTIONS, checkpoints: join(file, 'checkpoints') };

@@ -1,4 +1,4 @@
-/** Tasks for pool.test.ts: they say in which thread they run, and how many are there at once. */
+/** Tasks for pool.test.ts. They return the thread that they run in and the number of concurrent tasks. */
 import { appendFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
@@ -7,20 +7,20 @@ import { answering } from '../../src/workers/task-answer.ts';
 
 export interface PoolTask {
   milliseconds: number;
-  /** Counts every few milliseconds while the task runs. */
+  /** Incremented every few milliseconds while the task runs. */
   ticks?: Int32Array;
   refuse?: string;
-  /** Goes on when it is told to stop. */
+  /** Continues when it is told to stop. */
   deaf?: boolean;
 }
 
 export interface PoolResult {
   thread: number;
-  /** Most tasks that ran in this thread at once so far. */
+  /** Most concurrent tasks in this thread so far. */
   atOnce: number;
 }
 
-/** A line for each thread that is started. */
+/** Gets a line for each thread that starts. */
 const { CHIRPLINE_TEST_THREADS: started } = process.env;
 if (started !== undefined) appendFileSync(started, `${threadId}\n`);
 

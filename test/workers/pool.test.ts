@@ -26,10 +26,10 @@ function withTasks<Product>(
   return withWorkers<PoolTask, PoolResult, Product>(MODULE, options, work);
 }
 
-/** The threads of `tasks` that are there at once, and the most tasks of one of them. */
+/** The number of threads that run `tasks` concurrent tasks, and the most concurrent tasks of one thread. */
 async function spread(options: WorkerOptions, tasks: number) {
   const results = await withTasks(options, async (run) => {
-    // All threads are up first, as they are after the plan.
+    // Start all threads first. In a real run they have started while the run was planned.
     const { workers = 1 } = options;
     await Promise.all(Array.from({ length: workers }, () => run({ milliseconds: 20 })));
     return Promise.all(Array.from({ length: tasks }, () => run({ milliseconds: 60 })));
@@ -40,19 +40,19 @@ async function spread(options: WorkerOptions, tasks: number) {
   };
 }
 
-test('every thread has a task before one gets a second', async () => {
+test('every thread gets a task before one gets a second', async () => {
   const signal = new AbortController().signal;
   assert.deepEqual(await spread({ workers: 4, tasksAtOnce: 3, signal }, 4), { threads: 4, atOnce: 1 });
   assert.equal((await spread({ workers: 4, tasksAtOnce: 3, signal }, 6)).threads, 4);
 });
 
-test('a thread has as many tasks at once as are asked for, also when they can be stopped, and no more', async () => {
+test('a thread runs exactly tasksAtOnce tasks, with or without a signal', async () => {
   const signal = new AbortController().signal;
   assert.deepEqual(await spread({ workers: 1, tasksAtOnce: 3, signal }, 7), { threads: 1, atOnce: 3 });
   assert.deepEqual(await spread({ workers: 2, signal }, 5), { threads: 2, atOnce: 1 });
 });
 
-test('when it is stopped all threads have ended, also the deaf, and no others are started', async (t) => {
+test('after a stop all threads have ended, even those that ignore it, and no new ones start', async (t) => {
   const started = join(scratch(t), 'started');
   writeFileSync(started, '');
   t.after(setEnvironment({ CHIRPLINE_TEST_THREADS: started }));
@@ -72,12 +72,12 @@ test('when it is stopped all threads have ended, also the deaf, and no others ar
   assert.equal(threads(), before);
 });
 
-test('what is stopped before it begins does nothing', async () => {
+test('work that is stopped before it starts does nothing', async () => {
   const work = withTasks({ workers: 1, signal: AbortSignal.abort() }, (run) => run({ milliseconds: 1 }));
   await assert.rejects(work, StoppedError);
 });
 
-test("a task's refusal comes with its message and exit code, and ends the others", async () => {
+test("a task's error keeps its class and message, and ends the other tasks", async () => {
   const ticks = new Int32Array(new SharedArrayBuffer(4));
   const work = withTasks({ workers: 2, tasksAtOnce: 2 }, (run) =>
     Promise.all([run({ milliseconds: 60_000, ticks }), run({ milliseconds: 20, refuse: 'no disk' })]),
@@ -88,7 +88,7 @@ test("a task's refusal comes with its message and exit code, and ends the others
   assert.equal(Atomics.load(ticks, 0), last);
 });
 
-test('of several tasks that fail at once the first is heard, and no other one crashes the process', async () => {
+test('when several tasks fail at once, the first error is thrown and the others do not crash the process', async () => {
   for (let round = 0; round < 12; round++) {
     const refuse = 'no disk';
     let finished = false;
@@ -105,7 +105,7 @@ test('of several tasks that fail at once the first is heard, and no other one cr
   }
 });
 
-test('after a failure the tasks under way are waited for', async () => {
+test('after a failure the running tasks are waited for', async () => {
   let started = 0;
   const work = withTasks({ workers: 2 }, async (run) => {
     await Promise.all([run({ milliseconds: 20 }), run({ milliseconds: 20 })]);
@@ -116,7 +116,7 @@ test('after a failure the tasks under way are waited for', async () => {
   assert.ok(performance.now() - started > 600);
 });
 
-test('an error that crosses a thread keeps its class and fields', () => {
+test('an error that crosses threads keeps its class and fields', () => {
   const fields = { object: 'a.npy', offset: 3, found: 'x', needed: 'y', advice: 'z' };
   class OwnError extends ConflictError {}
   for (const [error, type] of [

@@ -1,6 +1,6 @@
 """
-A plugin for LocalStack: functions as processes of this machine. Its own way needs containers, and a program in them that it
-downloads. LocalStack finds the plugin by the .dist-info beside this file, and takes it for LAMBDA_RUNTIME_EXECUTOR=process.
+A plugin for LocalStack that runs functions as processes. LocalStack itself needs containers, and downloads a program into them.
+It finds the plugin through the .dist-info next to this file, and uses it if LAMBDA_RUNTIME_EXECUTOR=process.
 """
 
 import json
@@ -16,7 +16,7 @@ from localstack.utils.net import get_free_tcp_port
 
 HOST = "127.0.0.1"
 ENVIRONMENT = Path(__file__).with_name("environment.mjs")
-HANDED_ON = ["PATH", "AWS_ENDPOINT_URL_BATCH"]
+PASSED_ON = ["PATH", "AWS_ENDPOINT_URL_BATCH"]
 STOP_SECONDS = 2
 
 
@@ -28,7 +28,7 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
 
 
 class ProcessExecutor(RuntimeExecutor):
-    """One environment of a function: a Node process, which takes one event after the other."""
+    """One environment of a function: a Node process that handles one event at a time."""
 
     def __init__(self, id, function_version):
         super().__init__(id, function_version)
@@ -41,10 +41,10 @@ class ProcessExecutor(RuntimeExecutor):
         variables = {name: str(value) for name, value in env_vars.items()} | {"LAMBDA_TASK_ROOT": str(code)}
         self.process = subprocess.Popen(
             [os.environ["LAMBDA_NODE"], str(ENVIRONMENT), str(self.endpoint.container_port)],
-            # It ends when this pipe does, however LocalStack itself has ended.
+            # The process ends when this pipe is closed, even if LocalStack was killed.
             stdin=subprocess.PIPE,
-            # What the function sees is its own, and of LocalStack's where the job agent listens.
-            env={name: os.environ[name] for name in HANDED_ON if name in os.environ}
+            # Of LocalStack's variables the function gets only the address of the job agent, and PATH.
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
             | {"FUNCTION": json.dumps(variables)},
         )
         self.endpoint.wait_for_startup()

@@ -1,9 +1,9 @@
 /**
- * `node environment.mjs PORT`: an environment of a function for LocalStack, in place of the program that it downloads into
- * containers. It takes events at /invoke and hands them to a process that holds the function, which is started again when it
- * took too long or ended.
+ * `node environment.mjs PORT`: the environment of a function for LocalStack, which would otherwise download a program into a
+ * container. It receives events at /invoke and passes them to a process that runs the function. This process is restarted
+ * after it timed out or ended.
  *
- * FUNCTION: JSON of the variables that the function is to see; LOCALSTACK_RUNTIME_ENDPOINT among them gets the answers.
+ * FUNCTION: JSON of the function's environment variables. Responses are sent to its LOCALSTACK_RUNTIME_ENDPOINT.
  */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -15,13 +15,17 @@ const variables = JSON.parse(FUNCTION);
 const { LOCALSTACK_RUNTIME_ENDPOINT, LOCALSTACK_RUNTIME_ID, AWS_LAMBDA_FUNCTION_TIMEOUT } = variables;
 const limit = Number(AWS_LAMBDA_FUNCTION_TIMEOUT) * 1000;
 
-async function tell(path, body) {
+async function post(path, body) {
   const url = `${LOCALSTACK_RUNTIME_ENDPOINT}/${path}`;
-  const answer = await fetch(url, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  const response = await fetch(url, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  if (!response.ok) throw new Error(`${url} returned ${response.status}`);
 }
 
-/** Resolves when the function is loaded; rejects with what it threw. */
+/** Resolves when the function is loaded; rejects with the error of loading it. */
 async function startHolder() {
   const child = fork(HOLDER, { env: { ...inherited, ...variables }, silent: true });
   let printed = '';
@@ -30,7 +34,7 @@ async function startHolder() {
       printed += text;
     });
   }
-  /** The next message, or that the process has ended. */
+  /** Resolves to the next message, or to an error when the process ends. */
   const listen = () =>
     new Promise((resolve) => {
       const ended = (code, signal) => resolve({ error: exitError(code, signal) });
@@ -68,7 +72,7 @@ async function startHolder() {
   };
 }
 
-/** As AWS puts it. */
+/** In AWS's words. */
 function exitError(code, signal) {
   const how = signal === null ? `exit status ${code}` : `signal: ${signal}`;
   return { errorType: 'Runtime.ExitError', errorMessage: `Runtime exited with error: ${how}` };
@@ -81,7 +85,7 @@ async function call(message) {
     if (!holder?.alive) holder = await startHolder();
     return await holder.call(message);
   } catch (error) {
-    // What startHolder throws is an answer already.
+    // startHolder throws errors that are already in AWS's format.
     return { error: error instanceof Error ? { errorType: error.name, errorMessage: error.message } : error };
   }
 }
@@ -89,15 +93,15 @@ async function call(message) {
 async function invoke({ 'invoke-id': id, 'invoked-function-arn': arn, payload }) {
   const { result, error } = await call({ id, arn, payload });
   const logs = `START RequestId: ${id}\n${holder?.takePrinted() ?? ''}END RequestId: ${id}\n`;
-  await tell(`invocations/${id}/logs`, JSON.stringify({ logs }));
-  if (error) await tell(`invocations/${id}/error`, JSON.stringify(error));
-  else await tell(`invocations/${id}/response`, result);
+  await post(`invocations/${id}/logs`, JSON.stringify({ logs }));
+  if (error) await post(`invocations/${id}/error`, JSON.stringify(error));
+  else await post(`invocations/${id}/response`, result);
 }
 
 const server = createServer(async (request, response) => {
   let text = '';
   for await (const part of request.setEncoding('utf8')) text += part;
-  // LocalStack waits for the answer elsewhere.
+  // LocalStack gets the result through its own endpoint.
   response.end();
   await invoke(JSON.parse(text));
 });
@@ -109,8 +113,8 @@ process.stdin.resume().on('end', () => {
 server.listen(Number(process.argv[2]), '127.0.0.1', async () => {
   try {
     holder = await startHolder();
-    await tell(`status/${LOCALSTACK_RUNTIME_ID}/ready`);
+    await post(`status/${LOCALSTACK_RUNTIME_ID}/ready`);
   } catch (error) {
-    await tell(`status/${LOCALSTACK_RUNTIME_ID}/error`, JSON.stringify(error));
+    await post(`status/${LOCALSTACK_RUNTIME_ID}/error`, JSON.stringify(error));
   }
 });

@@ -1,4 +1,4 @@
-/** Holds a function and calls it with each event that environment.mjs sends, as AWS's own runtime of Node does. */
+/** Loads a function and calls it with each event from environment.mjs, like AWS's own Node runtime. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-/** One chart in the style of all: a title, a legend under it, two named axes, and lines. */
+/** A line chart in the common style: a title, a legend under it, two named axes, and lines. */
 import type { HeatmapSeriesOption, LineSeriesOption } from 'echarts/charts';
 import type {
   GridComponentOption,
@@ -11,7 +11,7 @@ import type {
 import type { ComposeOption } from 'echarts/core';
 import { FONT_FAMILY, FONT_SIZE, type Theme } from './theme.ts';
 
-/** What ECharts draws: an option with the parts that figure.ts registers. */
+/** An ECharts option with the parts that figure.ts registers. */
 export type Chart = ComposeOption<
   | GridComponentOption
   | HeatmapSeriesOption
@@ -24,14 +24,14 @@ export type Chart = ComposeOption<
 >;
 
 export interface Axis {
-  /** With its unit: `lag [ms]`. */
+  /** Name with unit: `lag [ms]`. */
   name: string;
   min?: number;
   max?: number;
-  /** Distance of two ticks; left out, ECharts chooses. */
+  /** Distance between ticks; chosen by ECharts by default. */
   interval?: number;
   wholeNumbers?: boolean;
-  /** Of a tick; shortNumber where left out. */
+  /** Text of a tick; shortNumber by default. */
   format?: (value: number) => string;
 }
 
@@ -46,11 +46,11 @@ interface Line {
   /** A dot at each point. */
   dots?: boolean;
   filled?: boolean;
-  /** Stroke width [px], 2 where left out. */
+  /** Stroke width [px]; 2 by default. */
   width?: number;
 }
 
-/** A dashed line across the chart at one x, with a label. */
+/** A dashed vertical line at one x, with a label. */
 export interface Mark {
   x: number;
   label: string;
@@ -69,18 +69,17 @@ export interface LineChart {
   lines: readonly Line[];
   legend?: boolean;
   mark?: Mark;
-  /** Shades from one x to another; named in the legend. */
+  /** Shaded range of x, named in the legend. */
   band?: Band;
-  /** Stands in the middle where there is nothing to draw. */
+  /** Text in the middle of a chart without data. */
   message?: string;
 }
 
-/** Room around the axes for their numbers and names [px]. */
+/** Space around the axes for their numbers and names [px]. */
 export const MARGIN = { left: 70, right: 20, bottom: 48 } as const;
 
 const BAND_OPACITY = 0.25;
 
-/** A line chart. */
 export function lineChart(theme: Theme, chart: LineChart): Chart {
   const { title, lines, mark, band, message, legend = true } = chart;
   const titles: TitleComponentOption[] = [titleOf(theme, title)];
@@ -111,7 +110,7 @@ export function lineChart(theme: Theme, chart: LineChart): Chart {
   };
 }
 
-/** What every chart begins with. */
+/** Options common to all charts. */
 export function baseOf(theme: Theme): Chart {
   return {
     animation: false,
@@ -131,7 +130,7 @@ export function titleOf(theme: Theme, text: string): TitleComponentOption {
   };
 }
 
-/** 0.0001 as 1e-4: short enough for a tick. */
+/** A number short enough for a tick: 0.0001 becomes 1e-4. */
 export function shortNumber(value: number): string {
   if (value === 0) return '0';
   const plain = String(Number(value.toPrecision(3)));
@@ -139,7 +138,7 @@ export function shortNumber(value: number): string {
   return plain.length <= 5 ? plain : short;
 }
 
-/** Style of an axis's name and numbers. `gap` is the distance of the name [px]. */
+/** Style of an axis's name and numbers. `gap` is the distance from the axis to its name [px]. */
 export function axisText(theme: Theme, name: string, gap: number) {
   return {
     name,
@@ -190,7 +189,7 @@ function legendOf(theme: Theme, lines: readonly Line[], band: Band | undefined):
     itemWidth: 22,
     itemHeight: 8,
     data: [
-      // ECharts puts a dot on every line of a legend, also where the line itself has none.
+      // ECharts puts a dot on every line of a legend, even if the line in the chart has none.
       ...lines.map(({ name, dots }) => ({ name, itemStyle: { opacity: dots ? 1 : 0 } })),
       ...(band ? [{ name: band.name, icon: 'roundRect', itemStyle: { opacity: BAND_OPACITY } }] : []),
     ],
@@ -199,7 +198,7 @@ function legendOf(theme: Theme, lines: readonly Line[], band: Band | undefined):
 }
 
 function markLine(theme: Theme, { x, label }: Mark, { min = 0, max = 1 }: Axis): MarkLineComponentOption {
-  // Near an end of the axis a centred label would leave the picture.
+  // Near an end of the axis a centred label would be cut off.
   const share = (x - min) / (max - min);
   const align = share > 0.8 ? 'right' : share < 0.2 ? 'left' : 'center';
   return {

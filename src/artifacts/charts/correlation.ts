@@ -1,9 +1,9 @@
-/** Cross-correlation of pairs of detectors: a signal stands out at a lag that light needs between the two. */
+/** Cross-correlation of pairs of detectors. A signal gives a peak at a lag within the light travel time between the two. */
 import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../core/strain.ts';
 
 /**
- * Light travel times between the detectors' vertices [ms], in whole milliseconds as they are usually quoted; by
- * the positions in LALDetectors.h they are 10.0, 27.3 and 26.4 ms. No gravitational wave arrives farther apart.
+ * Light travel times between the detectors' vertices, in whole milliseconds as they are usually quoted. The positions in
+ * LALDetectors.h give 10.0, 27.3 and 26.4 ms. The arrival times of a gravitational wave can't differ by more.
  */
 const LIGHT_TRAVEL: readonly { first: Detector; second: Detector; windowMs: number }[] = [
   { first: 'H1', second: 'L1', windowMs: 10 },
@@ -11,24 +11,24 @@ const LIGHT_TRAVEL: readonly { first: Detector; second: Detector; windowMs: numb
   { first: 'L1', second: 'V1', windowMs: 26 },
 ];
 
-/** Lags that are looked at: at most this far either way [ms], almost twice the longest light travel time. */
+/** Largest lag in either direction [ms]: almost twice the longest light travel time. */
 const REACH_MS = 50;
 
 export interface Correlation {
   /** `H1-L1`. */
   pair: string;
-  /** In milliseconds, rising; a positive lag means that the second detector sees the same later. */
+  /** Lags in ascending order [ms]. A positive lag means that the signal reaches the second detector later. */
   lagsMs: Float64Array;
-  /** In [-1, 1], one a lag. */
+  /** Correlation in [-1, 1], one per lag. */
   values: Float64Array;
-  /** Half width of the window of lags that light allows [ms]. */
+  /** Light travel time: half the width of the window of physical lags [ms]. */
   windowMs: number;
 }
 
 /**
- * c(k) = sum over t of a(t) b(t + k), divided by sqrt(sum a^2 * sum b^2); 0 where either is silent.
+ * c(k) = sum over t of a(t) b(t + k), divided by sqrt(sum a^2 * sum b^2); 0 if a or b is all zeros.
  *
- * @param reach The most points that b is shifted either way, less than the length of a.
+ * @param reach The largest lag in either direction [points], less than the length of a.
  * @returns 2 * reach + 1 values, lags -reach ... reach.
  */
 export function crossCorrelation(
@@ -49,10 +49,10 @@ export function crossCorrelation(
 }
 
 /**
- * Cross-correlations of the three pairs of detectors, lags within 50 ms.
+ * Cross-correlations of the three pairs of detectors, for lags within 50 ms.
  *
  * @param strain Whitened or normalized strain, shape (3, 4096).
- * @throws RangeError when it has another length.
+ * @throws RangeError when the strain has another length.
  */
 export function correlatePairs(strain: Float64Array | Float32Array): Correlation[] {
   if (strain.length !== SAMPLE_SIZE) {

@@ -1,4 +1,4 @@
-/** The overview of a run on one sheet: its key numbers over all its charts. */
+/** The overview of a training: its key numbers above all its charts. */
 
 import { bestEpoch, type Results } from '../results.ts';
 import { baseOf, type Chart } from './chart.ts';
@@ -13,7 +13,7 @@ export interface KeyNumber {
   value: string;
 }
 
-/** The numbers that are looked at first. */
+/** The most important numbers. */
 export function keyNumbers({ history, evaluation }: Results): KeyNumber[] {
   const { auc, accuracy, precision, recall, specificity, loss, labels } = evaluation;
   return [
@@ -28,12 +28,11 @@ export function keyNumbers({ history, evaluation }: Results): KeyNumber[] {
   ];
 }
 
-/** A score or loss with three decimals, or n/a where it isn't defined. */
+/** A score or loss with three decimals, or n/a if it is undefined. */
 export function formatScore(value: number | null): string {
   return value === null || !Number.isFinite(value) ? 'n/a' : value.toFixed(3);
 }
 
-/** The sheet. */
 export function dashboard(theme: Theme, run: string, results: Results): Figure {
   const { history, evaluation } = results;
   const width = 1680;

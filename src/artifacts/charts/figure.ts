@@ -1,4 +1,4 @@
-/** A figure is charts side by side; here it becomes a PNG or an SVG. ECharts draws both. */
+/** Draws a figure, one or more charts side by side, as PNG or SVG with ECharts. */
 import { createCanvas } from '@napi-rs/canvas';
 import { HeatmapChart, LineChart } from 'echarts/charts';
 import {
@@ -27,15 +27,15 @@ use([
   TitleComponent,
   VisualMapComponent,
 ]);
-// ECharts measures text on a canvas of its own. That of Skia does what it asks for, though it isn't an element.
+// ECharts measures text on its own canvas. Skia's canvas has the methods it needs, though it isn't a DOM element.
 type BrowserCanvas = ReturnType<NonNullable<Parameters<typeof setPlatformAPI>[0]['createCanvas']>>;
 setPlatformAPI({
   createCanvas: () => createCanvas(1, 1) as unknown as BrowserCanvas,
-  // A heatmap is painted until 15 ms are over, and the rest in a later frame, which here never comes.
+  // ECharts paints a heatmap for 15 ms and the rest in a later frame, which never comes here.
   getTime: () => 0,
 });
 
-/** Where a chart lies in its figure [px]. */
+/** Position of a chart in its figure [px]. */
 interface Box {
   left: number;
   top: number;
@@ -50,17 +50,17 @@ export interface Figure {
   panels: readonly { box: Box; chart: Chart }[];
 }
 
-/** A figure of one chart, with some room around it. */
+/** A figure of one chart with a margin. */
 export function framed(theme: Theme, chart: Chart, width: number, height: number): Figure {
   const room = 8;
   const box = { left: room, top: room, width: width - 2 * room, height: height - 2 * room };
   return { width, height, background: theme.background, panels: [{ box, chart }] };
 }
 
-/** Device pixels a pixel of a PNG: sharp on today's displays and in print. */
+/** PNG pixels per figure pixel: sharp on high-density displays and in print. */
 const PNG_SCALE = 2;
 
-/** The figure as a PNG of twice its width and height. */
+/** The figure as a PNG with twice its width and height. */
 export function drawPng(figure: Figure): Uint8Array {
   registerFont();
   const canvas = createCanvas(figure.width * PNG_SCALE, figure.height * PNG_SCALE);

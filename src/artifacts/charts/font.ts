@@ -1,4 +1,4 @@
-/** The font of the plots: it comes with chirpline, since servers and containers often have none. */
+/** The font of the plots. It comes with chirpline, since servers and containers often have no fonts. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { GlobalFonts } from '@napi-rs/canvas';
@@ -10,7 +10,7 @@ const FILES = ['inter-latin-400-normal.woff2', 'inter-latin-600-normal.woff2'];
 let registered = false;
 
 /**
- * Makes Inter known to the canvas; does nothing the second time.
+ * Registers Inter with the canvas, once per process.
  *
  * @throws MachineError when the font is not installed or can't be used.
  */
@@ -20,7 +20,7 @@ export function registerFont(): void {
   for (const file of FILES) {
     if (GlobalFonts.register(readFont(resolve, file), 'Inter') === null) {
       throw new MachineError(
-        `the canvas does not accept the font ${file}; install chirpline's packages again (npm ci)`,
+        `the canvas does not accept the font ${file}. Reinstall chirpline's packages: npm ci`,
       );
     }
   }
@@ -32,7 +32,7 @@ function readFont(resolve: NodeJS.RequireResolve, file: string): Buffer {
     return readFileSync(resolve(`@fontsource/inter/files/${file}`));
   } catch (cause) {
     throw new MachineError(
-      `the font of the plots (@fontsource/inter) is not installed; install chirpline's packages again (npm ci)`,
+      `the font of the plots (@fontsource/inter) is not installed. Reinstall chirpline's packages: npm ci`,
       {
         cause,
       },

@@ -1,10 +1,10 @@
-/** How a fit went, epoch by epoch. */
+/** Charts of losses, scores and learning rate over the epochs. */
 
 import { bestEpoch, type Epoch, type History } from '../results.ts';
 import { type Axis, type Chart, lineChart, type Mark } from './chart.ts';
 import type { Theme } from './theme.ts';
 
-/** Dots that mark single epochs only clutter a curve of more than this. */
+/** With more epochs than this, a dot per epoch would clutter the curve. */
 const DOTS_LIMIT = 30;
 
 /** Training and validation loss. */
@@ -63,7 +63,7 @@ export function rateChart(theme: Theme, history: History): Chart {
 function epochAxis({ epochs }: History): Axis {
   const first = epochs[0]?.epoch ?? 1;
   const last = epochs.at(-1)?.epoch ?? first;
-  // A single epoch would leave an axis of no length.
+  // A single epoch would give an axis of zero length.
   const room = first === last ? 1 : 0;
   return {
     name: 'epoch',

@@ -1,4 +1,4 @@
-/** The plots of a training run: six PNGs for its folder. */
+/** The six plots of a training, as PNGs. */
 
 import { PLOTS, type PlotKind, plotName } from '../artifact-names.ts';
 import type { Results } from '../results.ts';
@@ -12,7 +12,7 @@ import { prChart, rocChart } from './threshold-curves.ts';
 /**
  * The six plots as PNG files, by file name: `diy_YYYYMMDD_HHMM_dashboard.png` and so on.
  *
- * @param run The run's name, as runName gives it.
+ * @param run The name from runName.
  * @throws RangeError when the results contradict themselves (see confusionCounts and bestEpoch).
  * @throws MachineError when the font is missing.
  */

@@ -1,4 +1,4 @@
-/** Which answers a model gave: confusion matrix and distribution of the probabilities. */
+/** Charts of a model's predictions: confusion matrix and distribution of the probabilities. */
 
 import { confusionCounts, type Evaluation, THRESHOLD } from '../results.ts';
 import { axisText, baseOf, type Chart, lineChart, MARGIN, titleOf } from './chart.ts';
@@ -7,7 +7,7 @@ import type { Theme } from './theme.ts';
 const CLASSES = ['noise', 'signal'];
 const BINS = 40;
 
-/** Counts, and their share of the true class. */
+/** The confusion matrix: counts, and their share of the true class. */
 export function confusionChart(theme: Theme, evaluation: Evaluation): Chart {
   const { trueNegative, falsePositive, falseNegative, truePositive } = confusionCounts(evaluation);
   const noise = trueNegative + falsePositive;
@@ -58,14 +58,14 @@ export function confusionChart(theme: Theme, evaluation: Evaluation): Chart {
   };
 }
 
-/** Share of each class over the probability that the model gave. */
+/** Histograms of the predicted probability for each true class. */
 export function distributionChart(theme: Theme, evaluation: Evaluation): Chart {
   const lines = [theme.blue, theme.orange].map((color, label) => {
     const { counts, total } = histogram(evaluation, label);
-    // Steps of less than a pixel would be drawn as slopes: ECharts leaves out points so close to the one before.
+    // ECharts drops points less than a pixel from the previous one, so tiny steps would be drawn as slopes.
     const grain = Math.max(...counts) / 200;
     const rounded = (count: number): number => (grain === 0 ? 0 : Math.round(count / grain) * grain);
-    // The last edge repeats the last bin, whose step would have no width otherwise.
+    // The last edge repeats the last bin; without it, that step would have no width.
     const points = Array.from({ length: BINS + 1 }, (_, edge): [number, number] => [
       edge / BINS,
       total === 0 ? 0 : (100 * rounded(counts[Math.min(edge, BINS - 1)]!)) / total,
@@ -81,7 +81,7 @@ export function distributionChart(theme: Theme, evaluation: Evaluation): Chart {
   });
 }
 
-/** Counts of one class's probabilities in BINS equal bins of [0, 1]; 1 falls into the last. */
+/** Counts of one class's probabilities in BINS equal bins of [0, 1]; 1 falls into the last bin. */
 export function histogram({ labels, probabilities }: Evaluation, label: number) {
   const counts = new Uint32Array(BINS);
   let total = 0;
@@ -93,7 +93,7 @@ export function histogram({ labels, probabilities }: Evaluation, label: number) 
   return { counts, total };
 }
 
-/** 12345 as 12,345. */
+/** 12345 becomes 12,345. */
 export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }

@@ -1,4 +1,4 @@
-/** One sample on its way through preprocessing, and what its detectors have in common. */
+/** Plot of one sample at each stage of preprocessing, with the cross-correlations of its detectors. */
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../core/strain.ts';
 import { baseOf, type Chart, lineChart } from './chart.ts';
 import type { Correlation } from './correlation.ts';
@@ -13,23 +13,23 @@ export interface SampleStages {
   /** Dimensionless, about 1e-20. */
   raw: Stage;
   bandpassed: Stage;
-  /** In units of the average noise, up to a constant factor. */
+  /** In units of the average noise, except for a constant factor. */
   whitened: Stage;
   /** Mean 0, standard deviation 1 in each detector. */
   normalized: Stage;
-  /** Of the pairs of detectors, as correlatePairs gives them. */
+  /** Output of correlatePairs. */
   correlations: readonly Correlation[];
 }
 
 const COLUMN = { width: 540, height: 210 } as const;
 const HEADER = 56;
-/** Longer ids would run out of the picture. */
+/** Longer ids are cut: they would not fit into the picture. */
 const ID_LIMIT = 100;
 const ROUND_ENDS = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8];
 
 /**
- * A PNG: one row a stage and one column a detector over time [s], and under them the cross-correlations over
- * lag [ms] with the windows shaded that light allows.
+ * A PNG with one row per stage and one column per detector over time [s]. Below them are the cross-correlations over lag [ms];
+ * the lags within the light travel time are shaded.
  *
  * @throws RangeError when a stage doesn't hold 3 * 4096 values.
  * @throws MachineError when the font is missing.
@@ -60,7 +60,7 @@ export function sampleFigure(theme: Theme, sample: SampleStages): Figure {
             left: column * COLUMN.width,
             top: HEADER + row * COLUMN.height,
             width: COLUMN.width,
-            // The last row has a legend to hold.
+            // The last row has a legend.
             height: COLUMN.height + (row === rows.length - 1 ? 40 : 0),
           },
           chart,
@@ -84,13 +84,13 @@ function header(theme: Theme, id: string): Chart {
   };
 }
 
-/** One chart a detector; all three have the same range. */
+/** One chart per detector; all three have the same range. */
 function stageCharts(theme: Theme, stage: string, quantity: string, values: Stage): Chart[] {
   if (values.length !== SAMPLE_SIZE) {
     throw new RangeError(`${stage} strain of ${values.length} points, needed ${SAMPLE_SIZE}`);
   }
   const peak = largest(values);
-  // Ticks like 2e-20 are harder to compare than 2, with the power at the axis.
+  // Ticks like 2e-20 are hard to compare, so the power of ten goes into the axis name.
   const power = peak > 0 && (peak < 0.01 || peak >= 1000) ? Math.floor(Math.log10(peak)) : 0;
   const scale = 10 ** power;
   const name = power === 0 ? quantity : `${quantity} [1e${power}]`;
@@ -139,7 +139,7 @@ function correlationCharts(theme: Theme, correlations: readonly Correlation[]): 
   );
 }
 
-/** A range around 0 that holds `peak`, with a round end and five ticks. */
+/** A symmetric range that includes `peak`, with round ends and five ticks. */
 function symmetricRange(peak: number): { min: number; max: number; interval: number } {
   if (peak === 0) return { min: -1, max: 1, interval: 0.5 };
   const decade = 10 ** Math.floor(Math.log10(peak));
@@ -147,7 +147,7 @@ function symmetricRange(peak: number): { min: number; max: number; interval: num
   return { min: -max, max, interval: max / 2 };
 }
 
-/** The largest magnitude among the finite values, 0 where there is none. */
+/** The largest magnitude of the finite values; 0 if there are none. */
 function largest(values: Stage): number {
   let peak = 0;
   for (const value of values) {

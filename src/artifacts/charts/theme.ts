@@ -1,4 +1,4 @@
-/** Colours and type of every plot. Series colours are those of Okabe and Ito, told apart by colour-blind readers. */
+/** Colours and fonts of all plots. Series colours are from Okabe and Ito: colour-blind readers can tell them apart. */
 
 export interface Theme {
   background: string;
@@ -10,7 +10,7 @@ export interface Theme {
   orange: string;
   green: string;
   purple: string;
-  /** Fill of a full cell; the text colour stays readable on it. */
+  /** Fill of a cell with share 1; the text colour is readable on it. */
   cell: string;
 }
 
@@ -41,7 +41,7 @@ export const DARK: Theme = {
   cell: '#1f5f8b',
 };
 
-/** PNGs use the first, which comes with chirpline; in an SVG the reader's browser picks what it has. */
+/** PNGs use Inter, which comes with chirpline. In an SVG the browser uses the first font that it has. */
 export const FONT_FAMILY = 'Inter, system-ui, sans-serif';
 
 /** Font sizes [px]. */

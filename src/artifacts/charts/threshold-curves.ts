@@ -1,4 +1,4 @@
-/** What a model answers over all thresholds: ROC and precision-recall curve. */
+/** Charts over all thresholds: ROC and precision-recall curve. */
 
 import type { Results } from '../results.ts';
 import { type Chart, lineChart } from './chart.ts';
@@ -6,13 +6,13 @@ import type { Theme } from './theme.ts';
 
 type Point = readonly [x: number, y: number];
 
-/** Steps smaller than this can't be seen, and 100,000 of them would make a report of many megabytes. */
+/** Smaller steps are invisible, and 100,000 of them would make a report of many megabytes. */
 const VISIBLE_STEP = 1 / 500;
 
 const UNIT = { min: 0, max: 1, interval: 0.2, format: (value: number) => value.toFixed(1) };
-const ONE_CLASS = 'not defined: the validation\nrecords hold one class only';
+const ONE_CLASS = 'not defined: the validation\nrecords have only one class';
 
-/** True over false positive rate, with the diagonal of guessing. */
+/** True positive rate over false positive rate, with the diagonal of guessing. */
 export function rocChart(theme: Theme, { roc, evaluation: { auc } }: Results): Chart {
   const points = auc === null ? [] : thin(roc.map(({ fpr, tpr }): Point => [fpr, tpr]));
   return lineChart(theme, {
@@ -41,7 +41,7 @@ export function rocChart(theme: Theme, { roc, evaluation: { auc } }: Results): C
   });
 }
 
-/** Precision over recall, with the share of signals, which is the precision of guessing. */
+/** Precision over recall, and the share of signals, which is the precision of guessing. */
 export function prChart(theme: Theme, { pr, evaluation: { auc, labels } }: Results): Chart {
   const points = auc === null ? [] : thin(pr.map(({ recall, precision }): Point => [recall, precision]));
   const signals = labels.reduce((sum, label) => sum + label, 0);
@@ -67,7 +67,7 @@ export function prChart(theme: Theme, { pr, evaluation: { auc, labels } }: Resul
   });
 }
 
-/** The first and last point of a curve in the unit square, and those a visible step from the one kept before. */
+/** Thins a curve in the unit square: keeps both ends, and points at least a visible step from the last kept one. */
 export function thin(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let last: Point | undefined;

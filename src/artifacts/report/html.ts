@@ -1,6 +1,6 @@
-/** HTML from templates in which every inserted text is escaped, so that none can be forgotten. */
+/** HTML templates that escape every inserted text, so no call can forget to. */
 
-/** Text that is HTML already. Only `html` makes it. */
+/** Text that is already HTML. Only `html` makes it. */
 export interface Html {
   readonly markup: string;
 }
@@ -15,7 +15,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A template whose insertions are escaped, but for those that are Html themselves; lists of Html are joined. */
+/** A template tag. It escapes all insertions except Html, and joins lists of Html. */
 export function html(strings: TemplateStringsArray, ...insertions: Insertion[]): Html {
   const parts = strings.map((text, i) => {
     const insertion = insertions[i];
@@ -24,7 +24,7 @@ export function html(strings: TemplateStringsArray, ...insertions: Insertion[]):
   return { markup: parts.join('') };
 }
 
-/** Escaped for element content and quoted attributes. Control characters, which HTML forbids, become U+FFFD. */
+/** Escapes text for element content and quoted attributes. Control characters, which HTML forbids, become U+FFFD. */
 export function escapeHtml(text: string): string {
   return text
     .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')

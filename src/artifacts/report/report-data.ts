@@ -3,14 +3,14 @@ import type { RunConfig } from '../config.ts';
 import type { Results } from '../results.ts';
 
 export interface ReportData extends Results {
-  /** As runName gives it. */
+  /** Name from runName. */
   run: string;
-  /** When the run ended. */
+  /** When the training ended. */
   date: Date;
   config: RunConfig;
   data: {
     dataset: string;
-    /** Raw samples: as many as written and rejected together. */
+    /** Number of raw samples: written + rejected. */
     input: number;
     written: number;
     rejected: number;
@@ -18,12 +18,12 @@ export interface ReportData extends Results {
     validation: number;
     dtype: string;
   };
-  /** The rejected samples; the first of them are enough, data.rejected counts all. */
+  /** The rejected samples, or only the first of them; data.rejected counts all. */
   rejected: readonly Pick<Rejection, 'id' | 'file' | 'reason'>[];
-  /** Programs and their versions, in the order in which they are to be shown: `{ chirpline: '0.1.0' }`. */
+  /** Programs and their versions, in display order: `{ chirpline: '0.1.0' }`. */
   versions: Readonly<Record<string, string>>;
-  /** What the model was trained on: `CPU, 2 threads`. */
+  /** Device that trained the model: `CPU, 2 threads`. */
   device: string;
-  /** What a reader must know before trusting any number: `Simulated data with loud signals.` */
+  /** A caveat for the reader: `Simulated data with loud signals.` */
   note?: string;
 }

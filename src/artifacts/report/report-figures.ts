@@ -1,4 +1,4 @@
-/** The charts of report.html, each for light and dark pages, with a caption and a text for those who can't see it. */
+/** The charts of report.html, each for light and dark pages, with a caption and an alternative text. */
 import { type Chart, shortNumber } from '../charts/chart.ts';
 import { formatScore } from '../charts/dashboard.ts';
 import { drawSvg, framed } from '../charts/figure.ts';
@@ -9,10 +9,10 @@ import { prChart, rocChart } from '../charts/threshold-curves.ts';
 import { bestEpoch, confusionCounts, type History, type Results, THRESHOLD } from '../results.ts';
 import { type Html, html } from './html.ts';
 
-/** Small enough to stay readable when a phone shrinks it to its width [px]. */
+/** Small enough to stay readable when a phone scales it down [px]. */
 const SIZE = { width: 420, height: 340 } as const;
 
-/** Figure elements of how the fit went. */
+/** Figures of the fit, epoch by epoch. */
 export function trainingFigures(history: History): Html[] {
   const best = bestEpoch(history);
   const last = history.epochs.at(-1) ?? best;
@@ -25,44 +25,44 @@ export function trainingFigures(history: History): Html[] {
     ),
     figure(
       (theme) => scoreChart(theme, history),
-      'How many validation records were answered right, and how well signals rank above noise, after each epoch.',
+      'Share of validation records classified correctly (accuracy), and how well signals rank above noise (AUC), after each epoch.',
       `Validation accuracy and AUC of each epoch. In the best epoch, ${best.epoch}: accuracy ` +
         `${formatScore(best.val_accuracy)}, AUC ${formatScore(best.val_auc)}.`,
     ),
     figure(
       (theme) => rateChart(theme, history),
-      'Halved when validation loss stops falling, or along a cosine to 0: the settings say which. In the middle of each epoch.',
+      'The learning rate in the middle of each epoch. The schedule (see Settings) halves it when validation loss stops falling, or lets it follow a cosine to 0.',
       `Learning rate of each epoch, from ${shortNumber(history.epochs[0]?.learning_rate ?? 0)} to ${shortNumber(last.learning_rate)}.`,
     ),
   ];
 }
 
-/** Figure elements of how the kept weights do. */
+/** Figures of the kept weights on the validation records. */
 export function validationFigures(results: Results): Html[] {
   const { evaluation } = results;
   const counts = confusionCounts(evaluation);
   return [
     figure(
       (theme) => rocChart(theme, results),
-      'Signals found against false alarms, over all thresholds. The area under the curve is the AUC.',
+      'Rate of found signals against rate of false alarms, over all thresholds. The area under the curve is the AUC.',
       `ROC curve. AUC ${formatScore(evaluation.auc)}.`,
     ),
     figure(
       (theme) => prChart(theme, results),
-      'How many alarms are real against how many signals are found. Guessing gives the dashed line.',
+      'Share of alarms that are real against share of signals that are found. Guessing gives the dashed line.',
       `Precision-recall curve. At threshold ${THRESHOLD}: precision ${formatScore(evaluation.precision)}, ` +
         `recall ${formatScore(evaluation.recall)}.`,
     ),
     figure(
       (theme) => confusionChart(theme, evaluation),
-      `What the records are against what the model says, at threshold ${THRESHOLD}.`,
+      `True class of the records against the class that the model predicts at threshold ${THRESHOLD}.`,
       `Confusion matrix. Noise: ${formatCount(counts.trueNegative)} right, ${formatCount(counts.falsePositive)} ` +
         `wrong. Signal: ${formatCount(counts.truePositive)} right, ${formatCount(counts.falseNegative)} wrong.`,
     ),
     figure(
       (theme) => distributionChart(theme, evaluation),
-      'The further apart the classes lie, the surer the model. Quiet signals look like noise.',
-      'Histogram of the predicted probabilities, noise and signal apart.',
+      'The further apart the two classes are, the more certain the model is. Quiet signals look like noise.',
+      'Histograms of the predicted probabilities, one for noise and one for signals.',
     ),
   ];
 }

@@ -8,12 +8,12 @@ import { bestEpoch, type History } from '../results.ts';
 import { type Html, html } from './html.ts';
 import type { ReportData } from './report-data.ts';
 
-/** More rejected samples than this are not listed; rejected.csv has them all. */
+/** At most this many rejected samples are listed; rejected.csv has all of them. */
 const REJECTED_LIMIT = 50;
 
 type Fact = readonly [name: string, value: string];
 
-/** A card of names and values. */
+/** A card that lists names and values. */
 export function factCard(title: string, facts: readonly Fact[]): Html {
   return html`<div class="card">
 <h3>${title}</h3>
@@ -23,7 +23,7 @@ ${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
 </div>`;
 }
 
-/** What went in and what came out. */
+/** Facts about raw samples and records. */
 export function dataFacts({ data, config }: ReportData): Fact[] {
   return [
     ['dataset', data.dataset],
@@ -33,7 +33,7 @@ export function dataFacts({ data, config }: ReportData): Fact[] {
     ],
     ['training', `${formatCount(data.training)} records`],
     ['validation', `${formatCount(data.validation)} records`],
-    ...leftOut(data),
+    ...skippedFact(data),
     ['stored as', data.dtype],
     ['records', config.records],
     ['recipe hash', config.recipe_hash],
@@ -41,18 +41,18 @@ export function dataFacts({ data, config }: ReportData): Fact[] {
   ];
 }
 
-/** Damaged records that training left out (`--on-corrupt skip`). */
-function leftOut({ written, training, validation }: ReportData['data']): Fact[] {
+/** Damaged records that training skipped (`--on-corrupt skip`). */
+function skippedFact({ written, training, validation }: ReportData['data']): Fact[] {
   const count = written - training - validation;
-  return count === 0 ? [] : [['left out', `${formatCount(count)} damaged`]];
+  return count === 0 ? [] : [['skipped', `${formatCount(count)} damaged`]];
 }
 
 /** How the model was trained. */
 export function settingFacts(config: RunConfig): Fact[] {
   return [
     ['preset', config.preset],
-    ['points a detector', formatCount(config.n_samples)],
-    ['epochs, at most', String(config.epochs)],
+    ['points per detector', formatCount(config.n_samples)],
+    ['maximum epochs', String(config.epochs)],
     ['batch size', String(config.batch_size)],
     ['learning rate', `${config.learning_rate}, ${config.schedule}`],
     ['dropout', String(config.dropout_rate)],
@@ -79,15 +79,16 @@ function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mix
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
-/** The first rejected samples, or that there is none, or that they aren't known. `total` counts all. */
+/** The first rejected samples, or a sentence if there are none or they aren't known. `total` counts all. */
 export function rejectedTable(samples: ReportData['rejected'], total: number): Html {
   if (total === 0) return html`<p>None: every raw sample became a record.</p>`;
   const shown = samples.slice(0, REJECTED_LIMIT);
-  if (shown.length === 0) return html`<p>${formatCount(total)} in all; which ones is not known here.</p>`;
+  if (shown.length === 0)
+    return html`<p>${formatCount(total)} in total. Their list is not available here.</p>`;
   const count =
     shown.length === total
-      ? `${formatCount(total)} in all.`
-      : `The first ${shown.length} of ${formatCount(total)}; rejected.csv beside the records lists them all.`;
+      ? `${formatCount(total)} in total.`
+      : `The first ${shown.length} of ${formatCount(total)}. rejected.csv next to the records lists all of them.`;
   return html`<p>${count}</p>
 <div class="scroll" role="region" aria-label="Rejected samples" tabindex="0">
 <table class="rejected">
@@ -99,7 +100,7 @@ ${shown.map(({ id, file, reason }) => html`<tr><td>${id}</td><td>${file}</td><td
 </div>`;
 }
 
-/** One row an epoch, the best one marked. */
+/** One row per epoch; the best epoch is marked. */
 export function epochTable(history: History): Html {
   const columns = [
     'Epoch',

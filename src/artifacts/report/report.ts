@@ -1,4 +1,4 @@
-/** report.html: one page about a training run that needs nothing but itself, neither files nor a network. */
+/** report.html: a self-contained page about a training. It needs no other files and no network. */
 
 import { keyNumbers } from '../charts/dashboard.ts';
 import { formatCount } from '../charts/prediction-charts.ts';
@@ -9,7 +9,7 @@ import { trainingFigures, validationFigures } from './report-figures.ts';
 import { STYLE } from './report-style.ts';
 import { dataFacts, epochTable, factCard, rejectedTable, settingFacts } from './report-tables.ts';
 
-/** The page may show its own styles and pictures; it can neither run scripts nor load anything. */
+/** The page may use its own styles and images. It can't run scripts or load anything. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /**
@@ -21,7 +21,7 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 export function renderReport(data: ReportData): string {
   const { input, written, rejected } = data.data;
   if (input !== written + rejected) {
-    throw new RangeError(`${input} samples came in, but ${written} written + ${rejected} rejected went out`);
+    throw new RangeError(`${input} raw samples are not ${written} written + ${rejected} rejected`);
   }
   const page = html`<!DOCTYPE html>
 <html lang="en">
@@ -78,7 +78,7 @@ function header(data: ReportData): Html {
   return html`<header>
 <h1>${data.run}</h1>
 <p class="muted">Trained on ${formatCount(training)} records of ${dataset} for ${data.history.epochs.length} epochs
-(${minutes} minutes), judged on ${formatCount(validation)} others. ${timeOf(data.date)}.</p>
+(${minutes} minutes), validated on ${formatCount(validation)} others. ${timeOf(data.date)}.</p>
 ${data.note === undefined ? [] : [html`<p class="note"><strong>Note:</strong> ${data.note}</p>`]}
 <dl class="numbers">
 ${keyNumbers(data).map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}

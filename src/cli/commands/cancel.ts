@@ -7,13 +7,13 @@ import { jsonOption } from '../../options/command-options.ts';
 import { stageOption, withStage } from '../stage.ts';
 import { printResult } from '../terminal.ts';
 
-/** A run has one job at a time: those of its dataset that are on are among the latest. */
+/** A run has one job at a time, so its active job is among the latest of its dataset. */
 const JOBS = 100;
 
 export function cancelCommand(): Command {
   return new Command('cancel')
-    .description('stop a run, with the training job it waits for, or a training job')
-    .argument('<ID>', 'name of the run or id of the job, as chirpline status shows it')
+    .description('stop a run with its training job, or a single training job')
+    .argument('<ID>', 'name of the run or id of the job; chirpline status shows both')
     .addOption(stageOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline cancel g2net-0f3a9c1d2b4e --stage dev')
@@ -31,7 +31,7 @@ export function cancelCommand(): Command {
         const stopped: string[] = [];
         const run = await findRun(sfn, stage.stateMachine, id);
         if (run !== undefined) {
-          if (run.state !== 'RUNNING') throw new SettingError(`run ${id} has ended already: ${run.state}`);
+          if (run.state !== 'RUNNING') throw new SettingError(`run ${id} has already ended: ${run.state}`);
           await stopRun(sfn, run);
           stopped.push(`run ${id}`);
           for (const job of await listJobs(batch, stage.trainingQueue, JOBS, run.dataset)) {
@@ -42,22 +42,24 @@ export function cancelCommand(): Command {
         } else {
           const job = await findJob(batch, id);
           if (job === undefined)
-            throw new SettingError(`stage ${flags.stage} has no run or job ${id}: see chirpline status`);
+            throw new SettingError(
+              `stage ${flags.stage} has no run or job ${id}: chirpline status lists them`,
+            );
           requireOwn(job, stage);
-          if (!isActive(job)) throw new SettingError(`job ${id} has ended already: ${job.state}`);
+          if (!isActive(job)) throw new SettingError(`job ${id} has already ended: ${job.state}`);
           await stopJob(batch, job);
           stopped.push(`job ${id}`);
         }
-        printResult(flags.json, { stopped }, `stopped ${stopped.join(' and ')}; what is finished is kept`);
+        printResult(flags.json, { stopped }, `stopped ${stopped.join(' and ')}; finished work is kept`);
       });
     });
 }
 
-/** Throws SettingError when the job is none of the stage's: ids are found wherever in the account a job is. */
+/** Throws SettingError when the job belongs to another stage: AWS finds an id in any queue of the account. */
 export function requireOwn({ id, queue }: Pick<Job, 'id' | 'queue'>, { name, trainingQueue }: Stage): void {
   if (queue === trainingQueue) return;
   const other = /^chirpline-(.+)-training$/.exec(queue)?.[1];
   const found = other === undefined ? `in the queue ${queue}` : `of stage ${other}`;
-  const advice = other === undefined ? 'Stop it where it was submitted' : `Give --stage ${other}`;
+  const advice = other === undefined ? 'Stop it where it was submitted' : `Use --stage ${other}`;
   throw new SettingError(`job ${id} is ${found}, not of stage ${name} (${trainingQueue}). ${advice}`);
 }

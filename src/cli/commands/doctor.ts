@@ -7,9 +7,9 @@ import { printResult } from '../terminal.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say what this machine has for chirpline, and what to do about what is missing')
+    .description('check this machine, and say how to fix what is missing')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  chirpline doctor\n\nExit code 3 when something is missing.')
+    .addHelpText('after', '\nExample:\n  chirpline doctor\n\nThe exit code is 3 if something is missing.')
     .action(async (flags: { json?: boolean }) => {
       const findings = [examineSignalEngine(), ...(await examineTensorFlow())];
       const width = Math.max(...findings.map(({ name }) => name.length));
@@ -28,18 +28,18 @@ function examineSignalEngine(): Finding {
   const name = 'signal path';
   const engine = chooseEngine().name;
   if (engine === 'webassembly') {
-    const { reason = 'the processor has no AVX2' } = loadAddon();
+    const { reason = 'the CPU has no AVX2' } = loadAddon();
     return {
       name,
       status: 'ok',
-      detail: `WebAssembly with SIMD, at a third to half of the speed of machine code: ${reason}`,
+      detail: `WebAssembly with SIMD, at a third to half of the speed of native code: ${reason}`,
     };
   }
-  if (engine !== 'javascript') return { name, status: 'ok', detail: `machine code for ${LEVELS[engine]}` };
+  if (engine !== 'javascript') return { name, status: 'ok', detail: `native code for ${LEVELS[engine]}` };
   return {
     name,
     status: 'warn',
     detail: 'plain JavaScript, at a tenth of the speed',
-    advice: 'WebAssembly with SIMD is missing: a processor since 2013 and Node without --jitless have it',
+    advice: 'WebAssembly with SIMD is missing: it needs a CPU made since 2013, and Node without --jitless',
   };
 }

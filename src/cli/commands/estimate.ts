@@ -1,12 +1,13 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Range } from '../../cloud/estimate/conditions.ts';
 import type { Workload } from '../../cloud/estimate/request-counts.ts';
 import type { Estimate } from '../../cloud/estimate/run-estimate.ts';
 import { SettingError } from '../../core/errors.ts';
-import { jsonOption, real, splitLocation, whole } from '../../options/command-options.ts';
+import { jsonOption, preprocessOption, real, splitLocation, whole } from '../../options/command-options.ts';
+import type { RecordSettings } from '../../preprocess/preprocess-settings.ts';
 import { formatTime, printResult } from '../terminal.ts';
 
-interface EstimateFlags {
+interface EstimateFlags extends Pick<RecordSettings, 'shardSize' | 'psdSamples' | 'dtype'> {
   samples?: number;
   packed?: boolean;
   unpacked?: boolean;
@@ -14,9 +15,6 @@ interface EstimateFlags {
   rate?: number;
   concurrency: number;
   fileConcurrency: number;
-  shardSize: number;
-  psdSamples: number;
-  dtype: 'float16' | 'float32';
   epochs: number;
   trainingRate: Range;
   json?: boolean;
@@ -25,21 +23,24 @@ interface EstimateFlags {
 export function estimateCommand(): Command {
   return new Command('estimate')
     .description('predict requests, time and cost of a run on AWS, before anything starts')
-    .argument('[RAW]', 'raw samples, which are counted')
-    .option('--samples <n>', 'so many samples, in place of RAW', whole(1, 1e9))
-    .option('--packed', 'only as uploaded with --pack')
-    .option('--unpacked', 'only as uploaded file by file')
-    .option('--prices <file>', 'JSON of prices in place of the built-in ones (see --json)')
-    .option('--rate <n>', 'samples a second of one core (default: measured for a second)', real(1, 1e9))
-    .option('--concurrency <n>', 'chunks at once: mapConcurrency of the stage', whole(1, 10_000), 600)
-    .option('--file-concurrency <n>', 'the same of single files: fileConcurrency', whole(1, 10_000), 24)
-    .option('--shard-size <n>', 'samples of a shard and of a pack', whole(1, 1 << 20), 1024)
-    .option('--psd-samples <n>', 'noise samples that the PSD is averaged over, at most', whole(1), 10_000)
-    .addOption(
-      new Option('--dtype <type>', 'of the records').choices(['float16', 'float32']).default('float16'),
+    .argument('[RAW]', 'raw samples to count')
+    .option('--samples <n>', 'number of samples, instead of RAW', whole(1, 1e9))
+    .option('--packed', 'only for packed uploads (upload --pack)')
+    .option('--unpacked', 'only for uploads file by file')
+    .option('--prices <file>', 'prices as JSON instead of the built-in ones (--json shows them)')
+    .option('--rate <n>', 'samples per second of one core (default: measured for one second)', real(1, 1e9))
+    .option('--concurrency <n>', 'concurrent chunks: mapConcurrency of the stage', whole(1, 10_000), 600)
+    .option(
+      '--file-concurrency <n>',
+      'the same for single files: fileConcurrency of the stage',
+      whole(1, 10_000),
+      24,
     )
-    .option('--epochs <n>', 'of training; 0 for none', whole(0, 100_000), 50)
-    .option('--training-rate <n-m>', 'samples a second of the GPU, from and to', rates, {
+    .addOption(preprocessOption('shardSize'))
+    .addOption(preprocessOption('psdSamples'))
+    .addOption(preprocessOption('dtype'))
+    .option('--epochs <n>', 'epochs of training; 0: no training', whole(0, 100_000), 50)
+    .option('--training-rate <n-m>', 'samples per second of the GPU, as a range', rates, {
       low: 500,
       high: 3000,
     })

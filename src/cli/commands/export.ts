@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { formatBytes } from '../../core/format-bytes.ts';
 import {
   EXPORT_FORMATS,
   type ExportFormat,
@@ -17,17 +18,19 @@ interface ExportFlags {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('write a trained model as a SavedModel or an ONNX file, for other programs to run')
-    .argument('<WEIGHTS>', 'a ..._weights.npz')
+    .description('export a trained model as a SavedModel or an ONNX file')
+    .argument('<WEIGHTS>', 'weights of a trained model, ..._weights.npz')
     .addOption(
-      new Option('--format <format>', 'what to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
+      new Option('--format <format>', 'format to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
     )
-    .requiredOption('--out <path>', 'savedmodel: a folder of its own; onnx: a file')
+    .requiredOption('--out <path>', 'output: for savedmodel an empty or new folder, for onnx a file')
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nIn: signal [batch, 3, 4096] float32, as records hold it. Out: probability [batch] float32.' +
-        '\n\nExample:\n  chirpline export models/g2net/saved/diy_20260102_0304_weights.npz --format onnx --out diy.onnx',
+      '\nInput of the model:  signal [batch, 3, 4096] float32, as in the records' +
+        '\nOutput of the model: probability [batch] float32' +
+        '\n\nExample:\n  chirpline export models/g2net/saved/diy_20260102_0304_weights.npz \\' +
+        '\n    --format onnx --out diy.onnx',
     )
     .action(async (weights: string, { format, out, json }: ExportFlags) => {
       const source = splitLocation(weights);
@@ -40,11 +43,10 @@ export function exportCommand(): Command {
         target.key,
       );
       const { preset, bytes } = exported;
-      const megabytes = (bytes / 1e6).toFixed(1);
       printResult(
         json,
         { out, format, ...exported },
-        `the ${preset} model as ${format}, ${megabytes} MB: ${out}`,
+        `exported the ${preset} model as ${format}, ${formatBytes(bytes)}: ${out}`,
       );
     });
 }

@@ -15,16 +15,17 @@ interface InspectFlags {
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('say what is in a .npy, .npz, .tar or .tfrecord file or a metadata.json, and check it')
-    .argument('<FILE>', 'the file')
-    .option('--plot <png>', 'draw a raw sample: strain at each stage, and cross-correlations')
-    .option('--sample <id>', 'which one to draw (default: the first)')
-    .option('--psd <file>', 'avg_psd.npz to whiten it by (default: its own spectrum)')
+    .description('show and check a .npy, .npz, .tar, .tfrecord or metadata.json')
+    .argument('<FILE>', 'file to inspect')
+    .option('--plot <png>', 'plot a raw sample into this file: strain at each stage, and cross-correlations')
+    .option('--sample <id>', 'sample to plot (default: the first)')
+    .option('--psd <file>', 'avg_psd.npz to whiten the plotted sample with (default: its own spectrum)')
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  chirpline inspect raw/train/0/2/0/0203d6b63a.npy --plot sample.png --psd records/avg_psd.npz' +
-        '\n\nExit code 1 when something is wrong with the file.',
+      '\nExample:\n  chirpline inspect raw/train/0/2/0/0203d6b63a.npy --plot sample.png \\' +
+        '\n    --psd records/avg_psd.npz' +
+        '\n\nThe exit code is 1 if the file is broken.',
     )
     .action(async (file: string, flags: InspectFlags) => {
       const { folder, key } = splitLocation(file);
@@ -48,7 +49,7 @@ async function openPsd(file: string) {
 }
 
 function describe(file: string, kind: string, facts: object, cells: string[][], faults: string[]): string {
-  // Before they are aligned: ids are whatever the file says.
+  // Escape control characters before alignment: the file may contain any ids.
   const rows = cells.map((row) => row.map(visible));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const table = rows.map(

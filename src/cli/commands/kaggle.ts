@@ -14,9 +14,9 @@ export function kaggleCommand(): Command {
 
 function bundleCommand(): Command {
   const command = new Command('bundle')
-    .description('write what Kaggle needs: two datasets and the notebook that trains')
-    .requiredOption('--user <name>', 'your name on Kaggle, as in the address of your page')
-    .requiredOption('--out <folder>', 'gets gw-src-code/, gw-node-runtime/ and gw-training/')
+    .description('write two Kaggle datasets and the notebook that trains with them')
+    .requiredOption('--user <name>', 'your Kaggle user name, as in the URL of your profile')
+    .requiredOption('--out <folder>', 'output folder for gw-src-code/, gw-node-runtime/ and gw-training/')
     .addHelpText(
       'after',
       '\nExample:\n  chirpline kaggle bundle --user jane --out kaggle --epochs 20\n' +

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { formatBytes } from '../../core/format-bytes.ts';
 import { jsonOption, splitLocation } from '../../options/command-options.ts';
 import { mergeRecords } from '../../preprocess/merge-shards.ts';
 import type { RecordDType } from '../../records/record-dtype.ts';
@@ -7,11 +8,11 @@ import { attend, printResult } from '../terminal.ts';
 
 export function mergeCommand(): Command {
   return new Command('merge')
-    .description('make the one train.tfrecord that readers of the Python pipeline expect')
+    .description('merge shards into one train.tfrecord for the Python pipeline')
     .argument('<RECORDS>', 'finished records')
-    .argument('<FILE>', 'the file to write')
+    .argument('<FILE>', 'file to write')
     .addOption(
-      new Option('--dtype <type>', 'type of the signal; those readers need float32')
+      new Option('--dtype <type>', 'type of the signal; readers of the Python pipeline need float32')
         .choices(['float16', 'float32'])
         .default('float32'),
     )
@@ -27,11 +28,10 @@ export function mergeCommand(): Command {
       const merged = await attend((terminal, stop) =>
         mergeRecords(source, target, key, dtype, terminal, stop),
       );
-      const megabytes = (merged.size / 1e6).toFixed(1);
       printResult(
         json,
         { out: file, records: merged.records, bytes: merged.size, dtype },
-        `${merged.records} records of ${dtype}, ${megabytes} MB: ${file}`,
+        `${merged.records} records of ${dtype}, ${formatBytes(merged.size)}: ${file}`,
       );
     });
 }

@@ -1,23 +1,20 @@
 import { Command } from 'commander';
+import { formatBytes } from '../../core/format-bytes.ts';
 import {
   datasetName,
   jsonOption,
+  preprocessOption,
   preprocessOptions,
-  seedOption,
   splitLocation,
 } from '../../options/command-options.ts';
 import type { PreprocessSettings } from '../../preprocess/local-run.ts';
+import type { RecordSettings } from '../../preprocess/preprocess-settings.ts';
 import type { Metadata } from '../../records/metadata.ts';
 import { attend, printResult } from '../terminal.ts';
 
-export interface PreprocessFlags {
-  dtype: 'float16' | 'float32';
-  shardSize: number;
+export interface PreprocessFlags extends RecordSettings {
   workers?: number;
   psd?: string;
-  psdSamples: number;
-  seed: number;
-  maxRejected: number;
   wait: boolean;
   dataset?: string;
   json?: boolean;
@@ -25,11 +22,12 @@ export interface PreprocessFlags {
 
 export function preprocessCommand(): Command {
   const command = new Command('preprocess')
-    .description('make TFRecord shards of raw samples')
+    .description('convert raw samples to TFRecord shards')
     .argument('<RAW>', 'raw samples and training_labels.csv')
-    .argument('<RECORDS>', 'where the shards go')
+    .argument('<RECORDS>', 'output folder for the shards')
     .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');
-  for (const option of [...preprocessOptions(), seedOption(), jsonOption()]) command.addOption(option);
+  for (const option of [...preprocessOptions(), preprocessOption('seed'), jsonOption()])
+    command.addOption(option);
   return command.action(async (raw: string, records: string, flags: PreprocessFlags) => {
     const { preprocessDataset } = await import('../../preprocess/local-run.ts');
     const settings = preprocessSettings(raw, flags);
@@ -59,5 +57,5 @@ export function describeRecords(metadata: Metadata, records: string): string {
   const { n_samples, n_failed, shards, dtype } = metadata;
   const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
   const rejected = n_failed === 0 ? 'none rejected' : `${n_failed} rejected (see rejected.csv)`;
-  return `${n_samples} records in ${shards.length} shards of ${dtype}, ${(bytes / 1e6).toFixed(1)} MB, ${rejected}: ${records}`;
+  return `${n_samples} records in ${shards.length} shards of ${dtype}, ${formatBytes(bytes)}, ${rejected}: ${records}`;
 }

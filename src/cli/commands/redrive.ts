@@ -7,13 +7,14 @@ import { printResult } from '../terminal.ts';
 
 export function redriveCommand(): Command {
   return new Command('redrive')
-    .description('send dead letters again, and make what failed runs left undone')
+    .description('resend dead letters, and continue failed runs in new ones')
     .addOption(stageOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nFor each dataset whose latest run failed, a new one makes the missing chunks alone. Datasets with a run that is' +
-        '\non are left to it.\n\nExample:\n  chirpline redrive --stage dev',
+      '\nEach dataset whose latest run failed gets a new run, which makes only the' +
+        '\nmissing chunks. Datasets with an active run are skipped.' +
+        '\n\nExample:\n  chirpline redrive --stage dev',
     )
     .action(async (flags: { stage: string; json?: boolean }) => {
       const [
@@ -51,9 +52,9 @@ export function redriveCommand(): Command {
         }
         const skipped = running.map(({ dataset, name }) => ({ dataset, run: name }));
         const lines = [
-          `${messages} dead letters sent again, ${runs.length} runs started`,
+          `${messages} dead letters resent, ${runs.length} runs started`,
           ...runs.map((name) => `  ${name}`),
-          ...skipped.map(({ dataset, run }) => `${dataset} is left alone: run ${run} is on`),
+          ...skipped.map(({ dataset, run }) => `${dataset} was skipped: run ${run} is active`),
         ];
         printResult(flags.json, { messages, runs, skipped }, lines.join('\n'));
       });

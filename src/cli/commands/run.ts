@@ -14,9 +14,9 @@ import { describeTraining } from './train.ts';
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('preprocess raw samples, train on them and write all artifacts')
+    .description('preprocess raw samples, train on them, and write all artifacts')
     .argument('<RAW>', 'raw samples and training_labels.csv')
-    .argument('<OUT>', 'gets records/<dataset>/ and models/<dataset>/saved/')
+    .argument('<OUT>', 'output folder for records/<dataset>/ and models/<dataset>/saved/')
     .addHelpText('after', '\nExample:\n  chirpline run g2net out --epochs 3 --learning-rate 1e-3');
   for (const option of [...preprocessOptions(), ...trainOptions(), jsonOption()]) command.addOption(option);
   return command.action(async (raw: string, out: string, flags: PreprocessFlags & TrainFlags) => {

@@ -12,8 +12,8 @@ export function statusCommand(): Command {
   return new Command('status')
     .description('show the runs, training jobs and dead letters of a stage')
     .addOption(stageOption())
-    .option('--dataset <name>', 'only this dataset')
-    .option('--watch', 'show it again until nothing is going on')
+    .option('--dataset <name>', 'show only this dataset')
+    .option('--watch', 'refresh until all runs and jobs have ended')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline status --stage dev --watch')
     .action(async (flags: { stage: string; dataset?: string; watch?: boolean; json?: boolean }) => {
@@ -38,14 +38,14 @@ export function statusCommand(): Command {
     });
 }
 
-/** `now` is for what is still going on; without it such times are left out. */
+/** @param now the current time [ms], for the duration of what is still running; without it these durations are left out. */
 export function describeStatus(
   { runs, jobs, deadLetters }: StageStatus,
   stage: string,
   now?: number,
 ): string {
   const lines: string[] = [];
-  if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage}: no runs and no jobs yet`);
+  if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage} has no runs and no jobs yet`);
   const span = (from: Date, to?: Date) => {
     const end = to?.getTime() ?? now;
     return end === undefined ? '' : `  ${formatTime((end - from.getTime()) / 1000)}`;
@@ -65,7 +65,7 @@ export function describeStatus(
     const counts = folds === undefined ? '' : `  ${describeFolds(folds)}`;
     lines.push(`job ${id}  ${name}  ${dataset}  ${state}${describeCourse(job, span)}${counts}`);
     lines.push(...describeTrouble(job, stage, '    '));
-    for (const part of parts.filter(isTold)) {
+    for (const part of parts.filter(isShown)) {
       lines.push(`    fold ${part.fold}  ${part.state}${describeCourse(part, span)}`);
       lines.push(...describeTrouble(part, stage, '        '));
     }
@@ -73,7 +73,7 @@ export function describeStatus(
   }
   for (const { queue, messages } of deadLetters) {
     if (messages > 0)
-      lines.push(`${messages} dead letters of the ${queue} queue: chirpline redrive sends them again`);
+      lines.push(`${messages} dead letters in the ${queue} queue: chirpline redrive resends them`);
   }
   return lines.join('\n');
 }
@@ -96,9 +96,9 @@ function describeTrouble({ state, reason, lastLines }: JobView, stage: string, i
   return [...lines, ...lastLines.map((line) => `| ${line}`)].map((line) => indent + line);
 }
 
-/** The folds that wait for a host, in one line. Beside folds that are at work that is their turn, and no trouble. */
+/** The folds that wait for a host, in one line. While other folds run, waiting is normal and isn't shown. */
 function describeWaiting(parts: JobView[], stage: string): string[] {
-  const waiting = parts.filter((part) => part.state === 'RUNNABLE' && !isTold(part));
+  const waiting = parts.filter((part) => part.state === 'RUNNABLE' && !isShown(part));
   if (waiting.length === 0 || parts.some(({ state }) => state === 'STARTING' || state === 'RUNNING'))
     return [];
   const folds = waiting.map(({ fold }) => fold).join(', ');
@@ -113,7 +113,7 @@ function describeFolds({ total, states }: NonNullable<JobView['folds']>): string
     .join(': ');
 }
 
-/** Of the jobs in an array those are shown one by one that are at work or in trouble; the others are counted. */
-function isTold({ state, reason }: JobView): boolean {
+/** Whether a job of an array gets a line: it runs, failed or is blocked. The others are only counted. */
+function isShown({ state, reason }: JobView): boolean {
   return ['STARTING', 'RUNNING', 'FAILED'].includes(state) || (state === 'RUNNABLE' && reason !== undefined);
 }

@@ -12,8 +12,8 @@ interface SubmitFlags {
 
 export function submitCommand(): Command {
   const command = new Command('submit')
-    .description('submit a training job on a preprocessed dataset; with --folds one for each fold')
-    .requiredOption('--dataset <name>', 'the dataset')
+    .description('submit a training job, or with --folds one per fold')
+    .requiredOption('--dataset <name>', 'name of the preprocessed dataset')
     .addOption(stageOption())
     .addHelpText(
       'after',
@@ -40,7 +40,7 @@ export function submitCommand(): Command {
       printResult(
         flags.json,
         job,
-        `job ${job.id} (${job.name}) submitted${folds}: chirpline status --stage ${flags.stage}`,
+        `job ${job.id} (${job.name}) submitted${folds}. To follow it: chirpline status --stage ${flags.stage}`,
       );
     });
   });

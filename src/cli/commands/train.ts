@@ -6,9 +6,9 @@ import { attend, printResult } from '../terminal.ts';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train a model on shards and write its artifacts; resumes where it was stopped')
-    .argument('<RECORDS>', 'shards with metadata.json, or a lone train.tfrecord')
-    .argument('<OUT>', 'gets saved/, and checkpoints/ while it trains')
+    .description('train a model on records, or resume from a checkpoint')
+    .argument('<RECORDS>', 'shards with metadata.json, or a single train.tfrecord')
+    .argument('<OUT>', 'output folder for saved/ and, during training, checkpoints/')
     .addHelpText(
       'after',
       '\nExamples:\n  chirpline train records/g2net models/g2net --epochs 10 --learning-rate 1e-3\n' +

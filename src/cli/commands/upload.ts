@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { SettingError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format-bytes.ts';
 import { datasetName, jsonOption, whole } from '../../options/command-options.ts';
 import { stageOption, withStage } from '../stage.ts';
 import { attend, printResult } from '../terminal.ts';
@@ -13,11 +14,11 @@ interface UploadFlags {
 
 export function uploadCommand(): Command {
   return new Command('upload')
-    .description("upload raw samples; the labels go last and start a stage's run")
+    .description('upload raw samples, then the labels, which start the run')
     .argument('<FOLDER>', 'raw samples and training_labels.csv')
-    .argument('[LOCATION]', "where they go, if not to the stage's bucket")
+    .argument('[LOCATION]', "destination (default: the stage's bucket)")
     .addOption(
-      new Option('--pack <n>', 'put so many .npy files into one .tar; 1 leaves them as they are')
+      new Option('--pack <n>', '.npy files to put into each .tar; 1 uploads them one by one')
         .argParser(whole(1, 65_536))
         .default(1),
     )
@@ -26,9 +27,10 @@ export function uploadCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWhat is there already with the same bytes is passed over, so that the same command resumes after a stop.' +
-        '\nThousands of samples go up, and are read, far sooner in packs of 1024.' +
-        '\n\nExample:\n  chirpline upload g2net --pack 1024 --stage dev && chirpline status --stage dev --watch',
+      '\nFiles that exist at the destination with the same bytes are skipped. To resume' +
+        '\nan upload, run the same command again. For thousands of samples use --pack 1024,' +
+        '\nwhich is far faster to upload and to read.' +
+        '\n\nExample:\n  chirpline upload g2net --pack 1024 --stage dev\n  chirpline status --stage dev --watch',
     )
     .action(async (folder: string, location: string | undefined, flags: UploadFlags) => {
       if (location === undefined) {
@@ -37,8 +39,7 @@ export function uploadCommand(): Command {
           upload(folder, locateDataset(bucket, flags.dataset ?? datasetName(folder)).raw, flags, true),
         );
       } else if (flags.dataset === undefined) await upload(folder, location, flags, false);
-      else
-        throw new SettingError('--dataset names a place in the bucket of a stage: leave it out, or LOCATION');
+      else throw new SettingError("--dataset is for the stage's bucket: give either --dataset or LOCATION");
     });
 }
 
@@ -51,14 +52,14 @@ async function upload(folder: string, location: string, flags: UploadFlags, star
     uploadFolder(openStore(folder), openStore(location), { perPack: flags.pack }, terminal, stop),
   );
   const { uploaded, skipped, leftOut, objects, bytes, labels } = result;
-  const amount = `${uploaded} files (${objects} objects, ${(bytes / 1e6).toFixed(1)} MB)`;
-  const left = leftOut === 0 ? '' : `, ${leftOut} were left out`;
+  const amount = `${uploaded} files (${objects} objects, ${formatBytes(bytes)})`;
+  const left = leftOut === 0 ? '' : `, ${leftOut} unreadable ones left out`;
   const run = labels
     ? ' The labels have started the run: chirpline status shows it.'
     : ' There are no labels: the run starts when training_labels.csv is uploaded.';
   printResult(
     flags.json,
     result,
-    `${amount} uploaded to ${location}, ${skipped} were there${left}.${starts ? run : ''}`,
+    `${amount} uploaded to ${location}, ${skipped} existing ones skipped${left}.${starts ? run : ''}`,
   );
 }

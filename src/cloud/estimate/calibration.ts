@@ -1,14 +1,14 @@
-/** How fast this machine preprocesses on one core, in the way of a function: what a function's core is compared with. */
+/** Measures the preprocessing rate of one core of this machine, with the engine that functions use. */
 import { createRandomStream } from '../../core/random.ts';
 import { DETECTORS, SPECTRUM_LENGTH } from '../../core/strain.ts';
 import { choosePortableEngine } from '../../signal/engines/choose-engine.ts';
 import { createPreprocessor } from '../../signal/preprocessor.ts';
 
-/** Until the engine is compiled [s], and what is measured after that. */
+/** Time for compiling the engine, and time measured after it [s]. */
 const WARM_UP = 0.3;
 const DURATION = 0.7;
 
-/** Samples a second, from strain in memory to float16, measured for a second on made-up noise. */
+/** Samples per second, from strain in memory to float16, on random noise. Takes a second. */
 export function measureRate(): number {
   const psd = new Float64Array(DETECTORS.length * SPECTRUM_LENGTH).fill(1e-46);
   const preprocessor = createPreprocessor(psd, choosePortableEngine());

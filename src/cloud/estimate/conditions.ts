@@ -1,42 +1,42 @@
-/** What AWS and its network do, from a good day (low) to a bad one (high). */
+/** The performance of AWS and its network: a range from a good day (low) to a bad day (high). */
 export interface Range {
   low: number;
   high: number;
 }
 
-/** One end of a range. */
+/** One end of a range: low is the good day, high the bad one. */
 export type Day = keyof Range;
 
-/** Both ends of what differs between a good day and a bad one. */
+/** The range of a quantity, computed for a good day and for a bad day. */
 export function onBothDays(measure: (day: Day) => number): Range {
   return { low: measure('low'), high: measure('high') };
 }
 
-/** docs/operations.md says where each number comes from. */
+/** docs/operations.md gives the source of each number. */
 export const CLOUD = {
-  /** GET requests a second that a prefix partition of a bucket answers; on a bad day a fifth is refused and repeated. */
+  /** GET requests per second that one prefix partition of a bucket serves. On a bad day a fifth is throttled and retried. */
   getRate: { low: 5500, high: 4400 },
-  /** Until an object's first byte is there, or a small object is written [s]. */
+  /** Time to an object's first byte, or to write a small object [s]. */
   latency: { low: 0.015, high: 0.05 },
-  /** Until a page of 1,000 objects is listed [s]. */
+  /** Time to list a page of 1,000 objects [s]. */
   listPage: { low: 0.08, high: 0.25 },
-  /** What a function receives and sends [bytes/s]. */
+  /** Bandwidth of a function, in each direction [bytes/s]. */
   bandwidth: { low: 90e6, high: 65e6 },
-  /** Speed of a function's core, as a share of one of the machine at hand. */
+  /** Speed of a function's core, relative to a core of this machine. */
   core: { low: 1, high: 0.5 },
-  /** From the call of a function that has no environment yet to its first line [s]. It is billed. */
+  /** Time from the call of a function without an environment to its first line; it is billed [s]. */
   coldStart: { low: 0.4, high: 1.2 },
-  /** New environments of a function a second: 1,000 in 10 s, on a good day all of these at the start. */
+  /** New environments of a function per second: AWS allows 1,000 in 10 s; on a good day all of them start at once. */
   environments: { low: 1000, high: 100 },
-  /** Of a Distributed Map, beside its items [s]. */
+  /** Overhead of a Distributed Map besides its items [s]. */
   mapStart: { low: 1, high: 3 },
-  /** From one state to the next [s]. */
+  /** Time from one state to the next [s]. */
   transition: { low: 0.05, high: 0.2 },
-  /** Labels, order, hashes: the plan's work for a sample [s]. */
+  /** Planning time per sample: labels, order, hashes [s]. */
   planning: { low: 6e-6, high: 12e-6 },
-  /** Transitions that are billed for an item of a map. */
+  /** Billed transitions per item of a map. */
   itemTransitions: { low: 1, high: 3 },
-  /** Memory of functions [GB of 2^30 bytes], as in serverless.yml. */
+  /** Memory of the functions, as in serverless.yml [GB of 2^30 bytes]. */
   memory: {
     plan: 3008 / 1024,
     psd: 1769 / 1024,
@@ -45,7 +45,7 @@ export const CLOUD = {
     finalize: 1,
     ingest: 1769 / 1024,
   },
-  /** Events of uploads that `ingest` gets at once, and what it takes for them [s]. */
+  /** Upload events per call of `ingest`, and the duration of such a call [s]. */
   eventBatch: 10,
   eventTime: { low: 0.03, high: 0.3 },
 } as const;

@@ -1,20 +1,20 @@
-/** What AWS asks for, as a dated table that a user can replace by a file of the same form. */
+/** AWS prices, as a dated table. Users can replace it with a JSON file of the same form. */
 import { SettingError } from '../../core/errors.ts';
 
 /** US dollars. */
 export interface Prices {
-  /** When they were looked up, and where they hold. */
+  /** The month when they were looked up, and the region that they are for. */
   date: string;
   region: string;
-  /** A function's memory, a GB (2^30 bytes) and second. */
+  /** Memory of a function, per GB (2^30 bytes) and second. */
   lambdaGbSecond: number;
   lambdaRequest: number;
   s3Put: number;
   s3Get: number;
-  /** A transition of a standard state machine. */
+  /** A state transition of a standard state machine. */
   stepTransition: number;
   sqsRequest: number;
-  /** A host with a GPU, an hour: from spot to on-demand. */
+  /** A host with a GPU, per hour, on demand and spot. */
   gpuHour: number;
   gpuHourSpot: number;
 }
@@ -33,7 +33,7 @@ export const PRICES: Prices = {
   gpuHourSpot: 0.16,
 };
 
-/** A table in JSON. What it leaves out is as in PRICES. Throws SettingError when it has other things in it. */
+/** Parses a JSON table. Missing prices are taken from PRICES. Throws SettingError for anything else in it. */
 export function parsePrices(text: string, file: string): Prices {
   const fault = (found: string) =>
     new SettingError(`${file}: found ${found}, needed prices such as ${JSON.stringify(PRICES)}`);
@@ -41,10 +41,10 @@ export function parsePrices(text: string, file: string): Prices {
   try {
     table = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw fault('no JSON');
+    if (error instanceof SyntaxError) throw fault('no valid JSON');
     throw error;
   }
-  if (typeof table !== 'object' || table === null || Array.isArray(table)) throw fault('no table');
+  if (typeof table !== 'object' || table === null || Array.isArray(table)) throw fault('no JSON object');
   for (const [name, value] of Object.entries(table)) {
     if (!(name in PRICES)) throw fault(`the unknown price ${JSON.stringify(name)}`);
     const kind = typeof PRICES[name as keyof Prices];

@@ -1,4 +1,4 @@
-/** How many requests a run makes: counted from what the steps do, and checked in a test against what they did. */
+/** How many requests a run makes. The formulas follow the steps; a test compares them with the requests of real runs. */
 import { PSD_CHUNK_SIZE } from '../../preprocess/plan/plan.ts';
 import { RANGE_LIMIT } from '../../raw/reads.ts';
 import { SAMPLE_FILE_SIZE } from '../../raw/strain-array.ts';
@@ -7,20 +7,20 @@ import type { Range } from './conditions.ts';
 
 export interface Workload {
   samples: number;
-  /** Samples of a shard, and of a pack. */
+  /** Samples per shard and per pack. */
   chunkSize: number;
-  /** Noise samples that the PSD is averaged over, at most. */
+  /** Noise samples averaged for the PSD, at most. */
   psdSamples: number;
   dtype: 'float16' | 'float32';
-  /** Chunks worked on at once: `mapConcurrency` of the stage. */
+  /** Chunks processed at once: `mapConcurrency` of the stage. */
   concurrency: number;
-  /** Shards made at once of samples that are files of their own: `fileConcurrency`. */
+  /** Shards made at once from unpacked samples: `fileConcurrency`. */
   fileConcurrency: number;
-  /** Samples a second that one core of the machine at hand preprocesses. */
+  /** Preprocessing rate of one core of this machine [samples/s]. */
   rate: number;
-  /** Of training; 0 for none. */
+  /** Training epochs; 0 for no training. */
   epochs: number;
-  /** Samples a second that the GPU trains on. */
+  /** Training rate of the GPU [samples/s]. */
   trainingRate: Range;
 }
 
@@ -30,10 +30,10 @@ export function shardConcurrency(workload: Workload, packed: boolean): number {
   return packed ? concurrency : Math.min(concurrency, fileConcurrency);
 }
 
-/** Bytes of a sample in a pack: header, file, padding. */
+/** Size of a sample in a pack: header, file, padding [bytes]. */
 const PACKED_SIZE = 512 + Math.ceil(SAMPLE_FILE_SIZE / 512) * 512;
 const LIST_PAGE = 1000;
-/** Those of Kaggle's layout that are listed at once: train/0/ to train/f/. */
+/** Folders of Kaggle's layout that are listed in parallel: train/0/ to train/f/. */
 const FOLDERS = 16;
 
 export interface RequestCounts {
@@ -42,10 +42,10 @@ export interface RequestCounts {
   chunks: number;
   psdSamples: number;
   psdChunks: number;
-  /** Reads of a chunk's samples, and bytes of one of them. */
+  /** Read requests per chunk, and the size of one [bytes]. */
   chunkReads: number;
   readSize: number;
-  /** Requests that list, and how many of them come one after another. */
+  /** LIST requests, and how many of them are sequential. */
   pages: number;
   pageRounds: number;
   gets: number;
@@ -62,18 +62,18 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   const perRead = packed ? Math.min(chunkSize, Math.floor(RANGE_LIMIT / PACKED_SIZE)) : 1;
   const chunkReads = Math.ceil(chunkSize / perRead);
   const environments = Math.min(shardConcurrency(workload, packed), chunks);
-  // What lies at the top and in train/; that is all of a packed dataset.
+  // One listing of the top and of train/, which is all of a packed dataset, then the folders in parallel.
   const rounds = packed ? Math.ceil(objects / LIST_PAGE) : 1 + Math.ceil(objects / FOLDERS / LIST_PAGE);
   const pages = 1 + (packed ? rounds : 1 + FOLDERS * (rounds - 1));
-  // The manifest, several times, and labels; a pack's list; of a chunk the manifest, its list and whether it was made
-  // before; of each environment that makes shards the plan and the PSD; partial sums; results and shards.
+  // Plan: the manifest several times, the labels, the index of each pack. Chunk: the manifest, its list, whether it was made
+  // before. Each environment that makes shards: the plan and the PSD. Reduce: partial sums. Finalize: results and shards.
   const planGets = 9 + (packed ? chunks : 0);
   const chunkGets = 3 * chunks + 2 * psdChunks + 2 * environments;
   const sampleGets = (packed ? Math.ceil(samples / perRead) : samples) + psdSamples;
   const reduceGets = 2 + psdChunks;
   const finalizeGets = 14 + chunks;
   const gets = planGets + chunkGets + sampleGets + reduceGets + finalizeGets;
-  // The list of each chunk, what it makes, and the shards' results; the rest are the manifest, what follows from it, and lists.
+  // Each chunk's list and output, and the shards' results. The constant: the manifest, the files made from it, and lists.
   const puts = 3 * chunks + 2 * psdChunks + 17;
   return {
     objects,
@@ -90,7 +90,7 @@ export function countRequests(workload: Workload, packed: boolean): RequestCount
   };
 }
 
-/** Requests that send an object: one, or begin, parts and end. */
+/** Requests that write an object: one, or for a multipart upload create, parts and complete. */
 function partsOf(size: number): number {
   return size <= PART_SIZE ? 1 : Math.ceil(size / PART_SIZE) + 2;
 }

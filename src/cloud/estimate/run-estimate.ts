@@ -1,6 +1,7 @@
 /**
- * What a run in the cloud will take: requests, time and money, before anything starts. A model of the deployed state
- * machine in which everything uncertain is a range, from a good day to a bad one.
+ * Estimates requests, time and cost of a run in the cloud before it starts. This is a pure model of the deployed state machine;
+ * every uncertain quantity is a range, from a good day to a bad one. Tests compare it with the requests of the real
+ * functions and with a simulated fleet of functions.
  */
 import { CLOUD, type Day, onBothDays, type Range } from './conditions.ts';
 import type { Prices } from './prices.ts';
@@ -15,23 +16,23 @@ export interface Estimate {
     gets: number;
     puts: number;
     gbSeconds: Range;
-    /** Seconds from the start of the run to metadata.json. */
+    /** Time from the start of the run to metadata.json [s]. */
     wall: Range;
-    /** Seconds of each stage. */
+    /** Time of each stage [s]. */
     stages: Record<Stage, Range>;
     cost: Range;
-    /** What the shards wait for. */
+    /** The bottleneck of the shards. */
     boundBy: 'requests' | 'functions';
     /** Shards made at once, at most. */
     concurrency: number;
-    /** Functions that ask for all that the bucket answers, on either day: more of them only wait. */
+    /** Number of functions that saturates the bucket's request rate on both days; more of them only wait. */
     enough: number;
   };
   /** Undefined without epochs. */
   training?: { hours: Range; cost: Range };
 }
 
-/** The run of a dataset that was uploaded in packs, or as single files. */
+/** @param packed whether the dataset was uploaded in packs, or as single files. */
 export function estimateRun(workload: Workload, packed: boolean, prices: Prices): Estimate {
   const counts = countRequests(workload, packed);
   const days = {
@@ -74,7 +75,7 @@ export function estimateRun(workload: Workload, packed: boolean, prices: Prices)
   };
 }
 
-/** S3 tells of every object through a queue, and a function looks whether it belongs to a run. */
+/** S3 sends an event for every object to a queue, and a function checks whether the object is late for a run. */
 function priceEvents({ objects }: RequestCounts, prices: Prices, day: Day): number {
   const batches = objects / CLOUD.eventBatch;
   const billed = batches * CLOUD.eventTime[day] * CLOUD.memory.ingest;

@@ -1,4 +1,4 @@
-/** How long the stages of a run take, and what of functions' time is billed. */
+/** Duration and billed function time of the stages of a run. */
 
 import { SAMPLE_SIZE } from '../../core/strain.ts';
 import { BYTES_AHEAD, READS_AHEAD } from '../../raw/reads.ts';
@@ -11,23 +11,23 @@ export const STAGES = ['plan', 'psd', 'reduce', 'shards', 'finalize'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface StageTime {
-  /** Seconds until the stage is done. */
+  /** Duration of the stage [s]. */
   wall: number;
-  /** GB-seconds billed. */
+  /** Billed memory time [GB s]. */
   gbSeconds: number;
-  /** Whether the bucket's request rate, rather than the functions, sets the time. */
+  /** Whether the bucket's request rate, not the functions, limits the stage. */
   limited: boolean;
-  /** Functions that ask for all that the bucket answers: more of them only wait. */
+  /** Number of functions that saturates the bucket's request rate; more of them only wait. */
   enough: number;
 }
 
-/** One chunk of a map, as one function sees it. */
+/** The work of one function: one chunk of a map. */
 interface ChunkWork {
   reads: number;
   bytes: number;
   readSize: number;
   samples: number;
-  /** Small requests, one after another. */
+  /** Small sequential requests. */
   calls: number;
   written: number;
 }
@@ -41,20 +41,20 @@ export function timeStages(
   const { samples, chunkSize, dtype } = workload;
   const { chunks, psdChunks, psdSamples, chunkReads, readSize, pageRounds } = counts;
   const latency = CLOUD.latency[day];
-  const sideBySide = (requests: number) => Math.ceil(requests / AT_ONCE) * latency;
+  const parallel = (requests: number) => Math.ceil(requests / AT_ONCE) * latency;
 
   const planWall =
     CLOUD.coldStart[day] +
     pageRounds * CLOUD.listPage[day] +
     samples * CLOUD.planning[day] +
-    sideBySide((packed ? chunks : 0) + chunks + psdChunks) +
+    parallel((packed ? chunks : 0) + chunks + psdChunks) +
     18 * latency;
-  const reduceWall = CLOUD.coldStart[day] + sideBySide(psdChunks) + 3 * latency;
+  const reduceWall = CLOUD.coldStart[day] + parallel(psdChunks) + 3 * latency;
   const finalizeWall =
     CLOUD.coldStart[day] +
     2 * CLOUD.listPage[day] +
-    sideBySide(chunks) +
-    2 * sideBySide(chunks + psdChunks) +
+    parallel(chunks) +
+    2 * parallel(chunks + psdChunks) +
     17 * latency;
   const alone = (stage: 'plan' | 'reduce' | 'finalize', wall: number): StageTime => ({
     wall: wall + CLOUD.transition[day],
@@ -107,7 +107,7 @@ function timeMap(
   const rounds = day === 'low' ? chunks / workers : Math.ceil(chunks / workers);
   const start = CLOUD.coldStart[day] + (day === 'low' ? 0 : workers / CLOUD.environments[day]);
   const ownPace = rounds * chunk;
-  // Whoever waits for the bucket is billed as well; on a good day nobody does while the last chunks are finished.
+  // Functions that wait for the bucket are billed too. On a good day none waits while the last chunks finish.
   const bucketPace = (chunks * work.reads) / CLOUD.getRate[day];
   const limited = bucketPace > ownPace;
   const waiting = workers * bucketPace * (day === 'low' ? 0.7 : 1);
@@ -122,7 +122,7 @@ function timeMap(
   };
 }
 
-/** On a good day reading and computing overlap, on a bad one they don't. */
+/** On a good day waiting, receiving and computing overlap; on a bad day they don't. */
 function timeChunk(work: ChunkWork, rate: number, day: Day): number {
   const { reads, bytes, readSize, samples, calls, written } = work;
   const latency = CLOUD.latency[day];

@@ -1,9 +1,9 @@
 /**
- * Which files of a folder go into which pack, and a pack's bytes. Both depend on the files alone: the same folder gives
+ * Which files of a folder go into which pack, and the bytes of a pack. Both depend only on the files: the same folder gives
  * the same packs on any machine.
  *
- * Packs follow the order of the labels, as the chunks of a plan do, so that a chunk lies in one piece. Files that no
- * single label belongs to come last; the plan will say why it can't use them.
+ * Packs follow the order of the labels, as the chunks of a plan do, so a chunk is read in a few large pieces. Files without
+ * exactly one label come last; the plan reports why it can't use them.
  */
 import { InputError, StoppedError } from '../../core/errors.ts';
 import { rawKind } from '../../raw/arrays.ts';
@@ -23,7 +23,7 @@ export interface RawFile {
 export interface Pack {
   key: string;
   files: RawFile[];
-  /** Its first member, which lists the others. */
+  /** Bytes of its first member, which lists the others. */
   index: Uint8Array;
   /** Bytes. */
   size: number;
@@ -31,15 +31,15 @@ export interface Pack {
 
 export interface Packing {
   packs: Pack[];
-  /** What goes up as it is: stacks, archives, files with odd names. */
+  /** Files uploaded as they are: stacks, archives, files with unusual names. */
   singles: RawFile[];
 }
 
-/** Samples without labels, which `predict` reads and plans leave out, get packs of their own. */
+/** Samples in test/ have no labels: `predict` reads them and plans skip them. They get separate packs. */
 const TEST_FOLDER = 'test';
 const TRAIN_FOLDER = 'train';
 
-/** Puts `files`, in the order of their keys, into packs of `perPack` files. */
+/** Puts `files`, which are sorted by key, into packs of `perPack` files. */
 export function planPacks(files: readonly RawFile[], labels: readonly Label[], perPack: number): Packing {
   const keys = new Set(files.map(({ key }) => key));
   const train: RawFile[] = [];
@@ -57,7 +57,7 @@ export function planPacks(files: readonly RawFile[], labels: readonly Label[], p
   return { packs, singles };
 }
 
-/** Files of one sample by their size, whatever is in them, under names that the readers of archives accept. */
+/** Whether a file has at most the size of one sample, and a name that tar readers accept. The content isn't checked. */
 function isPackable({ key, size }: RawFile): boolean {
   return rawKind(key) === 'npy' && size <= SAMPLE_FILE_SIZE && fitsTarName(key) && !/[\\\p{Cc}]/u.test(key);
 }
@@ -93,8 +93,8 @@ function cutPacks(folder: string, files: RawFile[], perPack: number): Pack[] {
 }
 
 /**
- * A pack's bytes, a file at a time. Throws InputError when a file has changed since it was listed, StoppedError when
- * `stop` is aborted. `onFile` is called with each file that has been read.
+ * The bytes of a pack, one file at a time. Throws InputError when a file's size has changed since it was listed, and
+ * StoppedError when `stop` is aborted. Calls `onFile` after each file.
  */
 export async function* streamPack(
   from: ObjectStore,
@@ -104,14 +104,14 @@ export async function* streamPack(
 ): AsyncGenerator<Uint8Array> {
   yield index;
   for (const { key, size } of files) {
-    if (stop?.aborted) throw new StoppedError('stopped; the same command resumes from here');
+    if (stop?.aborted) throw new StoppedError('stopped. Run the same command to resume');
     const bytes = await from.read(key);
     if (bytes.length !== size) {
       throw new InputError({
         object: `${from.location}${key}`,
         found: `${bytes.length} bytes`,
-        needed: `${size}, as when it was listed`,
-        advice: 'Upload again when nobody writes to the folder',
+        needed: `${size}, the size when it was listed`,
+        advice: 'Upload again when no program writes to the folder',
       });
     }
     yield encodeTarHeader(key, size);

@@ -1,9 +1,9 @@
 /**
- * Whether an object has the bytes that are to be written, asked before they are sent.
+ * Checks before an upload whether the object already has the same bytes.
  *
- * S3's etag of an object sent in one piece is its MD5; sent in parts, the MD5 of the parts' MD5s and their number
- * (docs.aws.amazon.com/AmazonS3: Checking object integrity). In a bucket that encrypts with KMS it is neither, and
- * the answer is no: sending again costs nothing, receiving does.
+ * The ETag of an object written in one request is its MD5. After a multipart upload it is the MD5 of the parts' MD5s, and their
+ * number (docs.aws.amazon.com/AmazonS3: Checking object integrity). In a bucket that encrypts with KMS it is neither, and the
+ * object counts as different: uploading it again is free, downloading it isn't.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { PART_SIZE } from '../../storage/s3/s3-store.ts';
@@ -11,7 +11,7 @@ import type { ObjectInfo, ObjectStore } from '../../storage/store.ts';
 
 const S3_ETAG = /^"[0-9a-f]{32}(-\d+)?"$/;
 
-/** @param open gives the bytes; it may be called once, or not at all. */
+/** @param open opens the bytes to upload; called at most once. */
 export async function hasSameBytes(
   store: ObjectStore,
   there: ObjectInfo | undefined,
@@ -30,7 +30,7 @@ async function digest(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The etag of an object sent in parts of this program's size. */
+/** The ETag that S3 gives after a multipart upload with our part size. */
 async function partsEtag(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const whole = createHash('md5');
   let part: Hash = createHash('md5');

@@ -1,4 +1,4 @@
-/** What an upload must not be mixed with. */
+/** Checks that an upload doesn't conflict with what is already at the destination. */
 import pLimit from 'p-limit';
 import { ConflictError } from '../../core/errors.ts';
 import { isPackKey, readPackIndex } from '../../raw/tar/pack.ts';
@@ -8,8 +8,8 @@ import type { Packing, RawFile } from './packing.ts';
 const READS_AT_ONCE = 16;
 
 /**
- * Refuses what would spoil what is there: a sample that is there twice is rejected by every run, and a pack of other
- * samples must not be written over. Throws ConflictError, which says what to do.
+ * Refuses an upload that would damage the dataset: every run rejects a sample that exists twice, and a pack with other samples
+ * must not be overwritten. Throws ConflictError.
  */
 export async function refuseMixture(
   to: ObjectStore,
@@ -20,14 +20,14 @@ export async function refuseMixture(
   const single = packs.flatMap(({ files: packed }) => packed).find(({ key }) => there.has(key));
   if (single !== undefined) {
     throw new ConflictError(
-      `${to.location} holds ${single.key} as a file of its own: go on with --pack 1, or remove the files first`,
+      `${to.location} holds ${single.key} as an unpacked file: use --pack 1, or remove the unpacked files first`,
     );
   }
   const keys = new Set(files.map(({ key }) => key));
   const taken = packs.find(({ key }) => keys.has(key));
   if (taken !== undefined) {
     throw new ConflictError(
-      `the folder holds ${taken.key}, the name of a pack: move it out, or use --pack 1`,
+      `the folder holds ${taken.key}, which is the name of a pack: move the file out, or use --pack 1`,
     );
   }
   const wanted = new Set(packs.map(({ key }) => key));
@@ -39,8 +39,8 @@ export async function refuseMixture(
     if (holdsThese === wanted.has(pack.key)) return;
     throw new ConflictError(
       holdsThese
-        ? `${to.location}${pack.key} holds samples of this folder: upload in the same packs, or remove them first`
-        : `${to.location}${pack.key} holds other samples: use another place, or --pack 1 for samples that come later`,
+        ? `${to.location}${pack.key} holds samples of this folder: use the same --pack as before, or remove the packs first`
+        : `${to.location}${pack.key} holds other samples: upload to another location, or add later samples with --pack 1`,
     );
   };
   const held = [...there.values()].filter(({ key }) => isPackKey(key));

@@ -1,7 +1,7 @@
 /**
- * A folder of raw samples into the bucket: what isn't there yet, the labels last, since their arrival starts the run, and
- * the names of stacks' samples before the stacks.
- * With packs, 560,000 writes and as many reads become 547 objects.
+ * Uploads a folder of raw samples, except for objects that exist with the same bytes. The labels go last, since their arrival
+ * starts the run; the .ids.txt of a stack goes before the stack.
+ * Small objects cost more in requests than in bytes: packs turn 560,000 of them into 547.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import { InputError, StoppedError } from '../../core/errors.ts';
@@ -14,35 +14,35 @@ import { hasSameBytes } from './same-bytes.ts';
 import { refuseMixture } from './upload-conflicts.ts';
 
 export interface UploadSettings {
-  /** Files of a pack; with 1, which is the default, the files go up as they are. */
+  /** Files per pack; 1, the default, uploads the files as they are. */
   perPack?: number;
 }
 
 export interface UploadResult {
   /** Files. */
   uploaded: number;
-  /** Files that were there already, with the same bytes. */
+  /** Files that existed already, with the same bytes. */
   skipped: number;
-  /** What goes by the name of raw data and can't be read: links to nothing, empty folders, pipes. */
+  /** Entries with a name of raw data that can't be read: broken links, empty folders, pipes. */
   leftOut: number;
-  /** Objects that the uploaded files are in. */
+  /** Objects written for the uploaded files. */
   objects: number;
-  /** Bytes of those. */
+  /** Bytes of these objects. */
   bytes: number;
   labels: boolean;
 }
 
 const FILES_AT_ONCE = 16;
-/** Each in parts, of which the store sends a few at once: 40 MB of memory a pack. */
+/** The store sends a few parts of each at once, which takes 40 MB of memory per pack. */
 const PACKS_AT_ONCE = 4;
-/** Entries that can't be uploaded and are told of one by one. */
-const TOLD = 10;
-/** Larger files are sent in parts. */
+/** Unreadable entries that are reported one by one, at most. */
+const REPORTED = 10;
+/** Larger files are streamed, and written in parts [bytes]. */
 const WHOLE_LIMIT = 8 << 20;
 
 /**
- * Throws InputError when the folder holds nothing to upload, ConflictError when its samples are there already in other
- * packs, or packed and not to be, and StoppedError when `stop` is aborted.
+ * Throws InputError when the folder holds nothing to upload, ConflictError when the destination has its samples in other packs,
+ * or packed instead of unpacked or vice versa, and StoppedError when `stop` is aborted.
  */
 export async function uploadFolder(
   from: ObjectStore,
@@ -56,9 +56,9 @@ export async function uploadFolder(
   for await (const { key, size, fault } of from.list('', { faults: true })) {
     if (!isRaw(key.replace(/\/$/, ''))) continue;
     if (fault === undefined) files.push({ key, size });
-    else if (++leftOut <= TOLD) observer.say?.(`left out: ${from.location}${key}: ${fault}`);
+    else if (++leftOut <= REPORTED) observer.say?.(`left out: ${from.location}${key}: ${fault}`);
   }
-  if (leftOut > TOLD) observer.say?.(`left out: ${leftOut - TOLD} more`);
+  if (leftOut > REPORTED) observer.say?.(`left out: ${leftOut - REPORTED} more`);
   const hasLabels = (await from.head(LABELS_KEY)) !== undefined;
   if (files.length === 0 && !hasLabels) {
     throw new InputError({
@@ -102,12 +102,12 @@ export async function uploadFolder(
     return [pLimit(FILES_AT_ONCE), files.map((file) => () => send(file))];
   };
   const { singles } = packing;
-  // First, for who is told of a stack wants to know what its samples are called.
+  // The .ids.txt files come first: the event of a stack may start a function that needs them.
   await runAll([sendFiles(singles.filter(({ key }) => isCompanion(key)))], stop);
   const others = singles.filter(({ key }) => !isCompanion(key));
   await runAll([[pLimit(PACKS_AT_ONCE), sendPacks], sendFiles(others)], stop);
   if (hasLabels) {
-    // Always, even if they are there: uploading again is to start the run again.
+    // Always written, even if unchanged: uploading again must start the run again.
     await to.write(LABELS_KEY, await from.read(LABELS_KEY));
   }
   return result;
@@ -115,13 +115,13 @@ export async function uploadFolder(
 
 type Jobs = [limit: LimitFunction, jobs: ((halt: AbortSignal) => Promise<void>)[]];
 
-/** After a failure, or when `stop` is aborted, nothing new is begun; in the end nothing is still under way. */
+/** Runs all jobs. After a failure or an abort no further job starts. Running jobs are awaited before this function throws. */
 async function runAll(all: Jobs[], stop: AbortSignal | undefined): Promise<void> {
   const failure = new AbortController();
   const halt = AbortSignal.any(stop === undefined ? [failure.signal] : [failure.signal, stop]);
   const attempt = async (job: (halt: AbortSignal) => Promise<void>) => {
     try {
-      if (halt.aborted) throw new StoppedError('stopped; the same command resumes from here');
+      if (halt.aborted) throw new StoppedError('stopped. Run the same command to resume');
       await job(halt);
     } catch (error) {
       failure.abort(error);
@@ -143,7 +143,7 @@ async function readLabels(from: ObjectStore): Promise<Label[]> {
   return parseLabels(await from.read(LABELS_KEY), `${from.location}${LABELS_KEY}`).labels;
 }
 
-/** Resolves to false when the same bytes are there. */
+/** Resolves to false when the same bytes exist already. */
 async function sendPack(
   from: ObjectStore,
   to: ObjectStore,
@@ -163,7 +163,7 @@ async function sendPack(
   return true;
 }
 
-/** Resolves to false when the same bytes are there. */
+/** Resolves to false when the same bytes exist already. */
 async function sendFile(
   from: ObjectStore,
   to: ObjectStore,

@@ -1,6 +1,6 @@
 /**
- * The plan's lists of samples, a file a chunk, so that a step reads only its own part. The versions of the raw objects stand
- * beside the list, once an object.
+ * The plan's lists of samples, one file per chunk: a step reads only its own part, and no message between steps grows with the
+ * dataset. A file also holds the versions of the raw objects, one entry per object.
  */
 import * as v from 'valibot';
 import { sha256 } from '../../core/sha256.ts';
@@ -15,7 +15,7 @@ export interface LabelledRef {
   label: 0 | 1;
 }
 
-/** What a plan wrote; that it is a place in an object is for the readers of raw samples to check. */
+/** A ref that a plan wrote. The readers of raw samples check its place in the object. */
 const refSchema = v.custom<SampleRef>(
   (value) =>
     typeof value === 'object' && value !== null && 'id' in value && 'key' in value && 'kind' in value,
@@ -27,17 +27,13 @@ const shardListSchema = v.object({
 });
 const psdListSchema = v.object({ samples: v.array(refSchema), versions: versionsSchema });
 
-/** The file of a chunk of samples, whose list is JSON already. */
-export function encodeChunk(
-  samples: string,
-  refs: Iterable<SampleRef>,
-  etags: ReadonlyMap<string, string>,
-): Uint8Array {
-  const versions = JSON.stringify(listVersions(refs, etags));
+/** The file of a chunk. `samples` is its list as JSON, without versions. */
+export function encodeChunk(samples: string, refs: Iterable<SampleRef>): Uint8Array {
+  const versions = JSON.stringify(listVersions(refs));
   return new TextEncoder().encode(`{"samples":${samples},"versions":${versions}}\n`);
 }
 
-/** A shard's samples, their refs with the versions that the plan was made from. */
+/** A shard's samples. Their refs hold the object versions that the plan was made from. */
 export async function readShardChunk(records: ObjectStore, key: string): Promise<LabelledRef[]> {
   const { samples, versions } = await readJson(records, key, shardListSchema);
   restoreVersions(
@@ -47,14 +43,14 @@ export async function readShardChunk(records: ObjectStore, key: string): Promise
   return samples;
 }
 
-/** The samples of one part of the PSD, likewise. */
+/** The samples of one part of the PSD, with object versions too. */
 export async function readPsdChunk(records: ObjectStore, key: string): Promise<SampleRef[]> {
   const { samples, versions } = await readJson(records, key, psdListSchema);
   restoreVersions(samples, versions);
   return samples;
 }
 
-/** By which a shard's result says which samples it is about: all of its list, records or not. */
+/** A hash that identifies all samples of a shard's list, whether they became records or not. */
 export function hashIds(ids: readonly string[]): string {
   return sha256(ids.join('\n')).toString('hex');
 }

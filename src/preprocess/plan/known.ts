@@ -1,4 +1,4 @@
-/** What the records hold already, sample by sample: what a plan, or an object that comes late, leaves alone. */
+/** What the records already hold, sample by sample. A plan or a late object skips these samples. */
 
 import { sha256 } from '../../core/sha256.ts';
 import type { ObjectStore } from '../../storage/store.ts';
@@ -9,18 +9,18 @@ import { checksum, readIndex, type SampleIndex } from './sample-index.ts';
 
 interface KnownRecord {
   label: 0 | 1;
-  /** Whether its object came after the run. */
+  /** Whether its object arrived after the run. */
   late: boolean;
   isFrom(key: string): boolean;
 }
 
 export interface Known {
-  /** True when nothing is known. */
+  /** True before the first plan is appended. */
   isEmpty: boolean;
   record(id: string): KnownRecord | undefined;
-  /** The rows of an object. */
+  /** The rejected rows of an object. */
   rows(key: string): Rejection[];
-  /** The rows with an id, of objects. */
+  /** The rejected rows that have this id and an object. */
   rowsOf(id: string): Rejection[];
 }
 
@@ -31,7 +31,7 @@ const NOTHING_KNOWN: Known = {
   rowsOf: () => [],
 };
 
-/** @param indexes of the plans that are in, in their order. */
+/** @param indexes of the appended plans, in their order. */
 export function createKnown(content: Content, indexes: readonly SampleIndex[]): Known {
   const byKey = new Map<string, Rejection[]>();
   const byId = new Map<string, Rejection[]>();
@@ -68,7 +68,7 @@ function add(rows: Map<string, Rejection[]>, name: string, row: Rejection): void
   else list.push(row);
 }
 
-/** Reads the indexes of the plans that are in. */
+/** Reads the indexes of the appended plans. */
 export async function readKnown(records: ObjectStore, content: Content | undefined): Promise<Known> {
   if (content === undefined) return NOTHING_KNOWN;
   const indexes = await Promise.all(content.plans.map(({ id }) => readIndex(records, indexKey(id))));

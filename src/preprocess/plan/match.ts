@@ -1,4 +1,4 @@
-/** Which raw samples a plan takes: those with a label and without a record, and of these the noise for the PSD. */
+/** Chooses the raw samples of a plan: those with a label and without a record. Chooses the noise for the PSD among them. */
 
 import { sha256 } from '../../core/sha256.ts';
 import type { Label } from '../../raw/labels.ts';
@@ -18,17 +18,16 @@ export interface Choice {
 }
 
 /**
- * All samples of a dataset, in the order of the labels. Whatever lacks a partner is a row: every row of the labels and every
- * raw sample is in the choice once, or has a record.
+ * All samples of a dataset, in the order of the labels. A label without a sample, or a sample without a label, becomes a
+ * rejected row: every labels row and every raw sample is in the choice exactly once, or has a record.
  */
 export function matchLabels(
   labels: readonly Label[],
   refs: readonly SampleRef[],
   faults: readonly Rejection[],
-  etags: ReadonlyMap<string, string>,
   known: Known,
 ): Choice {
-  // As it is with Kaggle's files and with packs. No id is there twice then, since no label is.
+  // The fast path for Kaggle's files and for packs. No id is repeated, since no label is.
   const aligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
   if (aligned && known.isEmpty && faults.length === 0) {
     return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
@@ -40,41 +39,39 @@ export function matchLabels(
   for (const { id, target } of labels) {
     const group = byId.get(id);
     byId.delete(id);
-    if (group !== undefined) take(group, group.length === 1, target, etags, known, { samples, rejected });
+    if (group !== undefined) take(group, group.length === 1, target, known, { samples, rejected });
     else if (known.record(id) === undefined && !broken.has(id)) {
       rejected.push({ id, file: '', reason: NO_SAMPLE });
     }
   }
   const labelled = new Set(labels.map(({ id }) => id));
-  for (const group of byId.values())
-    take(group, group.length === 1, undefined, etags, known, { samples, rejected });
+  for (const group of byId.values()) take(group, group.length === 1, undefined, known, { samples, rejected });
   for (const fault of broken.rows) {
     rejected.push(labelled.has(fault.id) || fault.key === undefined ? fault : { ...fault, id: '' });
   }
   return { samples, rejected };
 }
 
-/** The samples of one object alone. Rows that were of it and went to nothing leave a row of the label behind. */
+/** The samples of one object alone. If the object no longer holds a sample that had a row, the sample's label gets a row. */
 export function matchObject(
   key: string,
   refs: readonly SampleRef[],
   faults: readonly Rejection[],
   target: (id: string) => 0 | 1 | undefined,
-  etags: ReadonlyMap<string, string>,
   known: Known,
 ): Choice {
   const choice: Choice = { samples: [], rejected: [] };
   const byId = groupBy(refs, ({ id }) => id);
   for (const [id, group] of byId) {
     const isRival = known.rowsOf(id).some((row) => row.key !== key && row.reason === NOT_ALONE);
-    take(group, group.length === 1 && !isRival, target(id), etags, known, choice);
+    take(group, group.length === 1 && !isRival, target(id), known, choice);
   }
   const isTaken = (id: string) => byId.has(id) || known.record(id) !== undefined || target(id) === undefined;
   for (const fault of nameFaults(faults, isTaken).rows) choice.rejected.push(fault);
-  const told = new Set(choice.rejected.map(({ id }) => id));
+  const listed = new Set(choice.rejected.map(({ id }) => id));
   for (const { id } of known.rows(key)) {
-    if (isTaken(id) || told.has(id) || known.rowsOf(id).some((row) => row.key !== key)) continue;
-    told.add(id);
+    if (isTaken(id) || listed.has(id) || known.rowsOf(id).some((row) => row.key !== key)) continue;
+    listed.add(id);
     choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
   }
   return choice;
@@ -90,12 +87,11 @@ function groupBy(refs: readonly SampleRef[], nameOf: (ref: SampleRef) => string)
   return groups;
 }
 
-/** Puts the samples of one id where they belong. Those whose record was made from their object are where they belong. */
+/** Adds the samples of one id to `samples` or to `rejected`. Skips those whose record was made from the same object. */
 function take(
   group: readonly SampleRef[],
   isAlone: boolean,
   target: 0 | 1 | undefined,
-  etags: ReadonlyMap<string, string>,
   known: Known,
   { samples, rejected }: Choice,
 ): void {
@@ -108,17 +104,16 @@ function take(
   } else if (target === undefined) {
     for (const ref of group) rejected.push({ ...rowOf(ref), reason: NO_LABEL });
   } else if (!isAlone) {
-    // A row an object, which stays when another one of them comes again.
+    // One row per object, so that it stays when another of the objects arrives again.
     for (const refs of groupBy(group, ({ key }) => key).values()) {
       rejected.push({ ...rowOf(refs[0]!), file: refs.map(describePlace).join(' and '), reason: NOT_ALONE });
     }
   } else {
     const [ref] = group as [SampleRef];
-    // Found broken in this very version of its object.
-    const etag = etags.get(ref.key);
+    // The sample was found bad in this same version of its object.
     const row = known
       .rowsOf(ref.id)
-      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === etag);
+      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === ref.etag);
     if (row !== undefined) rejected.push(row);
     else samples.push({ ref, label: target });
   }
@@ -128,7 +123,7 @@ export function rowOf(ref: SampleRef): Omit<Rejection, 'reason'> {
   return { id: ref.id, file: describePlace(ref), key: ref.key };
 }
 
-/** Files that can't be used, with the id that their name says, unless that is taken. */
+/** Gives each unusable file the id in its name, unless the id is taken. */
 function nameFaults(
   faults: readonly Rejection[],
   isTaken: (id: string) => boolean,
@@ -145,8 +140,8 @@ function nameFaults(
 }
 
 /**
- * The noise samples that estimate the PSD, in the order of the labels: those with the smallest hash of seed and id,
- * a choice that doesn't depend on the order or number of the others.
+ * The noise samples that estimate the PSD, in the order of the labels: those with the smallest hash of seed and id. A sample's
+ * rank doesn't depend on the order or the number of the others.
  */
 export function chooseNoise(
   samples: LabelledRef[],
@@ -155,7 +150,7 @@ export function chooseNoise(
   const noise = samples.filter(({ label }) => label === 0).map(({ ref }) => ref);
   if (noise.length <= psdSamples) return noise;
   const rank = ({ id }: SampleRef) => sha256(`${seed}:${id}`);
-  // Whole hashes are compared where their first 48 bits are the same.
+  // Whole hashes are compared only where their first 48 bits are equal.
   const ranks = Float64Array.from(noise, (ref) => rank(ref).readUIntBE(0, 6));
   const compare = (a: number, b: number) =>
     ranks[a]! - ranks[b]! || Buffer.compare(rank(noise[a]!), rank(noise[b]!));

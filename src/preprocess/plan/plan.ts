@@ -1,9 +1,9 @@
 /**
- * The plan: which samples become records that there are none of yet, which of them estimate the PSD, and which shard each one
- * goes to. Of a new dataset that is all of them; later it is what the manifest lacks.
+ * The plan: which samples become records, which of them estimate the PSD, and which shard each one goes to. The first plan takes
+ * the whole dataset, a later one what the manifest lacks.
  *
- * It is deterministic: the same raw objects, labels, settings and records give the same plan on any machine. Large lists go
- * to the store, a file a chunk, so that a step reads only its own part.
+ * A plan is deterministic: the same raw objects, labels, settings and records give the same plan on any machine. Large lists go
+ * to the store, one file per chunk, so a step reads only its own part.
  */
 import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
@@ -15,6 +15,7 @@ import type { Stop } from '../../core/stop.ts';
 import { catalogDataset } from '../../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
 import type { SampleRef } from '../../raw/sample-ref.ts';
+import { withoutVersion } from '../../raw/versions.ts';
 import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
@@ -46,10 +47,10 @@ import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import { refuseForeign, refuseOther, requireSamples } from './refusals.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
-/** The competition's samples without labels lie beside those with; they are for `predict`. */
+/** The competition's unlabelled samples are stored beside the labelled ones; they are for `predict`. */
 export const TEST_PREFIX = 'test/';
 
-/** Samples summed by one PSD task. Fixed, since the order of summation is part of the result. */
+/** Samples summed by one PSD task. Fixed, since the order of summation affects the result. */
 export const PSD_CHUNK_SIZE = 512;
 
 /** Where the raw samples are and where the records go. */
@@ -59,48 +60,51 @@ export interface Stores {
 }
 
 const planSchema = v.object({
-  /** Of this plan alone. Names its folder. */
+  /**
+   * Unique; names the plan's folder. The hash can't: a plan made again after its records were removed has the same hash, while
+   * calls of the first plan may still be at work.
+   */
   id: v.string(),
   settings: settingsSchema,
-  /** Identity of what is to be made: settings, recipe, labels and the place of each sample. */
+  /** Identifies what the plan makes: settings, recipe, labels and the place of each sample. */
   hash: v.string(),
   labelsSha256: v.string(),
   recipeHash: v.string(),
-  /** Rows of the labels file and raw samples without one that have no record yet: each ends in a shard or in rejected.csv. */
+  /** Labels rows, and raw samples without a label, that have no record yet. Each ends in a shard or in rejected.csv. */
   inputs: v.number(),
   rejected: v.number(),
   shards: v.array(v.object({ name: v.string(), samples: v.number(), ids: v.string() })),
   psdChunks: v.number(),
-  /** Where the PSD lies, or will lie, that the shards are whitened with. */
+  /** Key of the PSD that whitens the shards. The PSD may not exist yet. */
   psd: v.string(),
-  /** Samples that are files of their own. */
+  /** How many samples are files of their own. */
   files: v.number(),
 });
 export type Plan = v.InferOutput<typeof planSchema>;
 
 export interface PlanOptions {
-  /** A PSD file to use in place of an estimate; `settings.psdSha256` is its hash. */
+  /** A PSD file to use instead of an estimate; `settings.psdSha256` is its hash. */
   psd?: Uint8Array | undefined;
   /** Tolerated share of rejected inputs. */
   maxRejected: number;
   observer?: Observer;
-  /** Who list the raw objects; by default this thread. */
+  /** What lists the raw objects; by default this thread. */
   listers?: readonly ListPart[];
   stop?: Stop | undefined;
 }
 
-/** Throws NotFoundError when there is no such plan: it is done, or its records were removed. */
+/** Throws NotFoundError when the plan doesn't exist: it was finished, or its records were removed. */
 export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
   return readJson(records, planKey(id), planSchema);
 }
 
 /**
- * The plan that is under way (`resumed`), whatever has come meanwhile, or else a new one of what the records lack; undefined
- * when they lack nothing. `token` is that of the lease, which the caller holds.
+ * The plan that is under way (`resumed`), even if objects arrived since; otherwise a new plan of what the records lack;
+ * undefined when they lack nothing. The caller holds the lease with this `token`.
  *
- * Throws InputError when there are no labels or no samples, ConflictError when the place holds other records or labels of
- * records were changed, TooManyRejectedError (`rejected` says which), LostLeaseError, and StoppedError when it is time to
- * stop; nothing is under way then.
+ * Throws InputError when labels or samples are missing, ConflictError when the place holds other records or labels of existing
+ * records have changed, TooManyRejectedError, LostLeaseError, and StoppedError when `stop` is aborted. No new plan is under
+ * way then.
  */
 export async function planDataset(
   stores: Stores,
@@ -113,9 +117,9 @@ export async function planDataset(
   const labelBytes = await readLabels(raw);
   const { labels, faults, repeated } = parseLabels(labelBytes, LABELS_KEY);
   if (repeated > 0) {
-    observer.say?.(`${repeated} rows of ${LABELS_KEY} repeat another one word for word and are passed over`);
+    observer.say?.(`skipped ${repeated} rows of ${LABELS_KEY} that repeat another row exactly`);
   }
-  // Before anything is listed: who sees no note knows that what comes is in the list of the next plan.
+  // Noted before anything is listed: an object that arrives while nothing is noted will be in the next plan's list.
   const id = ambient.token();
   const { manifest, former } = await startPlanning(records, token, id);
   if (former !== undefined) await removePlan(records, former);
@@ -129,7 +133,7 @@ export async function planDataset(
   const known = await readKnown(records, content);
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
-  const { choice, etags } = await listSamples(raw, { labels, faults, known }, options);
+  const choice = await listSamples(raw, { labels, faults, known }, options);
   if (content === undefined) requireSamples(raw, choice, settings);
   else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
     await endPlanning(records, token, id, undefined);
@@ -137,12 +141,12 @@ export async function planDataset(
   }
   const inputs = choice.samples.length + choice.rejected.length;
   await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected);
-  const plan = await writePlan(stores, { settings, id, content, labelBytes, choice, etags }, options);
+  const plan = await writePlan(stores, { settings, id, content, labelBytes, choice }, options);
   await endPlanning(records, token, id, id);
   return { plan, resumed: false };
 }
 
-/** Throws InputError when there are none. */
+/** Throws InputError when the labels file is missing. */
 export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
   try {
     return await raw.read(LABELS_KEY);
@@ -159,21 +163,15 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
   }
 }
 
-interface Listed {
-  choice: Choice;
-  /** Of the raw objects, by key. */
-  etags: Map<string, string>;
-}
-
 async function listSamples(
   raw: ObjectStore,
   { labels, faults, known }: { labels: Label[]; faults: Rejection[]; known: Known },
   { observer = {}, listers = createListers(raw), stop }: PlanOptions,
-): Promise<Listed> {
+): Promise<Choice> {
   const report = (done: number) =>
     observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
   report(0);
-  const catalog = await catalogDataset(raw, {
+  const { refs, faults: broken } = await catalogDataset(raw, {
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
     listers,
@@ -182,24 +180,21 @@ async function listSamples(
       report(done);
     },
   });
-  const etags = new Map(catalog.objects.map(({ key, etag }) => [key, etag]));
-  return {
-    choice: matchLabels(labels, catalog.refs, [...faults, ...catalog.faults], etags, known),
-    etags,
-  };
+  return matchLabels(labels, refs, [...faults, ...broken], known);
 }
 
-interface NewPlan extends Listed {
+interface NewPlan {
+  choice: Choice;
   settings: PlanSettings;
   id: string;
   content: Content | undefined;
   labelBytes: Uint8Array;
 }
 
-/** Writes the plan's folder: its lists, the index, plan.json last. */
+/** Writes the plan's folder: its lists, the index, and plan.json last. */
 async function writePlan(
   { raw, records }: Stores,
-  { settings, id, content, labelBytes, choice: { samples, rejected }, etags }: NewPlan,
+  { settings, id, content, labelBytes, choice: { samples, rejected } }: NewPlan,
   { psd, stop }: PlanOptions,
 ): Promise<Plan> {
   const chunks = cut(samples, settings.shardSize);
@@ -209,7 +204,7 @@ async function writePlan(
     .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash() }))
     .update(labelBytes);
   const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
-  const files = encodeLists(id, chunks, noise, rejected, etags, hash);
+  const files = encodeLists(id, chunks, noise, rejected, hash);
   await forEachAhead(files, AT_ONCE, async ({ key, bytes }) => {
     if (stop?.aborted) throw outOfTime(raw, `the plan written up to ${key}`);
     await create(key, bytes);
@@ -224,8 +219,7 @@ async function writePlan(
     inputs: samples.length + rejected.length,
     rejected: rejected.length,
     shards: chunks.map((chunk, position) => ({
-      name:
-        content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk, etags),
+      name: content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk),
       samples: chunk.length,
       ids: hashIds(chunk.map(({ ref }) => ref.id)),
     })),
@@ -233,25 +227,24 @@ async function writePlan(
     psd: planPsdKey(content?.plans[0]?.id ?? id),
     files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
-  await create(indexKey(id), encodeIndex(samples, etags));
+  await create(indexKey(id), encodeIndex(samples));
   await writeJson(records, planKey(id), plan, { ifAbsent: true });
   return plan;
 }
 
-/** The name of a shard that is made after the first plan: of all that its bytes depend on and that can differ. */
+/** The name of a shard made after the first plan: a hash of everything variable that its bytes depend on. */
 export function nameLaterShard(
   { psdSha256 }: Pick<Content, 'psdSha256'>,
   samples: readonly LabelledRef[],
-  etags: ReadonlyMap<string, string>,
 ): string {
-  const list = samples.map(({ ref, label }) => [ref.id, label, ref.key, etags.get(ref.key)]);
+  const list = samples.map(({ ref, label }) => [ref.id, label, ref.key, ref.etag]);
   return addedShardName(sha256(JSON.stringify([psdSha256, list])).toString('hex'));
 }
 
 function outOfTime(raw: ObjectStore, done: string): StoppedError {
   return new StoppedError(
-    `${raw.location}: planning was stopped with ${done}, and starts over the next time. ` +
-      'If there was too little time, pack the samples (upload --pack 1024): 1,024 of them are then one object.',
+    `${raw.location}: planning was stopped with ${done}; the next run starts it over. ` +
+      'If the time limit is too short, pack the samples (upload --pack 1024): one object then holds 1,024 samples.',
   );
 }
 
@@ -261,28 +254,27 @@ function cut<T>(list: T[], size: number): T[][] {
   return chunks;
 }
 
-/** The files of the lists, which are made one after another; what they list goes into the hash. */
+/** The files of the lists, encoded one after another. Adds the lists to `hash`. */
 function* encodeLists(
   plan: string,
   chunks: LabelledRef[][],
   noise: SampleRef[][],
   rejected: Rejection[],
-  etags: ReadonlyMap<string, string>,
   hash: Hash,
 ): Generator<{ key: string; bytes: Uint8Array }> {
   for (const [index, samples] of chunks.entries()) {
-    const text = JSON.stringify(samples);
+    const text = JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label })));
     hash.update(text);
     const refs = samples.map(({ ref }) => ref);
-    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
+    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs) };
   }
   for (const [index, refs] of noise.entries()) {
-    const text = JSON.stringify(refs);
+    const text = JSON.stringify(refs.map(withoutVersion));
     hash.update(text);
-    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs, etags) };
+    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs) };
   }
   const text = JSON.stringify(rejected);
-  // Versions of objects are no part of the plan's identity.
+  // Object versions are not part of the plan's identity.
   hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
   yield { key: rejectedListKey(plan), bytes: new TextEncoder().encode(`${text}\n`) };
 }

@@ -1,4 +1,4 @@
-/** Checks before a plan: that the place, its settings, labels and samples allow one. */
+/** Checks before a plan is made: the place, the settings, the labels and the samples. */
 import { ConflictError, InputError } from '../../core/errors.ts';
 import { LABELS_KEY, type Label } from '../../raw/labels.ts';
 import { recipeHash } from '../../signal/recipe.ts';
@@ -9,11 +9,11 @@ import { MANIFEST_KEY } from '../state/record-keys.ts';
 import { describeRejection } from '../state/rejected.ts';
 import type { Choice } from './match.ts';
 
-/** Where earlier versions kept the plan. */
+/** Where earlier versions of chirpline stored the plan. */
 const OLD_PLAN_KEY = '_work/plan.json';
 
 /**
- * Throws ConflictError when the place holds records without a manifest. Public files that describe absent shards don't count: a
+ * Throws ConflictError when the place holds records without a manifest. Public files that describe missing shards don't count: a
  * call that outlived its records may have written them after the records were removed.
  */
 export async function refuseForeign(records: ObjectStore): Promise<void> {
@@ -21,15 +21,15 @@ export async function refuseForeign(records: ObjectStore): Promise<void> {
   for (const key of [OLD_PLAN_KEY, ...(shard === undefined ? [] : [shard])]) {
     if ((await records.head(key)) === undefined) continue;
     throw new ConflictError(
-      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or a part of a copy. ` +
-        'Finished ones can be trained on as they are. To make records, give another place or remove these.',
+      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or an incomplete copy. ` +
+        'Finished records can be used for training as they are. To make records, use another place or remove these.',
     );
   }
 }
 
 /**
- * Throws ConflictError, which says in which respect they differ, when the settings aren't those of the records or of their plan,
- * or samples have another label now. New labels are for samples that come later.
+ * Throws ConflictError, which lists the differences, when the settings differ from those of the records or of the plan under way,
+ * or when the label of a known sample has changed. Labels of new samples are fine.
  */
 export function refuseOther(
   records: ObjectStore,
@@ -45,18 +45,18 @@ export function refuseOther(
   if (knownRecipe !== recipeHash()) differences.push('another recipe');
   if (differences.length > 0) {
     throw new ConflictError(
-      `${records.location} holds records with ${differences.join('; ')}. Give another place, or remove it first.`,
+      `${records.location} holds records with ${differences.join('; ')}. Use another place, or remove the records first.`,
     );
   }
   const changed = labels.filter(({ id, target }) => (labelOf(id) ?? target) !== target);
   if (changed.length === 0) return;
   throw new ConflictError(
-    `${changed.length} samples in ${records.location} have another label in ${LABELS_KEY} now (${changed[0]!.id}). ` +
-      'Remove the records and run again, or give the dataset another name.',
+    `${changed.length} samples in ${records.location} have another label in ${LABELS_KEY} now (first: ${changed[0]!.id}). ` +
+      'Restore the labels. Or remove the records and run again, or use another dataset name.',
   );
 }
 
-/** Throws InputError when a first plan has no samples, or no noise to estimate the PSD from. */
+/** Throws InputError when a first plan has no samples, or no noise sample to estimate the PSD from. */
 export function requireSamples(
   raw: ObjectStore,
   { samples, rejected }: Choice,
@@ -65,10 +65,10 @@ export function requireSamples(
   if (samples.length === 0) {
     throw new InputError({
       object: raw.location,
-      found: `no raw sample that has a label, and ${rejected.length} inputs that are rejected`,
-      needed: `raw samples named by the ids in ${LABELS_KEY}`,
+      found: `no raw sample with a label, and ${rejected.length} rejected inputs`,
+      needed: `raw samples whose ids are in ${LABELS_KEY}`,
       ...(rejected[0] !== undefined && {
-        advice: `The first one rejected: ${describeRejection(rejected[0])}`,
+        advice: `Check the first rejected input: ${describeRejection(rejected[0])}`,
       }),
     });
   }
@@ -77,7 +77,7 @@ export function requireSamples(
       object: `${raw.location}${LABELS_KEY}`,
       found: 'no noise-only sample (target 0)',
       needed: 'at least one to estimate the PSD from',
-      advice: 'Give a PSD that was estimated elsewhere (--psd)',
+      advice: 'Add one, or use an existing PSD (--psd)',
     });
   }
 }

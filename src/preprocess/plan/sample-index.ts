@@ -1,7 +1,7 @@
 /**
- * Which samples a plan holds, with which label and from which version of which object, small enough to be looked at for
- * every sample that comes later: 16 bytes each (9 MB for 560,000), big endian: the first 63 bits of the id's SHA-256 and the
- * label as the 64th, then the CRC-32 of the object's key and of its etag.
+ * The samples of a plan: the label, the object and the object version of each. The index is small enough to be searched for every
+ * sample that arrives later: 16 bytes per sample (9 MB for 560,000), big endian. An entry is the first 63 bits of the id's
+ * SHA-256, the label as the 64th bit, and the CRC-32 of the object's key and of its etag.
  */
 import { crc32 } from '@node-rs/crc32';
 import { InputError } from '../../core/errors.ts';
@@ -19,29 +19,28 @@ interface IndexEntry {
 }
 
 export interface SampleIndex {
-  /** @param hash SHA-256 of the id, for who looks into several indexes. */
+  /** @param hash SHA-256 of the id; given by a caller that searches several indexes. */
   find(id: string, hash?: Buffer): IndexEntry | undefined;
 }
 
-/** @param etags of the samples' objects, by key. */
-export function encodeIndex(samples: readonly LabelledRef[], etags: ReadonlyMap<string, string>): Uint8Array {
+export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
   const bytes = Buffer.alloc(samples.length * ENTRY_SIZE);
   for (const [position, { label, ref }] of samples.entries()) {
     const at = position * ENTRY_SIZE;
     sha256(ref.id).copy(bytes, at, 0, 8);
     bytes[at + 7] = (bytes[at + 7]! & ~1) | label;
     bytes.writeUInt32BE(checksum(ref.key), at + 8);
-    bytes.writeUInt32BE(checksum(etags.get(ref.key) ?? ''), at + 12);
+    bytes.writeUInt32BE(checksum(ref.etag ?? ''), at + 12);
   }
   return bytes;
 }
 
-/** By which an entry tells a key or an etag. */
+/** The form in which an entry stores a key or an etag. */
 export function checksum(text: string): number {
   return crc32(Buffer.from(text));
 }
 
-/** Throws NotFoundError when there is no such index, InputError when it is broken. */
+/** Throws NotFoundError when the index doesn't exist, InputError when it is broken. */
 export async function readIndex(records: ObjectStore, key: string): Promise<SampleIndex> {
   const bytes = Buffer.from(await records.read(key));
   if (bytes.length % ENTRY_SIZE !== 0) {
@@ -49,9 +48,10 @@ export async function readIndex(records: ObjectStore, key: string): Promise<Samp
       object: `${records.location}${key}`,
       found: `${bytes.length} bytes`,
       needed: `a multiple of ${ENTRY_SIZE}`,
+      advice: 'Restore the file, or remove the records and run again',
     });
   }
-  // By 48 bits of the hash, which is a key that a Map is fast with; where two ids share them, by all of it.
+  // Keyed by 48 bits of the hash, a number that a Map handles fast. Ids that share them are told apart by all 63 bits.
   const places = new Map<number, number[] | number>();
   for (let at = 0; at < bytes.length; at += ENTRY_SIZE) {
     const head = bytes.readUIntBE(at, 6);

@@ -1,10 +1,11 @@
 /**
- * The lease on a dataset's records: one run at a time, local or of the state machine, on a folder or a bucket. It stands in the
- * manifest, so that taking it is ordered with every other change there. It saves work and tells when raw objects are being
- * listed; the records are right without it.
+ * The lease on a dataset's records: one run at a time, local or in the state machine, on a folder or a bucket. It is part of the
+ * manifest, so taking it is ordered with every other change there. It saves work and shows when raw objects are being listed;
+ * the records are right without it.
  *
- * Clocks of two machines may differ. So a holder elsewhere counts as dead when it didn't renew its lease for as long as the lease
- * lasts, by the watcher's own clock, or when the lease expired long ago by any clock. A process of this machine is looked up.
+ * Clocks of two machines may differ. So a holder elsewhere counts as dead when it didn't renew its lease for the lease's whole
+ * span, by the watcher's own clock, or when the lease expired long ago by any clock. A process of this machine is looked up.
+ * For an execution, Step Functions says whether it is running.
  */
 import { hostname } from 'node:os';
 import { ambient } from '../../core/ambient.ts';
@@ -20,20 +21,20 @@ import {
   removePlan,
 } from './manifest.ts';
 
-/** How long a process' lease lasts without being renewed, and how often it renews it [ms]. */
+/** How long the lease of a process lasts without a renewal, and how often the process renews it [ms]. */
 const SPAN = 30_000;
 const RENEWAL = 5_000;
-/** What the clocks of two machines may differ by [ms]. */
+/** How much the clocks of two machines may differ [ms]. */
 const CLOCK_DIFFERENCE = 2 * 3_600_000;
-/** Between two looks at a lease that somebody else holds [ms]. */
-const LOOK = 250;
+/** Pause between two checks of a lease that somebody else holds [ms]. */
+const POLL = 250;
 
-/** The lease is free for others to take once it was not renewed until then, whatever their clocks say. */
+/** Whether the lease expired so long ago that others may take it, however much the clocks differ. */
 export function hasExpired(lease: Lease): boolean {
   return ambient.now() > lease.expires + CLOCK_DIFFERENCE;
 }
 
-/** A lease for this process. */
+/** A new lease for this process. */
 export function processLease(): Lease {
   const pid = ambient.pid();
   return {
@@ -48,17 +49,17 @@ export function processLease(): Lease {
   };
 }
 
-/** Whether the lease is of a process of this machine that has ended. */
+/** Whether the holder is a process of this machine that has ended. */
 function isDeadHere({ host, pid, born }: Lease): boolean {
   return pid !== undefined && host === ambient.host() && ambient.bornOf(pid) !== born;
 }
 
 export interface AcquireOptions {
-  /** Tells whether a holder is running; undefined when it can't tell. */
+  /** Returns whether the holder is running; undefined if unknown. */
   isRunning?: (lease: Lease) => Promise<boolean | undefined>;
   /**
-   * How long to watch a holder that may be dead [ms]; a holder known to be alive is then not waited for at all. Default: wait for
-   * either, as long as it takes.
+   * How long to watch a holder that may be dead [ms]; with this limit, a holder known to be alive isn't waited for at all.
+   * Default: wait for either as long as it takes.
    */
   patience?: number;
   observer?: Observer;
@@ -66,8 +67,8 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes the lease, waiting while another holder is alive. Throws BusyError, which names the holder, when `patience` is over,
- * and StoppedError when `signal` is aborted.
+ * Takes the lease; waits while another holder is alive. Throws BusyError, which names the holder, when `patience` runs out, and
+ * StoppedError when `signal` is aborted.
  */
 export async function acquireLease(
   records: ObjectStore,
@@ -101,10 +102,10 @@ export async function acquireLease(
     }
     if (said !== blocker.token) {
       said = blocker.token;
-      observer.say?.(`${state}: waiting for it to end, or until ${until} should it have died`);
+      observer.say?.(`${state}: waiting for it to end, or until ${until} if it has died`);
     }
     if (signal?.aborted) throw new StoppedError(`stopped while waiting for ${blocker.holder}`);
-    await ambient.sleep(LOOK);
+    await ambient.sleep(POLL);
   }
 }
 
@@ -112,7 +113,7 @@ function renewed(manifest: Manifest, lease: Lease): Manifest {
   return { ...manifest, lease: { ...lease, expires: ambient.now() + lease.span } };
 }
 
-/** Makes the lease last for its span from now on. Throws LostLeaseError when it is another's or nobody's. */
+/** Extends the lease to its full span from now. Throws LostLeaseError unless this lease is held. */
 export async function renewLease(records: ObjectStore, lease: Lease): Promise<void> {
   await changeManifest(records, (manifest) => {
     if (manifest.lease?.token !== lease.token) throw new LostLeaseError(records.location);
@@ -120,29 +121,29 @@ export async function renewLease(records: ObjectStore, lease: Lease): Promise<vo
   });
 }
 
-/** Gives the lease back, if `token` has it. */
+/** Releases the lease if `token` holds it. */
 export async function releaseLease(records: ObjectStore, token: string): Promise<void> {
   await freeLease(records, (lease) => lease.token === token);
 }
 
 /**
- * Takes the lease from its holder, if `which` says so, and ends the planning under it: objects that arrive from now on count as
- * not listed, so a list made before must not become a plan. Returns the resulting manifest.
+ * Removes the lease if `which` returns true for it, and ends the planning under it: objects that arrive from now on count as not
+ * listed, so a list made before must not become a plan. Returns the resulting manifest.
  */
 export async function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
   let former: string | undefined;
   const freed = await changeManifest(records, ({ lease, planning, ...rest }) => {
-    const isFree = lease === undefined || !which(lease);
-    former = isFree ? undefined : planning;
-    return isFree ? undefined : rest;
+    const stays = lease === undefined || !which(lease);
+    former = stays ? undefined : planning;
+    return stays ? undefined : rest;
   });
   if (former !== undefined) await removePlan(records, former);
   return freed;
 }
 
 /**
- * Runs `work` under the lease, which is renewed meanwhile. When somebody else takes it over (this process slept for too
- * long), `work` is stopped by its signal, and begins again when the lease can be had.
+ * Runs `work` under the lease and renews the lease meanwhile. When another holder takes the lease over (this process slept for
+ * too long), `work` is stopped by its signal, and starts again when the lease is available.
  */
 export async function withLease<T>(
   records: ObjectStore,
@@ -159,23 +160,23 @@ export async function withLease<T>(
     try {
       return await work(lease.token, signal);
     } catch (error) {
-      // Another holder may have removed what this one worked on, before any renewal told.
+      // Another holder may have removed the files that `work` uses before a renewal noticed the takeover.
       const { lease: now } = await readManifest(records);
       if (options.signal?.aborted || now?.token === lease.token) throw error;
-      options.observer?.say?.(`${records.location}: another run has taken over; waiting for it`);
+      options.observer?.say?.(`${records.location}: another run has taken over; waiting for it to end`);
     } finally {
       ended.abort();
       await renewal;
       await releaseLease(records, lease.token).catch((error: unknown) => {
-        // It is free as soon as this process has ended.
+        // Others can take the lease as soon as this process has ended.
         const reason = error instanceof Error ? error.message : String(error);
-        options.observer?.say?.(`the lease on ${records.location} could not be given back: ${reason}`);
+        options.observer?.say?.(`the lease on ${records.location} could not be released: ${reason}`);
       });
     }
   }
 }
 
-/** Renews the lease until `ended` is aborted; aborts `lost` when somebody else has it. */
+/** Renews the lease until `ended` is aborted; aborts `lost` when the lease was taken over. */
 async function keepRenewing(
   records: ObjectStore,
   lease: Lease,
@@ -188,7 +189,7 @@ async function keepRenewing(
     try {
       await renewLease(records, lease);
     } catch (error) {
-      // Any other failure may pass. If it doesn't, the lease is taken over and this finds out.
+      // Other failures may be temporary. If they aren't, the lease is taken over, and a later renewal notices.
       if (error instanceof LostLeaseError) return lost.abort(error);
     }
   }

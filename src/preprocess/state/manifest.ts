@@ -1,3 +1,8 @@
+/**
+ * `_work/manifest.json`, the one object that says what the records hold. It has the lease, the plan under way and the content.
+ * Compare-and-swap orders all its changes: no plan starts while another is under way, a plan is appended once, and a late object
+ * isn't added while a plan is being made. The public files follow from it (publish.ts).
+ */
 import * as v from 'valibot';
 import { ConflictError } from '../../core/errors.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
@@ -17,22 +22,22 @@ export const settingsSchema = v.object({
 });
 
 /**
- * `shardSize`: samples of a shard, the last one's may be fewer. `psdSamples`: noise samples that the PSD is averaged over,
- * at most; `seed` chooses them. `psdSha256`: of a PSD file that is used in place of an estimate.
+ * `shardSize`: samples per shard; the last shard may have fewer. `psdSamples`: maximum number of noise samples that the PSD is
+ * averaged over; `seed` chooses them. `psdSha256`: of a PSD file that is used instead of an estimate.
  */
 export type PlanSettings = v.InferOutput<typeof settingsSchema>;
 
 const leaseSchema = v.object({
-  /** Names the holder, and nobody else ever. */
+  /** Identifies the holder; never reused. */
   token: v.string(),
   kind: v.picklist(['process', 'execution']),
   /** For messages. */
   holder: v.string(),
-  /** Where a process runs, and which it is there. */
+  /** For a process: its host, its id there, and its start time. */
   host: v.optional(v.string()),
   pid: v.optional(v.number()),
   born: v.optional(v.string()),
-  /** How long it lasts without being renewed [ms], and till when that is by the holder's clock [ms since 1970]. */
+  /** How long it lasts without a renewal [ms], and when it expires by the holder's clock [ms since 1970]. */
   span: v.number(),
   expires: v.number(),
 });
@@ -43,7 +48,7 @@ const shardSchema = v.object({
   records: v.number(),
   bytes: v.number(),
   sha256: v.string(),
-  /** Of a shard of one raw object: its key, and ids and labels of the records. The others' are in their plan's index. */
+  /** For the shard of a late object: the object's key, and the records' ids and labels. Other shards are in a plan's index. */
   key: v.optional(v.string()),
   samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),
 });
@@ -53,11 +58,11 @@ const contentSchema = v.object({
   settings: settingsSchema,
   recipeHash: v.string(),
   psdSha256: v.string(),
-  /** Of the first plan. */
+  /** Hash of the first plan. */
   planHash: v.string(),
-  /** Of the labels that the latest plan was made from. */
+  /** Of the labels file that the latest plan was made from. */
   labelsSha256: v.string(),
-  /** Plans that are in: their ids, and those of the samples in their indexes that became no records. */
+  /** The appended plans: the plan's id, and the ids of samples in its index that became no record. */
   plans: v.array(v.object({ id: v.string(), without: v.array(v.string()) })),
   shards: v.array(shardSchema),
   rejected: rejectionListSchema,
@@ -67,24 +72,24 @@ export type Content = v.InferOutput<typeof contentSchema>;
 const manifestSchema = v.object({
   version: v.literal(1),
   lease: v.optional(leaseSchema),
-  /** Ids of the plan that is being made (or was, when its maker died), and of the one that is under way. */
+  /** Id of the plan that is being made (or was, when its maker died), and id of the plan under way. */
   planning: v.optional(v.string()),
   plan: v.optional(v.string()),
-  /** Absent before the first plan is appended. */
+  /** Missing until the first plan is appended. */
   content: v.optional(contentSchema),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 const EMPTY: Manifest = { version: 1 };
 
-/** The empty one when there is none. */
+/** Returns an empty manifest when none exists. */
 export async function readManifest(records: ObjectStore): Promise<Manifest> {
   return (await readJsonIfPresent(records, MANIFEST_KEY, manifestSchema)) ?? EMPTY;
 }
 
 /**
- * Changes the manifest by compare-and-swap, see there; `edit` leaves it alone by returning undefined. Returns the resulting
- * manifest.
+ * Changes the manifest by compare-and-swap, see compareAndSwap. If `edit` returns undefined, the manifest stays as it is. Returns
+ * the resulting manifest.
  */
 export async function changeManifest(
   records: ObjectStore,
@@ -102,9 +107,9 @@ export async function changeManifest(
 }
 
 /**
- * Notes that the holder of the lease is making a plan, unless one is under way; the content can't change until that plan is in.
- * Returns the resulting manifest, and the id that was noted before: its plan can't get under way any more. Throws
- * LostLeaseError unless `token` has the lease.
+ * Notes that the holder of the lease is making a plan, unless one is under way. The content can't change until that plan is
+ * appended. Returns the resulting manifest, and the id that was noted before, whose plan can't get under way any more. Throws
+ * LostLeaseError unless `token` holds the lease.
  */
 export async function startPlanning(
   records: ObjectStore,
@@ -114,7 +119,7 @@ export async function startPlanning(
   let former: string | undefined;
   const manifest = await changeManifest(records, (found) => {
     if (found.lease?.token !== token) throw new LostLeaseError(records.location);
-    // The answer to this very change was lost: `former` is what the first attempt found.
+    // The reply to this change was lost: `former` is what the first attempt found.
     if (found.planning === id) return undefined;
     former = found.plan === undefined ? found.planning : undefined;
     return found.plan === undefined ? { ...found, planning: id } : undefined;
@@ -123,8 +128,8 @@ export async function startPlanning(
 }
 
 /**
- * Makes the plan that was noted the one that is under way, or none when nothing came of it. Throws LostLeaseError unless it
- * is noted still and `token` has the lease.
+ * Ends the planning noted under `id`: `plan` is under way from now on, or no plan if undefined. Throws LostLeaseError unless the
+ * note still exists and `token` holds the lease.
  */
 export async function endPlanning(
   records: ObjectStore,
@@ -139,10 +144,10 @@ export async function endPlanning(
   });
 }
 
-/** Thrown when somebody else took the lease over; nothing was changed. */
+/** Thrown when another holder took over the lease; nothing was changed. */
 export class LostLeaseError extends ConflictError {
   constructor(location: string) {
-    super(`${location}: another run, or another attempt of this one, has taken over.`);
+    super(`${location}: another run, or another attempt of this run, has taken over the lease.`);
   }
 }
 
@@ -159,12 +164,12 @@ function refuse({ location }: ObjectStore, plan: string): ConflictError {
   );
 }
 
-/** Whether the plan is in. */
+/** Whether the plan was appended. */
 export function hasPlan(content: Content | undefined, plan: string): boolean {
   return content?.plans.some(({ id }) => id === plan) ?? false;
 }
 
-/** Makes the content what `edit` makes of it, which has the plan, unless it has it already; returns the content. */
+/** Replaces the content by what `edit` returns, which includes the plan, unless it was appended before. Returns the content. */
 export async function appendPlan(
   records: ObjectStore,
   plan: string,
@@ -172,19 +177,19 @@ export async function appendPlan(
 ): Promise<Content> {
   const { content } = await changeManifest(records, (manifest) => {
     if (hasPlan(manifest.content, plan)) return undefined;
-    const { plan: under, ...rest } = manifest;
-    if (under !== plan) throw refuse(records, plan);
+    const { plan: underWay, ...rest } = manifest;
+    if (underWay !== plan) throw refuse(records, plan);
     return { ...rest, content: edit(manifest.content) };
   });
   return content!;
 }
 
-/** Gives a plan up that can't be finished: the next run makes a new one in its place, of the objects that are there then. */
+/** Gives up a plan that can't be finished. The next run removes it and makes a new one from the objects that exist then. */
 export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
   await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
 }
 
-/** Removes what was written for a plan that can't get under way any more. */
+/** Removes the folder of a plan that can't get under way any more. */
 export async function removePlan(records: ObjectStore, id: string): Promise<void> {
   await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
 }

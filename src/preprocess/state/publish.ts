@@ -1,4 +1,4 @@
-/** The public files of the records, which follow from the manifest: avg_psd.npz, rejected.csv and, last, metadata.json. */
+/** Writes the public files of the records, which follow from the manifest: avg_psd.npz, rejected.csv and, last, metadata.json. */
 import { InputError, TooManyRejectedError } from '../../core/errors.ts';
 import { SOFTWARE } from '../../core/software.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
@@ -20,8 +20,8 @@ import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
 import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
 
 /**
- * Brings the public files in line with the manifest; does nothing when it has no content. Each is replaced only if it is still as
- * it was before the manifest was read, so an older state never replaces a newer one. Idempotent.
+ * Brings the public files in line with the manifest; does nothing when it has no content. A file is replaced only if nothing
+ * changed it since before the manifest was read, so an older state never replaces a newer one. Idempotent.
  */
 export async function publish(records: ObjectStore): Promise<void> {
   await retry(CONTENTION, isOvertaken, async () => {
@@ -43,8 +43,8 @@ export async function publish(records: ObjectStore): Promise<void> {
 }
 
 /**
- * Publishes records that lack nothing, and returns what they hold. Throws InputError when a shard is missing or has another size.
- * (`chirpline inspect` checks the bytes: it reads them all.)
+ * Publishes records that lack nothing, and returns their content. Throws InputError when a shard is missing or has another size.
+ * (`chirpline inspect` also checks the bytes, since it reads them all.)
  */
 export async function publishComplete(records: ObjectStore): Promise<Content | undefined> {
   await publish(records);
@@ -63,8 +63,8 @@ export async function publishComplete(records: ObjectStore): Promise<Content | u
 }
 
 /**
- * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected; pending ones may still become records.
- * The user must know what to fix: rejected.csv says so for a first plan, the error itself for a later one.
+ * Throws TooManyRejectedError when more than the share `limit` of the inputs is rejected. Pending rows aren't counted, since they
+ * may still become records. What to fix is in rejected.csv for a first plan, in the error itself for a later one.
  */
 export async function checkRejected(
   records: ObjectStore,
@@ -72,12 +72,12 @@ export async function checkRejected(
   inputs: number,
   limit: number,
 ): Promise<void> {
-  // An object that belongs to no sample is listed, but doesn't count against the others.
+  // An object that belongs to no sample gets a row, but isn't counted.
   const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
   const counted = rows.filter((row) => !row.pending && !isStray(row));
   if (!exceeds(counted.length, inputs, limit)) return;
   const { content } = await readManifest(records);
-  // New labels of records that exist may come before their samples.
+  // Once records exist, labels may arrive before their samples.
   const rejected = counted.filter(({ file }) => content === undefined || file !== '').length;
   if (!exceeds(rejected, inputs, limit)) return;
   if (content === undefined) {
@@ -96,7 +96,7 @@ export async function checkRejected(
   );
 }
 
-/** The checked metadata of finished records; undefined when they have none. Throws InputError when it is broken. */
+/** The checked metadata of finished records; undefined when it is missing. Throws InputError when it is broken. */
 export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
   const bytes = await readIfPresent(records, METADATA_KEY);
   return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);

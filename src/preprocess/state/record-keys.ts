@@ -1,7 +1,7 @@
 /**
- * Names beside the records. What is public lies at the top; `_work/manifest.json` is the only object that is ever changed
- * (manifest.ts); everything else of a plan lies in a folder of the plan's own, create-only, so that nothing made for one
- * plan can be taken for another's.
+ * Keys beside the records. Public files are at the top; `_work/manifest.json` is the only other object that is ever changed
+ * (manifest.ts). Everything else of a plan is in the plan's own folder, create-only, so nothing made for one plan can be taken
+ * for another's.
  */
 export const MANIFEST_KEY = '_work/manifest.json';
 export const PSD_KEY = 'avg_psd.npz';
@@ -11,9 +11,9 @@ const number = (index: number): string => String(index).padStart(5, '0');
 
 export const planFolder = (plan: string): string => `_work/${plan}/`;
 export const planKey = (plan: string): string => `_work/${plan}/plan.json`;
-/** Which samples the plan holds, see sample-index.ts. Stays when the plan is done. */
+/** Index of the plan's samples, see sample-index.ts. Stays when the plan is finished. */
 export const indexKey = (plan: string): string => `_work/${plan}/samples.bin`;
-/** The PSD that the plan's shards are whitened with. Stays when the plan is done. */
+/** The PSD that whitens the plan's shards. Stays when the plan is finished. */
 export const planPsdKey = (plan: string): string => `_work/${plan}/avg_psd.npz`;
 export const rejectedListKey = (plan: string): string => `_work/${plan}/lists/rejected.json`;
 export const shardListKey = (plan: string, index: number): string =>

@@ -6,32 +6,24 @@ import { InputError } from '../../core/errors.ts';
 import { quote } from '../../core/quote.ts';
 import { REJECTED_KEY } from './record-keys.ts';
 
-export interface Rejection {
-  /** Empty where there is none: a row of the labels without an id, a stray file. */
-  id: string;
-  /** Key of the raw object, or `archive.tar!member.npy`; empty where there is none. */
-  file: string;
-  reason: string;
-  /** The raw object that the row is about, or was found by. Not in the file, like the two that follow. */
-  key?: string | undefined;
-  /** The version of it whose content was found bad. */
-  etag?: string | undefined;
-  /** Nobody has seen what is in the object now: it was changed or away when it was to be read. */
-  pending?: boolean | undefined;
-}
-
 export const rejectionSchema = v.object({
+  /** Empty for a labels row without an id and for a stray file. */
   id: v.string(),
+  /** Key of the raw object, or `archive.tar!member.npy`; empty when no object exists. */
   file: v.string(),
   reason: v.string(),
+  /** Key of the raw object that the row is about, or that led to it. Not in the file, like the next two fields. */
   key: v.optional(v.string()),
+  /** The object version whose content was found bad. */
   etag: v.optional(v.string()),
+  /** The object's current content is unknown: the object was overwritten or missing when it was to be read. */
   pending: v.optional(v.boolean()),
 });
+export type Rejection = v.InferOutput<typeof rejectionSchema>;
 
 export const rejectionListSchema = v.array(rejectionSchema);
 
-/** The file's text, in the order given. Cells that a spreadsheet would run as formulas are made harmless. */
+/** The file's text, in the order given. Cells that a spreadsheet would run as formulas are escaped. */
 export function formatRejected(rows: readonly Rejection[]): string {
   return stringify(
     rows.map(({ id, file, reason }) => [id, file, reason]),
@@ -39,7 +31,7 @@ export function formatRejected(rows: readonly Rejection[]): string {
   );
 }
 
-/** In one line for a person. */
+/** One line for messages. */
 export function describeRejection({ id, file, reason }: Rejection): string {
   return [id, file, reason].filter((part) => part !== '').join(', ');
 }
@@ -49,12 +41,12 @@ export function formatShare(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`;
 }
 
-/** Whether `rejected` of `inputs` is more than the run tolerates; `limit` is a share (0.01) of them. */
+/** Whether `rejected` of `inputs` is more than the tolerated share `limit` (0.01 is 1 %). */
 export function exceeds(rejected: number, inputs: number, limit: number): boolean {
   return rejected > limit * inputs;
 }
 
-/** Whether two lists have the same rows, in whatever order. */
+/** Whether two lists have the same rows, in any order. */
 export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
   const text = ({ id, file, reason, key, etag, pending }: Rejection) =>
     JSON.stringify([id, file, reason, key, etag, pending]);
@@ -62,11 +54,11 @@ export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): bool
   return a.length === b.length && texts.every((row, index) => row === others[index]);
 }
 
-/** Rows of a file that formatRejected made. Throws InputError when it is another one, as spreadsheets leave it. */
+/** Rows of a file that formatRejected made. Throws InputError for any other file, such as one saved by a spreadsheet. */
 export function parseRejected(text: string, object: string = REJECTED_KEY): Rejection[] {
   const refuse = (found: string, cause?: unknown) => {
     const needed = 'rows id,file,reason as chirpline writes them';
-    return new InputError({ object, found, needed, advice: 'Restore the file as it was' }, { cause });
+    return new InputError({ object, found, needed, advice: 'Restore the original file' }, { cause });
   };
   let rows: string[][];
   try {

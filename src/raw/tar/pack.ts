@@ -1,6 +1,7 @@
 /**
- * Packs: tar archives of many files whose first member lists the others, so that 560,000 samples are catalogued by
- * 547 small reads in place of a pass over 55 GB. To every other reader they are plain tar archives.
+ * Packs: tar archives of 1,024 files, made by `upload --pack`, whose first member lists the others. 560,000 single objects
+ * would cost more in requests than in bytes. Packed, they are catalogued by 547 reads of 64 KiB instead of a pass over 55 GB,
+ * and read in large ranges. To every other program a pack is an ordinary tar archive.
  */
 import type { ObjectInfo, ObjectStore } from '../../storage/store.ts';
 import type { TarMember } from './tar.ts';
@@ -15,9 +16,9 @@ export interface PackMember {
 
 const PACK_NAME = /(^|\/)pack-\d{5}-of-\d{5}\.tar$/;
 
-/** The list of 1,024 samples takes 40 KB. */
+/** Bytes. The list of 1,024 samples takes 40 KB. */
 const FIRST_READ = 1 << 16;
-/** A list of 100,000 members and more. */
+/** Bytes: room for a list of more than 100,000 members. */
 const INDEX_LIMIT = 1 << 24;
 
 /** `pack-00000-of-00547.tar` */
@@ -26,12 +27,11 @@ export function packName(index: number, total: number): string {
   return `pack-${number(index)}-of-${number(total)}.tar`;
 }
 
-/** Whether a key is that of a pack. */
 export function isPackKey(key: string): boolean {
   return PACK_NAME.test(key);
 }
 
-/** How a pack starts: the member that lists the others. */
+/** The first bytes of a pack: its first member, which lists the others. */
 export function encodePackIndex(members: readonly PackMember[]): Uint8Array {
   const list = Buffer.from(`${JSON.stringify(members.map(({ name, size }) => [name, size]))}\n`);
   return Buffer.concat([
@@ -41,7 +41,7 @@ export function encodePackIndex(members: readonly PackMember[]): Uint8Array {
   ]);
 }
 
-/** Hidden, so that no reader of folders takes it for data once a pack is unpacked. */
+/** A hidden file, so that it isn't taken for data when a pack is unpacked into a folder. */
 const INDEX_NAME = '.pack.json';
 
 /** Bytes of a pack with an index of `indexLength` bytes. */
@@ -54,8 +54,8 @@ function memberSpan({ size }: PackMember): number {
 }
 
 /**
- * Where the members of a pack lie, by its list. Undefined when the object is no pack, or its list doesn't account for
- * every byte: then the headers must be looked through. Throws NotFoundError.
+ * Names, offsets and sizes of a pack's members, from its list. Undefined when the object is no pack, or when the list
+ * doesn't account for every byte: then the tar headers must be scanned. Throws NotFoundError.
  */
 export async function readPackIndex(
   store: ObjectStore,
@@ -78,7 +78,7 @@ export async function readPackIndex(
   return members;
 }
 
-/** Bytes of the list, if the archive starts with one: the header must be the one that this program writes. */
+/** Length of the list in bytes; undefined unless the archive starts with exactly the header that encodePackIndex writes. */
 function readIndexLength(bytes: Uint8Array): number | undefined {
   const header = Buffer.from(bytes.subarray(0, BLOCK));
   const digits = header.toString('latin1', 124, 135);

@@ -1,15 +1,15 @@
 /**
- * A place in a tar archive that moves forward. The archive is read as one stream, since a member of 98 KB passes by
- * sooner than a new request starts; larger ones are hopped over.
+ * A position in a tar archive that moves forward. The archive is read as one stream: reading through a member of 98 KB is
+ * faster than starting a new request. Long members are skipped by a new request.
  */
 import { InputError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 /** Headers and members start at multiples of this many bytes. */
 export const BLOCK = 512;
-/** The stream is left and another one started where the next header is farther away. */
-const HOP_LENGTH = 4 << 20;
-/** Zeros behind the end mark: GNU tar fills up to 10 KiB, others to a tape block. */
+/** Bytes. A longer skip ends the stream and starts another one after the gap. */
+const SKIP_LIMIT = 4 << 20;
+/** Zeros after the end-of-archive marker: GNU tar pads to 10 KiB, other programs to a tape block. */
 const PADDING_LIMIT = 1 << 20;
 
 export class TarCursor {
@@ -26,7 +26,7 @@ export class TarCursor {
     this.#size = size;
   }
 
-  /** The next bytes. Throws InputError when the archive ends before. */
+  /** Reads the next `length` bytes. Throws InputError when the archive ends before. */
   async take(length: number, needed: string): Promise<Uint8Array> {
     const offset = this.position;
     if (offset + length > this.#size) throw this.#end(needed);
@@ -42,16 +42,16 @@ export class TarCursor {
   }
 
   async skip(length: number): Promise<void> {
-    if (length - this.#chunk.length > HOP_LENGTH) {
+    if (length - this.#chunk.length > SKIP_LIMIT) {
       await this.close();
       this.position += length;
       return;
     }
     for (let missing = length; missing > 0; ) {
       if (this.#chunk.length === 0) await this.#refill('the rest of a member');
-      const passed = Math.min(missing, this.#chunk.length);
-      missing -= passed;
-      this.#advance(passed);
+      const skipped = Math.min(missing, this.#chunk.length);
+      missing -= skipped;
+      this.#advance(skipped);
     }
   }
 
@@ -59,15 +59,15 @@ export class TarCursor {
     for (let more = extended; more; ) more = (await this.take(BLOCK, 'a sparse map'))[504] === 1;
   }
 
-  /** Behind the end mark, only zeros may follow: anything else would be lost in silence. */
+  /** Checks that only zeros follow the end-of-archive marker: anything else would be lost silently. */
   async expectPadding(): Promise<void> {
     const offset = this.position;
     const length = this.#size - offset;
     const rest = length > PADDING_LIMIT ? undefined : await this.take(length, 'padding');
     if (rest?.every((byte) => byte === 0)) return;
-    const found = `${length} bytes behind the end mark`;
-    const advice = 'Archives put one behind the other have to be unpacked first';
-    throw new InputError({ object: this.#key, offset, found, needed: 'nothing but padding', advice });
+    const found = `${length} bytes after the end-of-archive marker`;
+    const advice = 'Unpack concatenated archives first';
+    throw new InputError({ object: this.#key, offset, found, needed: 'only padding', advice });
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,8 @@
 /**
- * Headers of tar members, deterministic: no owner, no time.
+ * Headers of tar members. They are deterministic: no owner, no time.
  *
- * Format: POSIX.1-2017 ustar (pubs.opengroup.org, pax utility). Written here, since packages that write tar make
- * streams with an entry for each member and put time and owner in; what is needed are 512 bytes.
+ * Format: POSIX.1-2017 ustar (pubs.opengroup.org, pax utility). It is written here because a header is just 512 bytes,
+ * while packages that write tar produce streams with one entry per member, and put in time and owner.
  */
 import { BLOCK } from './tar-cursor.ts';
 
@@ -11,23 +11,20 @@ const PREFIX_LENGTH = 155;
 /** Sizes have eleven octal digits. */
 const SIZE_LIMIT = 8 ** 11;
 
-/** The end mark of an archive: two blocks of zeros. */
+/** The end-of-archive marker: two blocks of zeros. */
 export const TAR_END = new Uint8Array(2 * BLOCK);
 
-/** Zeros from the end of a member to the next header. */
+/** Number of zeros between the end of a member and the next header. */
 export function tarPadding(size: number): number {
   return -size & (BLOCK - 1);
 }
 
-/** Whether a member may have this name: at most 100 bytes, or up to 255 that can be parted at a slash. */
+/** Whether a member may have this name: up to 100 bytes, or up to 255 that can be split at a slash. */
 export function fitsTarName(name: string): boolean {
   return splitName(name) !== undefined;
 }
 
-/**
- * The header of a plain file. Throws RangeError when the name doesn't fit (see fitsTarName), or the size is 8 GiB or
- * more.
- */
+/** The header of a regular file. Throws RangeError when the name doesn't fit (fitsTarName), or for 8 GiB or more. */
 export function encodeTarHeader(name: string, size: number): Uint8Array {
   const split = splitName(name);
   if (split === undefined || size >= SIZE_LIMIT)
@@ -41,7 +38,7 @@ export function encodeTarHeader(name: string, size: number): Uint8Array {
   header.write('00000000000\0' /* time */, 136);
   // The checksum counts its own eight bytes as blanks.
   header.fill(' ', 148, 156);
-  header.write('0' /* a plain file */, 156);
+  header.write('0' /* a regular file */, 156);
   header.write('ustar\x0000', 257);
   header.write(split.prefix, 345, PREFIX_LENGTH);
   const sum = header.reduce((total, byte) => total + byte, 0);

@@ -1,5 +1,5 @@
 /**
- * The members of a tar archive and where their bytes lie, without holding them.
+ * Finds the members of a tar archive: names, offsets and sizes. Their bytes are not held.
  *
  * Formats: POSIX.1-2017 ustar and pax (pubs.opengroup.org, pax utility), GNU long names.
  */
@@ -9,17 +9,17 @@ import { BLOCK, TarCursor } from './tar-cursor.ts';
 
 export interface TarMember {
   name: string;
-  /** Of the member's bytes, from the start of the archive. */
+  /** First byte of the member's content in the archive. */
   offset: number;
   size: number;
-  /** What it is, if not a plain file: 'a symbolic link', ... */
+  /** The kind of member, if it is not a regular file: 'a symbolic link', ... */
   oddity?: string;
 }
 
-/** Names and pax records of real archives take a few hundred bytes. */
+/** Bytes. Long names and pax records of real archives take a few hundred. */
 const EXTENSION_LIMIT = 1 << 20;
 
-const PLAIN = new Set(['0', '\0', '7']);
+const REGULAR = new Set(['0', '\0', '7']);
 const ODDITIES: Record<string, string> = {
   '1': 'a hard link',
   '2': 'a symbolic link',
@@ -29,12 +29,12 @@ const ODDITIES: Record<string, string> = {
   '6': 'a named pipe',
   S: 'a sparse file',
 };
-/** Their size field, if any, counts no bytes in the archive. */
+/** Types without content in the archive, whatever their size field says. */
 const WITHOUT_DATA = new Set(['1', '2', '3', '4', '5', '6']);
 
 /**
  * Yields the members in order. Throws InputError, with the offset, where the archive is broken or ends without an
- * end mark; what was yielded before lies whole in the archive.
+ * end-of-archive marker. The members yielded before are complete.
  */
 export async function* scanTar(
   store: ObjectStore,
@@ -74,9 +74,9 @@ export async function* scanTar(
       const sparse = [...pax.keys()].some((name) => name.startsWith('GNU.sparse.'));
       const oddity = sparse
         ? ODDITIES.S
-        : PLAIN.has(type)
+        : REGULAR.has(type)
           ? undefined
-          : (ODDITIES[type] ?? 'a member of another type');
+          : (ODDITIES[type] ?? 'a member of an unknown type');
       yield {
         name: pax.get('path') ?? longName ?? header.name,
         offset,
@@ -96,11 +96,11 @@ interface Header {
   name: string;
   size: number;
   type: string;
-  /** GNU sparse files: whether the map of holes goes on in the next block. */
+  /** GNU sparse files: whether the map of holes continues in the next block. */
   extended: boolean;
 }
 
-/** Undefined for the end mark, a block of zeros. */
+/** Undefined for a block of zeros, which is the end-of-archive marker. */
 function parseHeader(block: Uint8Array, object: string, offset: number): Header | undefined {
   let sum = 0;
   for (const byte of block) sum += byte;
@@ -111,13 +111,13 @@ function parseHeader(block: Uint8Array, object: string, offset: number): Header 
     throw new InputError({
       object,
       offset,
-      found: 'a block whose checksum is wrong',
+      found: 'a block with a wrong checksum',
       needed: 'a tar header',
     });
   }
   const size = readNumber(block, 124, 12);
   if (size === undefined)
-    throw new InputError({ object, offset, found: 'a size that is no number', needed: 'a tar header' });
+    throw new InputError({ object, offset, found: 'a size that is not a number', needed: 'a tar header' });
   const text = (start: number, length: number) => readText(block.subarray(start, start + length));
   const prefix = text(257, 6) === 'ustar' ? text(345, 155) : '';
   const name = text(0, 100);
@@ -129,7 +129,7 @@ function parseHeader(block: Uint8Array, object: string, offset: number): Header 
   };
 }
 
-/** Octal digits, or, when the first bit is set, a binary number (GNU). */
+/** Reads octal digits, or a binary number if the first bit is set (GNU). */
 function readNumber(block: Uint8Array, start: number, length: number): number | undefined {
   const field = block.subarray(start, start + length);
   if (field[0] === 0x80) {
@@ -146,7 +146,7 @@ function readText(bytes: Uint8Array): string {
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('utf8');
 }
 
-/** Records `length key=value\n`, the length counting itself. */
+/** Parses records `length key=value\n`; the length includes its own digits. */
 function parsePax(bytes: Uint8Array, object: string, offset: number): Map<string, string> {
   const records = new Map<string, string>();
   for (let at = 0; at < bytes.length; ) {
@@ -169,5 +169,5 @@ function readPaxSize(pax: Map<string, string>, object: string, offset: number): 
   if (text === undefined) return undefined;
   const size = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(size)) return size;
-  throw new InputError({ object, offset, found: 'a size that is no number', needed: 'a pax header' });
+  throw new InputError({ object, offset, found: 'a size that is not a number', needed: 'a pax header' });
 }

@@ -1,4 +1,4 @@
-/** CRC-32C, of which every record has one over all its bytes; RFC 3720, appendix B.4. */
+/** CRC-32C, which every record has over all its data. RFC 3720, appendix B.4. */
 #include <immintrin.h>
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace {
 
-/** The polynomial, as all here with the bits in reverse: the highest one stands for x^0. */
+/** The polynomial. All polynomials in this file are bit-reversed: the highest bit stands for x^0. */
 constexpr uint32_t POLYNOMIAL = 0x82f63b78;
 
 /** x^power modulo the polynomial. */
@@ -22,8 +22,8 @@ constexpr uint32_t powerOfX(size_t power) {
 }
 
 /**
- * What takes a CRC over so many zero bytes that follow, by advance: the product of two reversed polynomials is theirs times x,
- * and the CRC of its 64 bits that times x^32.
+ * The factor with which `advance` extends a CRC by BYTES zero bytes, x^(8 BYTES - 33): the product of two bit-reversed
+ * polynomials has an extra factor x, and the CRC of its 64 bits multiplies it by x^32.
  */
 template <size_t BYTES>
 constexpr uint32_t ADVANCE = powerOfX(8 * BYTES - 33);
@@ -33,21 +33,21 @@ WITH_CRC inline uint32_t advance(uint32_t crc, uint32_t factor) {
   return uint32_t(_mm_crc32_u64(0, uint64_t(_mm_cvtsi128_si64(product))));
 }
 
-inline uint64_t eight(const uint8_t *at) {
+inline uint64_t loadEightBytes(const uint8_t *at) {
   uint64_t value;
   std::memcpy(&value, at, sizeof value);
   return value;
 }
 
-/** Three stretches at once, since the instruction's result takes three cycles and one can begin in each. */
+/** Three stretches at once: the CRC instruction has a latency of three cycles, and one can start in each cycle. */
 template <size_t STRETCH>
-WITH_CRC inline uint32_t takeStretches(uint32_t crc, const uint8_t *&at, const uint8_t *end) {
+WITH_CRC inline uint32_t addStretches(uint32_t crc, const uint8_t *&at, const uint8_t *end) {
   while (size_t(end - at) >= 3 * STRETCH) {
     uint64_t a = crc, b = 0, c = 0;
     for (const uint8_t *stop = at + STRETCH; at < stop; at += 8) {
-      a = _mm_crc32_u64(a, eight(at));
-      b = _mm_crc32_u64(b, eight(at + STRETCH));
-      c = _mm_crc32_u64(c, eight(at + 2 * STRETCH));
+      a = _mm_crc32_u64(a, loadEightBytes(at));
+      b = _mm_crc32_u64(b, loadEightBytes(at + STRETCH));
+      c = _mm_crc32_u64(c, loadEightBytes(at + 2 * STRETCH));
     }
     at += 2 * STRETCH;
     crc = advance(advance(uint32_t(a), ADVANCE<STRETCH>) ^ uint32_t(b), ADVANCE<STRETCH>) ^ uint32_t(c);
@@ -58,9 +58,9 @@ WITH_CRC inline uint32_t takeStretches(uint32_t crc, const uint8_t *&at, const u
 WITH_CRC uint32_t computeCrc(const uint8_t *at, size_t length) {
   const uint8_t *end = at + length;
   uint32_t crc = ~0u;
-  crc = takeStretches<8192>(crc, at, end);
-  crc = takeStretches<256>(crc, at, end);
-  for (; end - at >= 8; at += 8) crc = uint32_t(_mm_crc32_u64(crc, eight(at)));
+  crc = addStretches<8192>(crc, at, end);
+  crc = addStretches<256>(crc, at, end);
+  for (; end - at >= 8; at += 8) crc = uint32_t(_mm_crc32_u64(crc, loadEightBytes(at)));
   for (; at < end; at++) crc = _mm_crc32_u8(crc, *at);
   return ~crc;
 }

@@ -6,7 +6,7 @@ import { compileKernels, type WebAssemblyApi } from './webassembly.ts';
 
 let chosen: Engine | undefined;
 
-/** The fastest engine that runs here; found out once. */
+/** The fastest engine that runs here; detected once. */
 export function chooseEngine(): Engine {
   chosen ??= findNativeEngine() ?? choosePortableEngine();
   return chosen;
@@ -17,12 +17,12 @@ function findNativeEngine(): Engine | undefined {
   return kernels && createVectorEngine(kernels.level, kernels);
 }
 
-/** The fastest one without the addon, which functions in the cloud don't have. */
+/** The fastest engine without the addon, which the functions in the cloud don't have. */
 export function choosePortableEngine(): Engine {
   return findEngine((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
 }
 
-/** The engines in machine code that run here, the fastest first. */
+/** The native engines that run here, the fastest first. */
 export function listNativeEngines(): Engine[] {
   return listNativeKernels().map((kernels) => createVectorEngine(kernels.level, kernels));
 }

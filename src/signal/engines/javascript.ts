@@ -1,4 +1,7 @@
-/** The signal path in plain JavaScript: where there is no WebAssembly, and what the kernels are measured against. */
+/**
+ * The signal path in plain JavaScript: the readable definition that the kernels are tested against, and the fallback
+ * where WebAssembly or its vectors are missing.
+ */
 import { encodeFloat16 } from '../../core/float16.ts';
 import {
   DETECTORS,
@@ -18,7 +21,7 @@ import { createWhitener } from '../whiten.ts';
 import { tukey } from '../windows.ts';
 import type { BlockPreprocessor, BlockPsdEstimator, Engine, OutputType } from './signal-engine.ts';
 
-/** Float64 up to the last step, one sample at a time; buffers are allocated once and nothing per sample. */
+/** Float64 up to the last step, one sample at a time. Allocates its buffers once, and nothing per sample. */
 export function createJavaScriptEngine(): Engine {
   return { name: 'javascript', blockSize: 1, createPreprocessor, createPsdEstimator };
 }
@@ -41,7 +44,7 @@ function createPreprocessor(psd: Psd): BlockPreprocessor {
     for (let detector = 0; detector < DETECTORS.length; detector++) {
       const whitened = whiten(bandpass(strain, detector), detector);
       if (!normalize(whitened, taper, out, detector * SAMPLE_LENGTH)) {
-        // A NaN or Inf anywhere in the strain makes the whole detector NaN, so it needn't be looked for before.
+        // A NaN or Inf anywhere in the strain makes the whole detector NaN, so no check is needed before.
         return strainFault(strain) ?? `${DETECTORS[detector]} overflows in preprocessing`;
       }
     }
@@ -76,7 +79,7 @@ function createPsdEstimator(): BlockPsdEstimator {
       const from = detector * SAMPLE_LENGTH;
       for (let i = 0; i < tapered.length; i++) tapered[i] = strain[from + i]! * taper[i]!;
       transform(spectrum, tapered);
-      // A NaN or Inf anywhere in the strain makes the whole spectrum NaN, so it needn't be looked for before.
+      // A NaN or Inf anywhere in the strain makes the whole spectrum NaN, so no check is needed before.
       if (!computePower(spectrum, power, detector * SPECTRUM_LENGTH)) {
         return strainFault(strain) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
       }
@@ -97,9 +100,9 @@ function createPsdEstimator(): BlockPsdEstimator {
 }
 
 /**
- * Writes |X|^2 of the spectrum X behind a half transform (see fft.ts) to power[from ... from + 2048].
+ * Writes |X|^2 to power[from ... from + 2048], where X is the spectrum of a half transform (see fft.ts).
  *
- * @returns whether all that was written, and its sum, is finite.
+ * @returns whether all values and their sum are finite.
  */
 function computePower(half: Float64Array, power: Psd, from: number): boolean {
   const { cosine, sine } = TWIDDLES;
@@ -117,7 +120,7 @@ function computePower(half: Float64Array, power: Psd, from: number): boolean {
     const ti = cosine[k]! * oi - sine[k]! * or;
     const lower = (er + tr) * (er + tr) + (ei + ti) * (ei + ti);
     const upper = (er - tr) * (er - tr) + (ei - ti) * (ei - ti);
-    // In the middle, where i = j, the two are the same bin and equal.
+    // In the middle i = j: both are the same bin, and equal.
     power[from + k] = lower;
     power[from + HALF_LENGTH - k] = upper;
     total += lower + upper;

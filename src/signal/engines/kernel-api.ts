@@ -1,9 +1,9 @@
 /**
- * What the kernels of kernels/, in WebAssembly, and of native/, in machine code, have in common. kernels/ says what each
- * function does; both give the same bytes. Parameters are addresses in the kernels' memory, and counts.
+ * The common interface of the kernels in ../kernels/ (WebAssembly) and ../native/ (machine code). Both give the same
+ * bytes. ../kernels/ documents each function. Parameters are addresses in the kernels' memory, and counts.
  */
 export interface Kernels {
-  /** `rows` is a table of addresses (uint32), of one detector of each of `wideLanes` samples. */
+  /** `rows` is a table of addresses (uint32): one detector of each of `wideLanes` samples. */
   gather(rows: number, points: number, length: number): void;
   /** The same for `lanes` samples. */
   gatherExtended(rows: number, points: number, length: number, padding: number): void;
@@ -34,7 +34,7 @@ export interface Kernels {
     power: number,
     sum: number,
   ): void;
-  /** `lanes` has a bit for each lane that is to be added. */
+  /** Adds lane i if bit i of `lanes` is set. */
   accumulate(sum: number, power: number, count: number, lanes: number): void;
 }
 
@@ -45,15 +45,15 @@ interface KernelInstance {
 }
 
 export interface KernelSet {
-  /** Samples that are dealt with side by side. */
+  /** The number of samples processed side by side. */
   readonly lanes: number;
-  /** The same where numbers are float64 throughout: for gather, computePower and accumulate. */
+  /** The same for the kernels that are float64 throughout: gather, computePower and accumulate. */
   readonly wideLanes: number;
-  /** Makes an instance with so many bytes of memory, all zero. */
+  /** Creates an instance with `bytes` bytes of memory, all zero. */
   instantiate(bytes: number): KernelInstance;
 }
 
-/** Hands out stretches of a memory one after another, each on a cache line of its own. */
+/** Allocates ranges of a memory, one after another, each starting on a cache line of its own. */
 export function createLayout(): { take(bytes: number): number; readonly size: number } {
   let size = 0;
   return {

@@ -1,7 +1,7 @@
 import { loadAddon, type VectorLevel } from '../../native/load-native.ts';
 import type { KernelSet, Kernels } from './kernel-api.ts';
 
-/** See LANES in native/kernel.h. */
+/** See LANES in ../native/kernel.h. */
 const LANES = 8;
 
 const NAMES: readonly (keyof Kernels)[] = [
@@ -17,11 +17,11 @@ const NAMES: readonly (keyof Kernels)[] = [
 ];
 
 export interface NativeKernels extends KernelSet {
-  /** What the processor must have. */
+  /** The instruction set that the CPU must have. */
   readonly level: VectorLevel;
 }
 
-/** The kernels in machine code that this processor can run, the fastest first. */
+/** The native kernels that this CPU can run, the fastest first. */
 export function listNativeKernels(): NativeKernels[] {
   const { addon } = loadAddon();
   if (addon === undefined) return [];

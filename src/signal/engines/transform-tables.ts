@@ -1,18 +1,21 @@
 import { SAMPLE_LENGTH } from '../../core/strain.ts';
 
-/** The tables that the transform of kernels/transform.ts works by. Angles are in turns. */
+/** The tables of the transform in ../kernels/transform.ts. Angles are in turns. */
 
-/** The longest complex block's points. */
+/** Points of the longest complex block. */
 const LONGEST = SAMPLE_LENGTH / 4;
 /** Every complex block starts modulo z^n - i. */
 const START = [1 / 4];
 
-/** The angles of what a division by `ways` leaves: z^n - c becomes z^(n/ways) - r, for each r with r^ways = c. */
+/** The angles after a division by `ways`: z^n - c becomes z^(n/ways) - r, for each r with r^ways = c. */
 function divide(angles: number[], ways: number): number[] {
   return angles.flatMap((angle) => Array.from({ length: ways }, (_, k) => (angle + k) / ways));
 }
 
-/** r, r^2 and r^3 (real and imaginary parts in turn) of each block at each division by 4, the first one first. */
+/**
+ * r, r^2 and r^3 (real and imaginary parts interleaved) of each block at each division by 4, in the order of the
+ * divisions.
+ */
 export function tabulateTwiddles(): Float64Array {
   const twiddles: number[] = [];
   let angles = START;
@@ -28,7 +31,7 @@ export function tabulateTwiddles(): Float64Array {
   return Float64Array.from(twiddles);
 }
 
-/** The bins 0 ... 2048 in the order in which the divisions come down to them. */
+/** The bins 0 ... 2048 in the order in which the divisions produce them. */
 export function orderBins(): Uint16Array {
   const bins = [0, SAMPLE_LENGTH / 2];
   for (let size = 1; size <= LONGEST; size *= 2) {
@@ -46,8 +49,8 @@ export function orderBins(): Uint16Array {
 }
 
 /**
- * One number a bin, in the order of orderBins, put where the bin's value stands among the points: a complex block of
- * n points has its real parts at 2n ... 3n - 1.
+ * Moves one number per bin, given in the order of orderBins, to the place of the bin's value among the points: a
+ * complex block of n points has its real parts at 2n ... 3n - 1.
  */
 export function spreadOverPoints(values: Float64Array): Float64Array {
   const points = new Float64Array(SAMPLE_LENGTH);

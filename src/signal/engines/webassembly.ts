@@ -1,7 +1,10 @@
 import { KERNELS } from '../kernels.generated.ts';
 import type { KernelSet, Kernels } from './kernel-api.ts';
 
-/** As much of WebAssembly's JavaScript interface as is used here; Node's types leave it to those of browsers. */
+/**
+ * The part of WebAssembly's JavaScript interface that is used here. Only the types for browsers have it, Node's
+ * don't.
+ */
 export interface WebAssemblyApi {
   validate(bytes: Uint8Array): boolean;
   Module: new (bytes: Uint8Array) => object;
@@ -12,8 +15,8 @@ export interface WebAssemblyApi {
 const PAGE = 65536;
 
 /**
- * Compiles the kernels of kernels/. Undefined where there is no WebAssembly or where it has no vectors (SIMD): old processors,
- * Node with --jitless.
+ * Compiles the kernels of ../kernels/. Undefined where WebAssembly or its vectors (SIMD) are missing: on old CPUs, or
+ * in Node with --jitless.
  */
 export function compileKernels(api: WebAssemblyApi | undefined): KernelSet | undefined {
   const code = Buffer.from(KERNELS, 'base64');

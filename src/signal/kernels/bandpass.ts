@@ -1,11 +1,11 @@
 import { add, all, mul, POINT, sub } from './lanes';
 
-/** Bytes of one step in time of a block: two points, float64, which are four samples. */
+/** Bytes of one time step of a block: two float64 points, which hold four samples. */
 const STEP: usize = 2 * POINT;
 const HALF: usize = POINT / 2;
 
 /**
- * Puts one detector of two samples side by side: float64 points.
+ * Interleaves one detector of two samples as float64 points.
  *
  * @param rows addresses (uint32) of `length` numbers each; length is even.
  */
@@ -14,18 +14,18 @@ export function gather(rows: usize, points: usize, length: i32): void {
 }
 
 /**
- * Puts one detector of four samples side by side, with an odd extension (the sample turned by 180 degrees about its first
+ * Interleaves one detector of four samples, with an odd extension (the sample rotated by 180 degrees about its first
  * and its last point) at both ends.
  *
  * @param rows as in gather.
- * @param steps receives padding + length + padding of them.
+ * @param steps receives padding + length + padding time steps.
  */
 export function gatherExtended(rows: usize, steps: usize, length: i32, padding: i32): void {
   gatherPair(load<u32>(rows), load<u32>(rows, 4), steps, STEP, length, padding);
   gatherPair(load<u32>(rows, 8), load<u32>(rows, 12), steps + POINT, STEP, length, padding);
 }
 
-/** Points lie `stride` bytes apart. */
+/** Points are `stride` bytes apart. */
 function gatherPair(
   first: usize,
   second: usize,
@@ -53,12 +53,12 @@ function gatherPair(
 }
 
 /**
- * The four sections of the band-pass over a block of four samples, which gatherExtended made, forward in place and then
- * backward, without the gain: writes `length` points, float32, from `out` on, and spends `padding + 1` points more
- * behind them.
+ * Applies the four sections of the band-pass to a block of four samples from gatherExtended, forward in place and
+ * then backward, without the gain. Writes `length` float32 points from `out` on, and overwrites `padding + 1` points
+ * after them.
  *
- * Takes a step more in front of `steps` and one behind the last: they repeat their neighbours, which changes nothing,
- * since a filter begins as if its first input had always been there; it makes the counts even. (`padding` is odd.)
+ * Also uses one step before `steps` and one after the last. They repeat their neighbours, which makes the counts even
+ * (`padding` is odd) and changes nothing, since a filter starts as if its first input had always been there.
  *
  * @param coefficients a1 and a2 of each section in turn.
  */
@@ -91,14 +91,15 @@ function copyStep(from: usize, to: usize): void {
 const PAIR: usize = 32;
 
 /**
- * One pass of two sections, A and B; see runSections in ../bandpass.ts, whose arithmetic this is. `step` may be a negative
- * number of bytes. The results, of type Result, go where the input is (f64) or to `out`, a point for each step, in the same
- * direction (f32).
+ * One pass of two sections, A and B, with the arithmetic of runSections in ../bandpass.ts. `step` is a number of
+ * bytes, and may be negative. Results of type f64 overwrite the input. Results of type f32 go to `out`, one point per
+ * step, in the same direction.
  *
- * A section waits for its own last output. So both points of a step, which know nothing of each other, are filtered side
- * by side; and two sections, since the values of more don't fit into the 16 registers that WebAssembly's engines use.
+ * A section waits for its own previous output. To fill that time, the two points of a step, which are independent,
+ * are filtered side by side, and two sections at once. The state of more sections doesn't fit into the 16 registers
+ * that WebAssembly's engines use.
  *
- * @param settled whether the first input has always been there; it was 0 otherwise.
+ * @param settled true: the first input has always been there; false: the input was 0 before.
  */
 function runSections<Result>(
   at: usize,
@@ -114,7 +115,8 @@ function runSections<Result>(
   const b2 = all<f64>(coefficients + 24);
   const zero = f64x2.splat(0);
   const point: usize = step > 0x7fffffff ? 0 - POINT : POINT;
-  // Of either point the input x and the outputs of both sections: one step ago and (doubled letters) two steps ago.
+  // The input (x, y) of each point and the outputs of both sections (a, b and c, d): one step ago and (doubled
+  // letters) two steps ago.
   let x = settled ? v128.load(at) : zero;
   let xx = x;
   let a = zero;
@@ -127,8 +129,8 @@ function runSections<Result>(
   let cc = zero;
   let d = zero;
   let dd = zero;
-  // Two steps a round: older values are overwritten by newer ones, nothing is moved. One point is dealt with to its end
-  // before the other is begun: engines keep the order of loads and stores, and so have fewer values to hold.
+  // Two steps per iteration: newer values overwrite older ones, and nothing is moved. One point is finished before
+  // the other starts. Engines keep the order of loads and stores, so they have fewer values to hold.
   for (let rounds = count >> 1; rounds > 0; rounds--) {
     const x0 = v128.load(at);
     const a0 = section(sub<f64>(x0, xx), a1, a, a2, aa);
@@ -161,12 +163,12 @@ function runSections<Result>(
   }
 }
 
-/** A section's next output, from the difference of its inputs and its last output and the one before. */
+/** A section's next output, from the difference of its inputs and from its last two outputs. */
 function section(difference: v128, a1: v128, last: v128, a2: v128, secondLast: v128): v128 {
   return sub<f64>(sub<f64>(difference, mul<f64>(a2, secondLast)), mul<f64>(a1, last));
 }
 
-/** Writes two float64 lanes as they are to `at`, or as two float32 ones to `out`. */
+/** Writes two float64 lanes unchanged to `at`, or as two float32 lanes to `out`. */
 function put<Result>(lanes: v128, at: usize, out: usize): void {
   if (sizeof<Result>() === 4) v128.store64_lane(out, f32x4.demote_f64x2_zero(lanes), 0);
   else v128.store(at, lanes);

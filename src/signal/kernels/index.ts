@@ -1,4 +1,4 @@
-/** What ../vectors.ts calls. Addresses are bytes; the memory's layout is the caller's. */
+/** The functions that ../engines/vectors.ts calls. Addresses are bytes. The caller lays out the memory. */
 export { bandpass, gather, gatherExtended } from './bandpass';
 export { accumulate, computeMoments, storeFloat16, storeFloat32 } from './normalize';
 export { computePower, filterSpectrum } from './transform';

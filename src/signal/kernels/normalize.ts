@@ -1,8 +1,9 @@
 import { add, mul, POINT, SOME, sub, widenHigh, widenLow } from './lanes';
 
 /**
- * Takes the sums of `length` float32 points (see joinWindowed), a multiple of 4 SOME, from `sum` and writes three points
- * to `moments`: their mean, 1 / max(deviation, minimumDeviation), and the (population standard) deviation.
+ * Reads the sum of `length` float32 points (see joinWindowed) from `sum`, and writes three points to `moments`: the
+ * mean, 1 / max(deviation, minimumDeviation), and the deviation (population standard deviation). `length` is a
+ * multiple of 4 SOME.
  */
 export function computeMoments(
   points: usize,
@@ -17,7 +18,7 @@ export function computeMoments(
   let high = f64x2.splat(0);
   const end = points + <usize>length * POINT;
   for (let p = points; p < end; ) {
-    // Four sums at once, since one would wait for its own last addition at each point.
+    // Four sums, because each addition to a single sum would wait for the previous one.
     let s0 = f32x4.splat(0);
     let s1 = s0;
     let s2 = s0;
@@ -55,8 +56,8 @@ function narrow(low: v128, high: v128): v128 {
 }
 
 /**
- * Writes (points - mean) * factor as float32: the first lane's to `out`, each other lane's `stride` bytes behind.
- * `length` is a multiple of 4.
+ * Writes (points - mean) * factor as float32: the first lane to `out`, each further lane `stride` bytes after the
+ * previous one. `length` is a multiple of 4.
  */
 export function storeFloat32(points: usize, length: i32, moments: usize, out: usize, stride: usize): void {
   const mean = v128.load(moments);
@@ -72,7 +73,7 @@ export function storeFloat32(points: usize, length: i32, moments: usize, out: us
   }
 }
 
-/** Writes (points - mean) * factor, rounded to float16; as storeFloat32. `length` is a multiple of 8. */
+/** Like storeFloat32, rounded to float16. `length` is a multiple of 8. */
 export function storeFloat16(points: usize, length: i32, moments: usize, out: usize, stride: usize): void {
   const mean = v128.load(moments);
   const factor = v128.load(moments, POINT);
@@ -91,7 +92,7 @@ function scale(p: usize, mean: v128, factor: v128): v128 {
   return mul<f32>(sub<f32>(v128.load(p), mean), factor);
 }
 
-/** Four vectors of four 32-bit lanes, each lane's to a place of its own. */
+/** Writes four vectors of four 32-bit lanes, each lane to a row of its own. */
 function storeLanes(a: v128, b: v128, c: v128, d: v128, out: usize, stride: usize): void {
   const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
@@ -103,7 +104,7 @@ function storeLanes(a: v128, b: v128, c: v128, d: v128, out: usize, stride: usiz
   v128.store(out + 3 * stride, v128.shuffle<f64>(abHigh, cdHigh, 1, 3));
 }
 
-/** Two points as float16, the first one in the lower half of each 32-bit lane. Numbers are below 65520 in size. */
+/** Two points as float16, the first one in the lower half of each 32-bit lane. Magnitudes are below 65520. */
 function halves(p: usize, mean: v128, factor: v128): v128 {
   const low = scale(p, mean, factor);
   const high = scale(p + POINT, mean, factor);
@@ -115,10 +116,10 @@ function halves(p: usize, mean: v128, factor: v128): v128 {
 }
 
 /**
- * A number's magnitude as float16, to nearest, ties to even. The addition of 2^13 times the number's power of two leaves
- * just the bits that a float16 has, rounded as every addition is; for numbers below 2^-14 the power is theirs, which
- * gives the subnormal halves. What is then in the lower bits is the half's fraction, and the exponent differs by a
- * constant.
+ * The magnitude of a float32 number as float16, rounded to nearest, ties to even. Adding 2^13 times the number's
+ * power of two leaves exactly the bits that a float16 has, rounded as in every addition. For numbers below 2^-14 that
+ * power is 2^-14, which gives the subnormal halves. The lower bits are then the half's fraction, and the exponent
+ * differs by a constant.
  */
 function roundToHalf(x: v128): v128 {
   const magnitude = v128.and(x, i32x4.splat(0x7fffffff));
@@ -128,7 +129,9 @@ function roundToHalf(x: v128): v128 {
   return i32x4.add(i32x4.add(fraction, i32x4.shr_u(magic, 13)), i32x4.splat(0 - (126 << 10)));
 }
 
-/** sum[i] += power[i], `count` times, float64, of each lane whose bit is set in `lanes`, one after the other. */
+/**
+ * sum[i] += power[i] for `count` float64 numbers, for each lane whose bit is set in `lanes`, one lane after another.
+ */
 export function accumulate(sum: usize, power: usize, count: i32, lanes: i32): void {
   for (let lane: usize = 0; lane < 2; lane++) {
     if ((lanes >> <i32>lane) & 1) accumulateLane(sum, power + lane * sizeof<f64>(), count);

@@ -1,9 +1,9 @@
 /**
  * The complex steps of the transform; see transform.ts. A block of n points, the coefficients of a polynomial modulo
- * z^n - c, becomes four of n/4 points, modulo z^(n/4) - r i^k for k = 0 ... 3, where r^4 = c: the quarters x0 ... x3
- * times 1, r, r^2, r^3, and then a transform of four points. One r serves the whole block.
+ * z^n - c, becomes four blocks of n/4 points, modulo z^(n/4) - r i^k for k = 0 ... 3, where r^4 = c: the quarters x0
+ * ... x3 are multiplied by 1, r, r^2, r^3, followed by a transform of four points. One r serves the whole block.
  *
- * Real parts stand at `z`, imaginary parts `imaginary` bytes behind them. A block's twiddles are r, r^2, r^3.
+ * Real parts are at `z`, imaginary parts `imaginary` bytes after them. A block's twiddles are r, r^2, r^3.
  */
 import { add, all, mul, POINT, sub } from './lanes';
 
@@ -67,7 +67,7 @@ export function forwardPass<T>(z: usize, imaginary: usize, size: i32, n: i32, tw
   }
 }
 
-/** The inverse of forwardPass, times 4. */
+/** The inverse of forwardPass, scaled by 4. */
 export function inversePass<T>(z: usize, imaginary: usize, size: i32, n: i32, twiddles: usize): void {
   const quarter = <usize>(n >> 2) * POINT;
   const end = z + <usize>size * POINT;
@@ -122,7 +122,7 @@ export function inversePass<T>(z: usize, imaginary: usize, size: i32, n: i32, tw
   }
 }
 
-/** The last step of blocks that end with two points: r^2 is the square root of c. */
+/** The last step for blocks that end with two points: r^2 is the square root of c. */
 export function forwardPairs<T>(z: usize, imaginary: usize, size: i32, twiddles: usize): void {
   const end = z + <usize>size * POINT;
   for (; z < end; z += 2 * POINT) {
@@ -143,7 +143,7 @@ export function forwardPairs<T>(z: usize, imaginary: usize, size: i32, twiddles:
   }
 }
 
-/** forwardPairs, each value times its factor (a number at the same place in `factors`), and the inverse, times 2. */
+/** forwardPairs, then each value times its factor (at the same place in `factors`), then the inverse, scaled by 2. */
 export function filterPairs<T>(z: usize, imaginary: usize, size: i32, twiddles: usize, factors: usize): void {
   const end = z + <usize>size * POINT;
   for (; z < end; z += 2 * POINT) {
@@ -173,7 +173,7 @@ export function filterPairs<T>(z: usize, imaginary: usize, size: i32, twiddles: 
   }
 }
 
-/** forwardPass of blocks of four points, each value times its factor, and the inverse, times 4. */
+/** forwardPass for blocks of four points, then each value times its factor, then the inverse, scaled by 4. */
 export function filterQuads<T>(z: usize, imaginary: usize, size: i32, twiddles: usize, factors: usize): void {
   const end = z + <usize>size * POINT;
   for (; z < end; z += 4 * POINT) {

@@ -1,7 +1,7 @@
 /**
  * The real steps of the transform; see transform.ts. Four quarters x0, x1, x2, x3 of a real block become
  *
- *     x0 + x1 + x2 + x3     a real block again, modulo z^(n/4) - 1
+ *     x0 + x1 + x2 + x3     a real block, modulo z^(n/4) - 1
  *     x0 - x1 + x2 - x3     modulo z^(n/4) + 1: a complex block of n/8 points, real parts first
  *     x0 - x2, x1 - x3      modulo z^(n/2) + 1: a complex block of n/4 points, its real and its imaginary parts
  *
@@ -24,7 +24,7 @@ export function split<T>(points: usize, length: i32): void {
   }
 }
 
-/** The first step, with a taper of `length` numbers on the points. */
+/** The first step, which also multiplies the points by a taper of `length` numbers. */
 export function splitTapered<T>(points: usize, length: i32, taper: usize): void {
   const quarter = <usize>(length >> 2) * POINT;
   const quarterTaper = <usize>(length >> 2) * sizeof<T>();
@@ -51,7 +51,7 @@ function splitPoint<T>(p: usize, quarter: usize, x0: v128, x1: v128, x2: v128, x
   v128.store(p + 3 * quarter, sub<T>(x1, x3));
 }
 
-/** The inverse of split, but for a factor: 4 for the first two quarters, 2 for the others. */
+/** The inverse of split, scaled by 4 for the first two quarters and by 2 for the others. */
 export function join<T>(points: usize, length: i32): void {
   const quarter = <usize>(length >> 2) * POINT;
   const end = points + quarter;
@@ -70,8 +70,8 @@ export function join<T>(points: usize, length: i32): void {
 }
 
 /**
- * The last step of float32 points, with a window of `length` numbers on them. Writes the sum of the points, in float64
- * (the first two lanes', then the other two's), to `sum`.
+ * The last step of the inverse, which also multiplies the float32 points by a window of `length` numbers. Writes the
+ * sum of the points to `sum`, in float64: the first two lanes, then the last two.
  */
 export function joinWindowed(points: usize, length: i32, window: usize, sum: usize): void {
   const quarter = <usize>(length >> 2) * POINT;
@@ -80,7 +80,7 @@ export function joinWindowed(points: usize, length: i32, window: usize, sum: usi
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (let p = points; p < end; ) {
-    // A few numbers in float32, their sums in float64: as accurate and faster than converting each.
+    // Sums of a few numbers in float32, their total in float64: as accurate as converting each number, and faster.
     let some = f32x4.splat(0);
     for (const stop = p + SOME * POINT; p < stop; p += POINT) {
       const y0 = v128.load(p);

@@ -1,27 +1,27 @@
 /**
- * Transforms of real signals without a complex transform to untangle afterwards.
+ * Transforms of real signals that need no complex transform to be untangled afterwards.
  *
- * A signal of N points is a polynomial x(z) modulo z^N - 1, and its spectrum are the polynomial's values at the roots
- * of that. Real steps (split.ts) divide z^N - 1 into z - 1, z + 1, z^2 + 1, z^4 + 1, ... z^(N/2) + 1. Of the roots of
- * z^m + 1, half are those of z^(m/2) - i and the other half their conjugates, which a real signal needs no values at;
- * and modulo z^(m/2) - i a real polynomial of m coefficients is a complex one of m/2: the lower coefficients are the
- * real parts, the upper ones the imaginary parts, just as they lie in memory. Complex steps (passes.ts) divide each
- * z^(m/2) - i down to single values. They begin alike for every m, so one table of twiddles serves all.
- * (Bernstein, Multidigit multiplication for mathematicians, 2001, sections 4-8, has these maps.)
+ * A signal of N points is a polynomial x(z) modulo z^N - 1, and its spectrum consists of the polynomial's values at
+ * the roots of z^N - 1. Real steps (split.ts) divide z^N - 1 into z - 1, z + 1, z^2 + 1, z^4 + 1, ... z^(N/2) + 1.
+ * Half of the roots of z^m + 1 are the roots of z^(m/2) - i. The other half are their conjugates, where a real signal
+ * needs no values. Modulo z^(m/2) - i, a real polynomial of m coefficients is a complex one of m/2: the lower
+ * coefficients are the real parts and the upper ones the imaginary parts, which is how they are stored already.
+ * Complex steps (passes.ts) divide each z^(m/2) - i down to single values. They start alike for every m, so one table
+ * of twiddles serves all. (Bernstein, Multidigit multiplication for mathematicians, 2001, sections 4-8, has these
+ * maps.)
  *
- * Values come out in the order of the divisions, and the inverse takes them in it. N is a power of 4.
+ * Values come out in the order of the divisions, and the inverse reads them in that order. N is a power of 4.
  */
 import { add, all, mul, POINT } from './lanes';
 import { filterPairs, filterQuads, forwardPairs, forwardPass, inversePass, twiddleBytes } from './passes';
 import { join, joinWindowed, split, splitTapered } from './split';
 
 /**
- * Multiplies the spectrum of `length` tapered points by real factors and puts the window on what this gives: the
- * points become window * irfft(rfft(taper * points) * f). Writes their sums (see joinWindowed)
- * to `sum`. Float32.
+ * Filters `length` float32 points in place: they become window * irfft(rfft(taper * points) * f). Writes their sum to
+ * `sum` (see joinWindowed).
  *
- * @param factors a number for each value, at the place of its real part; holds the inverse's scale as well:
- *   f / length for the first two, which are real, and 2 f / length for the others.
+ * @param factors one number per value, at the place of its real part, including the scale of the inverse: f / length
+ *   for the first two values, which are real, and 2 f / length for the others.
  */
 export function filterSpectrum(
   points: usize,
@@ -59,7 +59,9 @@ export function filterSpectrum(
   joinWindowed(points, length, window, sum);
 }
 
-/** Forward, times the factors, and back: one complex block, which starts modulo z^size - i. */
+/**
+ * Transforms one complex block, which starts modulo z^size - i, multiplies it by the factors, and transforms it back.
+ */
 function filterBlock(z: usize, size: i32, twiddles: usize, factors: usize): void {
   const imaginary = <usize>size * POINT;
   let n = size;
@@ -80,8 +82,8 @@ function filterBlock(z: usize, size: i32, twiddles: usize, factors: usize): void
 }
 
 /**
- * Writes |rfft(taper * points)|^2 to `power`, a point a bin, in the order of the divisions: 0, N/2, N/4 and then the
- * complex blocks from the shortest on. Writes the sum over the bins, a point, to `sum`; the points are spent.
+ * Writes |rfft(taper * points)|^2 to `power`, one point per bin, in the order of the divisions: 0, N/2, N/4, then the
+ * complex blocks, the shortest first. Writes the sum over the bins to `sum`, as one point. Overwrites the points.
  */
 export function computePower(
   points: usize,

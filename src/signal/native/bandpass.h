@@ -3,7 +3,9 @@
 
 namespace LEVEL {
 
-/** Turns eight steps in time of eight samples into eight points: row i of `rows` from `step` on becomes lane i. */
+/**
+ * Transposes eight time steps of eight samples into eight points: row i of `rows`, from `step` on, becomes lane i.
+ */
 #if WIDE == 64
 inline void transpose(const double *const rows[], size_t step, char *points) {
   __m512d r[8], a[8], b[8];
@@ -12,7 +14,7 @@ inline void transpose(const double *const rows[], size_t step, char *points) {
     a[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
     a[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
   }
-  // Quarters of a vector are two numbers each: 0 and 2 of both, 1 and 3 of both.
+  // Each quarter of a vector has two numbers: quarters 0 and 2 of both inputs, then 1 and 3.
   for (int i = 0; i < 8; i += 4) {
     for (int j = 0; j < 2; j++) {
       b[i + j] = _mm512_shuffle_f64x2(a[i + j], a[i + j + 2], 0x88);
@@ -41,12 +43,12 @@ inline void transpose(const double *const rows[], size_t step, char *points) {
 }
 #endif
 
-/** Puts one detector of LANES samples side by side: float64 points. */
+/** Interleaves one detector of LANES samples as float64 points. */
 void gather(const double *const rows[], char *points, size_t length) {
   for (size_t i = 0; i < length; i += 8) transpose(rows, i, points + i * DOUBLES);
 }
 
-/** The same with an odd extension at both ends: `points` receives padding + length + padding of them. */
+/** The same with an odd extension at both ends: `points` receives padding + length + padding points. */
 void gatherExtended(const double *const rows[], char *points, size_t length, size_t padding) {
   char *start = points + padding * DOUBLES;
   char *end = start + (length - 1) * DOUBLES;
@@ -61,7 +63,7 @@ void gatherExtended(const double *const rows[], char *points, size_t length, siz
   }
 }
 
-/** Writes a vector as it is to `at`, or as float32 to `out`. */
+/** Writes a vector unchanged to `at`, or as float32 to `out`. */
 inline void put(Doubles vector, char *at, char *, double) {
   store(at, vector);
 }
@@ -71,9 +73,10 @@ inline void put(Doubles vector, char *, char *out, float) {
 }
 
 /**
- * One pass of the four sections over as many lanes as a vector has; see runSections in ../bandpass.ts, whose arithmetic this is.
- * `step` is the number of bytes to the next point, negative for backward. The results, of type Result, go where the input is
- * (double) or to `out`, in the same direction (float). The first input has always been there.
+ * One pass of the four sections over the lanes of one vector, with the arithmetic of runSections in ../bandpass.ts.
+ * AVX-512 has 32 registers, which hold the state of all four sections. `step` is the number of bytes to the next
+ * point, negative for backward. Results of type double overwrite the input. Results of type float go to `out`, in the
+ * same direction. The filter starts as if its first input had always been there.
  */
 template <class Result>
 inline void runSections(char *at, ptrdiff_t step, size_t count, const double *coefficients, char *out) {
@@ -84,7 +87,7 @@ inline void runSections(char *at, ptrdiff_t step, size_t count, const double *co
   // The input x and the outputs of the sections A, B, C, D: one step ago and (doubled letters) two steps ago.
   Doubles x = load<Doubles>(at), xx = x;
   Doubles a{}, aa{}, b{}, bb{}, c{}, cc{}, d{}, dd{};
-  // Two steps a round: older values are overwritten by newer ones, nothing is moved.
+  // Two steps per iteration: newer values overwrite older ones, and nothing is moved.
   for (size_t rounds = count / 2; rounds > 0; rounds--) {
     const Doubles x0 = load<Doubles>(at);
     const Doubles a0 = x0 - xx - a2 * aa - a1 * a;
@@ -106,8 +109,9 @@ inline void runSections(char *at, ptrdiff_t step, size_t count, const double *co
 }
 
 /**
- * The band-pass over a block that gatherExtended made, forward in place and then backward, without the gain: writes `length` points,
- * float32, from `out` on, and spends `padding + 1` points more behind them, one in front of `points` and one behind.
+ * Applies the band-pass to a block from gatherExtended, forward in place and then backward, without the gain. Writes
+ * `length` float32 points from `out` on, and overwrites `padding + 1` points after them, one point before `points`,
+ * and one after its last.
  */
 void bandpass(char *points, size_t length, size_t padding, const double *coefficients, char *out) {
   const size_t all = length + 2 * padding, count = length + padding + 1;

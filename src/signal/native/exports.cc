@@ -1,4 +1,4 @@
-/** The kernels that this processor can run, the fastest first, and memory for them. */
+/** The kernels that this CPU can run, the fastest first, and the allocation of their memory. */
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -30,7 +30,10 @@ napi_value runKernel(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** Vectors are loaded from whole cache lines; and a huge page, where there is one, spares looking up many small ones. */
+/**
+ * Aligns memory for vector loads, which read whole cache lines. A huge page, where available, replaces many small
+ * page lookups.
+ */
 constexpr size_t HUGE_PAGE = 2 << 20;
 
 napi_value allocate(napi_env env, napi_callback_info info) {
@@ -69,14 +72,14 @@ void addLevel(napi_env env, napi_value levels, const char *name, const Kernel (&
   napi_set_element(env, levels, length, level);
 }
 
-/** Whether processor and system have all that -march=x86-64-v3 takes for granted. */
+/** Whether CPU and system support everything that -march=x86-64-v3 assumes. */
 bool hasAvx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
          __builtin_cpu_supports("movbe");
 }
 
-/** And -march=x86-64-v4. */
+/** The same for -march=x86-64-v4. */
 bool hasAvx512() {
   return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&

@@ -2,9 +2,9 @@
 #include <cstddef>
 
 /**
- * One of the functions that Kernels in ../kernels.ts declares, on a block of LANES samples: float32 and float64 points both
- * have a lane for each of them. Its numbers are addresses, counted from the memory's start, and counts; that they lie
- * within the memory is the caller's to know.
+ * One of the functions that Kernels in ../engines/kernel-api.ts declares, on a block of LANES samples: float32 and
+ * float64 points both have one lane per sample. Its numbers are addresses, relative to the start of the memory, and
+ * counts. The caller guarantees that they are within the memory.
  */
 struct Kernel {
   const char *name;
@@ -15,7 +15,7 @@ struct Kernel {
 constexpr size_t LANES = 8;
 constexpr size_t KERNELS = 9;
 
-/** The kernels for processors with AVX2 and with AVX-512: kernels.cc, compiled for each. */
+/** The kernels for CPUs with AVX2 and with AVX-512: kernels.cc, compiled for each. */
 namespace avx2 {
 extern const Kernel kernels[KERNELS];
 }

@@ -1,4 +1,4 @@
-/** The kernels for one kind of processor, with their numbers as addresses and counts. */
+/** The kernels for one instruction set, with their numbers as addresses and counts. */
 #include <cstdint>
 
 #include "bandpass.h"

@@ -10,7 +10,7 @@ void computeMoments(const char *points, size_t length, const char *sum, double m
   const Floats means = repeat(mean);
   DoublePoint total{};
   for (const char *p = points, *end = p + length * FLOATS; p < end;) {
-    // Four sums of points at once, in as many vectors as these take.
+    // Four sums of points at once, in as many vectors as they need.
     Floats sums[4 / POINTS]{};
     for (const char *stop = p + 4 * SOME * FLOATS; p < stop;) {
       for (Floats &own : sums) {
@@ -34,7 +34,7 @@ void computeMoments(const char *points, size_t length, const char *sum, double m
   store(moments + 2 * FLOATS, __builtin_convertvector(total, FloatPoint));
 }
 
-/** Turns eight points into eight numbers of each lane. */
+/** Transposes eight points into eight numbers of each lane. */
 inline void transpose(__m256 r[8]) {
   __m256 a[8], b[8];
   for (int i = 0; i < 8; i += 2) {
@@ -56,14 +56,14 @@ inline void transpose(__m256 r[8]) {
 inline void put(__m256 numbers, char *out, float) {
   _mm256_storeu_ps(reinterpret_cast<float *>(out), numbers);
 }
-/** As float16, to nearest, ties to even. */
+/** Rounded to float16, to nearest, ties to even. */
 inline void put(__m256 numbers, char *out, short) {
   _mm_storeu_si128(reinterpret_cast<__m128i *>(out), _mm256_cvtps_ph(numbers, _MM_FROUND_TO_NEAREST_INT));
 }
 
 /**
- * Writes (points - mean) * factor as numbers of Result's size, float32 or float16: the first lane's to `out`, each other
- * lane's `stride` bytes behind.
+ * Writes (points - mean) * factor as numbers of Result's size, float32 or float16: the first lane to `out`, each
+ * further lane `stride` bytes after the previous one.
  */
 template <class Result>
 void storeRows(const char *points, size_t length, const char *moments, char *out, size_t stride) {

@@ -4,7 +4,7 @@
 
 namespace LEVEL {
 
-/** The vectors of a point. */
+/** How many vectors make up a point. */
 constexpr size_t PARTS = DOUBLES / sizeof(Doubles);
 
 inline void forwardPairs(char *z, size_t imaginary, size_t size, const double *twiddles) {
@@ -30,7 +30,7 @@ inline void forwardBlock(char *z, size_t size, const double *twiddles) {
   if (n == 2) forwardPairs(z, bytes, bytes, twiddles);
 }
 
-/** Writes the squares of a complex block's magnitudes to `power` and adds them to `sum`. */
+/** Writes the squared magnitudes of a complex block to `power` and adds them to `sum`. */
 inline void squareBlock(const char *z, size_t size, char *power, Doubles sum[]) {
   const size_t bytes = size * DOUBLES;
   Doubles own[PARTS]{};
@@ -78,7 +78,7 @@ void computePower(char *points, size_t length, const double *taper, const double
   for (size_t part = 0; part < PARTS; part++) store(sum + part * sizeof(Doubles), total[part]);
 }
 
-/** sum[i] += power[i], `count` times, of each lane whose bit is set, one after the other. */
+/** sum[i] += power[i] for `count` numbers, for each lane whose bit is set, one lane after another. */
 void accumulate(double *sum, const double *power, size_t count, unsigned lanes) {
   for (size_t i = 0; i < count; i++, power += LANES) {
     double own = sum[i];

@@ -1,6 +1,6 @@
 /**
- * The transforms of ../kernels/transform.ts, which says how they work. Points lie side by side, so that where all points
- * of a stretch are dealt with alike a vector may hold several of them or a part of one. Strides and distances are bytes.
+ * The transforms of ../kernels/transform.ts, which explains them. Points are contiguous, so where a range of points
+ * is treated alike, a vector may hold several points or a part of one. Strides and distances are bytes.
  */
 #pragma once
 #include "vectors.h"
@@ -16,7 +16,7 @@ inline void splitPoint(char *p, size_t quarter, Vector x0, Vector x1, Vector x2,
   store(p + 3 * quarter, x1 - x3);
 }
 
-/** The real step on four quarters of so many bytes. */
+/** The real step on four quarters of `quarter` bytes each. */
 template <class Vector>
 inline void split(char *points, size_t quarter) {
   for (char *p = points; p < points + quarter; p += sizeof(Vector)) {
@@ -48,7 +48,7 @@ struct Twiddles {
         r3(all<Vector>(t[4])), i3(all<Vector>(t[5])) {}
 };
 
-/** A complex number a lane. */
+/** One complex number per lane. */
 template <class Vector>
 struct Complex {
   Vector re, im;
@@ -81,7 +81,7 @@ struct Quarters {
   Complex<Vector> x0, x1, x2, x3;
 };
 
-/** What becomes of the four points from `z` on that are a quarter apart. */
+/** The step forward for the four points from `z` on that are a quarter apart. */
 template <class Vector>
 inline Quarters<Vector> forward(const char *z, size_t imaginary, size_t quarter, const Twiddles<Vector> &t) {
   const auto y2 = times(load<Vector>(z + 2 * quarter, imaginary), t.r2, t.i2);
@@ -93,7 +93,7 @@ inline Quarters<Vector> forward(const char *z, size_t imaginary, size_t quarter,
   return {{ar + cr, ai + ci}, {br - di, bi + dr}, {ar - cr, ai - ci}, {br + di, bi - dr}};
 }
 
-/** Writes what the four values came from, times 4, to `z` and behind it. */
+/** The inverse of forward, scaled by 4: writes four points, a quarter apart, from `z` on. */
 template <class Vector>
 inline void backward(const Quarters<Vector> &q, char *z, size_t imaginary, size_t quarter, const Twiddles<Vector> &t) {
   const Vector ar = q.x0.re + q.x2.re, ai = q.x0.im + q.x2.im, cr = q.x0.re - q.x2.re, ci = q.x0.im - q.x2.im;
@@ -107,7 +107,7 @@ inline void backward(const Quarters<Vector> &q, char *z, size_t imaginary, size_
   store(z + 3 * quarter, imaginary, y3.re, y3.im);
 }
 
-/** One step on all blocks of four quarters in `size` bytes; twiddles follow one another. */
+/** One step on all blocks of four quarters in `size` bytes. The twiddles of the blocks follow one another. */
 template <class Vector>
 inline void forwardPass(char *z, size_t imaginary, size_t size, size_t quarter, const Number<Vector> *twiddles) {
   for (char *end = z + size; z < end; z += 3 * quarter) {
@@ -123,7 +123,7 @@ inline void forwardPass(char *z, size_t imaginary, size_t size, size_t quarter, 
   }
 }
 
-/** The inverse of forwardPass, times 4. */
+/** The inverse of forwardPass, scaled by 4. */
 template <class Vector>
 inline void inversePass(char *z, size_t imaginary, size_t size, size_t quarter, const Number<Vector> *twiddles) {
   for (char *end = z + size; z < end; z += 3 * quarter) {
@@ -137,7 +137,9 @@ inline void inversePass(char *z, size_t imaginary, size_t size, size_t quarter, 
   }
 }
 
-/** The last step of blocks that end with two points, each value times its factor, and the inverse, times 2. */
+/**
+ * The last step for blocks that end with two points, then each value times its factor, then the inverse, scaled by 2.
+ */
 inline void filterPairs(char *z, size_t imaginary, size_t size, const float *twiddles, const float *factors) {
   typedef FloatPoint Point;
   for (char *end = z + size; z < end; z += 2 * FLOATS) {
@@ -160,7 +162,7 @@ inline Complex<Vector> times(Complex<Vector> x, Number<Vector> factor) {
   return {f * x.re, f * x.im};
 }
 
-/** forwardPass of blocks of four points, each value times its factor, and the inverse, times 4. */
+/** forwardPass for blocks of four points, then each value times its factor, then the inverse, scaled by 4. */
 inline void filterQuads(char *z, size_t imaginary, size_t size, const float *twiddles, const float *factors) {
   for (char *end = z + size; z < end; z += 4 * FLOATS) {
     const Twiddles<FloatPoint> t(twiddles);
@@ -172,7 +174,7 @@ inline void filterQuads(char *z, size_t imaginary, size_t size, const float *twi
   }
 }
 
-/** Forward, times the factors, and back: one complex block of `size` points. */
+/** Transforms one complex block of `size` points, multiplies it by the factors, and transforms it back. */
 inline void filterBlock(char *z, size_t size, const float *twiddles, const float *factors) {
   const size_t bytes = size * FLOATS;
   constexpr size_t COUNT = Twiddles<Floats>::COUNT;
@@ -190,7 +192,7 @@ inline void filterBlock(char *z, size_t size, const float *twiddles, const float
   }
 }
 
-/** splitPoint of the whole block, with a taper of `length` numbers on the points. */
+/** splitPoint on the whole block, with the points multiplied by a taper of `length` numbers. */
 inline void splitTapered(char *points, size_t length, const float *taper) {
   const size_t q = length / 4, quarter = q * FLOATS;
   for (char *p = points; p < points + quarter; p += sizeof(Floats), taper += POINTS) {
@@ -200,10 +202,10 @@ inline void splitTapered(char *points, size_t length, const float *taper) {
   }
 }
 
-/** Numbers that are summed up in float32 before the sum goes to a float64 one. */
+/** How many numbers are summed in float32 before the sum is added to a float64 one. */
 constexpr size_t SOME = 16;
 
-/** The last join, with a window on the points; writes their sums, float64, to `sum`. */
+/** The last join, with the points multiplied by a window. Writes their sum to `sum`, in float64. */
 inline void joinWindowed(char *points, size_t length, const float *window, char *sum) {
   const size_t q = length / 4, quarter = q * FLOATS;
   DoublePoint total{};

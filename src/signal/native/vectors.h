@@ -1,10 +1,11 @@
 /**
- * Vectors, as the compiler's own type, so that + is +. A point is LANES numbers side by side, each of another sample: no
- * operation lets one lane see another but those that transpose.
+ * Vectors as the compiler's own types, with its operators. A point is LANES numbers side by side, each of another
+ * sample. No arithmetic mixes lanes.
  *
- * WIDE is the number of bytes of the machine's vectors, 32 or 64, and LEVEL the namespace for what is compiled for it.
+ * WIDE is the number of bytes of the machine's vectors, 32 or 64, and LEVEL the namespace for what is compiled for
+ * it.
  *
- * The arithmetic is that of ../kernels/, operation by operation, and is not to be contracted (-ffp-contract=off): all
+ * The arithmetic is that of ../kernels/, operation by operation, and must not be contracted (-ffp-contract=off): all
  * kernels give the same bytes.
  */
 #pragma once
@@ -18,7 +19,7 @@
 
 namespace LEVEL {
 
-/** As many numbers as one vector of the machine holds. */
+/** One vector of the machine. */
 typedef float Floats __attribute__((vector_size(WIDE)));
 typedef double Doubles __attribute__((vector_size(WIDE)));
 /** A point. */
@@ -44,14 +45,14 @@ inline void store(void *at, Vector vector) {
   *static_cast<Vector *>(at) = vector;
 }
 
-/** The number in all lanes: tables hold one number for all of them. */
+/** The number in all lanes: tables hold one number for all lanes. */
 template <class Vector>
 inline Vector all(Number<Vector> number) {
   return number - Vector{};
 }
 
 #if WIDE == 64
-/** The first and the second point of two. */
+/** The first and the second of two points. */
 inline FloatPoint first(Floats two) {
   return FloatPoint(_mm512_castps512_ps256(__m512(two)));
 }

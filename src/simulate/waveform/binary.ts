@@ -1,8 +1,8 @@
 import { polynomial } from './phenom-coefficients.ts';
 
-/** Two black holes whose spins lie along the orbit's axis. */
+/** Two black holes with spins along the orbit's axis. */
 export interface BinaryMasses {
-  /** Masses as seen in the detector [solar masses]; > 0, in any order. */
+  /** Detector-frame masses [solar masses]; > 0, in any order. */
   m1: number;
   m2: number;
   /** Dimensionless spins along the orbital angular momentum, from -1 to 1. */
@@ -10,11 +10,11 @@ export interface BinaryMasses {
   chi2: number;
 }
 
-/** What the waveform formulas need to know of a binary; the heavier body comes first. */
+/** A binary in the terms of the waveform formulas; the heavier body comes first. */
 export interface Binary {
   /** Total mass [s]: G M / c^3. */
   mass: number;
-  /** Shares of the total mass, fractions[0] >= fractions[1]. */
+  /** Fractions of the total mass, fractions[0] >= fractions[1]. */
   fractions: readonly [number, number];
   /** Spins in the order of the fractions. */
   spins: readonly [number, number];
@@ -30,7 +30,7 @@ export interface Binary {
 /** G M_sun / c^3 [s] (IAU 2015 nominal solar mass parameter). */
 const SOLAR_MASS = 4.925490947641267e-6;
 
-/** The binary in geometric units, with the final black hole that it leaves. */
+/** The binary in geometric units, with its remnant black hole. */
 export function describeBinary({ m1, m2, chi1, chi2 }: BinaryMasses): Binary {
   const total = m1 + m2;
   const heavierFirst = m1 >= m2;
@@ -51,7 +51,7 @@ export function describeBinary({ m1, m2, chi1, chi2 }: BinaryMasses): Binary {
   };
 }
 
-/** Share of the total mass that is radiated: S. Husa et al., Phys. Rev. D 93, 044006 (2016), eq. 3.8. */
+/** Radiated fraction of the total mass: S. Husa et al., Phys. Rev. D 93, 044006 (2016), eq. 3.8. */
 function radiatedEnergy(eta: number, spin: number): number {
   const atRest = polynomial(
     [0, 0.055974469826360077, 0.5809510763115132, -0.9606726679372312, 3.352411249771192],

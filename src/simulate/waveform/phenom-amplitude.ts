@@ -12,8 +12,8 @@ export interface PhenomAmplitude {
 }
 
 /**
- * IMRPhenomD's amplitude: post-Newtonian inspiral, a quartic that joins, a damped Lorentzian for the ringdown
- * (S. Khan et al. 2016, eqs. 30, 21 and 19).
+ * IMRPhenomD's amplitude: post-Newtonian inspiral, a quartic for the intermediate region, a damped Lorentzian for the
+ * ringdown (S. Khan et al. 2016, eqs. 30, 21 and 19).
  */
 export function createPhenomAmplitude(binary: Binary, fits: PhenomCoefficients): PhenomAmplitude {
   const { ringdown } = binary;
@@ -33,7 +33,8 @@ export function createPhenomAmplitude(binary: Binary, fits: PhenomCoefficients):
     return (-lorentzian(f) * (gamma2 + (2 * x) / (1 + x * x))) / width;
   };
 
-  // Where the Lorentzian's slope is zero; for gamma2 above 1 there is no such place and the fit takes this one.
+  // The zero of the Lorentzian's slope. It doesn't exist for gamma2 above 1, where the model defines the peak like
+  // this.
   const root = gamma2 < 1 ? Math.sqrt(1 - gamma2 ** 2) - 1 : -1;
   const peak = Math.abs(ringdown + (width * root) / gamma2);
   const middle = (INSPIRAL_END + peak) / 2;
@@ -54,7 +55,7 @@ function inspiralCoefficients({ eta, delta, spins }: Binary, fits: PhenomCoeffic
   const squares = chi1 ** 2 + chi2 ** 2;
   const product = chi1 * chi2;
   const sum = chi1 + chi2;
-  // Differences come with delta, so that exchanging the two bodies changes nothing.
+  // Differences are multiplied by delta, so that exchanging the two bodies changes nothing.
   const unevenSquares = delta * (chi1 ** 2 - chi2 ** 2);
   const uneven = delta * (chi1 - chi2);
   const second = -323 / 224 + (451 / 168) * eta;
@@ -99,7 +100,10 @@ interface Knot {
   value: number;
 }
 
-/** The quartic with the values and slopes at both ends and the value between (Newton's divided differences). */
+/**
+ * The quartic with the given values and slopes at both ends and the given value between (Newton's divided
+ * differences).
+ */
 function joiningQuartic(
   left: Knot & { slope: number },
   middle: Knot,
@@ -111,7 +115,7 @@ function joiningQuartic(
   for (let order = 1; order < nodes.length; order++) {
     differences = differences.slice(1).map((value, i) => {
       const span = nodes[i + order]! - nodes[i]!;
-      // Two equal nodes: the quotient's limit is the slope there.
+      // At two equal nodes, the limit of the quotient is the slope.
       if (span === 0) return i === 0 ? left.slope : right.slope;
       return (value - differences[i]!) / span;
     });

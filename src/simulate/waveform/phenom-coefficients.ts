@@ -125,7 +125,7 @@ const FITS = {
  */
 export type PhenomCoefficients = Record<keyof typeof FITS, number>;
 
-/** Value of a polynomial whose coefficients are given from the constant up. */
+/** Value of a polynomial. The coefficients start with the constant. */
 export function polynomial(coefficients: readonly number[], x: number): number {
   return coefficients.reduceRight((value, coefficient) => value * x + coefficient, 0);
 }

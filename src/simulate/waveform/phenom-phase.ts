@@ -26,7 +26,7 @@ export function createPhenomPhase(binary: Binary, fits: PhenomCoefficients): Pha
   return { value: (f) => region(f).value(f), slope: (f) => region(f).slope(f) };
 }
 
-/** `next` plus the straight line that makes it go on from `last` at the frequency. */
+/** `next` plus the straight line that makes it continue `last` at the frequency, in value and slope. */
 function join(last: Phase, next: Phase, frequency: number): Phase {
   const tilt = last.slope(frequency) - next.slope(frequency);
   const offset = last.value(frequency) - next.value(frequency) - tilt * frequency;
@@ -54,12 +54,12 @@ function inspiralPhase(binary: Binary, fits: PhenomCoefficients): Phase {
 }
 
 /**
- * TaylorF2 to 3.5 PN with aligned spins (eqs. B6 to B13), and the fitted sigma (eq. 28). Products of spins at 3 PN,
- * found later, stay out: the model was fitted without them.
+ * TaylorF2 to 3.5 PN with aligned spins (eqs. B6 to B13), and the fitted sigma (eq. 28). The products of spins at 3
+ * PN, which were found later, are left out: the model was fitted without them.
  */
 function inspiralCoefficients({ eta, fractions, spins }: Binary, fits: PhenomCoefficients) {
   const pi = Math.PI;
-  /** Sum over the two bodies of m chi term(m), m being the share of the mass. */
+  /** Sum over the two bodies of m chi term(m), where m is the body's fraction of the mass. */
   const overSpins = (term: (m: number) => number): number =>
     fractions.reduce((sum, m, i) => sum + m * spins[i]! * term(m), 0);
   const spinFive = overSpins((m) => -(1391.5 / 8.4) + (10 / 3) * eta - m * (1276 / 8.1 + (170 / 9) * eta));

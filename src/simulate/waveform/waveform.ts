@@ -18,9 +18,9 @@ export interface Waveform {
   amplitude(frequency: number): number;
   /** [rad] */
   phase(frequency: number): number;
-  /** When the wave passes through the frequency [s], by stationary phase; 0 at the merger, negative before. */
+  /** Time when the wave passes through the frequency [s], by stationary phase; 0 at the merger, negative before. */
   time(frequency: number): number;
-  /** Frequency, in the inspiral, that the wave has `seconds` before the merger [Hz]; seconds from 0.5 to 10. */
+  /** Frequency of the inspiral `seconds` before the merger [Hz]; seconds from 0.5 to 10. */
   frequencyBefore(seconds: number): number;
 }
 

@@ -1,12 +1,12 @@
 import { type Addon, loadAddon } from '../../native/load-native.ts';
 
 /**
- * What is done to every raw file, in one call each. Both answer undefined where anything is out of the ordinary: the caller then
- * goes the usual way, which deals with it or says what is wrong.
+ * Operations on every raw file, one native call each. Both return undefined in any unusual case. The caller then falls back
+ * to Node's calls, which handle the case or report the error.
  */
 export type FileCalls = Pick<Addon, 'readFile' | 'listFolder'>;
 
-/** Where there is no addon all goes the usual way. */
+/** Without the addon Node's calls do everything. */
 export const NO_CALLS: FileCalls = { readFile: () => undefined, listFolder: () => undefined };
 
 export function chooseFileCalls(): FileCalls {

@@ -1,35 +1,36 @@
 import { ChirplineError, MachineError } from '../../core/errors.ts';
 
-/** What to do about each error of the operating system that a user can meet and mend. */
+/** Reason and advice for each system error that a user can fix. */
 const ADVICE: Record<string, string> = {
   ENOSPC:
     'no space left on the device. Free some space or choose another folder, then run the same command again',
   EDQUOT:
     'your disk quota is used up. Free some space or choose another folder, then run the same command again',
-  EACCES: 'permission denied. Give this user the right to it or choose another folder',
-  EPERM: 'not permitted. Give this user the right to it or choose another folder',
+  EACCES: 'permission denied. Grant this user access or choose another folder',
+  EPERM: 'not permitted. Grant this user access or choose another folder',
   EROFS: 'the file system is read-only. Choose another folder',
-  EFBIG: 'the file is larger than this file system or this user (ulimit -f) may have. Choose another folder',
+  EFBIG:
+    "the file is larger than the file system or this user's limit (ulimit -f) allows. Choose another folder or raise the limit",
   EMFILE: 'too many open files. Raise the limit (ulimit -n) or use fewer workers',
-  ENFILE: 'too many open files in the whole system. Close other programs or use fewer workers',
-  ENOENT: 'a folder on the way is a link to nothing, or was removed meanwhile. Choose another folder',
+  ENFILE: 'too many open files on this system. Close other programs or use fewer workers',
+  ENOENT: 'a parent folder is a broken link or was just removed. Choose another folder',
   ENAMETOOLONG: 'the name is too long for this file system. Choose a folder with a shorter path',
-  ENOTDIR: 'a file stands where a folder is needed. Move it away or choose another folder',
-  EEXIST: 'a file stands where a folder is needed. Move it away or choose another folder',
-  EISDIR: 'a folder stands where a file is needed. Move it away or choose another folder',
-  ELOOP: 'symbolic links lead in a circle. Remove one of them',
-  EIO: 'the device reports an input/output error. Look at the system log; the disk may be failing',
+  ENOTDIR: 'a file exists where a folder is needed. Move the file or choose another folder',
+  EEXIST: 'a file exists where a folder is needed. Move the file or choose another folder',
+  EISDIR: 'a folder exists where a file is needed. Move the folder or choose another one',
+  ELOOP: 'symbolic links form a loop. Remove one of them',
+  EIO: 'the device reports an input/output error. Check the system log: the disk may be failing',
 };
 
-/** The error code of a failed system call (`ENOENT`); undefined for any other thing thrown. */
+/** The error code of a failed system call, such as `ENOENT`; undefined for any other error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /**
- * A MachineError in place of an error of Node itself that says the system's open files are used up: it may come from
- * anywhere, even from loading a module. Anything else is returned as it is.
+ * A MachineError for Node's error about too many open files, which any call may raise, even loading a module. Any other
+ * error is returned unchanged.
  */
 export function explainShortage(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ChirplineError || !('code' in error)) return error;
@@ -38,15 +39,15 @@ export function explainShortage(error: unknown): unknown {
   return new MachineError(`${ADVICE[code]} (${code})`, { cause: error });
 }
 
-/** True when the system call failed because nothing is there: no such name, none possible, or a link to itself. */
+/** True when the system call failed because the file is missing: no such name, an impossible name, or a link to itself. */
 export function isAbsence(error: unknown): boolean {
   const code = systemCode(error);
   return code !== undefined && ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO'].includes(code);
 }
 
 /**
- * What to throw for something that a file system call threw: a MachineError that names the path and what to do
- * when the operating system refused, or the same thing when it is anything else.
+ * The error to throw for an error of a file system call: a MachineError with the path, the reason and advice. An error
+ * that does not come from a system call is returned unchanged.
  */
 export function explainFileError(
   error: unknown,

@@ -6,15 +6,15 @@ import type { ObjectInfo } from '../store.ts';
 import type { FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence } from './file-errors.ts';
 
-/** Starts the names that this store keeps for itself; no key's last part may start with it, and none is listed. */
+/** Prefix of the store's own files and folders. No part of a key may start with it, and such names are not listed. */
 export const OWN_PREFIX = '.chirpline-';
 
-/** What of a file's status makes its etag: a rewritten file is another inode, a file changed in place another time. */
+/** A replaced file has another inode; a file changed in place has another modification time. */
 export function fileEtag(stats: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
   return `${stats.size.toString(16)}-${stats.mtimeNs.toString(16)}-${stats.ino.toString(16)}`;
 }
 
-/** Size and etag of the regular file at the path, links followed; undefined when there is none. */
+/** Size and etag of the regular file at the path, following links; undefined when it is missing. */
 export function describeFile(path: string, key: string): ObjectInfo | undefined {
   let stats: import('node:fs').BigIntStats | undefined;
   try {
@@ -27,22 +27,22 @@ export function describeFile(path: string, key: string): ObjectInfo | undefined 
   return { key, size: Number(stats.size), etag: fileEtag(stats) };
 }
 
-/** NAME_MAX of the file systems there are [bytes]. */
+/** NAME_MAX of common file systems [bytes]. */
 const NAME_LIMIT = 255;
 
 /**
- * The regular files under a folder whose key starts with the prefix, in order of their keys, some of a folder at a time: one
- * by one, each would pass a generator for every folder above it. One folder's names are in memory at a time (and those of
- * the folders above it), never the whole tree.
+ * The regular files under a folder whose key starts with the prefix, in key order, in batches of one folder: single files
+ * would each pass through one generator per parent folder. Memory holds the names of one folder and of its parents, never
+ * the whole tree.
  *
- * Symbolic links are followed, to files and to folders; a link to a folder that it lies in is a MachineError. What
- * can't be read as an object is listed with its fault.
+ * Symbolic links to files and folders are followed. A link to one of its parent folders is a MachineError. Entries that
+ * can't be read as objects are listed with their faults.
  */
 export function listFiles(root: string, prefix: string, calls: FileCalls): Generator<ObjectInfo[]> {
   return walkFolders(calls, ...splitPrefix(root, prefix), []);
 }
 
-/** The same, without going into folders: each is a start of keys, whatever is in it. */
+/** Like listFiles, for one level: each subfolder is one entry, whatever it holds. */
 export function* listFileLevel(root: string, prefix: string): Generator<ObjectInfo> {
   const [path, keyStart, nameStart] = splitPrefix(root, prefix);
   const names = sortedNames(path, nameStart);
@@ -56,7 +56,7 @@ export function* listFileLevel(root: string, prefix: string): Generator<ObjectIn
   }
 }
 
-/** The folder that the prefix leads to, the start of its files' keys, and the start of their names. */
+/** Splits a prefix into the folder to list, the start of the keys in it, and the start of the file names. */
 function splitPrefix(root: string, prefix: string): [path: string, keyStart: string, nameStart: string] {
   const cut = prefix.lastIndexOf('/') + 1;
   return [join(root, prefix.slice(0, Math.max(0, cut - 1))), prefix.slice(0, cut), prefix.slice(cut)];
@@ -72,7 +72,9 @@ function* walkFolders(
   const identity = folderIdentity(path);
   if (identity === undefined) return;
   if (above.includes(identity)) {
-    throw new MachineError(`cannot list ${path}: this link leads to a folder that it lies in. Remove it`);
+    throw new MachineError(
+      `cannot list ${path}: this link points to one of its parent folders. Remove the link`,
+    );
   }
   const plain = nameStart === '' ? listPlainFolder(calls, path, keyStart) : undefined;
   if (plain !== undefined && plain.length > 0) {
@@ -97,12 +99,12 @@ function* walkFolders(
   yield files;
 }
 
-/** The files of a folder that holds nothing else, with one call; undefined where that isn't the way. */
+/** The files of a folder that holds only files, by one native call; undefined where the general way is needed. */
 function listPlainFolder(calls: FileCalls, path: string, keyStart: string): ObjectInfo[] | undefined {
-  // Keys that may be too long are looked at one by one.
+  // Keys that may be too long are checked one by one.
   if (Buffer.byteLength(keyStart) + NAME_LIMIT > KEY_LIMIT) return undefined;
   const listing = calls.listFolder(path);
-  if (listing === undefined || listing.names.includes(UNREADABLE)) return undefined;
+  if (listing === undefined || listing.names.includes(REPLACEMENT)) return undefined;
   const [names, etags] = [listing.names.split('\0'), listing.etags.split('\0')];
   const files = Array.from(listing.sizes, (size, index) => ({
     key: keyStart + names[index]!,
@@ -112,48 +114,48 @@ function listPlainFolder(calls: FileCalls, path: string, keyStart: string): Obje
   return files.filter((_, index) => !names[index]!.startsWith(OWN_PREFIX));
 }
 
-/** What stands in names for bytes that aren't UTF-8. */
-const UNREADABLE = '\ufffd';
+/** U+FFFD, which Node puts in names for bytes that aren't UTF-8. */
+const REPLACEMENT = '\ufffd';
 
-/** A file, or what is wrong with it; undefined for what has vanished meanwhile. */
+/** A file, or an entry with a fault; undefined if it was removed since the folder was read. */
 function describeEntry(path: string, name: string, keyStart: string): ObjectInfo | undefined {
   const key = keyStart + name;
   const badKey = keyFault(key);
-  if (badKey !== undefined) return faulty(key, describeKeyFault(badKey));
+  if (badKey !== undefined) return withFault(key, describeKeyFault(badKey));
   const file = describeFile(`${path}/${name}`, key);
   if (file !== undefined) return file;
-  if (name.includes(UNREADABLE)) return faulty(key, BAD_NAME);
-  const found = nameEntry(`${path}/${name}`);
-  return found === undefined ? undefined : faulty(key, `found ${found}, needed a file`);
+  if (name.includes(REPLACEMENT)) return withFault(key, BAD_NAME);
+  const found = describeNonFile(`${path}/${name}`);
+  return found === undefined ? undefined : withFault(key, `found ${found}, needed a file`);
 }
 
-/** Undefined for a folder that can be gone into. */
+/** Undefined for a folder that can be listed. */
 function findFolderFault(path: string, name: string, keyStart: string): ObjectInfo | undefined {
   const key = keyStart + name;
   const badKey = prefixFault(key);
-  if (badKey !== undefined) return faulty(key, describeKeyFault(badKey));
-  const unreadable = name.includes(UNREADABLE) && folderIdentity(`${path}/${name}`) === undefined;
-  return unreadable ? faulty(key, BAD_NAME) : undefined;
+  if (badKey !== undefined) return withFault(key, describeKeyFault(badKey));
+  const unreadable = name.includes(REPLACEMENT) && folderIdentity(`${path}/${name}`) === undefined;
+  return unreadable ? withFault(key, BAD_NAME) : undefined;
 }
 
 function emptyFolder(keyStart: string): ObjectInfo {
-  return faulty(keyStart, 'found an empty folder, needed a file');
+  return withFault(keyStart, 'found an empty folder, needed a file');
 }
 
 const BAD_NAME = 'found a name that is not UTF-8, needed UTF-8';
 
-function faulty(key: string, fault: string): ObjectInfo {
+function withFault(key: string, fault: string): ObjectInfo {
   return { key, size: 0, etag: '', fault };
 }
 
-/** What lies at the path in place of a file; undefined when nothing does any more. */
-function nameEntry(path: string): string | undefined {
+/** The kind of an entry that is no file; undefined if it was removed. */
+function describeNonFile(path: string): string | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
-  return stats.isSymbolicLink() ? 'a link to nothing that can be read' : 'a pipe, socket or device';
+  return stats.isSymbolicLink() ? 'a link that points to no file' : 'a pipe, socket or device';
 }
 
-/** Names in the folder that start as asked, folders with `/` behind, so that "a.b" comes before "a/b" as in keys. */
+/** Names in the folder that start with `nameStart`. Folders get a `/` at the end, so that "a.b" sorts before "a/b" as in keys. */
 function sortedNames(path: string, nameStart: string): string[] {
   let entries: Dirent[];
   try {
@@ -169,12 +171,12 @@ function sortedNames(path: string, nameStart: string): string[] {
 }
 
 function isFolder(path: string, entry: Dirent): boolean {
-  // Some file systems don't tell the type with the name: then, as for links, only the status says.
+  // Some file systems don't report the type in a listing. For these, and for links, stat does.
   if (entry.isFile()) return false;
   return entry.isDirectory() || folderIdentity(join(path, entry.name)) !== undefined;
 }
 
-/** Device and inode of the folder at the path; undefined when there is no folder. */
+/** Device and inode of the folder at the path; undefined when no folder exists there. */
 export function folderIdentity(path: string): string | undefined {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });

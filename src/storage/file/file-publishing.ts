@@ -1,4 +1,4 @@
-/** Giving a new file its name, on a condition that still holds at that moment. */
+/** Gives a new file its name, under a condition that is checked atomically. */
 import { createHash } from 'node:crypto';
 import {
   linkSync,
@@ -16,31 +16,34 @@ import { MachineError, PreconditionError } from '../../core/errors.ts';
 import { isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 
-/** How a file system says that it has no hard links: exFAT, many FUSE and network ones. Node calls EOPNOTSUPP by its other name. */
+/**
+ * Errors of file systems without hard links: exFAT, many FUSE and network ones. Node reports EOPNOTSUPP under its other
+ * name, ENOTSUP.
+ */
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
-/** A claim is held for microseconds. One that is held this long [ms] is taken from its writer, who may have been killed. */
-const CLAIM_TIME = 500;
+/** A claim is held for microseconds. After this time [ms] it is broken: its writer may have been killed. */
+const CLAIM_TIMEOUT = 500;
 const PAUSE = 5;
 
 /**
- * Gives the file at `temporary` the name `path`, in the same folder. Throws PreconditionError when the name is taken. Of several
+ * Renames the file at `temporary` to `path`, in the same folder. Throws PreconditionError when `path` exists. Of several
  * writers, threads or processes, exactly one succeeds.
  */
 export async function createOnly(temporary: string, path: string): Promise<void> {
   try {
-    // A link, unlike a rename, is refused by the file system when the name is taken.
+    // Unlike a rename, a link fails when the name exists.
     linkSync(temporary, path);
   } catch (error) {
     const code = systemCode(error) ?? '';
     if (code === 'EEXIST') throw describeTaken(path, error);
     if (!NO_LINKS.includes(code)) throw error;
     await renameByClaim(temporary, path, () => {
-      if (isThere(path)) throw describeTaken(path);
+      if (pathExists(path)) throw describeTaken(path);
     });
   }
 }
 
-/** The same in place of the file that has the name, if it is that version; PreconditionError when it is another, or none. */
+/** Renames over an existing file with this etag. Throws PreconditionError when the file has another etag or is missing. */
 export async function replaceVersion(temporary: string, path: string, etag: string): Promise<void> {
   await renameByClaim(temporary, path, () => {
     if (describeFile(path, '')?.etag !== etag) throw new PreconditionError(path);
@@ -48,12 +51,12 @@ export async function replaceVersion(temporary: string, path: string, etag: stri
 }
 
 /**
- * Renames by a claim on the name: a folder that holds the writer's file. It is made elsewhere and renamed to the claim's name,
- * which fails while another's file is in there. The claim's holder calls `check`, which throws when the condition doesn't
- * hold, and renames the file from the claim to its name.
+ * Renames under a claim on the name. The claim is a folder that holds the writer's file. The writer creates it under another
+ * name and renames it to the claim's name, which fails while another writer's file is in there. The holder of the claim
+ * calls `check`, which throws when the condition doesn't hold, and then moves the file from the claim to its final name.
  *
- * A claim whose writer was killed, or only sleeps, is broken by moving its file back to where it was: a sleeper's
- * rename then finds nothing, and the sleeper begins again. So a file can only get the name while its writer holds the claim.
+ * A claim that is held too long, by a writer that was killed or suspended, is broken by moving its file back. The rename of a
+ * suspended writer then fails, and the writer retries. So a file only gets its name while its writer holds the claim.
  */
 async function renameByClaim(temporary: string, path: string, check: () => void): Promise<void> {
   const folder = dirname(path);
@@ -73,7 +76,7 @@ async function renameByClaim(temporary: string, path: string, check: () => void)
       if (holder === undefined) {
         if (tryClaim(place, check)) return;
       } else if (holder !== seen.holder) seen = { holder, since: ambient.elapsed() };
-      else if (ambient.elapsed() - seen.since > CLAIM_TIME) {
+      else if (ambient.elapsed() - seen.since > CLAIM_TIMEOUT) {
         renameIfThere(join(place.claim, holder), join(folder, holder));
         removeIfEmpty(place.claim);
       }
@@ -87,16 +90,16 @@ async function renameByClaim(temporary: string, path: string, check: () => void)
 interface Place {
   temporary: string;
   path: string;
-  /** Of the temporary file. */
+  /** Name of the temporary file. */
   name: string;
-  /** Folder that becomes the claim. */
+  /** Folder that is renamed to become the claim. */
   own: string;
   claim: string;
 }
 
 /**
- * False when another writer was first, or broke the claim: the file is at `temporary` again then, as when `check` throws.
- * Synchronous, to hold the claim for microseconds.
+ * False when another writer was first or broke the claim. The file is back at `temporary` then, and also when `check`
+ * throws. Synchronous, so that the claim is held for microseconds.
  */
 function tryClaim({ temporary, path, name, own, claim }: Place, check: () => void): boolean {
   mkdirSync(own);
@@ -107,7 +110,7 @@ function tryClaim({ temporary, path, name, own, claim }: Place, check: () => voi
     renameSync(join(own, name), temporary);
     rmdirSync(own);
     if (!isOccupied(error)) throw error;
-    // Some file systems rename no folder over an empty one.
+    // Some file systems can't rename a folder over an empty one.
     removeIfEmpty(claim);
     return false;
   }
@@ -122,7 +125,7 @@ function tryClaim({ temporary, path, name, own, claim }: Place, check: () => voi
   }
 }
 
-/** The name of the file in the claim; undefined when nobody holds it. */
+/** The name of the file in the claim; undefined when no writer holds the claim. */
 function readHolder(claim: string): string | undefined {
   try {
     return readdirSync(claim)[0];
@@ -132,7 +135,7 @@ function readHolder(claim: string): string | undefined {
   }
 }
 
-function isThere(path: string): boolean {
+function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
@@ -161,7 +164,7 @@ function isOccupied(error: unknown): boolean {
 function describeTaken(path: string, cause?: unknown): Error {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     return new MachineError(
-      `cannot write ${path}: a folder stands there. Move it away or choose another folder`,
+      `cannot write ${path}: a folder with this name exists. Move it or choose another folder`,
     );
   }
   return new PreconditionError(path, { cause });

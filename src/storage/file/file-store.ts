@@ -17,18 +17,18 @@ import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
 
-/** Bytes of one chunk of a stream. */
+/** Bytes per piece of a stream. */
 const CHUNK_SIZE = 1 << 20;
 
-/** Not to wait for a writer when somebody put a named pipe where an object should be. */
+/** O_NONBLOCK: opening a named pipe must not wait for a writer. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
- * A folder as an object store: the key is the path below it. The folder is made by the first write; while it isn't
- * there, the store is empty. Symbolic links are followed when reading, replaced when written over.
+ * A folder as an object store. The key is the path relative to the folder. The first write creates the folder; until then
+ * the store is empty. Reads follow symbolic links; writes replace them.
  *
- * Names that start with `.chirpline-` are this store's own and no keys. Throws MachineError, which names the path
- * and what to do, when the operating system refuses.
+ * Names that start with `.chirpline-` belong to the store and are not keys. An error of the operating system becomes a
+ * MachineError with the path and advice.
  */
 export function createFileStore(
   folder: string,
@@ -40,7 +40,7 @@ export function createFileStore(
 
   function locate(key: string): string {
     checkKey(key);
-    // A good key needs none of join's repairs, which would take as long as opening the file.
+    // A valid key needs no normalization by join, which would take as long as opening the file.
     const path = location + key;
     if (`/${key}`.includes(`/${OWN_PREFIX}`)) {
       throw new InputError({
@@ -75,8 +75,8 @@ export function createFileStore(
         checkPrefix(prefix);
         return Array.from(listFiles(root, prefix, calls)).flat();
       },
-      // A raw sample of 98 KB in the page cache takes 12-32 us so, 30-53 us by way of the thread pool, and nobody else waits
-      // for a worker's event loop meanwhile.
+      // Reading a raw sample of 98 KB from the page cache takes 12-32 us this way, and 30-53 us on Node's thread pool. A
+      // worker's event loop has nothing else to do meanwhile.
       readInto: (key, memory, ifMatch) =>
         read(key, { offset: 0, length: memory.length }, { ifMatch, memory }),
     },
@@ -99,7 +99,7 @@ export function createFileStore(
     async *stream(key: string, range?: ByteRange, { ifMatch }: ReadOptions = {}) {
       checkRange(range);
       const path = locate(key);
-      const handle = await explained(path, () => open(path, READ_FLAGS));
+      const handle = await withReadErrors(path, () => open(path, READ_FLAGS));
       try {
         yield* readChunks(handle, path, range, ifMatch);
       } finally {
@@ -121,7 +121,7 @@ export function createFileStore(
       try {
         await unlink(path);
       } catch (error) {
-        // A folder is no object.
+        // A folder is not an object.
         if (!isAbsence(error) && systemCode(error) !== 'EISDIR')
           throw explainFileError(error, 'remove', path);
       }
@@ -129,7 +129,7 @@ export function createFileStore(
   };
 }
 
-/** Size of the file that is open. Throws NotFoundError when it is no regular file, PreconditionError when it is another. */
+/** Size of an open file. Throws NotFoundError unless it is a regular file, PreconditionError unless its etag is `ifMatch`. */
 function checkVersion(stats: BigIntStats, path: string, ifMatch: string | undefined): number {
   if (!stats.isFile()) throw new NotFoundError(path);
   if (ifMatch !== undefined && ifMatch !== fileEtag(stats)) throw new PreconditionError(path);
@@ -160,7 +160,7 @@ function readWhole(
       if (count === 0) break;
       filled += count;
     }
-    // Shorter when the file was cut meanwhile: what follows checks lengths anyway.
+    // Shorter when the file was truncated during the read. Parsers check lengths anyway.
     return filled === length ? bytes : bytes.slice(0, filled);
   } finally {
     closeSync(file);
@@ -173,24 +173,24 @@ async function* readChunks(
   range: ByteRange | undefined,
   ifMatch: string | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const stats = await explained(path, () => handle.stat({ bigint: true }));
+  const stats = await withReadErrors(path, () => handle.stat({ bigint: true }));
   const { offset, length } = clipRange(checkVersion(stats, path, ifMatch), range);
   let position = offset;
   while (position < offset + length) {
     const chunk = allocate(Math.min(CHUNK_SIZE, offset + length - position));
-    const { bytesRead } = await explained(path, () => handle.read(chunk, 0, chunk.length, position));
+    const { bytesRead } = await withReadErrors(path, () => handle.read(chunk, 0, chunk.length, position));
     if (bytesRead === 0) return;
     yield chunk.subarray(0, bytesRead);
     position += bytesRead;
   }
 }
 
-/** Memory that is not cleared, since it is filled at once, and not part of a pool, since the caller owns it. */
+/** Not zeroed, since it is overwritten at once; not from Buffer's pool, since the caller owns it. */
 function allocate(length: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
-async function explained<T>(path: string, call: () => Promise<T>): Promise<T> {
+async function withReadErrors<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

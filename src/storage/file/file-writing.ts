@@ -9,13 +9,13 @@ import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 import { createOnly, replaceVersion } from './file-publishing.ts';
 
-/** A temporary file that nobody wrote to for so long [ms] belongs to a writer that was killed. */
+/** A temporary file not written to for this long [ms] belongs to a writer that was killed. */
 const STALE_AFTER = 60 * 60 * 1000;
 
 /**
- * Writes a new file beside the path, brings it to the disk, and only then gives it the name. Parent folders are
- * made as needed. Of several writers with ifAbsent, or with the same ifMatch, exactly one wins, be they threads or
- * processes; an unconditional write beside them may win too.
+ * Writes a temporary file in the same folder, syncs it to the disk, and only then gives it its name. Creates parent folders as
+ * needed. Of several writers with ifAbsent, or with the same ifMatch, exactly one wins, be they threads or processes. A
+ * concurrent unconditional write may win as well.
  */
 export async function writeFile(
   path: string,
@@ -25,19 +25,21 @@ export async function writeFile(
 ): Promise<ObjectInfo> {
   const folder = dirname(path);
   const temporary = join(folder, `${OWN_PREFIX}${randomUUID()}.tmp`);
-  const handle = await writing(path, () => openWithParents(temporary));
+  const handle = await withWriteErrors(path, () => openWithParents(temporary));
   try {
     try {
       await fill(handle, temporary, bytes, path, options);
     } finally {
-      await writing(path, () => handle.close());
+      await withWriteErrors(path, () => handle.close());
     }
     const info = describeFile(temporary, key);
     if (info === undefined) {
-      throw new MachineError(`cannot write ${path}: somebody removed its temporary file ${temporary}`);
+      throw new MachineError(
+        `cannot write ${path}: another process removed its temporary file ${temporary}. Run the same command again`,
+      );
     }
-    await writing(path, () => publish(temporary, path, options));
-    await writing(path, () => syncFolder(folder));
+    await withWriteErrors(path, () => publish(temporary, path, options));
+    await withWriteErrors(path, () => syncFolder(folder));
     return info;
   } finally {
     await unlink(temporary).catch((error: unknown) => {
@@ -47,8 +49,8 @@ export async function writeFile(
 }
 
 /**
- * Removes what writers that were killed left in the folder. Should such a writer only have slept for an hour, its
- * write fails and nothing else happens.
+ * Removes the temporary files of killed writers from the folder. If such a writer was only suspended for an hour, its
+ * write fails; there is no other effect.
  */
 export function removeStale(folder: string): void {
   try {
@@ -56,17 +58,17 @@ export function removeStale(folder: string): void {
       if (!name.startsWith(OWN_PREFIX)) continue;
       const path = join(folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
-      // A folder is a claim, see file-publishing.ts.
+      // Folders are claims; see file-publishing.ts.
       if (stats !== undefined && Date.now() - stats.mtimeMs > STALE_AFTER)
         rmSync(path, { recursive: true, force: true });
     }
   } catch (error) {
-    // Another writer may have removed it, or the folder isn't there yet.
+    // Another writer may have removed the file first, or the folder does not exist yet.
     if (!isAbsence(error)) throw explainFileError(error, 'write', folder);
   }
 }
 
-async function writing<T>(path: string, call: () => Promise<T>): Promise<T> {
+async function withWriteErrors<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -85,8 +87,8 @@ async function openWithParents(path: string): Promise<FileHandle> {
 }
 
 /**
- * Makes the folder and those above it, each brought to the disk in the one that it is in. Node's own way reports a missing
- * folder where the system said why none can be made.
+ * Creates the folder and its parents, and syncs the parent of each. Node's recursive mkdir is not used: it reports a missing
+ * folder instead of the system's reason why the folder can't be created.
  */
 async function makeFolder(path: string): Promise<void> {
   try {
@@ -96,7 +98,7 @@ async function makeFolder(path: string): Promise<void> {
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     await makeFolder(dirname(path));
-    // Another writer may have made it meanwhile.
+    // Another writer may have created it first.
     await mkdir(path).catch((again: unknown) => {
       if (systemCode(again) !== 'EEXIST') throw again;
     });
@@ -111,8 +113,8 @@ async function fill(
   path: string,
   { uncached = false }: WriteOptions,
 ): Promise<void> {
-  // Only this store's own calls are explained: what the source of the chunks throws is not about this path.
-  const explained = (call: () => Promise<void>) => writing(path, call);
+  // Errors of the source of the pieces are not about this path, so only the store's own calls are wrapped.
+  const explained = (call: () => Promise<void>) => withWriteErrors(path, call);
   if (bytes instanceof Uint8Array) await explained(async () => writeWhole(handle.fd, bytes, 0));
   else {
     const appender = uncached ? createDirectAppender(handle.fd, temporary) : createAppender(handle.fd);
@@ -126,13 +128,13 @@ async function fill(
   await explained(() => handle.sync());
 }
 
-/** Without it a power failure could undo the name after the caller was told that the object is there. */
+/** Without this sync a power failure could undo the rename after the write was reported as done. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
   } catch (error) {
-    // Some network file systems can't; there the server sees to it.
+    // Some network file systems can't sync a folder; their server does.
     if (systemCode(error) !== 'EINVAL') throw error;
   } finally {
     await handle.close();

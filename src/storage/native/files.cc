@@ -1,7 +1,7 @@
 /**
- * The two things that are done to every raw file: finding it, and reading it. Each is one call here and four or more from
- * JavaScript. Both answer undefined where anything is out of the ordinary; the caller then goes the usual way, which deals with
- * it or says what is wrong.
+ * The two operations on every raw file: listing it and reading it. Each is one call here, and four or more from JavaScript. Both
+ * return undefined in any unusual case. The caller then falls back to Node's calls, which handle the case or report the
+ * error.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ namespace {
 constexpr size_t PATH_LIMIT = 4096;
 constexpr size_t ETAG_LIMIT = 64;
 
-/** Closes at the end of the scope. */
+/** Closes the file at the end of the scope. */
 struct File {
   int number;
   ~File() {
@@ -30,21 +30,21 @@ struct File {
   }
 };
 
-/** False unless the value is a string that fits and has no zero byte in it. */
+/** False unless the value is a string that fits and contains no zero byte. */
 bool takeString(napi_env env, napi_value value, char *text, size_t limit) {
   size_t length;
   return napi_get_value_string_utf8(env, value, text, limit, &length) == napi_ok && length + 1 < limit &&
          std::strlen(text) == length;
 }
 
-/** A regular file whose etag's numbers are below 2^63: JavaScript writes larger ones, and times before 1970, in other ways. */
+/** A regular file whose etag numbers are below 2^63. JavaScript formats larger ones, and times before 1970, differently. */
 bool isOrdinary(const struct stat &status) {
   constexpr time_t LATEST = 9'000'000'000;
   return S_ISREG(status.st_mode) && status.st_mtim.tv_sec >= 0 && status.st_mtim.tv_sec < LATEST &&
          status.st_ino >> 63 == 0;
 }
 
-/** What of a file's status makes its etag; see fileEtag in ../file-listing.ts. */
+/** The parts of a file's etag; see fileEtag in ../file/file-listing.ts. */
 struct Version {
   unsigned long long size, time, inode;
 
@@ -59,8 +59,8 @@ struct Version {
 };
 
 /**
- * readFile(path, etag, memory: Uint8Array): fills the memory from the start of the regular file that has this etag ('': any)
- * and returns how many bytes it took.
+ * readFile(path, etag, memory: Uint8Array): reads the start of the regular file with this etag ('': any) into the memory and
+ * returns the number of bytes read.
  */
 napi_value readFile(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
@@ -75,7 +75,7 @@ napi_value readFile(napi_env env, napi_callback_info info) {
       type != napi_uint8_array) {
     return nullptr;
   }
-  // Not to wait for a writer when somebody put a named pipe where an object should be.
+  // O_NONBLOCK: opening a named pipe must not wait for a writer.
   const File file{open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   struct stat status;
   if (file.number < 0 || fstat(file.number, &status) != 0 || !isOrdinary(status)) return nullptr;
@@ -101,7 +101,7 @@ struct Entry {
   Version version;
 };
 
-/** The files of a folder that holds nothing else, in the order of their names' bytes. */
+/** The files of a folder in the byte order of their names. False unless the folder holds only regular files. */
 bool listEntries(const char *path, std::vector<Entry> &entries) {
   DIR *folder = opendir(path);
   if (folder == nullptr) return false;
@@ -125,7 +125,7 @@ bool listEntries(const char *path, std::vector<Entry> &entries) {
   return plain;
 }
 
-/** listFolder(path): { names, etags, sizes } of a folder that holds nothing but files, the texts with zero bytes between. */
+/** listFolder(path): { names, etags, sizes } of a folder that holds only files. Names and etags are joined by zero bytes. */
 napi_value listFolder(napi_env env, napi_callback_info info) {
   napi_value argument;
   size_t count = 1;
@@ -146,7 +146,7 @@ napi_value listFolder(napi_env env, napi_callback_info info) {
   }
   napi_value result, nameText, etagText, buffer, sizes;
   void *numbers;
-  // Too long for a string, or no memory: the usual way takes the names one by one.
+  // Too long for one string, or out of memory: Node's calls take the names one by one.
   if (napi_create_object(env, &result) != napi_ok ||
       napi_create_string_utf8(env, names.data(), names.size(), &nameText) != napi_ok ||
       napi_create_string_latin1(env, etags.data(), etags.size(), &etagText) != napi_ok ||

@@ -6,19 +6,19 @@ export interface S3Connection {
   client: S3Client;
 }
 
-/** Time to wait for a connection, and for the next byte on one [ms]: no stuck socket holds up a run for good. */
+/** Longest wait for a connection, and for the next byte on it [ms], so that a stuck socket can't block a run forever. */
 const CONNECTION_TIMEOUT = 5_000;
 const SOCKET_TIMEOUT = 60_000;
 
-/** Connections at once: what a worker's prefetching of raw samples may ask for, and some. */
+/** Concurrent connections: more than a worker needs to prefetch raw samples. */
 const SOCKETS = 128;
 
-/** Loads the SDK and makes a client, or takes the one given. */
+/** Loads the SDK. Creates a client unless one is given. */
 export async function openConnection(
   client: S3Client | undefined,
   settings: S3ClientConfig | undefined,
 ): Promise<S3Connection> {
-  // Its note to users of Node 20 is for those who may choose its version; the lockfile does here.
+  // The SDK warns under Node 20 to choose another SDK version; here the lockfile chooses it.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const sdk = await import('@aws-sdk/client-s3');
   return { sdk, client: client ?? new sdk.S3Client({ ...defaultSettings(), ...settings }) };
@@ -33,9 +33,9 @@ function defaultSettings(): S3ClientConfig {
     );
   }
   return {
-    // Two more than the SDK's own, since one run makes more than half a million requests.
+    // Two more than the SDK's default, since one run makes more than half a million requests.
     ...(env.AWS_MAX_ATTEMPTS === undefined && { maxAttempts: 5 }),
-    // Emulators and other makes of S3 have no host name a bucket. The SDK itself finds the endpoint in the environment.
+    // Emulators and S3-compatible services have no host name per bucket. The SDK reads the endpoint from the environment itself.
     ...(endpoint !== undefined && { forcePathStyle: true }),
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT,

@@ -1,22 +1,21 @@
 import { MachineError, NotFoundError, PreconditionError } from '../../core/errors.ts';
 
-/** What to do about what S3, or the way there, answers; by the error's name or system code. */
+/** Reason and advice for errors of S3 and of the connection, by the error's name. */
 const ADVICE = new Map(
   Object.entries({
     CredentialsProviderError:
       'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
-    NoSuchBucket: 'there is no such bucket. Make it, or correct the location',
-    AccessDenied: 'access denied. Give these credentials the right to it',
-    Forbidden: 'access denied. Give these credentials the right to it',
-    InvalidAccessKeyId: 'the access key is unknown there. Check AWS_ACCESS_KEY_ID',
-    SignatureDoesNotMatch: 'the secret key does not fit the access key. Check AWS_SECRET_ACCESS_KEY',
-    ExpiredToken: 'the credentials have expired. Fetch new ones',
-    ExpiredTokenException: 'the credentials have expired. Fetch new ones',
-    PermanentRedirect: 'the bucket lies in another region. Set AWS_REGION to it',
-    AuthorizationHeaderMalformed: 'the bucket lies in another region. Set AWS_REGION to it',
-    RequestTimeTooSkewed: "this machine's clock is wrong. Set it",
-    SlowDown:
-      'S3 asks to slow down, and did so after every retry. Use fewer workers or set AWS_MAX_ATTEMPTS higher',
+    NoSuchBucket: 'the bucket does not exist. Create it or correct the location',
+    AccessDenied: 'access denied. Grant these credentials access',
+    Forbidden: 'access denied. Grant these credentials access',
+    InvalidAccessKeyId: 'the access key is unknown. Check AWS_ACCESS_KEY_ID',
+    SignatureDoesNotMatch: 'the secret key does not match the access key. Check AWS_SECRET_ACCESS_KEY',
+    ExpiredToken: 'the credentials have expired. Get new ones',
+    ExpiredTokenException: 'the credentials have expired. Get new ones',
+    PermanentRedirect: "the bucket is in another region. Set AWS_REGION to the bucket's region",
+    AuthorizationHeaderMalformed: "the bucket is in another region. Set AWS_REGION to the bucket's region",
+    RequestTimeTooSkewed: "this machine's clock is wrong. Correct it",
+    SlowDown: 'S3 still throttles after all retries. Use fewer workers or raise AWS_MAX_ATTEMPTS',
   }),
 );
 
@@ -31,7 +30,7 @@ const CONNECTION_CODES = new Set([
   'EPIPE',
 ]);
 
-/** HTTP status of an answer of S3 that was an error; undefined when there was no answer. */
+/** HTTP status of an error response of S3; undefined when there was no response. */
 export function httpStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) return undefined;
   const metadata = error.$metadata;
@@ -39,21 +38,21 @@ export function httpStatus(error: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
 }
 
-/** True when the connection failed or was cut, so that the same request may succeed the next time. */
+/** True when the connection failed or was cut, so a retry may succeed. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error) || httpStatus(error) !== undefined) return false;
   if (error.name === 'TimeoutError' || error.message === 'aborted') return true;
   return 'code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code);
 }
 
-/** True when S3 says that another conditional write to the key is under way: its outcome isn't known yet. */
+/** True when S3 reports a concurrent conditional write to the key, whose outcome is not known yet. */
 export function isWriteConflict(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalRequestConflict';
 }
 
 /**
- * What to throw for something that a call of the SDK threw: NotFoundError, PreconditionError, a MachineError that
- * says what to do, or the same thing when it came neither from S3 nor from the way there.
+ * The error to throw for an error of an SDK call: NotFoundError, PreconditionError, or a MachineError with advice. An error
+ * that comes neither from S3 nor from the connection is returned unchanged.
  */
 export function explainS3Error(
   error: unknown,
@@ -62,7 +61,7 @@ export function explainS3Error(
 ): unknown {
   if (!(error instanceof Error)) return error;
   const absent = error.name === 'NoSuchKey' || error.name === 'NotFound';
-  // A write is only told that there is no such object when it was to replace a certain version of it.
+  // A write only gets "no such object" when it has ifMatch and the object is missing.
   if (httpStatus(error) === 412 || isWriteConflict(error) || (absent && action === 'write')) {
     return new PreconditionError(object, { cause: error });
   }
@@ -78,7 +77,7 @@ export function explainS3Error(
     return new MachineError(`${start}: S3 can't be reached (${code}). Check ${check}`, { cause: error });
   }
   if (error.message.startsWith('Checksum mismatch')) {
-    return new MachineError(`${start}: the bytes that arrived don't fit their checksum. Try again`, {
+    return new MachineError(`${start}: the received bytes do not match their checksum. Try again`, {
       cause: error,
     });
   }

@@ -6,15 +6,15 @@ import type { ByteRange, ReadOptions } from '../store.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { explainS3Error, httpStatus, isConnectionError } from './s3-errors.ts';
 
-/** How often in a row a read may be cut off without a byte in between. */
+/** Consecutive connection failures without a byte received, after which a read fails. */
 const ATTEMPTS = 5;
-/** See retry.ts [ms]. Not by `retry`: it resumes, and what has arrived is handed on meanwhile. */
+/** See RetryPolicy [ms]. `retry` doesn't fit here: a read resumes where it was cut, after yielding bytes. */
 const PAUSE = 200;
 
 /**
- * The bytes of an object, or of a range that is not empty, as they arrive. The SDK tries again when a request
- * fails; when the connection is cut within an answer, this resumes at the byte where it was, if it still is the same
- * object (else PreconditionError, as when it isn't the one that was asked for). InputError when an answer is longer than the limit [bytes].
+ * The bytes of an object, or of a non-empty range of it, as they arrive. The SDK retries failed requests. When the connection
+ * is cut within a response, this function resumes at the next byte of the same version. Throws PreconditionError when the
+ * object was overwritten or `ifMatch` doesn't hold, InputError when a response is longer than the limit [bytes].
  */
 export async function* receiveObject(
   { sdk, client }: S3Connection,
@@ -31,13 +31,13 @@ export async function* receiveObject(
   while (position < end) {
     let answered = false;
     try {
-      // Not for whole objects: S3 sends their checksum, which the SDK then checks.
+      // No range for a whole object: S3 then sends its checksum, which the SDK verifies.
       if (range !== undefined || position > 0) {
         input.Range = `bytes=${position}-${range === undefined ? '' : end - 1}`;
       }
       const { Body, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand(input));
       answered = true;
-      if (!(Body instanceof Readable)) throw new TypeError('the body of an answer is no stream');
+      if (!(Body instanceof Readable)) throw new TypeError('the body of an S3 response is not a stream');
       if (ContentLength !== undefined && ContentLength > limit) {
         Body.destroy();
         checkReadLength(name, ContentLength);
@@ -50,7 +50,7 @@ export async function* receiveObject(
       }
       return;
     } catch (error) {
-      // A range that starts at the end of the object or behind it.
+      // The range starts at or beyond the end of the object.
       if (httpStatus(error) === 416) return;
       failures += 1;
       if (!answered || failures === ATTEMPTS || !isConnectionError(error)) {

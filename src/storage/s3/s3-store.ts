@@ -24,36 +24,37 @@ import { receiveObject } from './s3-reading.ts';
 
 export interface S3StoreOptions {
   bucket: string;
-  /** Start of all keys, with or without `/` at the end; default: the whole bucket. */
+  /** Prefix of all keys, with or without `/` at the end. Default: the whole bucket. */
   prefix?: string;
-  /** A client to use; without it one is made at the first call. */
+  /** Default: a client that is created at the first call. */
   client?: S3Client;
-  /** Settings of that client, over this store's own. */
+  /** Settings of the default client, which override this store's. */
   settings?: S3ClientConfig;
 }
 
-/** Bytes of one part of a streamed write; at most 10,000 parts make 78 GiB, and four are in memory at a time. */
+/** Bytes per part of a streamed write. S3 allows 10,000 parts: 78 GiB. Memory holds four parts. */
 export const PART_SIZE = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
-/** While another conditional write is under way. */
+/** For a conditional write that meets a concurrent one. */
 const WRITE_CONFLICT: RetryPolicy = { attempts: 5, pause: 200 };
 
 /**
  * A prefix of an S3 bucket as an object store.
  *
- * Credentials, region, endpoint (AWS_ENDPOINT_URL) and retries (AWS_MAX_ATTEMPTS, AWS_RETRY_MODE) are found as by
- * every AWS tool. The SDK sends a CRC-32 with each write and checks S3's own on reads of whole objects. It is loaded
- * at the first call, since commands on folders don't need it.
+ * Credentials, region, endpoint (AWS_ENDPOINT_URL) and retries (AWS_MAX_ATTEMPTS, AWS_RETRY_MODE) come from the
+ * environment, as for every AWS tool. The SDK sends a CRC-32 with each write and verifies S3's CRC-32 on reads of whole
+ * objects. It is loaded at the first call, since commands on folders don't need it.
  *
- * When the answer to a conditional write got lost, the SDK's retry finds the object there and PreconditionError is
- * thrown: the object may be the caller's own. What is written create-only must thus be the same whoever writes it.
+ * When the response to a conditional write is lost, the SDK's retry finds the object and this store throws
+ * PreconditionError: the object may be the caller's own. So every writer of a create-only object must write the same bytes.
  */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
   const Bucket = options.bucket;
   const folder = (options.prefix ?? '').replace(/\/$/, '');
   const fault = folder === '' ? undefined : keyFault(folder);
-  if (fault !== undefined) throw new SettingError(`s3://${Bucket}/${options.prefix}: ${fault} in the prefix`);
+  if (fault !== undefined)
+    throw new SettingError(`s3://${Bucket}/${options.prefix}: found ${fault} in the prefix. Correct it`);
   const start = folder === '' ? '' : `${folder}/`;
   const location = `s3://${Bucket}/${start}`;
 
@@ -90,7 +91,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   ): AsyncGenerator<Uint8Array> {
     checkRange(range);
     const source = { Bucket, Key: locate(key), name: location + key };
-    // HTTP has no empty range.
+    // HTTP has no empty range, so only check that the object exists.
     if (range?.length !== 0) {
       yield* receiveObject(await connect(), source, range, options, limit);
       return;
@@ -102,7 +103,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     }
   }
 
-  /** S3 answers that another conditional write is under way; whether it succeeds is known a moment later. */
+  /** Retries on a concurrent conditional write: its outcome is known a moment later. */
   async function put(input: PutObjectCommandInput): Promise<string | undefined> {
     const { sdk, client } = await connect();
     const send = () => client.send(new sdk.PutObjectCommand(input));
@@ -133,7 +134,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   function* describePage({ Contents = [] }: ListObjectsV2CommandOutput): Generator<ObjectInfo> {
     for (const { Key = '', Size, ETag } of Contents) {
-      // Consoles and sync tools make empty objects that stand for folders.
+      // Placeholders for folders, which the console and sync tools create.
       if (Key.endsWith('/') && Size === 0) continue;
       const key = Key.slice(start.length);
       const fault = keyFault(key);
@@ -142,7 +143,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     }
   }
 
-  /** A page's objects and starts, which it has in lists of their own. */
+  /** A page's objects and common prefixes, which S3 returns as two lists, in key order. */
   async function* describeLevel(page: ListObjectsV2CommandOutput): AsyncGenerator<ObjectInfo> {
     const starts = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) =>
       describe(Prefix.slice(start.length), 0, ''),
@@ -150,7 +151,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     const entries = [...describePage(page), ...starts].sort((a, b) => compareKeys(a.key, b.key));
     for (const entry of entries) {
       if (!starts.includes(entry) || prefixFault(entry.key) === undefined) yield entry;
-      // No prefix can lead to what lies under a start that is none: it is listed in its place.
+      // An invalid prefix can't be listed by the caller, so its objects are listed here.
       else for await (const inner of listPages(entry.key)) yield* describePage(inner);
     }
   }
@@ -209,7 +210,7 @@ function describe(key: string, size: number | undefined, etag: string | undefine
   return { key, size: size ?? 0, etag: etag ?? '' };
 }
 
-/** The chunks' copies, since parts are sent while a producer may already use its buffer again. */
+/** Copies the pieces: a producer may reuse its buffer while a part is still being sent. */
 async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
   counter: { size: number },

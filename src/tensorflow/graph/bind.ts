@@ -11,8 +11,8 @@ const require = createRequire(import.meta.url);
 /**
  * Loads @tensorflow/tfjs-node-gpu over the addon at `path`.
  *
- * The package asks @mapbox/node-pre-gyp where its addon lies and would be told a place inside node_modules. For the
- * time of loading that module is one whose answer is `path`.
+ * The package asks @mapbox/node-pre-gyp for the path of its addon, which would be inside node_modules. While the package
+ * loads, a module that answers `path` replaces node-pre-gyp.
  */
 export function bindTensorFlow(path: string): TF {
   restoreUtil();
@@ -42,7 +42,7 @@ export function describeTensorFlow(tf: TF): { version: string; device: 'cpu' | '
   return { version: binding.TF_Version, device: isUsingGpuDevice ? 'gpu' : 'cpu' };
 }
 
-/** What tfjs executes ops by. */
+/** The tfjs backend that executes ops on TensorFlow. */
 export function nodeBackend(tf: TF): NodeJSKernelBackend {
   const backend = tf.backend();
   if (!isNodeBackend(backend)) throw new Error(`tfjs runs on ${tf.getBackend()}, not on TensorFlow`);
@@ -53,13 +53,13 @@ function isNodeBackend(backend: object): backend is NodeJSKernelBackend {
   return 'binding' in backend && 'isUsingGpuDevice' in backend;
 }
 
-/** tfjs calls two functions that Node 23 took out of util, and that earlier versions warn about on stderr. */
+/** tfjs calls two functions of util that Node 23 removed and earlier versions warn about on stderr. */
 function restoreUtil(): void {
-  const gone = {
+  const removed = {
     isArray: (value: unknown) => Array.isArray(value),
     isNullOrUndefined: (value: unknown) => value === null || value === undefined,
   };
-  for (const [name, value] of Object.entries(gone)) {
+  for (const [name, value] of Object.entries(removed)) {
     Object.defineProperty(util, name, { value, configurable: true, enumerable: true, writable: true });
   }
 }

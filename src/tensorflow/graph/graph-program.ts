@@ -5,16 +5,16 @@ import type { Precision } from './precision.ts';
 import { openSession } from './session.ts';
 import { createTrace } from './trace.ts';
 
-/** What recorded work comes to. */
+/** Result of recorded work. */
 export interface Result {
   outputs: readonly Tensor[];
-  /** Bool: where it is given and false, the variables stay as they are. */
+  /** Bool: if given and false, the variables keep their values. */
   commit?: Scalar;
 }
 
-/** Work that was recorded once and that TensorFlow runs as one graph, with variables of its own. */
+/** Work that was recorded once. TensorFlow runs it as one graph with its own variables. */
 export interface Program {
-  /** The outputs for other values of the recorded inputs, in their order, shape and type; moves the variables. */
+  /** Runs the work on inputs of the recorded order, shape and type. Returns the outputs and updates the variables. */
   run(inputs: readonly Tensor[]): Tensor[];
   /** Values of the variables. */
   read(): Tensor[];
@@ -24,12 +24,12 @@ export interface Program {
 }
 
 /**
- * Records `work` on the given inputs, while it is run once by tfjs. Of the tensors in it, `inputs` will be fed, the
- * `state` are variables of the program (where work assigns to one, the program does), and all others are constants.
+ * Records `work` while tfjs runs it once on the given inputs. In the program `inputs` are fed, `state` are variables (if
+ * work assigns to one, so does the program), and all other tensors are constants.
  *
- * In mixed precision the program computes in bfloat16 what precision.ts lists, and holds its variables in float32.
+ * In mixed precision the program computes the ops of precision.ts in bfloat16 and keeps its variables in float32.
  *
- * The state itself is left as it was. Shapes are fixed: another batch size needs a program of its own.
+ * `state` itself keeps its values. Shapes are fixed: another batch size needs another program.
  */
 export function recordProgram(
   tf: TF,
@@ -108,7 +108,7 @@ function addPlaceholder(graph: Graph, { dtype, shape }: Tensor, name: string): P
   return { name, shape };
 }
 
-/** The tensors by the names of their placeholders, whose shapes TensorFlow itself doesn't check. */
+/** Maps the names of the placeholders to the tensors. Checks their shapes, which TensorFlow doesn't. */
 function feed(placeholders: readonly Placeholder[], tensors: readonly Tensor[]): Map<string, Tensor> {
   if (placeholders.length !== tensors.length)
     throw new RangeError(`${tensors.length} tensors for ${placeholders.length} placeholders`);
@@ -116,13 +116,13 @@ function feed(placeholders: readonly Placeholder[], tensors: readonly Tensor[]):
     placeholders.map(({ name, shape }, i) => {
       const tensor = tensors[i]!;
       if (tensor.shape.join() !== shape.join())
-        throw new RangeError(`${name}: a tensor [${tensor.shape}], needed [${shape}]`);
+        throw new RangeError(`${name}: found a tensor [${tensor.shape}], needed [${shape}]`);
       return [name, tensor];
     }),
   );
 }
 
-/** A variable: its resource, its value, and the means to set it. */
+/** Adds a variable: its resource, its value, and the nodes that set it. */
 function addVariable(graph: Graph, variable: Variable, index: number) {
   const type = DATA_TYPES[variable.dtype as DataTypeName];
   const dtype = { type };
@@ -142,7 +142,7 @@ function addVariable(graph: Graph, variable: Variable, index: number) {
   return { handle, value, newValue, assign, type };
 }
 
-/** An output that is there once all `nodes` have run. */
+/** Adds an output that is computed after all `nodes` have run. */
 function addBarrier(graph: Graph, nodes: readonly string[], name: string): string {
   const done = graph.constant('int32', [], Int32Array.of(0));
   graph.add('Identity', [done, ...nodes.map((node) => `^${node}`)], { T: { type: DATA_TYPES.int32 } }, name);

@@ -1,7 +1,7 @@
 /**
- * TensorFlow graphs and SavedModels as bytes.
+ * TensorFlow graphs and SavedModels as bytes. The schema has the fields in use from
  * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/protobuf/{meta_graph,saved_model}.proto and
- * core/framework/{graph,node_def,attr_value,function,op_def}.proto, of which these are the fields in use.
+ * core/framework/{graph,node_def,attr_value,function,op_def}.proto.
  */
 import protobuf from 'protobufjs/light.js';
 import {
@@ -16,7 +16,7 @@ import {
 
 export { DATA_TYPES, type DataTypeName, shapeOf } from './tensor.ts';
 
-/** One kind of value each, as AttrValue has them. */
+/** A value of one kind, see AttrValue. */
 export type Attribute =
   | { s: Uint8Array }
   | { i: number }
@@ -24,7 +24,7 @@ export type Attribute =
   | { b: boolean }
   | { type: number }
   | { shape: Shape }
-  /** A function of the graph's own, by its name. */
+  /** A function that the graph defines, by name. */
   | { func: { name: string } }
   | { tensor: TensorValue }
   | { list: List };
@@ -36,15 +36,15 @@ type List =
   | { type: readonly number[] }
   | { shape: readonly Shape[] };
 
-/** Part of a graph that an op calls, such as the map of a dataset. */
+/** Function of a graph that an op calls, such as the map function of a dataset. */
 export interface GraphFunction {
   name: string;
   arguments: readonly Argument[];
   results: readonly (Argument & {
-    /** The output of a node that it is. */
+    /** The node output that it returns. */
     from: string;
   })[];
-  /** Other than in a graph, an output is named `node:output:0`, by the name that the op's definition gives it. */
+  /** Unlike in a graph, an output is named `node:output:0`, with its name in the definition of the op. */
   nodes: readonly Node[];
 }
 
@@ -61,7 +61,7 @@ export interface Node {
   attr: Readonly<Record<string, Attribute>>;
 }
 
-/** A graph that grows node by node. Outputs are named `node` (the first) or `node:1`, dependencies `^node`. */
+/** A graph that grows node by node. Outputs are named `node` (the first) or `node:1`, control dependencies `^node`. */
 export interface Graph {
   /** Adds a node and returns its name, `op_N` when none is given. */
   add(
@@ -70,16 +70,14 @@ export interface Graph {
     attributes?: Readonly<Record<string, Attribute>>,
     name?: string,
   ): string;
-  /** Adds a Const of `values`, little endian as in memory. */
+  /** Adds a Const of `values`, little-endian as in memory. */
   constant(type: DataTypeName, shape: readonly number[], values: ArrayBufferView): string;
   define(definition: GraphFunction): void;
-  /** Nodes so far. */
-  readonly size: number;
   /** The graph as saved_model.pb. */
   encode(signatures?: Readonly<Record<string, Signature>>): Uint8Array;
 }
 
-/** What callers of a SavedModel give and get, by names of their own. */
+/** Inputs and outputs of a SavedModel, by the names that callers use. */
 interface Signature {
   inputs: Readonly<Record<string, Endpoint>>;
   outputs: Readonly<Record<string, Endpoint>>;
@@ -106,9 +104,6 @@ export function createGraph(): Graph {
       return add('Const', [], constantOf(type, shape, values));
     },
     define: (definition) => void functions.push(definition),
-    get size() {
-      return nodes.length;
-    },
     encode: (signatures = {}) => {
       const library = { function: functions.map(encodeFunction) };
       const graphDef = { node: nodes, library, versions: { producer: PRODUCER } };
@@ -130,7 +125,7 @@ export function createGraph(): Graph {
   };
 }
 
-/** Attributes of a Const; strings as bytes each. */
+/** Attributes of a Const. Each string is an array of bytes. */
 export function constantOf(
   type: DataTypeName,
   shape: readonly number[],
@@ -160,13 +155,13 @@ function mapValues<T, U>(values: Readonly<Record<string, T>>, change: (value: T)
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
-/** The tag that the graph is loaded by. */
+/** Tag by which the graph is loaded. */
 export const TAG = 'serve';
 
-/** What TensorFlow Serving asks of a signature that any client may call. */
+/** Method name that TensorFlow Serving requires for a signature that any client may call. */
 const PREDICT_METHOD = 'tensorflow/serving/predict';
 
-/** GraphDef version of TensorFlow 2.9, the oldest that the addon is made for: later ones read it too. */
+/** GraphDef version of TensorFlow 2.9, for which the addon was written; later versions read it too. */
 const PRODUCER = 1087;
 
 const repeated = (type: string, id: number, packed?: boolean): protobuf.IField & { rule: string } => ({

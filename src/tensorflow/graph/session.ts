@@ -9,14 +9,14 @@ import { type Graph, TAG } from './graph.ts';
 /** A graph that TensorFlow has loaded, with its variables. */
 export interface Session {
   /**
-   * Computes the `fetched` outputs (`node:0`) in one call; `fed` are the values of placeholders. The tensors returned
-   * belong to the caller (or tf.tidy).
+   * Computes the `fetched` outputs (`node:0`) in one call. `fed` holds the values of the placeholders. The caller (or
+   * tf.tidy) disposes of the returned tensors.
    */
   run(fed: ReadonlyMap<string, Tensor>, fetched: readonly string[]): Tensor[];
   dispose(): void;
 }
 
-/** Loads the graph. The file that TensorFlow loads it from is gone when this returns. */
+/** Loads the graph through a temporary file, which is removed before this returns. */
 export function openSession(tf: TF, graph: Graph): Session {
   const backend = nodeBackend(tf);
   const id = load(graph.encode(), (folder) => backend.loadSavedModelMetaGraph(folder, TAG));
@@ -29,7 +29,7 @@ export function openSession(tf: TF, graph: Graph): Session {
   };
 }
 
-/** Writes a SavedModel into a folder for as long as `use` runs. */
+/** Writes a SavedModel to a temporary folder, which exists while `use` runs. */
 function load(model: Uint8Array, use: (folder: string) => number): number {
   let folder: string | undefined;
   try {
@@ -39,7 +39,7 @@ function load(model: Uint8Array, use: (folder: string) => number): number {
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     throw new MachineError(
-      `${tmpdir()}: no graph can be written there for TensorFlow to load (${error.message}). TMPDIR chooses another folder`,
+      `${tmpdir()}: cannot write the graph that TensorFlow loads (${error.message}). Set TMPDIR to another folder`,
       { cause: error },
     );
   } finally {

@@ -1,11 +1,10 @@
 /**
- * Tensors as TensorFlow's messages hold them.
- * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/framework/{tensor,tensor_shape,types}.proto, of which
- * these are the fields in use.
+ * Tensors in TensorFlow's protobuf messages. The schema has the fields in use from
+ * https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/framework/{tensor,tensor_shape,types}.proto.
  */
 import type { INamespace } from 'protobufjs';
 
-/** Numbers of TensorFlow's DataType. */
+/** Values of TensorFlow's enum DataType. */
 export const DATA_TYPES = {
   float32: 1,
   float64: 2,
@@ -35,7 +34,7 @@ export function shapeOf(shape: readonly number[]): Shape {
   return { dim: shape.map((size) => ({ size })) };
 }
 
-/** Values little endian as in memory; strings as bytes each. */
+/** Values are little-endian as in memory. Each string is an array of bytes. */
 export function tensorOf(
   type: DataTypeName,
   shape: readonly number[],
@@ -47,7 +46,7 @@ export function tensorOf(
   return { dtype: DATA_TYPES[type], tensorShape: shapeOf(shape), ...content };
 }
 
-/** TensorProto and TensorShapeProto, for schemas that have tensors in them. */
+/** TensorProto and TensorShapeProto, for schemas that contain tensors. */
 export const TENSOR_MESSAGES: NonNullable<INamespace['nested']> = {
   TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'Dim', id: 2 } } },
   Dim: { fields: { size: { type: 'int64', id: 1 } } },

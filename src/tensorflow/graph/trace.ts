@@ -7,7 +7,7 @@ import { LOW_OPS, type Precision } from './precision.ts';
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
 type DataId = Tensor['dataId'];
 
-/** Largest constant that is taken into a graph [values]: more is data that should have been fed. */
+/** Size of the largest constant in a graph [values]. A larger one is data that should have been fed. */
 const CONSTANT_LIMIT = 16384;
 
 /** Where the values of a tensor are in the graph. */
@@ -15,28 +15,28 @@ interface Known {
   /** Type that the graph computed them in. */
   type: DataTypeName;
   shape: readonly number[];
-  /** The output that they are in, by its type. */
+  /** The outputs that hold them, by type. */
   outputs: Map<DataTypeName, string>;
 }
 
 export interface Trace {
-  /** Says that a tensor is this output of the graph. Throws when its values are known there already. */
+  /** Registers a tensor as this output of the graph. Throws when its data is already registered. */
   know(tensor: TensorInfo, output: string): void;
-  /** The output that a tensor is, with its shape; a constant when the graph doesn't know it. */
+  /** The output of the graph that is this tensor, in its shape. An unknown tensor becomes a constant. */
   outputOf(tensor: TensorInfo): string;
-  /** Runs `work`, and adds each TensorFlow op that tfjs executes meanwhile to the graph. */
+  /** Runs `work` and adds each TensorFlow op that tfjs executes in it to the graph. */
   record<T>(work: () => T): T;
 }
 
 /**
- * A recorder of what tfjs does on TensorFlow, as nodes of `graph`.
+ * Records the ops that tfjs executes on TensorFlow as nodes of `graph`. Every op passes through two methods of the tfjs
+ * backend, which are replaced during recording.
  *
- * Tensors are told apart by their data, which is all that ops see of them: tfjs reshapes without an op, so that a tensor
- * whose shape differs from its data's gets a Reshape node. Whatever JavaScript does with values is lost on the graph,
- * therefore values can't be read while it is recorded; random numbers must be TensorFlow's.
+ * Tensors are identified by their data, which is all that ops see. tfjs reshapes without an op, so a tensor whose shape
+ * differs from that of its data gets a Reshape node. The graph can't contain computation in JavaScript: values can't be
+ * read during recording, and random numbers must come from TensorFlow.
  *
- * In mixed precision the graph computes some of the ops in bfloat16 (precision.ts), which tfjs doesn't know: it goes on
- * in float32.
+ * In mixed precision the graph computes some ops in bfloat16 (precision.ts). tfjs doesn't know this and uses float32.
  */
 export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float32'): Trace {
   const backend = nodeBackend(tf);
@@ -73,7 +73,7 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
     const first = values.subarray(0, 1);
     if (values.some((value) => value !== first[0])) {
       throw new Error(
-        `a constant of ${values.length} values (${tensor.shape.join(' x ')}) in a recorded graph`,
+        `a constant of ${values.length} values (${tensor.shape.join(' x ')}) in a recorded graph: feed it as an input`,
       );
     }
     const shape = graph.constant('int32', [tensor.shape.length], Int32Array.from(tensor.shape));
@@ -85,7 +85,7 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
 
   const { readSync: readValues, executeSingleOutput, executeMultipleOutputs } = backend;
 
-  /** The op's bfloat16 form where it is to be computed so. */
+  /** The op's entry in LOW_OPS if it has to compute in bfloat16. */
   function lowOpFor(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]) {
     const low = precision === 'mixed' ? LOW_OPS.get(op) : undefined;
     const type = attributes.find(({ name }) => name === 'T')?.value;
@@ -95,7 +95,7 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
     return low.always || taken.some(isLow) ? { ...low, taken } : undefined;
   }
 
-  /** Has the op executed, and adds it to the graph. */
+  /** Executes the op and adds it to the graph. */
   function record<T extends Tensor | Tensor[]>(
     op: string,
     attributes: OpAttribute[],
@@ -122,7 +122,7 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
     know,
     outputOf,
     record: (work) => {
-      // Set on the object, over the methods of its class.
+      // Set on the object, where they shadow the methods of its class.
       const methods: Partial<NodeJSKernelBackend> = {
         executeSingleOutput(op, attributes, inputs) {
           return record(op, attributes, inputs, () =>
@@ -150,7 +150,7 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
 
 function dataType({ dtype }: TensorInfo): DataTypeName {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
-  throw new Error(`a tensor of ${dtype} in a recorded graph`);
+  throw new Error(`unsupported type of a tensor in a recorded graph: ${dtype}`);
 }
 
 function toArray(type: DataTypeName, values: unknown): Float32Array | Int32Array | Uint8Array {
@@ -179,7 +179,7 @@ function translate(
       case binding.TF_ATTR_SHAPE:
         return { shape: shapeOf(value as number[]) };
       default:
-        throw new Error(`attribute ${name} of kind ${type} in a recorded graph`);
+        throw new Error(`unsupported kind of attribute ${name} in a recorded graph: ${type}`);
     }
   };
   return Object.fromEntries(attributes.map((attribute) => [attribute.name, one(attribute)]));

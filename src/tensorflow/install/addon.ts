@@ -11,15 +11,15 @@ import { SILENCE } from './silence-logs.ts';
 
 const require = createRequire(import.meta.url);
 
-/** File name of the addon, which the dynamic linker and Node both go by. */
+/** File name of the addon, for both Node and the dynamic linker. */
 export const ADDON = 'tfjs_binding.node';
 
 /** Node-API version of the addon; every Node since 12.22 has it. */
 const NODE_API = 8;
 
 /**
- * Compiler arguments but for the paths. The addon looks for the two libraries in the folder `tensorflow` beside it,
- * which runtime.ts links to the TensorFlow that was found: one binary serves them all.
+ * Compiler arguments without the paths. The addon looks for the two libraries in the folder `tensorflow` beside it, which
+ * runtime.ts links to the TensorFlow that was found. So one binary serves every TensorFlow.
  */
 const COMPILE = [
   '-O2',
@@ -37,7 +37,7 @@ const LINK = [
   '-Wl,-z,initfirst',
 ];
 
-/** Name of the addon's folder in the cache: by the sources, the compiler arguments and the kind of processor. */
+/** Name of the addon's folder in the cache: a hash of the sources, the compiler arguments and the CPU architecture. */
 export async function addonName(): Promise<string> {
   const hash = createHash('sha256');
   hash.update([process.arch, ...COMPILE, ...LINK, SILENCE].join('\n'));
@@ -49,8 +49,9 @@ export async function addonName(): Promise<string> {
 }
 
 /**
- * Builds the addon with g++ (about 10 s) unless the cache has it, and returns its path. The headers come from the library's
- * include folder: TensorFlow's C interface is the same in all versions supported.
+ * Builds the addon with g++ (about 15 s) unless the cache has it, and returns its path. The headers come from the library's
+ * include folder: TensorFlow's C interface is the same in all supported versions. The npm package has a library of its own,
+ * but that is TensorFlow 2.9 with CUDA 11.
  *
  * Throws MachineError when g++ is missing or fails.
  */
@@ -63,7 +64,7 @@ export async function buildAddon(
     const include = join(library.folder, 'include');
     if (!existsSync(join(include, 'tensorflow', 'c', 'c_api.h'))) {
       throw new MachineError(
-        `${include}: TensorFlow's C headers are missing there; the addon between Node and TensorFlow is built with them. Use the folder "tensorflow" of a TensorFlow wheel.`,
+        `${include}: TensorFlow's C headers are missing; they are needed to build the addon between Node and TensorFlow. Use the folder "tensorflow" of a TensorFlow wheel.`,
       );
     }
     log('building the addon between Node and TensorFlow with g++ (once, about 15 s)');
@@ -83,7 +84,7 @@ export async function buildAddon(
     if (run.status === 'missing') throw new MachineError(COMPILER_MISSING);
     if (run.status !== 0) {
       throw new MachineError(
-        `g++ could not build the addon between Node and TensorFlow (it ended with ${run.status}):\n${run.stderr.trim().slice(0, 4000)}`,
+        `g++ could not build the addon between Node and TensorFlow (status ${run.status}):\n${run.stderr.trim().slice(0, 4000)}`,
       );
     }
   });
@@ -93,7 +94,7 @@ export async function buildAddon(
 export const COMPILER_ADVICE =
   'Install it (Debian, Ubuntu: apt-get install g++; Fedora, Amazon Linux: dnf install gcc-c++)';
 
-const COMPILER_MISSING = `g++ was not found; it builds the addon between Node and TensorFlow, once. ${COMPILER_ADVICE} and try again. Without it simulate, preprocess and inspect work; train and predict don't.`;
+const COMPILER_MISSING = `g++ was not found; it is needed once, to build the addon between Node and TensorFlow. ${COMPILER_ADVICE} and try again. Without it, simulate, preprocess and inspect work; train and predict don't.`;
 
 /** The folder of the npm package, whose binding/ holds the addon's sources. */
 function tfjsFolder(): string {

@@ -5,19 +5,19 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 
-/** A temporary folder this old (ms) belongs to a process that was killed: no download or build takes as long. */
+/** Age at which a temporary folder belongs to a killed process [ms]: no download or build takes this long. */
 const LEFTOVER_AGE = 6 * 3600 * 1000;
 
-/** Where TensorFlow and the addon are kept: $CHIRPLINE_CACHE, else $XDG_CACHE_HOME/chirpline, else ~/.cache/chirpline. */
+/** Folder that holds TensorFlow and the addon: $CHIRPLINE_CACHE, else $XDG_CACHE_HOME/chirpline, else ~/.cache/chirpline. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.CHIRPLINE_CACHE) return resolve(env.CHIRPLINE_CACHE);
   return resolve(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'chirpline');
 }
 
 /**
- * Makes the folder `cache/name` once and returns its path. `fill` writes into a temporary folder that gets its name
- * by one rename when it is complete: whoever sees the name sees all of it. Of two processes that make it at once, the
- * first to finish is kept and the other one's work is thrown away.
+ * Makes the folder `cache/name` once and returns its path. `fill` writes into a temporary folder, which is renamed when it
+ * is complete, so a folder with the final name is always complete. If two processes make it at once, the first to finish
+ * wins and the other one's work is discarded.
  *
  * Throws MachineError when the cache can't be written or the disk is full.
  */
@@ -40,19 +40,19 @@ export async function publish(
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     const code = errorCode(error);
-    // rename() says so when the name is taken by a folder with something in it.
-    const late = (code === 'ENOTEMPTY' || code === 'EEXIST') && existsSync(folder);
-    if (!late) throw cacheError(error, cache);
+    // rename() gives these codes when a folder that isn't empty has the name.
+    const taken = (code === 'ENOTEMPTY' || code === 'EEXIST') && existsSync(folder);
+    if (!taken) throw cacheError(error, cache);
   }
   return folder;
 }
 
-/** Removes what killed processes left in the folder of temporary folders. */
+/** Removes the temporary folders of killed processes. */
 async function removeLeftovers(drafts: string): Promise<void> {
   for (const name of await readdir(drafts)) {
     const path = join(drafts, name);
     const seen = await stat(path).catch((error: unknown) => {
-      // Another process may have finished with it since it was listed.
+      // Another process may have renamed or removed it since it was listed.
       if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
@@ -60,7 +60,7 @@ async function removeLeftovers(drafts: string): Promise<void> {
   }
 }
 
-/** Bytes that may be written on the disk of a folder. */
+/** Free space on the disk of a folder [bytes]. */
 export async function freeSpace(folder: string): Promise<number> {
   const disk = await statfs(folder);
   return disk.bavail * disk.bsize;
@@ -76,7 +76,7 @@ function cacheError(error: unknown, cache: string): unknown {
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
     return new MachineError(
-      `${cache}: can't be written (${code}). Set CHIRPLINE_CACHE to a folder that can: TensorFlow and its addon are kept there.`,
+      `${cache}: can't be written (${code}). Set CHIRPLINE_CACHE to a writable folder: TensorFlow and its addon are stored there.`,
       { cause: error },
     );
   }

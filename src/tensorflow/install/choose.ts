@@ -8,22 +8,22 @@ import { wheelName } from './wheel.ts';
 
 export type Device = 'auto' | 'cpu' | 'gpu';
 
-/** The TensorFlow to use; or the wheel to download first, and why python3's was passed over. */
+/** The TensorFlow to use; or the wheel to download first, and why python3's was skipped. */
 export type Choice = { library: Library } | { pin: Pin; passedOver: string };
 
 /**
  * Finds the TensorFlow for a device, in this order: the one that CHIRPLINE_TENSORFLOW names, python3's, the wheel that
  * was downloaded before, a wheel to download. Downloads and writes nothing.
  *
- * Throws MachineError when the setting names no TensorFlow, or one without CUDA for device 'gpu', and where there is
- * no wheel for this machine.
+ * Throws MachineError when the setting names no TensorFlow, or one without CUDA for device 'gpu', and when there is no
+ * wheel for this machine.
  */
 export async function chooseLibrary(device: Device, cache: string, env: NodeJS.ProcessEnv): Promise<Choice> {
   const chosen = await findChosenLibrary(env);
   if (chosen) {
     if (device === 'gpu' && !chosen.cuda) {
       throw new MachineError(
-        `${SETTING}: ${chosen.folder} is built without CUDA, and device gpu was asked for`,
+        `${SETTING}: ${chosen.folder} is built without CUDA, but device gpu was requested. Set it to a TensorFlow with CUDA, or use device cpu.`,
       );
     }
     return { library: chosen };
@@ -38,7 +38,7 @@ export async function chooseLibrary(device: Device, cache: string, env: NodeJS.P
   return { library: await readDownloaded(join(folder, 'tensorflow')) };
 }
 
-/** Reads what installWheel made. */
+/** Reads the folder that installWheel returns. */
 export async function readDownloaded(folder: string): Promise<Library> {
   const found = await readLibrary(folder, 'downloaded');
   if ('library' in found) return found.library;

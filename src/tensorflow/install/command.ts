@@ -6,22 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { errorCode } from './cache.ts';
 
 export interface CommandResult {
-  /** 0 when it went well, 'missing' when there is no such program, the signal's name when one ended it. */
+  /** Exit code, 'missing' if there is no such program, or the name of the signal that ended it. */
   status: number | string;
   stdout: string;
   stderr: string;
 }
 
 /**
- * Where programs run: in the folder of our own code, not in the user's. Python imports modules, `pip` among them, from where
- * it stands, also by an empty entry of PYTHONPATH, and that may be a folder of downloaded data. Its -P is of Python 3.11, and
- * -I leaves PYTHONPATH and the user's packages out, where TensorFlow may be.
+ * Working folder of programs: that of our own code, not the user's. Python imports modules, including `pip`, from its working
+ * folder, also through an empty entry of PYTHONPATH, and the user's may hold downloaded data. Python's option -P needs 3.11,
+ * and -I ignores PYTHONPATH and the user's packages, where TensorFlow may be.
  */
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 
 /**
- * Runs a program without a shell and waits for its end; a failure is a status, not an exception. Paths among the arguments
- * must be absolute, since the current folder is another one.
+ * Runs a program without a shell and waits for it to end. A failure is a status, not an exception. Paths among the arguments
+ * must be absolute, since the program has another working folder.
  */
 export async function runCommand(
   program: string,

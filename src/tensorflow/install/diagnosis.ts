@@ -2,18 +2,18 @@ import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format-bytes.ts';
 import { ADDON, addonName, COMPILER_ADVICE } from './addon.ts';
 import { cacheFolder, freeSpace } from './cache.ts';
 import { type Choice, chooseLibrary } from './choose.ts';
 import { runCommand } from './command.ts';
 import { findNvidiaDriver, isUsable } from './nvidia.ts';
-import { megabytes } from './pins.ts';
 import { PIP_ADVICE } from './pip.ts';
 
-/** One thing that training needs, as it was found on this machine. */
+/** State of one requirement of training on this machine. */
 export interface Finding {
   name: string;
-  /** 'ok': nothing to do. 'warn': works, but look at it. 'missing': training and prediction don't work without. */
+  /** 'ok': nothing to do. 'warn': works, but check it. 'missing': training and prediction don't work without it. */
   status: 'ok' | 'warn' | 'missing';
   detail: string;
   /** What to do about it. */
@@ -21,7 +21,7 @@ export interface Finding {
 }
 
 /**
- * Looks at what training needs on this machine and says what the first `loadTensorFlow()` would do. Downloads,
+ * Checks the requirements of training on this machine and reports what the first `loadTensorFlow()` would do. Downloads,
  * builds and writes nothing, and doesn't load TensorFlow.
  */
 export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
@@ -43,7 +43,7 @@ export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): P
   ];
 }
 
-/** The choice of a TensorFlow, or why there can be none. */
+/** The choice of a TensorFlow, or the error that prevents it. */
 async function tryToChoose(cache: string, env: NodeJS.ProcessEnv): Promise<Choice | { error: MachineError }> {
   try {
     return await chooseLibrary('auto', cache, env);
@@ -53,7 +53,7 @@ async function tryToChoose(cache: string, env: NodeJS.ProcessEnv): Promise<Choic
   }
 }
 
-/** `version` as process.versions.node has it; engines in package.json ask for the same. */
+/** `version` is process.versions.node. The field engines of package.json requires the same. */
 export function examineNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const name = 'Node.js';
@@ -65,8 +65,13 @@ async function examineCompiler(built: boolean, env: NodeJS.ProcessEnv): Promise<
   const name = 'g++';
   const run = await runCommand('g++', ['--version'], env);
   if (run.status === 0) return { name, status: 'ok', detail: run.stdout.split('\n')[0] ?? '' };
-  if (built) return { name, status: 'ok', detail: 'not found, and not needed: the addon is built' };
-  return { name, status: 'missing', detail: 'not found; it builds the addon', advice: COMPILER_ADVICE };
+  if (built) return { name, status: 'ok', detail: 'not found, but not needed: the addon is built' };
+  return {
+    name,
+    status: 'missing',
+    detail: 'not found; it is needed to build the addon',
+    advice: COMPILER_ADVICE,
+  };
 }
 
 async function examinePip(needed: boolean, env: NodeJS.ProcessEnv): Promise<Finding> {
@@ -74,8 +79,13 @@ async function examinePip(needed: boolean, env: NodeJS.ProcessEnv): Promise<Find
   const run = await runCommand('python3', ['-m', 'pip', '--version'], env);
   if (run.status === 0) return { name, status: 'ok', detail: run.stdout.trim() };
   const detail = run.status === 'missing' ? 'python3 not found' : 'python3 has no pip';
-  if (!needed) return { name, status: 'ok', detail: `${detail}, and not needed: TensorFlow is there` };
-  return { name, status: 'missing', detail: `${detail}; it downloads TensorFlow`, advice: PIP_ADVICE };
+  if (!needed) return { name, status: 'ok', detail: `${detail}, but not needed: TensorFlow is installed` };
+  return {
+    name,
+    status: 'missing',
+    detail: `${detail}; it is needed to download TensorFlow`,
+    advice: PIP_ADVICE,
+  };
 }
 
 function describeChoice(choice: Choice | { error: MachineError }): Finding {
@@ -90,7 +100,7 @@ function describeChoice(choice: Choice | { error: MachineError }): Finding {
     name,
     status: 'warn',
     detail: `none yet (${choice.passedOver})`,
-    advice: `The first training downloads ${choice.pin.requirement} (${megabytes(choice.pin.download)})`,
+    advice: `The first training downloads ${choice.pin.requirement} (${formatBytes(choice.pin.download)})`,
   };
 }
 
@@ -105,28 +115,28 @@ function describeGpu(env: NodeJS.ProcessEnv): Finding {
   const driver = findNvidiaDriver(env);
   if (isUsable(driver)) return { name, status: 'ok', detail: `driver ${driver.version ?? driver.library}` };
   if (!driver.library && !driver.device) {
-    return { name, status: 'ok', detail: 'no driver seen; TensorFlow uses the CPU' };
+    return { name, status: 'ok', detail: 'no driver found; TensorFlow uses the CPU' };
   }
   return {
     name,
     status: 'warn',
     detail: driver.library
-      ? `${driver.library} is there but no device (/dev/nvidiactl)`
-      : `${driver.device} is there but no libcuda.so.1`,
-    advice: 'TensorFlow uses the CPU. A container must be started with its GPUs (docker run --gpus all)',
+      ? `${driver.library} exists, but the device /dev/nvidiactl is missing`
+      : `${driver.device} exists, but libcuda.so.1 is missing`,
+    advice: 'Start a container with its GPUs (docker run --gpus all). Without them, TensorFlow uses the CPU',
   };
 }
 
-/** `needed`: bytes still to be downloaded and unpacked there; `built`: whether the addon lies there already. */
+/** `needed`: bytes to download and unpack there; `built`: whether the addon is already there. */
 async function examineCache(cache: string, needed: number, built: boolean): Promise<Finding> {
   const name = 'cache';
   let existing = cache;
   while (!existsSync(existing)) existing = dirname(existing);
   const advice = 'Set CHIRPLINE_CACHE to another folder';
   const free = await freeSpace(existing);
-  const detail = `${cache}, ${megabytes(free)} free`;
+  const detail = `${cache}, ${formatBytes(free)} free`;
   if (free < needed) {
-    return { name, status: 'missing', detail: `${detail}, ${megabytes(needed)} needed`, advice };
+    return { name, status: 'missing', detail: `${detail}, ${formatBytes(needed)} needed`, advice };
   }
   const writable = await access(existing, constants.W_OK | constants.X_OK).then(
     () => true,

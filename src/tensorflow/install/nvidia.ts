@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where distributions, WSL and the NVIDIA container runtime put the driver's library. */
+/** Folders in which distributions, WSL and the NVIDIA container runtime put the driver's library. */
 const LIBRARY_FOLDERS = [
   '/usr/lib/x86_64-linux-gnu',
   '/usr/lib/aarch64-linux-gnu',
@@ -12,15 +12,15 @@ const LIBRARY_FOLDERS = [
 ];
 
 export interface NvidiaDriver {
-  /** Path of libcuda.so.1, the driver's part that programs load. */
+  /** Path of libcuda.so.1, the part of the driver that programs load. */
   library: string | undefined;
-  /** The driver's device file; without one (a container started without a GPU) no GPU can be used. */
+  /** The driver's device file. Without one (in a container started without a GPU) no GPU can be used. */
   device: string | undefined;
   /** The kernel module's version, like '550.54.15'. */
   version: string | undefined;
 }
 
-/** Looks for an NVIDIA driver without loading it. `root` stands for '/'. */
+/** Looks for an NVIDIA driver without loading it. `root` replaces '/' in tests. */
 export function findNvidiaDriver(env: NodeJS.ProcessEnv, root = '/'): NvidiaDriver {
   const folders = [...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...LIBRARY_FOLDERS];
   const first = (paths: string[]) => paths.map((path) => join(root, path)).find((path) => existsSync(path));
@@ -32,13 +32,13 @@ export function findNvidiaDriver(env: NodeJS.ProcessEnv, root = '/'): NvidiaDriv
   };
 }
 
-/** Whether a GPU can be used, as far as can be seen; CUDA_VISIBLE_DEVICES hides them all when it is empty or -1. */
+/** Whether a GPU seems usable. CUDA_VISIBLE_DEVICES hides all GPUs when it is empty or -1. */
 export function seesGpu(env: NodeJS.ProcessEnv, root = '/'): boolean {
   const hidden = env.CUDA_VISIBLE_DEVICES === '' || env.CUDA_VISIBLE_DEVICES === '-1';
   return !hidden && isUsable(findNvidiaDriver(env, root));
 }
 
-/** Whether the driver is whole: the library that programs load, and a device. */
+/** Whether the driver is complete: the library that programs load, and a device. */
 export function isUsable(driver: NvidiaDriver): boolean {
   return driver.library !== undefined && driver.device !== undefined;
 }

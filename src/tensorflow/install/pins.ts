@@ -2,15 +2,15 @@ import { MachineError } from '../../core/errors.ts';
 
 /** A TensorFlow wheel that chirpline downloads when there is no other TensorFlow. */
 export interface Pin {
-  /** As pip takes it: 'tensorflow-cpu==2.21.0'. */
+  /** Requirement in pip's syntax: 'tensorflow-cpu==2.21.0'. */
   requirement: string;
   /** SHA-256 of the wheel, hexadecimal. */
   sha256: string;
-  /** pip's names of the platforms whose wheels run here. */
+  /** pip's names of the platforms whose wheels run on this machine. */
   platforms: string[];
-  /** What is downloaded, bytes. */
+  /** Size of the download [bytes]. */
   download: number;
-  /** What it is unpacked, bytes. */
+  /** Size when unpacked [bytes]. */
   unpacked: number;
   cuda: boolean;
 }
@@ -27,7 +27,7 @@ const CPU: Record<string, Pin> = {
     unpacked: 853_500_000,
     cuda: false,
   },
-  // For this processor the wheel without CUDA is the one named plainly.
+  // For ARM the wheel without CUDA has the plain name.
   arm64: {
     requirement: `tensorflow==${PINNED_VERSION}`,
     sha256: 'b07d15737406533898e36c7ef7944b1be18e9028dc521b9229952c537bbc5552',
@@ -38,7 +38,7 @@ const CPU: Record<string, Pin> = {
   },
 };
 
-/** The sizes include the twelve wheels with CUDA that go with it, as of November 2026. */
+/** The sizes include the twelve CUDA wheels that it needs, as of November 2026. */
 const CUDA: Pin = {
   requirement: `tensorflow==${PINNED_VERSION}`,
   sha256: 'b3b95643c4e70eb925839938fb35cbe142f317ec84af6844ee61513713bb13c0',
@@ -48,24 +48,19 @@ const CUDA: Pin = {
   cuda: true,
 };
 
-/** The wheel for this machine. Throws MachineError where TensorFlow has none. */
+/** The wheel for this machine. Throws MachineError when TensorFlow has none. */
 export function pinFor(platform: string, arch: string, cuda: boolean): Pin {
   const cpu = platform === 'linux' ? CPU[arch] : undefined;
   if (cpu === undefined) {
     throw new MachineError(
-      `training runs on Linux with an x86-64 or ARM processor, this is ${platform} ${arch}. A Linux container works; simulate, preprocess and inspect work here too.`,
+      `training needs Linux on an x86-64 or ARM CPU, but this is ${platform} ${arch}. Use a Linux container; simulate, preprocess and inspect work here too.`,
     );
   }
   if (!cuda) return cpu;
   if (arch !== 'x64') {
     throw new MachineError(
-      `TensorFlow has no wheel with CUDA for ${arch}; choose a TensorFlow with CUDA by CHIRPLINE_TENSORFLOW or use device cpu.`,
+      `TensorFlow has no wheel with CUDA for ${arch}. Set CHIRPLINE_TENSORFLOW to a TensorFlow with CUDA, or use device cpu.`,
     );
   }
   return CUDA;
-}
-
-/** A number of bytes as people read it: '274 MB', '3.4 GB'. */
-export function megabytes(bytes: number): string {
-  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

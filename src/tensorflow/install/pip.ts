@@ -4,19 +4,19 @@ import { MachineError } from '../../core/errors.ts';
 import { type CommandResult, runCommand } from './command.ts';
 import { SETTING } from './library.ts';
 
-/** Milliseconds between two lines about a download. */
+/** Interval between two progress messages of a download [ms]. */
 const REPORT_INTERVAL = 10_000;
 
-const WITHOUT = 'Without TensorFlow simulate, preprocess and inspect work; train and predict do not.';
+const WITHOUT = "Without TensorFlow, simulate, preprocess and inspect work; train and predict don't.";
 
 export const PIP_ADVICE =
   'Install Python 3 with pip (Debian, Ubuntu: apt-get install python3-pip; Fedora, Amazon Linux: dnf install python3-pip)';
 
 /**
- * Downloads wheels with pip, without what they depend on, and returns their paths. pip brings the user's own index,
- * proxy and certificate settings, and compares each file with the hash that the index gives.
+ * Downloads wheels with pip, without their dependencies, and returns their paths. pip uses the user's index, proxy and
+ * certificate settings, and checks each file against the hash in the index.
  *
- * `folder` must be empty and is the only place written to, by pip's temporary files too. Throws MachineError.
+ * `folder` must be empty. All files are written there, including pip's temporary ones. Throws MachineError.
  */
 export async function downloadWheels(
   requirements: readonly string[],
@@ -25,7 +25,7 @@ export async function downloadWheels(
   log: (line: string) => void,
   env: NodeJS.ProcessEnv,
 ): Promise<string[]> {
-  // pip doesn't stand where we do.
+  // pip runs in another working folder.
   const place = resolve(folder);
   const wheels = join(place, 'wheels');
   const temporary = join(place, 'pip');
@@ -55,18 +55,22 @@ export async function downloadWheels(
 function pipError(run: CommandResult, requirements: readonly string[]): MachineError {
   const what = requirements.join(' ');
   if (run.status === 'missing') {
-    return new MachineError(`python3 was not found; its pip downloads ${what}. ${PIP_ADVICE}. ${WITHOUT}`);
+    return new MachineError(
+      `python3 was not found; its pip is needed to download ${what}. ${PIP_ADVICE}. ${WITHOUT}`,
+    );
   }
   if (/No module named '?pip/.test(run.stderr)) {
-    return new MachineError(`python3 has no pip, which downloads ${what}. ${PIP_ADVICE}. ${WITHOUT}`);
+    return new MachineError(
+      `python3 has no pip, which is needed to download ${what}. ${PIP_ADVICE}. ${WITHOUT}`,
+    );
   }
   const said = run.stderr.trim().split('\n').slice(-5).join('\n');
   return new MachineError(
-    `pip could not download ${what} (it ended with ${run.status}):\n${said}\nIs there a network, and is it reached (HTTPS_PROXY, pip config list)? A TensorFlow that is on this machine already is used when python3 can import it or ${SETTING} names its folder. ${WITHOUT}`,
+    `pip could not download ${what} (status ${run.status}):\n${said}\nCheck the network and its settings (HTTPS_PROXY, pip config list). To use a TensorFlow that is already on this machine, let python3 import it or set ${SETTING} to its folder. ${WITHOUT}`,
   );
 }
 
-/** Size of the files below a folder in whole megabytes; pip moves files about meanwhile, those that are gone count 0. */
+/** Size of the files below a folder [MB]. Files that pip moves meanwhile count 0. */
 async function megabytesIn(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   const sizes = names.map((name) =>

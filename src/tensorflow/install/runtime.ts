@@ -6,13 +6,13 @@ import { publish } from './cache.ts';
 import type { Library } from './library.ts';
 
 /**
- * Brings the addon and a TensorFlow together in a folder of the cache, and returns the addon's path there:
+ * Combines the addon and a TensorFlow in a folder of the cache, and returns the addon's path there:
  *
  *     runtime-<hash>/tfjs_binding.node
  *     runtime-<hash>/tensorflow -> .../site-packages/tensorflow
  *
  * The addon finds its libraries through $ORIGIN/tensorflow, and the CUDA build finds CUDA through $ORIGIN/../nvidia:
- * the kernel follows the link before it goes up, so that is the nvidia folder beside the real tensorflow folder.
+ * the kernel follows the link before `..`, so this is the folder nvidia beside the real folder tensorflow.
  * Nothing is written into node_modules or site-packages, which may be read-only.
  */
 export async function joinRuntime(cache: string, addon: string, library: Library): Promise<string> {

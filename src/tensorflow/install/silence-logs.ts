@@ -1,12 +1,12 @@
 /**
- * C++ source that is built into the addon and makes TF_CPP_MIN_LOG_LEVEL hold from the first line on.
+ * C++ source that is built into the addon and applies TF_CPP_MIN_LOG_LEVEL from the first log line on.
  *
  * Since 2.20 TensorFlow logs through Abseil, and its static initializers print ("oneDNN custom operations are on")
- * before it reads that variable itself. The addon is linked with `-z initfirst`, so this runs before them. Errors and
- * fatal messages are not caught or redirected: a crash while loading still says why.
+ * before TensorFlow reads that variable. The addon is linked with `-z initfirst`, so this code runs before them. Errors
+ * and fatal messages aren't caught or redirected: a crash while loading still says why.
  *
- * Abseil's functions carry its release date in their names; these are the releases inside TensorFlow 2.18-2.21. A
- * weak name that the loaded TensorFlow lacks is null, and the only effect is a few lines on stderr.
+ * The names of Abseil's functions contain its release date; these are the releases in TensorFlow 2.18-2.21. A weak
+ * symbol that the loaded TensorFlow lacks is null, and the only effect is a few lines on stderr.
  */
 export const SILENCE = `#include <cstdlib>
 #include <initializer_list>

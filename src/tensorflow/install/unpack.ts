@@ -16,14 +16,14 @@ export async function checkHash(path: string, expected: string): Promise<void> {
   const found = hash.digest('hex');
   if (found !== expected) {
     throw new MachineError(
-      `${basename(path)}: its SHA-256 is ${found}, ${expected} was expected. The download is damaged or was replaced by another file: try again; if it stays so, look at the package index that pip uses (pip config list).`,
+      `${basename(path)}: found SHA-256 ${found}, needed ${expected}. The download is damaged or was replaced. Try again; if the error persists, check the package index that pip uses (pip config list).`,
     );
   }
 }
 
 /**
- * Writes those files of a zip archive whose names `wanted` accepts into `folder`, under their own names and with
- * their executable bits. yauzl refuses names that lead out of the folder, and entries longer than they say.
+ * Extracts the files of a zip archive whose names `wanted` accepts into `folder`, with their names and executable bits.
+ * yauzl rejects names that lead out of the folder and entries that are longer than declared.
  */
 export async function unpack(path: string, folder: string, wanted: (name: string) => boolean): Promise<void> {
   const zip = await openZip(path, { lazyEntries: true });

@@ -1,13 +1,14 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format-bytes.ts';
 import { freeSpace, publish } from './cache.ts';
 import { LIBRARIES } from './library.ts';
-import { megabytes, type Pin } from './pins.ts';
+import type { Pin } from './pins.ts';
 import { downloadWheels } from './pip.ts';
 import { checkHash, unpack } from './unpack.ts';
 
-/** What of the wheel is kept: the libraries, the C headers (all that the addon's sources include), what it is. */
+/** Files of the wheel to keep: the libraries, the C headers that the addon's sources include, the build information. */
 const KEPT = [
   ...LIBRARIES.map((name) => `tensorflow/${name}`),
   'tensorflow/python/platform/build_info.py',
@@ -17,17 +18,17 @@ const KEPT = [
   'tensorflow/include/xla/tsl/c/',
 ];
 
-/** Folder of the cache where the pin's wheel is, or will be, unpacked as in a site-packages folder. */
+/** Name of the cache folder for the pin's unpacked wheel, laid out like a site-packages folder. */
 export function wheelName(pin: Pin): string {
   return `${pin.requirement.replace('==', '-')}-${pin.sha256.slice(0, 12)}`;
 }
 
 /**
- * Downloads the pinned wheel and unpacks it, unless the cache has it; returns its folder `tensorflow`. Log lines say
- * what takes time. Throws MachineError: no Python, pip or network, too little disk, a file with another hash.
+ * Downloads the pinned wheel and unpacks it, unless the cache has it. Returns its folder `tensorflow`. Logs the slow steps.
+ * Throws MachineError when Python, pip or the network is missing, the disk is too small, or a file has another hash.
  *
- * The wheels with CUDA that go with a CUDA build are those that its metadata names (`pip install
- * tensorflow[and-cuda]`): the newest ones in its version ranges, which pip checks against the index's hashes.
+ * A CUDA build also gets the CUDA wheels that its metadata names (`pip install tensorflow[and-cuda]`): the newest ones in its
+ * version ranges, which pip checks against the hashes in the index.
  */
 export async function installWheel(
   cache: string,
@@ -39,10 +40,10 @@ export async function installWheel(
     await checkSpace(cache, pin);
     const downloads = join(draft, 'downloads');
     log(
-      `downloading ${pin.requirement} for ${pin.cuda ? 'NVIDIA GPUs' : 'the CPU'}, ${megabytes(pin.download)}, into ${cache} (once)`,
+      `downloading ${pin.requirement} for ${pin.cuda ? 'NVIDIA GPUs' : 'the CPU'}, ${formatBytes(pin.download)}, into ${cache} (once)`,
     );
     const [wheel] = await downloadWheels([pin.requirement], pin.platforms, downloads, log, env);
-    if (wheel === undefined) throw new MachineError(`pip left no file for ${pin.requirement}`);
+    if (wheel === undefined) throw new MachineError(`pip downloaded no file for ${pin.requirement}`);
     await checkHash(wheel, pin.sha256);
     log(`unpacking ${pin.requirement}`);
     await unpack(wheel, draft, (name) => KEPT.some((kept) => name.startsWith(kept)) || isMetadata(name));
@@ -69,13 +70,13 @@ async function installCuda(
     env,
   );
   for (const wheel of wheels) {
-    // Headers and static libraries are for compilers; cuda_nvcc's programs and bitcode are TensorFlow's own.
+    // Only compilers need headers and static libraries. TensorFlow itself uses cuda_nvcc's programs and bitcode.
     await unpack(wheel, draft, (name) => name.startsWith('nvidia/') && !/\/include\/|\.a$/.test(name));
     await rm(wheel);
   }
 }
 
-/** The wheels with CUDA that a TensorFlow wheel names in its metadata as the extra `and-cuda`. */
+/** The CUDA wheels that the metadata of a TensorFlow wheel lists for the extra `and-cuda`. */
 export async function cudaRequirements(sitePackages: string): Promise<string[]> {
   const metadata = (await readdir(sitePackages)).find((name) => name.endsWith('.dist-info'));
   const text = metadata ? await readFile(join(sitePackages, metadata, 'METADATA'), 'utf8') : '';
@@ -92,7 +93,7 @@ async function checkSpace(cache: string, pin: Pin): Promise<void> {
   const free = await freeSpace(cache);
   if (free < needed) {
     throw new MachineError(
-      `${cache}: ${megabytes(free)} are free, TensorFlow needs ${megabytes(needed)} while it is unpacked and ${megabytes(pin.unpacked)} from then on. Free some space or set CHIRPLINE_CACHE to a folder on another disk.`,
+      `${cache}: ${formatBytes(free)} are free, but TensorFlow needs ${formatBytes(needed)} while it is unpacked and ${formatBytes(pin.unpacked)} afterwards. Free some space or set CHIRPLINE_CACHE to a folder on another disk.`,
     );
   }
 }

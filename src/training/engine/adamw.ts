@@ -6,15 +6,17 @@ const BETA_2 = 0.999;
 const EPSILON = 1e-7;
 const WEIGHT_DECAY = 1e-4;
 
-/** What an update needs to know of the learning rate and of its number. */
+/** Factors of an update that depend on the learning rate and the number of the update. */
 export interface UpdateFactors<T extends number | Scalar = number | Scalar> {
-  /** What the decay leaves of a weight. */
+  /** Factor by which weight decay shrinks a weight. */
   kept: T;
-  /** Learning rate by which the moments' quotient is taken, with the corrections for their start from 0. */
+  /** Learning rate for the quotient of the moments, including the bias corrections. */
   rate: T;
 }
 
-/** Of update number `step`, from 1. */
+/**
+ * Factors of update number `step`, from 1. They are computed here and fed to the graph, so both engines use the same numbers.
+ */
 export function updateFactors(learningRate: number, step: number): UpdateFactors<number> {
   return {
     kept: 1 - learningRate * WEIGHT_DECAY,
@@ -23,11 +25,11 @@ export function updateFactors(learningRate: number, step: number): UpdateFactors
 }
 
 export interface AdamW {
-  /** First and second moment of each trainable variable's gradient, by turns. */
+  /** First and second moment of each trainable variable's gradient, alternating. */
   readonly moments: readonly Variable[];
   /**
-   * One update of every trainable variable. `gradients` is keyed by the variables' own names; a variable that has none
-   * there (gradient 0) only decays.
+   * Updates every trainable variable once. `gradients` is keyed by variable name; a variable without an entry
+   * (gradient 0) only decays.
    */
   update(gradients: NamedTensorMap, factors: UpdateFactors): void;
   dispose(): void;
@@ -35,7 +37,7 @@ export interface AdamW {
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019) as Keras computes it: the decay
- * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the root of the uncorrected second moment.
+ * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the square root of the uncorrected second moment.
  */
 export function createAdamW(tf: TF, variables: Iterable<Variable>): AdamW {
   const zeros = (variable: Variable) => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));

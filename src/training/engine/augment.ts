@@ -1,4 +1,4 @@
-/** Samples changed at random into others that nature might as well have given. */
+/** Data augmentation: random changes that turn samples into other plausible ones. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../../core/strain.ts';
 import { gather, seededGamma, seededNormal, seededUniform } from '../../model/operations.ts';
@@ -10,39 +10,39 @@ export type Augmentation = Pick<Settings, 'time_shift' | 'sign_flip' | 'detector
 interface Samples {
   /** [B, 3, 4096] */
   signals: Tensor3D;
-  /** [B]; after mixup between 0 and 1. */
+  /** [B]; between 0 and 1 after mixup. */
   labels: Tensor1D;
 }
 
-/** The samples of a batch, changed as the settings say. Equal seeds (int32 [2]) change equally. */
+/** Augments the samples of a batch as the settings say. Equal seeds (int32 [2]) give equal changes. */
 export function augment(tf: TF, samples: Samples, seed: Tensor1D, settings: Augmentation): Samples {
   const { time_shift, sign_flip, detector_swap, noise, mixup } = settings;
   const size = samples.signals.shape[0];
-  // Dropout's first number is the seed itself, 0 or more.
+  // A negative first number keeps these seeds apart from dropout's, whose first number is 0 or more.
   const seedOf = (purpose: number): Tensor1D =>
     seed.mul(tf.tensor1d([-1, 1], 'int32')).sub(tf.tensor1d([1 + purpose, 0], 'int32'));
   const half = (purpose: number) => seededUniform(tf, [size, 1, 1], seedOf(purpose)).less(0.5);
 
   let { signals, labels } = samples;
-  // H1 and L1 see a source alike but for a sign and some milliseconds; V1 differs in noise and orientation.
+  // H1 and L1 see a source alike except for a sign and some milliseconds; V1 differs in noise and orientation.
   if (detector_swap) signals = tf.where(half(0), swapFirstTwo(tf, signals), signals);
   if (sign_flip) signals = signals.mul(half(1).cast('float32').mul(2).sub(1));
   if (time_shift > 0) {
-    const most = Math.round((time_shift / 1000) * SAMPLE_RATE);
+    const maxShift = Math.round((time_shift / 1000) * SAMPLE_RATE);
     const shifts = seededUniform(tf, [size, 1], seedOf(2))
-      .mul(2 * most + 1)
+      .mul(2 * maxShift + 1)
       .floor()
-      .sub(most);
+      .sub(maxShift);
     signals = shiftInTime(tf, signals, shifts.cast('int32'));
   }
   if (noise > 0) signals = signals.add(seededNormal(tf, signals.shape, seedOf(3)).mul(noise));
   if (mixup > 0) {
-    // Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. A beta variate is a share of two gamma ones.
+    // Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. A beta variate is a / (a + b) of two gamma variates.
     const [a, b] = [4, 5].map((purpose) => seededGamma(tf, size, mixup, seedOf(purpose))) as [
       Tensor1D,
       Tensor1D,
     ];
-    // Below the least float32 gamma both are 0.
+    // Both gamma variates may underflow to 0 in float32.
     const share = a.add(1e-30).div(a.add(b).add(2e-30));
     const mix = <T extends Tensor>(x: T, by: Tensor): T => x.mul(by).add(tf.reverse(x, 0).mul(tf.sub(1, by)));
     signals = mix(signals, share.reshape([size, 1, 1]));
@@ -57,7 +57,8 @@ function swapFirstTwo(tf: TF, signals: Tensor3D): Tensor3D {
 }
 
 /**
- * Each sample [3, 4096] turned round in time by its own shift, int32 [B, 1]: a preprocessed sample is 0 at both ends.
+ * Rotates each sample [3, 4096] in time by its own shift, int32 [B, 1]. A preprocessed sample is 0 at both ends, so
+ * rotating it adds no step.
  */
 function shiftInTime(tf: TF, signals: Tensor3D, shifts: Tensor): Tensor3D {
   const times = tf.tensor2d([Array.from({ length: SAMPLE_LENGTH }, (_, t) => t)], undefined, 'int32');

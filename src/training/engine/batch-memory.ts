@@ -1,11 +1,11 @@
 import { MachineError } from '../../core/errors.ts';
 
-/** Smallest batch that has statistics. */
+/** Smallest batch size: batch norm needs two samples for its statistics. */
 const LEAST = 2;
 
 /**
- * Runs a step on a batch of `size` samples. Throws MachineError, where there is one with a batch size that needs half the
- * memory, when TensorFlow runs out of it: on a GPU it says so, on a CPU the system may end the process without a word.
+ * Runs a step on a batch of `size` samples. Throws MachineError when TensorFlow runs out of memory, with a batch size that
+ * needs half of it if there is one. On a CPU the system may kill the process before TensorFlow reports anything.
  */
 export function withMemoryFor<T>(size: number, step: () => T): T {
   try {
@@ -19,9 +19,11 @@ export function withMemoryFor<T>(size: number, step: () => T): T {
     const half = Math.max(LEAST, size >> 1);
     const [reason] = error.message.split('\n');
     const advice =
-      half < size ? `--batch-size ${half} needs about half of it` : 'A machine with more of it is needed';
+      half < size
+        ? `Use --batch-size ${half}, which needs about half the memory`
+        : 'Use a machine with more memory';
     throw new MachineError(
-      `TensorFlow ran out of memory in a batch of ${size} samples (${reason}). ${advice}`,
+      `TensorFlow ran out of memory on a batch of ${size} samples (${reason}). ${advice}`,
       { cause: error },
     );
   }

@@ -6,7 +6,7 @@ import type { Engine, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
-/** The steps as tfjs executes them, op by op. */
+/** Runs the steps op by op, as tfjs executes them. */
 export function createEagerEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
   const learner = createLearner(tf, initial, settings);
   const { model, optimizer } = learner;

@@ -8,16 +8,16 @@ import { createGraphEngine } from './graph-engine.ts';
 const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
 
 /**
- * `graph`: a step is one call to TensorFlow, of a graph that was recorded when the first batch of its size came.
- * `eager`: op by op, each called from JavaScript: what the graph is recorded from, and checked against.
+ * `graph`: a step is one call to TensorFlow, which runs a graph recorded on the first batch of that size.
+ * `eager`: JavaScript calls each op. The graph is recorded from these calls and tested against them.
  */
 export type EngineKind = keyof typeof ENGINES;
 
-/** Throws SettingError for mixed precision op by op: tfjs has no bfloat16. */
+/** Throws SettingError for mixed precision with the eager engine: tfjs has no bfloat16. */
 export function createEngine(tf: TF, kind: EngineKind, initial: Weights, settings: EngineSettings): Engine {
   if (kind === 'eager' && settings.precision === 'mixed')
     throw new SettingError(
-      'precision mixed with the engine eager: only the engine graph computes in bfloat16',
+      'precision mixed does not work with engine eager, which has no bfloat16. Use engine graph or precision float32',
     );
   return ENGINES[kind](tf, initial, settings);
 }

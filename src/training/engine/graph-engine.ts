@@ -9,15 +9,18 @@ import type { Engine, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
-/** A place where variables are: tfjs, or a program. */
+/** Holds a set of variables: tfjs, or a program. */
 type Holder = Pick<Program, 'read' | 'write'>;
 
 /**
- * The steps as recorded programs: one for training and one for prediction on each batch size that comes, which are two
- * in a fit, the last batch of a pass being shorter.
+ * Runs the steps as recorded programs: one for training and one for prediction per batch size. A fit has two batch sizes,
+ * since the last batch of a pass is shorter.
  *
- * Each program has variables of its own. When another one's turn comes it gets the newest values, and so does the
- * learner when they are asked for: TensorFlow hands over references, so on a CPU nothing is copied.
+ * Each program has its own variables. It gets the newest values before it runs, and the learner gets them before they are
+ * read. TensorFlow passes references, so nothing is copied on a CPU.
+ *
+ * TensorFlow optimizes a graph before it runs it, which may change the rounding. test/training/engine.test.ts bounds the
+ * difference from the eager engine.
  */
 export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
   const learner = createLearner(tf, initial, settings);
@@ -32,23 +35,23 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
   const prediction = new Map<number, Program>();
   /** Holds the newest values of all variables. */
   let newest = home;
-  /** Have the newest values of those variables that they have. */
+  /** Holders whose variables all have the newest values. */
   let current = new Set<Holder>([home]);
 
-  /** Gives `holder`, which has the first `count` variables, the newest values. */
+  /** Writes the newest values to `holder`, which has the first `count` variables. */
   function update(holder: Holder, count: number): void {
     if (current.has(holder)) return;
     tf.tidy(() => holder.write(newest.read().slice(0, count)));
     current.add(holder);
   }
 
-  /** From now on the newest values are the holder's. */
+  /** Marks `holder` as the only one with the newest values. */
   function own(holder: Holder): void {
     newest = holder;
     current = new Set([holder]);
   }
 
-  function comeHome(): void {
+  function updateHome(): void {
     update(home, variables.length);
   }
 
@@ -101,20 +104,20 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
         return Float32Array.from(probabilities.dataSync() as Float32Array);
       }),
     getWeights: () => {
-      comeHome();
+      updateHome();
       return model.getWeights();
     },
     setWeights: (weights) => {
-      comeHome();
+      updateHome();
       model.setWeights(weights);
       own(home);
     },
     getOptimizer: () => {
-      comeHome();
+      updateHome();
       return learner.getOptimizer();
     },
     setOptimizer: (state) => {
-      comeHome();
+      updateHome();
       learner.setOptimizer(state);
       own(home);
     },

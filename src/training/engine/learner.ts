@@ -5,7 +5,7 @@ import { describeTensorFlow, type TF } from '../../tensorflow/install/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
 import type { EngineSettings, OptimizerState } from './engine.ts';
 
-/** What training changes, as variables of tfjs. */
+/** The state that training changes, as tfjs variables. */
 export interface Learner {
   readonly model: Model;
   readonly optimizer: AdamW;
@@ -20,7 +20,8 @@ export interface Learner {
 
 export function createLearner(tf: TF, initial: Weights, settings: EngineSettings): Learner {
   const { preset, dropout_rate, precision } = settings;
-  // In float32 a CPU is three times as fast by products of points; its bfloat16 units, and GPUs, have convolutions of their own.
+  // In float32 a CPU is three times as fast with convolutions as matrix products (model/fourier.ts). GPUs and bfloat16
+  // units have fast convolutions.
   const products = describeTensorFlow(tf).device === 'cpu' && precision === 'float32';
   const model = createModel(tf, initial, {
     preset,

@@ -2,17 +2,17 @@ import type { NamedTensorMap, Scalar, Tensor1D, Tensor3D } from '@tensorflow/tfj
 import { crossEntropy, type Model } from '../../model/model.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 
-/** What a training step on a batch computes before the update. */
+/** Result of a training step on a batch before the update. */
 export interface Differentiated {
-  /** Mean over the batch, by the weights as they are. */
+  /** Mean over the batch, with the current weights. */
   loss: Scalar;
-  /** By the variables' own names. */
+  /** Keyed by variable name. */
   gradients: NamedTensorMap;
   /** Bool: whether the loss and all gradients are finite. */
   finite: Scalar;
 }
 
-/** Loss and gradients; moves the moving statistics. `seed`, int32 [2], decides which outputs are dropped. */
+/** Computes loss and gradients, and updates the moving statistics. `seed`, int32 [2], is the seed of dropout. */
 export function differentiate(
   tf: TF,
   model: Model,
@@ -24,7 +24,7 @@ export function differentiate(
     () => crossEntropy(tf, labels, model.predictForTraining(signals, seed)),
     trainable,
   );
-  // What isn't a number needn't reach the loss (max-pool and the clippings let go of it), but it reaches gradients.
+  // A NaN may not reach the loss, since max-pool and clipping can drop it, but it reaches the gradients.
   const sums = Object.values(grads).map((gradient) => gradient.sum());
   return {
     loss: value,

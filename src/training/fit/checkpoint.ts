@@ -1,4 +1,4 @@
-/** A fit between two steps, as a file: an .npz of its arrays, and of its state as JSON. */
+/** The checkpoint file: an .npz with the arrays of a fit and, as JSON, its state between two steps. */
 import { InputError } from '../../core/errors.ts';
 import { checkWeights, isTrainable, type Weights } from '../../model/weights.ts';
 import type { NpyArray } from '../../numpy/npy.ts';
@@ -8,7 +8,7 @@ import { type FitBounds, parseStoredState, type StoredState, VERSION } from './s
 
 export interface Checkpoint {
   snapshot: Snapshot;
-  /** The name that the run's artifacts have. */
+  /** Name of the run, with which its artifacts' names begin. */
   run: string;
 }
 
@@ -35,7 +35,10 @@ function prefix(name: string, weights: Weights): [string, NpyArray][] {
   return [...weights].map(([key, array]) => [`${name}/${key}`, array]);
 }
 
-/** Throws InputError when the file is damaged, of another version, of another model, or of no fit within the bounds. */
+/**
+ * Throws InputError when the file is damaged, has another version, belongs to another model, or holds a state that no fit
+ * within `bounds` can reach.
+ */
 export async function decodeCheckpoint(
   bytes: Uint8Array,
   bounds: FitBounds,
@@ -44,7 +47,11 @@ export async function decodeCheckpoint(
   const arrays = await readNpz(bytes, object);
   const text = arrays.get(STATE)?.data;
   if (!(text instanceof Uint8Array)) {
-    throw new InputError({ object, found: 'no array state', needed: 'a checkpoint of chirpline train' });
+    throw new InputError({
+      object,
+      found: 'no array named state',
+      needed: 'a checkpoint of chirpline train',
+    });
   }
   const { run, updates, state } = parseStoredState(new TextDecoder().decode(text), bounds, object);
   const pick = (name: string): Weights => {
@@ -61,13 +68,17 @@ export async function decodeCheckpoint(
     [2 * i, 2 * i + 1].map((index) => {
       const moment = arrays.get(`moment/${index}`)?.data;
       if (!(moment instanceof Float32Array) || moment.length !== data.length) {
-        const found = `${moment?.length ?? 'no'} numbers as moment/${index}`;
-        throw new InputError({ object, found, needed: `${data.length} of float32` });
+        const found = `${moment?.length ?? 'no'} values in moment/${index}`;
+        throw new InputError({ object, found, needed: `${data.length} float32 values` });
       }
-      // The second ones are means of squares.
+      // Second moments are means of squares, so they can't be negative.
       const bad = moment.find((value) => !Number.isFinite(value) || (value < 0 && index % 2 === 1));
       if (bad === undefined) return moment;
-      throw new InputError({ object: `${object}!moment/${index}`, found: String(bad), needed: 'moments' });
+      throw new InputError({
+        object: `${object}!moment/${index}`,
+        found: String(bad),
+        needed: 'a finite moment, and 0 or more if it is a second one',
+      });
     }),
   );
   return { run, snapshot: { state, weights, best: pick('best'), optimizer: { updates, moments } } };

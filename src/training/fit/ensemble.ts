@@ -1,9 +1,9 @@
 import type { Engine } from '../engine/engine.ts';
 
-/** What says a probability for each sample of a batch: one model, or several together. */
+/** Predicts the probability of a signal for each sample of a batch, with one model or several. */
 export type Predictor = Pick<Engine, 'predict'>;
 
-/** Predicts the mean of what the members, at least one, predict. */
+/** Averages the probabilities of the members. There must be at least one. */
 export function averagePredictors(members: readonly Predictor[]): Predictor {
   return {
     predict: (batch) => {

@@ -6,20 +6,18 @@ import type { Engine } from '../engine/engine.ts';
 import type { Batch } from '../input/batch.ts';
 import { type Scores, score } from './metrics.ts';
 
-/** What a model says of labelled samples, in their order. */
+/** A model's predictions for labelled samples, in sample order, and their scores. */
 export interface Evaluation extends Scores {
   ids: string[];
   /** 0 or 1. */
   labels: Uint8Array;
-  /** Of a signal. */
+  /** Probability of a signal. */
   probabilities: Float32Array;
   /** Mean binary cross-entropy. */
   loss: number;
 }
 
-/**
- * Probabilities and scores over `count` samples. Throws StoppedError when `signal` is aborted.
- */
+/** Predicts and scores `count` samples. Throws StoppedError when `signal` is aborted. */
 export async function evaluate(
   engine: Engine,
   batches: AsyncIterable<Batch>,
@@ -49,7 +47,7 @@ export async function evaluate(
 function meanCrossEntropy(labels: Uint8Array, probabilities: Float32Array): number {
   let sum = 0;
   for (const [i, label] of labels.entries()) {
-    // Of float32, as in training: 1 - CLIP differs from 1 there too.
+    // The same clipping as in training: 1 - CLIP differs from 1 in float32 too.
     const p = Math.min(Math.max(probabilities[i]!, CLIP), 1 - CLIP);
     sum -= Math.log(label === 1 ? p : 1 - p);
   }

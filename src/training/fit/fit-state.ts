@@ -1,54 +1,57 @@
-/** Where a fit stands, and who is told of it. */
+/** The state of a fit, and the observer that follows it. */
 import type { Weights } from '../../model/weights.ts';
 import type { OptimizerState } from '../engine/engine.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Schedule } from './schedule.ts';
 
-/** One epoch, by the names of history.json. */
+/** One epoch, with the field names of history.json. */
 export interface Epoch {
   /** From 1. */
   epoch: number;
-  /** Mean over the epoch's samples, each before the update that its batch made. */
+  /** Mean over the epoch's samples. The loss of a batch is taken before its update. */
   loss: number;
   val_loss: number;
   val_accuracy: number;
-  /** Null when the validation records hold one class only. */
+  /** Null when the validation records contain only one class. */
   val_auc: number | null;
-  /** Of the step in the epoch's middle. */
+  /** Learning rate of the middle step of the epoch. */
   learning_rate: number;
   seconds: number;
-  /** Share of those seconds that training waited for records. */
+  /** Fraction of `seconds` that training waited for records. */
   input_wait: number;
-  /** Whether val_loss was the lowest so far. */
+  /** Whether val_loss is the lowest so far. */
   best: boolean;
 }
 
 export interface History {
   epochs: Epoch[];
-  /** Number of the epoch whose weights the model has after the fit. */
+  /** Number of the epoch whose weights the model keeps after the fit. */
   best_epoch: number;
 }
 
-/** Where a fit stands between two steps. */
+/** State of a fit between two steps. */
 export interface FitState {
-  /** The epoch that is on, from 1. */
+  /** Current epoch, from 1. */
   epoch: number;
-  /** Its steps that are done, the samples in them, and the sum of those samples' losses. */
+  /** Finished steps of this epoch, the number of their samples, and the sum of the samples' losses. */
   step: number;
   samples: number;
   lossSum: number;
-  /** Time spent on it [s], and waiting for its records. */
+  /** Time spent on this epoch, and the part of it spent waiting for records [s]. */
   seconds: number;
   waited: number;
   schedule: Schedule;
   history: History;
 }
 
-/** All that a fit needs to resume as if it had never stopped. */
+/**
+ * Everything a fit needs to resume as if it had never stopped. Record order, dropout and augmentation need no state: they
+ * are functions of the seed and the position.
+ */
 export interface Snapshot {
   state: FitState;
   weights: Weights;
-  /** Of the best epoch so far. */
+  /** Weights of the best epoch so far. */
   best: Weights;
   optimizer: OptimizerState;
 }
@@ -58,19 +61,19 @@ interface Progress {
   /** From 1 to `steps`. */
   step: number;
   steps: number;
-  /** Mean over the epoch so far. */
+  /** Mean over the finished steps of the epoch. */
   loss: number;
 }
 
-/** Is told how the fit goes on; prints nothing itself. */
+/** Receives the progress of a fit, which prints nothing itself. */
 export interface FitObserver {
   step?(progress: Progress): void;
-  /** An epoch has ended; it is the history's last one. */
+  /** Called after each epoch, which is the last one in `history`. */
   epoch?(epoch: Epoch, history: History, evaluation: Evaluation): void | Promise<void>;
-  /** Called between two steps, often: whether it is time for a snapshot. */
+  /** Called between steps. Returns whether a snapshot is due. */
   due?(): boolean;
-  /** Takes a snapshot: at the start, where one is due, after each epoch, and when the fit is stopped. */
+  /** Saves a snapshot: at the start, when one is due, after each epoch, and when the fit is stopped. */
   save?(snapshot: Snapshot): Promise<void>;
-  /** A fact that the user should know. */
+  /** Reports a fact that the user should know. */
   say?(line: string): void;
 }

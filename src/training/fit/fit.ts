@@ -8,10 +8,10 @@ import { type Evaluation, evaluate } from './evaluate.ts';
 import type { Epoch, FitObserver, FitState, History, Snapshot } from './fit-state.ts';
 import { advanceSchedule, rateOfStep, type ScheduleSettings, startSchedule } from './schedule.ts';
 
-/** What of the settings a fit goes by; the seed is that of dropout and augmentation. */
+/** The settings that a fit uses. `seed` is the seed of dropout and augmentation. */
 export type FitSettings = ScheduleSettings & { epochs: number; seed: number };
 
-/** Thrown when a loss or a gradient isn't finite; the model has the best epoch's weights again. */
+/** Thrown when a loss or a gradient isn't finite. The model then has the weights of the best epoch. */
 export class DivergedError extends ChirplineError {
   readonly exitCode = 1;
   readonly history: History;
@@ -22,14 +22,14 @@ export class DivergedError extends ChirplineError {
 }
 
 /**
- * Trains the engine's model: after each epoch the validation loss decides on the learning rate and on the end (see
- * advanceSchedule). However it ends, the model then has the weights and batch-norm statistics of the best epoch (those
- * that it came with, when no epoch was finished).
+ * Trains the engine's model. After each epoch the validation loss decides the learning rate and early stopping (see
+ * advanceSchedule). However the fit ends, the model then has the weights and batch-norm statistics of the best epoch, or
+ * its initial ones if no epoch was finished.
  *
- * With a snapshot it resumes there, and comes to the same weights as a fit that never stopped.
+ * Given a snapshot, the fit resumes there and arrives at the same weights as a fit that never stopped.
  *
- * Throws DivergedError when a loss or a gradient isn't finite, InputError when that is the fault of a record, and
- * StoppedError, with a snapshot saved before, when `signal` is aborted.
+ * Throws DivergedError when a loss or a gradient isn't finite, InputError when a record is the cause, and StoppedError,
+ * after saving a snapshot, when `signal` is aborted.
  */
 export async function fit(
   engine: Engine,
@@ -61,7 +61,7 @@ export async function fit(
       const line = endEpoch(state, settings, evaluation, input);
       if (line.best) best = engine.getWeights();
       if (epoch === 1 && evaluation.auc === null)
-        observer.say?.('the validation records hold one class only: their AUC is not defined');
+        observer.say?.('the validation records contain only one class: their AUC is undefined');
       await observer.epoch?.(line, state.history, evaluation);
       await save();
     }
@@ -95,7 +95,7 @@ interface EpochWork {
   save(): Promise<void>;
 }
 
-/** The steps of the epoch that are left. */
+/** Runs the remaining steps of the epoch. */
 async function trainEpoch({
   engine,
   input,
@@ -109,8 +109,8 @@ async function trainEpoch({
   const steps = Math.ceil(input.trainingCount / input.batchSize);
   let time = performance.now();
   let { waited } = input;
-  /** Counts the time since the last call. */
-  const count = () => {
+  /** Adds the time since the last call. */
+  const addTime = () => {
     const now = performance.now();
     state.seconds += (now - time) / 1000;
     state.waited += (input.waited - waited) / 1000;
@@ -118,7 +118,7 @@ async function trainEpoch({
     waited = input.waited;
   };
   for await (const batch of input.training(epoch, state.step)) {
-    // A step holds the event loop: here is where signals and network come through.
+    // A step blocks the event loop. This lets signals and network traffic through.
     await setImmediate();
     if (signal?.aborted)
       throw new StoppedError(`stopped in epoch ${epoch} after step ${state.step} of ${steps}`);
@@ -131,12 +131,12 @@ async function trainEpoch({
     state.step++;
     state.samples += batch.size;
     state.lossSum += loss * batch.size;
-    count();
+    addTime();
     observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
   }
 }
 
-/** Enters the epoch into the history, and turns to the next one. */
+/** Adds the epoch to the history and moves the state to the next one. */
 function endEpoch(
   state: FitState,
   settings: FitSettings,
@@ -168,7 +168,7 @@ function endEpoch(
   return line;
 }
 
-/** Throws what made the loss something else than a number: a record, or the training itself. */
+/** Throws the cause of a loss that isn't finite: InputError for a record, otherwise DivergedError. */
 async function diverge(
   input: TrainingInput,
   { history }: FitState,
@@ -176,12 +176,12 @@ async function diverge(
   batch?: Batch,
 ): Promise<never> {
   const ids = (batch?.ids.dataSync() ?? []) as unknown as string[];
-  // Looks at the records, which may be long: the batch won't be needed again.
+  // Reads all records, which may take long.
   await input.examine();
   const samples = ids.filter((id) => id !== '').slice(0, 3);
-  const which = samples.length === 0 ? '' : ` (the samples ${samples.join(', ')}, ...)`;
+  const which = samples.length === 0 ? '' : ` (samples ${samples.join(', ')}, ...)`;
   throw new DivergedError(
-    `the loss is no number in ${where}${which}, though all records are sound: the training diverged. Try a lower learning rate. The model is as after its best epoch`,
+    `the training diverged: the loss is not finite in ${where}${which}, although all records are valid. Try a lower learning rate. The model has the weights of its best epoch`,
     history,
   );
 }

@@ -1,4 +1,4 @@
-/** Scores of probabilities against labels: pure functions of two arrays of one length. */
+/** Scores of probabilities against labels: pure functions of two arrays of equal length. */
 
 export interface RocPoint {
   /** False positive rate. */
@@ -12,7 +12,7 @@ export interface PrPoint {
   precision: number;
 }
 
-/** Counts of answers; a sample is called a signal when its probability is 0.5 or more. */
+/** Confusion matrix. A sample is predicted as a signal when its probability is 0.5 or more. */
 export interface Confusion {
   trueNegative: number;
   falsePositive: number;
@@ -24,7 +24,7 @@ export interface Scores {
   accuracy: number;
   /** Area under the ROC curve; null when one class is missing. */
   auc: number | null;
-  /** Null when no sample is called a signal. */
+  /** Null when no sample is predicted as a signal. */
   precision: number | null;
   /** Null when there is no signal. */
   recall: number | null;
@@ -32,7 +32,7 @@ export interface Scores {
   specificity: number | null;
 }
 
-/** All scores. `labels` are 0 or 1, at least one. */
+/** All scores. `labels` are 0 or 1; there must be at least one. */
 export function score(labels: Uint8Array, probabilities: Float32Array): Scores {
   const { trueNegative, falsePositive, falseNegative, truePositive } = countAnswers(labels, probabilities);
   return {
@@ -60,15 +60,15 @@ export function countAnswers(labels: Uint8Array, probabilities: Float32Array): C
 }
 
 /**
- * Area under the ROC curve, exact: the share of (signal, noise) pairs in which the signal has the higher probability,
- * where a tie counts one half. Null when one class is missing.
+ * Exact area under the ROC curve: the fraction of (signal, noise) pairs in which the signal has the higher probability;
+ * a tie counts one half. Null when one class is missing.
  */
 export function areaUnderRoc(labels: Uint8Array, probabilities: Float32Array): number | null {
   let won = 0;
   let signals = 0;
   let noise = 0;
   for (const step of thresholds(labels, probabilities)) {
-    // The signals of this threshold win against all noise below it, which is counted when it comes.
+    // Noise at this threshold loses to all signals above it and ties with the signals at it.
     won += step.noise * (signals + step.signals / 2);
     signals += step.signals;
     noise += step.noise;
@@ -76,9 +76,7 @@ export function areaUnderRoc(labels: Uint8Array, probabilities: Float32Array): n
   return ratio(won, signals * noise);
 }
 
-/**
- * ROC curve from (0, 0) to (1, 1), one point for each distinct probability; empty when one class is missing.
- */
+/** ROC curve from (0, 0) to (1, 1), one point per distinct probability; empty when one class is missing. */
 export function rocCurve(labels: Uint8Array, probabilities: Float32Array): RocPoint[] {
   const { signals, noise } = countClasses(labels);
   if (signals === 0 || noise === 0) return [];
@@ -93,9 +91,7 @@ export function rocCurve(labels: Uint8Array, probabilities: Float32Array): RocPo
   return points;
 }
 
-/**
- * Precision-recall curve by rising recall, one point for each distinct probability; empty when there is no signal.
- */
+/** Precision-recall curve by increasing recall, one point per distinct probability; empty when there is no signal. */
 export function prCurve(labels: Uint8Array, probabilities: Float32Array): PrPoint[] {
   const { signals } = countClasses(labels);
   if (signals === 0) return [];
@@ -115,7 +111,7 @@ function countClasses(labels: Uint8Array): { signals: number; noise: number } {
   return { signals, noise: labels.length - signals };
 }
 
-/** For each distinct probability, from the highest down: the samples that have it. */
+/** Counts the samples at each distinct probability, from the highest down. */
 function* thresholds(
   labels: Uint8Array,
   probabilities: Float32Array,

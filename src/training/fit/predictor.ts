@@ -5,8 +5,8 @@ import { createBatch, disposeBatch } from '../input/batch.ts';
 import type { Predictor } from './ensemble.ts';
 
 /**
- * Probability of a signal in each preprocessed sample (shape (3, 4096)), in their order. A sample's array may be used
- * again by the source once the next one is asked for.
+ * Yields the probability of a signal for each preprocessed sample of shape (3, 4096), in order. The source may reuse a
+ * sample's array when the next sample is requested.
  */
 export async function* predictSignals(
   tf: TF,
@@ -26,7 +26,7 @@ export async function* predictSignals(
   }
   for await (const signal of source) {
     if (signal.length !== SAMPLE_SIZE)
-      throw new RangeError(`a sample of ${signal.length} values, needed ${DETECTORS.length} x 4096`);
+      throw new RangeError(`a sample has ${signal.length} values, needed ${DETECTORS.length} x 4096`);
     signals.set(signal, size++ * SAMPLE_SIZE);
     if (size < batchSize) continue;
     yield* predict();

@@ -1,27 +1,27 @@
 import type { Settings } from '../settings.ts';
 
-/** Epochs without a better validation loss after which the learning rate is lowered, and after which training ends. */
+/** Epochs without a lower validation loss until the learning rate is lowered, and until training stops early. */
 const PLATEAU_PATIENCE = 3;
 const STOP_PATIENCE = 5;
 const PLATEAU_FACTOR = 0.5;
-const LEAST_LEARNING_RATE = 1e-6;
+const MIN_LEARNING_RATE = 1e-6;
 
-/** What of the settings decides on the learning rate. */
+/** The settings that decide the learning rate. */
 export type ScheduleSettings = Pick<Settings, 'schedule' | 'learning_rate' | 'warmup_ratio'>;
 
-/** What the validation losses so far decide. */
+/** State that follows from the validation losses so far. */
 export interface Schedule {
-  /** For the next epoch, before cosine bends it. */
+  /** Learning rate of the next epoch; not used by `cosine`. */
   learningRate: number;
   /** The lowest validation loss so far. */
   bestLoss: number;
-  /** Whether the last epoch had it. */
+  /** Whether the last epoch reached it. */
   improved: boolean;
-  /** Epochs since the best one. */
+  /** Epochs since the best epoch. */
   epochsSinceBest: number;
-  /** Epochs without improvement since the best one or the last change of the learning rate. */
+  /** Epochs without improvement since the best epoch or the last change of the learning rate. */
   epochsOnPlateau: number;
-  /** Whether training ends here. */
+  /** Whether training stops early now. */
   stop: boolean;
 }
 
@@ -38,7 +38,7 @@ export function startSchedule(learningRate: number): Schedule {
 
 /**
  * The schedule after one more epoch. With `plateau`, 3 epochs without a lower validation loss halve the learning rate
- * (not below 1e-6) and the count starts again; 5 end the training. `cosine` goes on to its last step.
+ * (not below 1e-6) and restart the count; 5 stop the training early. `cosine` always runs to its last step.
  */
 export function advanceSchedule(
   schedule: Schedule,
@@ -70,8 +70,8 @@ export function advanceSchedule(
 }
 
 /**
- * Learning rate of one step of `steps` in all, counted from 0. `cosine` rises in a line over the warm-up and falls along
- * half a cosine to 0 (Loshchilov and Hutter, "SGDR", 2017).
+ * Learning rate of step `step`, from 0, of the `steps` of all epochs. `cosine` rises linearly during the warm-up and then
+ * falls along half a cosine to 0 (Loshchilov and Hutter, "SGDR", 2017).
  */
 export function rateOfStep(
   { schedule: kind, learning_rate, warmup_ratio }: ScheduleSettings,
@@ -85,7 +85,7 @@ export function rateOfStep(
   return 0.5 * learning_rate * (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup)));
 }
 
-/** A rate that was chosen below the least one stays as it is. */
+/** Halves the learning rate. A rate that was set below the minimum is kept. */
 function lowerRate(learningRate: number): number {
-  return Math.min(learningRate, Math.max(learningRate * PLATEAU_FACTOR, LEAST_LEARNING_RATE));
+  return Math.min(learningRate, Math.max(learningRate * PLATEAU_FACTOR, MIN_LEARNING_RATE));
 }

@@ -1,4 +1,4 @@
-/** What a checkpoint says in JSON, checked when it is read: a file may have been damaged, or written by anybody. */
+/** The JSON part of a checkpoint. It is validated when read: the file may be damaged, or written by anyone. */
 import { InputError } from '../../core/errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Epoch, FitState, History } from './fit-state.ts';
@@ -6,27 +6,27 @@ import type { Schedule } from './schedule.ts';
 
 export interface StoredState {
   version: number;
-  /** The name that the run's artifacts have. */
+  /** Name of the run, with which its artifacts' names begin. */
   run: string;
-  /** Of the optimizer. */
+  /** Number of updates that the optimizer has made. */
   updates: number;
   state: FitState;
 }
 
 export const VERSION = 1;
 
-/** What of the settings tells how far a fit can be. */
+/** The settings that limit the state that a fit can reach. */
 export type FitBounds = Pick<Settings, 'preset' | 'epochs' | 'batch_size'>;
 
-/** Throws InputError when the text isn't JSON of the version, or says what no such fit can have come to. */
+/** Throws InputError when the text isn't JSON, has another version, or holds a state that no fit within `bounds` can reach. */
 export function parseStoredState(text: string, bounds: FitBounds, object: string): StoredState {
   const root = toFields(parseJson(text, object), object, 'the state');
   const { version, run } = root;
   if (version !== VERSION)
     throw new InputError({ object, found: `version ${String(version)}`, needed: `version ${VERSION}` });
-  // The names of artifacts begin with it.
+  // Artifact names begin with the run name, so it must not lead out of their folder.
   if (typeof run !== 'string' || !RUN_NAME.test(run) || !run.startsWith(bounds.preset))
-    throw refuse(object, 'run', run, `the name of a run of ${bounds.preset}`);
+    throw refuse(object, 'run', run, `the name of a run of preset ${bounds.preset}`);
   const state = toState(root.state, object);
   const { epoch, step, samples, history } = state;
   const { epochs, batch_size } = bounds;
@@ -35,9 +35,9 @@ export function parseStoredState(text: string, bounds: FitBounds, object: string
     throw refuse(object, 'epoch', epoch, `${history.epochs.length + 1}, at most ${epochs + 1}`);
   if (history.best_epoch > history.epochs.length)
     throw refuse(object, 'best_epoch', history.best_epoch, `at most ${history.epochs.length}`);
-  // All steps but the last one of an epoch are of whole batches.
+  // Every batch of an epoch is full, except possibly the last.
   if (samples > size || samples < size - batch_size + Math.min(step, 1))
-    throw refuse(object, 'samples', samples, `what ${step} batches of ${batch_size} hold`);
+    throw refuse(object, 'samples', samples, `the number of samples in ${step} batches of ${batch_size}`);
   return { version: VERSION, run, updates: toCount(root, 'updates', object), state };
 }
 
@@ -102,7 +102,7 @@ function toFields(value: unknown, object: string, name: string): Fields {
   throw refuse(object, name, value, 'an object');
 }
 
-/** None of a fit's numbers is below 0. */
+/** No number in the state of a fit is negative. */
 function toNumber(fields: Fields, name: string, object: string): number {
   const value = fields[name];
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
@@ -131,7 +131,7 @@ function parseJson(text: string, object: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     throw new InputError(
-      { object, found: 'a state that is no JSON', needed: 'a checkpoint of chirpline train' },
+      { object, found: 'a state that is not JSON', needed: 'a checkpoint of chirpline train' },
       { cause },
     );
   }

@@ -9,11 +9,11 @@ export interface Batch {
   signals: Tensor3D;
   /** [size], each 0 or 1. */
   labels: Tensor1D;
-  /** [size], '' where a record has none. */
+  /** [size]; '' where a record has no id. */
   ids: Tensor1D;
 }
 
-/** A batch of samples that lie in memory one behind the other; it belongs to the caller. */
+/** Makes a batch of samples that are contiguous in memory. The caller disposes of it (disposeBatch). */
 export function createBatch(
   tf: TF,
   signals: Float32Array,

@@ -2,28 +2,28 @@
 import { createRandomStream } from '../../core/random.ts';
 import type { Order, Segment } from './record-reader.ts';
 
-/** Records `first` up to, but without, `end`. */
+/** Records from `first` to `end`, without `end`. */
 export interface RecordRange {
   first: number;
   end: number;
 }
 
-/** Parts of shards, in the order of the records. */
+/** Part of a shard: some consecutive records. */
 export interface ShardPart extends Omit<Segment, 'file'> {
   shard: string;
 }
 
-/** Shards that are read in turns in training. */
+/** Shards that are interleaved in training. */
 const INTERLEAVED = 8;
 const ORDER_PURPOSE = 0x6f726465;
 const TWO_31 = 2 ** 31;
 
-/** Shards, and where the records of each lie. */
+/** Shards and the positions of their records. */
 interface Shards {
   shards: readonly { name: string; runs: readonly { offset: number; records: number }[] }[];
 }
 
-/** The parts of shards that the ranges lie in. */
+/** The parts of shards that the ranges cover, in the order of the records. */
 export function listParts({ shards }: Shards, ranges: readonly RecordRange[]): ShardPart[] {
   return ranges.flatMap(({ first, end }) => {
     let start = 0;
@@ -38,10 +38,10 @@ export function listParts({ shards }: Shards, ranges: readonly RecordRange[]): S
   });
 }
 
-/** The parts in their own order. */
+/** Keeps the order of the parts. */
 export const IN_ORDER: Order = { interleaved: 1, buffer: 1, seeds: [0, 0] };
 
-/** How an epoch's parts are ordered, by the seed and the number of the epoch alone. */
+/** Shuffles the parts for an epoch. The order depends only on the seed and the epoch number. */
 export function shuffleParts(
   parts: readonly ShardPart[],
   { seed, buffer, epoch }: { seed: number; buffer: number; epoch: number },
@@ -49,7 +49,7 @@ export function shuffleParts(
   const random = createRandomStream(seed, epoch, ORDER_PURPOSE);
   const draw = (below: number) => Math.floor(random.uniform(0, below));
   const shuffled = [...parts];
-  // Fisher and Yates.
+  // Fisher-Yates shuffle.
   for (let i = shuffled.length - 1; i > 0; i--) {
     const other = draw(i + 1);
     [shuffled[i], shuffled[other]] = [shuffled[other]!, shuffled[i]!];
@@ -61,8 +61,8 @@ export function shuffleParts(
 }
 
 /**
- * How many of the parts, from the first one on, may have been opened by the time that `records` were read from them:
- * those read in turns, and one more for each that can have come to its end.
+ * The most parts that can have been opened, in order, when `records` records have been read: the interleaved ones, and one
+ * more for each part that can have ended. A pass waits only for these shards, so the network doesn't change its order.
  */
 export function countOpened(parts: readonly ShardPart[], interleaved: number, records: number): number {
   const sizes = parts.map(({ take }) => take).sort((a, b) => a - b);

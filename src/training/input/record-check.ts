@@ -5,10 +5,10 @@ import { decodeSignal, type RecordDType } from '../../records/record-dtype.ts';
 import { type RecordSet, readRecordRange, type SignalRecord } from './records.ts';
 
 /**
- * Reads all records of the set, one by one. Throws InputError, which names the shard and the offset, at the first one
- * that is damaged, isn't a sample (3, 4096) of the set's type with a label 0 or 1, or holds a number that isn't finite;
- * when a shard holds another number of records than it should, or has another hash than metadata.json says; and when that
- * is there and two records have the same id.
+ * Reads all records of the set one by one. Throws InputError, with the shard and the offset, at the first record that is
+ * damaged, isn't a sample (3, 4096) of the set's type with label 0 or 1, or has a value that isn't finite. Also throws when
+ * a shard has another number of records than expected or another hash than metadata.json says, and, if metadata.json
+ * describes the set, when two records have the same id.
  */
 export async function examineRecords(set: RecordSet): Promise<void> {
   const values = new Float32Array(SAMPLE_SIZE);
@@ -19,7 +19,7 @@ export async function examineRecords(set: RecordSet): Promise<void> {
   }
 }
 
-/** Throws InputError at the first record that has the id of an earlier one; any number may have none. */
+/** Returns a check that throws InputError at the first record with the id of an earlier one. Records without an id pass. */
 export function createIdCheck(): (record: SignalRecord) => void {
   const places = new Map<string, Pick<SignalRecord, 'object' | 'offset'>>();
   return ({ id, object, offset }) => {
@@ -29,16 +29,16 @@ export function createIdCheck(): (record: SignalRecord) => void {
       throw new InputError({
         object,
         offset,
-        found: `the id ${quote(id)}, which the record at byte ${earlier.offset} of ${earlier.object} has`,
-        needed: 'each sample once',
+        found: `the id ${quote(id)}, which the record at byte ${earlier.offset} of ${earlier.object} also has`,
+        needed: 'unique ids',
       });
     places.set(id, { object, offset });
   };
 }
 
 /**
- * Decodes a record's signal into `values` [SAMPLE_SIZE]. Throws InputError when it isn't of the type, or holds a number that
- * isn't finite.
+ * Decodes a record's signal into `values` [SAMPLE_SIZE]. Throws InputError when the signal has another type than `needed`, or
+ * a value that isn't finite.
  */
 export function decodeRecord(
   { signal, dtype, object, offset }: SignalRecord,
@@ -50,7 +50,7 @@ export function decodeRecord(
       object,
       offset,
       found: `a signal of ${dtype}`,
-      needed: `${needed}, as the others`,
+      needed: `${needed}, like the other records`,
     });
   decodeSignal(signal, dtype, values);
   const bad = values.findIndex((value) => !Number.isFinite(value));

@@ -1,4 +1,4 @@
-/** What the input pipeline calls for each segment of records, and for each batch. */
+/** Graph functions that the input pipeline calls for each segment of records and for each batch. */
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
 import {
   type Attribute,
@@ -11,7 +11,7 @@ import {
 
 const { float32, int32, int64, string, variant } = DATA_TYPES;
 
-/** What a segment is told by. */
+/** Arguments that describe a segment. */
 export const SEGMENT = [
   { name: 'file', type: string },
   { name: 'offset', type: int64 },
@@ -19,14 +19,14 @@ export const SEGMENT = [
   { name: 'take', type: int64 },
 ] as const;
 
-/** Of datasets of serialized records. */
+/** Attributes of a dataset of serialized records. */
 export const SERIALIZED = {
   output_types: { list: { type: [string] } },
   output_shapes: { list: { shape: [shapeOf([])] } },
 };
 /** Shape of a batch's signals. */
 export const SIGNALS = [-1, DETECTORS.length, SAMPLE_LENGTH];
-/** Bytes that are read at once. */
+/** Bytes per read. */
 const READ_BUFFER = 1 << 20;
 
 export const READ_SEGMENT = 'read_segment';
@@ -46,7 +46,7 @@ export function readSegment(): GraphFunction {
     text('uncompressed'),
     constant('buffer', constantOf('int64', [], BigInt64Array.of(BigInt(READ_BUFFER)))),
     constant('first', constantOf('int32', [], Int32Array.of(0))),
-    // The reader takes lists.
+    // TFRecordDatasetV2 takes lists of files and offsets.
     {
       name: 'files',
       op: 'ExpandDims',
@@ -76,14 +76,14 @@ export function readSegment(): GraphFunction {
   };
 }
 
-/** Signals, labels and ids of serialized examples. A length other than that of 3 x 4096 numbers is an error. */
+/** Decodes serialized examples to signals, labels and ids. A signal that doesn't have 3 x 4096 values is an error. */
 export function decodeBatch(dtype: number): GraphFunction {
   const names = ['id', 'label', 'signal'].map((name) => Buffer.from(name));
   const none = constantOf('string', [0], []);
   const nodes: Node[] = [
     constant('none', none),
     constant('keys', constantOf('string', [names.length], names)),
-    // What a record may lack has a default; an empty one says that it must be there.
+    // A default makes a feature optional. An empty default makes it required.
     constant('no_id', constantOf('string', [], [Buffer.alloc(0)])),
     constant('no_label', constantOf('int64', [0], new BigInt64Array(0))),
     constant('no_signal', none),

@@ -1,6 +1,7 @@
 /**
- * TensorFlow's own input pipeline as a graph: shards are read, shuffled, cut into batches and decoded on its threads,
- * ahead of the training, and no byte of a sample enters JavaScript.
+ * TensorFlow's own input pipeline as a graph. It reads, shuffles, batches and decodes the records on its own threads, ahead
+ * of the training, so no byte of a sample enters JavaScript. It is a session of its own, whose batches are fed to the
+ * graph of a step by reference: the step needs to know nothing of files, and the short last batch can go to another graph.
  */
 import {
   constantOf,
@@ -20,40 +21,40 @@ import {
   SIGNALS,
 } from './record-functions.ts';
 
-/** What the graph is fed when a pass starts, by the names of its placeholders. */
+/** Inputs that start a pass, by the names of their placeholders. */
 export const PASS_INPUTS = {
-  /** Of each segment the file, the offset where it begins, records to leave out there, records to take. */
+  /** For each segment: its file, its offset there, the number of records to skip, the number to take. */
   files: 'string',
-  /** As text: a file may be larger than 2 GB. */
+  /** As text, since tfjs has no int64 and a file may be larger than 2 GB. */
   offsets: 'string',
   skips: 'int32',
   takes: 'int32',
-  /** Segments that are read in turns. */
+  /** Number of segments that are interleaved. */
   interleaved: 'int32',
-  /** Records that the order is drawn from; 1 keeps the order. */
+  /** Size of the shuffle buffer [records]; 1 keeps the order. */
   buffer: 'int32',
   /** [2] */
   seeds: 'int32',
-  /** Records that a resumed pass leaves out. */
+  /** Number of records that a resumed pass skips. */
   done: 'int32',
 } as const satisfies Record<string, DataTypeName>;
 
-/** Starts a pass. */
+/** Output that starts a pass. */
 export const STARTED = 'started:0';
-/** The next batch: signals [b, 3, 4096] and labels [b] as float32, ids [b]. */
+/** Outputs of the next batch: signals [b, 3, 4096] and labels [b] as float32, ids [b]. */
 export const BATCH = ['signals:0', 'labels:0', 'ids:0'] as const;
 
-/** Records of one segment before the next one's turn. */
+/** Records that are read from one segment before the next one has its turn. */
 const BLOCK = 16;
-/** Batches that are decoded at the same time, and those that wait decoded. */
+/** Batches that are decoded in parallel, and decoded batches that wait. */
 const DECODERS = 2;
 const PREFETCHED = 2;
-/** Batches that may have been taken from the shuffle buffer before the training asks for them. */
+/** Most batches that can have left the shuffle buffer before the training requests them. */
 export const BATCHES_AHEAD = DECODERS + PREFETCHED + 1;
 
 const { float32, int32, int64, string } = DATA_TYPES;
 
-/** @param dtype of the signals in the records. */
+/** @param dtype Type of the signals in the records. */
 export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32'): Graph {
   const graph = createGraph();
   graph.define(readSegment());

@@ -9,23 +9,23 @@ import { createRecordReader, type Order, type RecordReader } from './record-read
 import type { RecordSet } from './records.ts';
 import type { ShardFiles } from './shard-files.ts';
 
-/** What a fit reads; one pass at a time. */
+/** Input of a fit. Only one pass can be open at a time. */
 export interface TrainingInput {
   readonly trainingCount: number;
   readonly validationCount: number;
-  /** Samples of a batch; the last one of a pass may be shorter. */
+  /** Samples per batch; the last batch of a pass may be shorter. */
   readonly batchSize: number;
-  /** Time that was spent waiting for batches so far [ms]. */
+  /** Time spent waiting for batches so far [ms]. */
   readonly waited: number;
   /**
-   * All training records once, in an order that depends on the seed and the epoch (1, 2, ...) alone; the first `done`
-   * batches of it are left out. A batch's tensors live until the next one is asked for. Of records that metadata.json
-   * describes no id may come twice: InputError is thrown at the batch in which one does.
+   * All training records once, in an order that depends only on the seed and the epoch (1, 2, ...). Skips the first `done`
+   * batches. The tensors of a batch live until the next batch is requested. If metadata.json describes the records, throws
+   * InputError at the first batch that repeats an id.
    */
   training(epoch: number, done?: number): AsyncIterable<Batch>;
-  /** All validation records once, in their order. */
+  /** All validation records once, in order. */
   validation(): AsyncIterable<Batch>;
-  /** Reads all records one by one. Throws what examineRecords throws. */
+  /** Reads all records one by one. Throws the errors of examineRecords. */
   examine(): Promise<void>;
   dispose(): void;
 }
@@ -36,8 +36,8 @@ export type InputSettings = Pick<
 >;
 
 /**
- * Parts the records into training and validation: the first share of them, or one fold. Throws SettingError when either
- * would be empty.
+ * Splits the records into training and validation. Validation is the first part of the records, or one fold. Throws
+ * SettingError when either would be empty.
  */
 export function openTrainingInput(
   tf: TF,
@@ -53,7 +53,7 @@ export function openTrainingInput(
     { first: held.end, end: set.count },
   ]);
   const passes = openPasses(createRecordReader(tf, batchSize, set.dtype), set, files, batchSize);
-  // The first pass over either takes note of the ids: a sample that is there twice might be in both.
+  // The first pass over each collects the ids, since a duplicated sample might be in both.
   const ids = new Set<string>();
   const unread = new Set<readonly ShardPart[]>(set.metadata === undefined ? [] : [training, validation]);
   const idsOfFirst = (parts: readonly ShardPart[]) => (unread.delete(parts) ? ids : undefined);
@@ -87,11 +87,11 @@ function chooseValidation(
   if (size >= 1 && size < count) return range;
   const how = folds > 1 ? `fold ${fold} of ${folds}` : `a validation split of ${validation_split}`;
   throw new SettingError(
-    `${store.location}: of ${count} records ${how} leaves ${count - size} for training and ${size} for validation; each needs at least one`,
+    `${store.location}: ${how} splits ${count} records into ${count - size} for training and ${size} for validation; each needs at least one`,
   );
 }
 
-/** Adds the ids of a batch; false when one of them was there. */
+/** Adds the ids of a batch. Returns false when the set already had one of them. */
 function addNew(ids: Set<string>, { ids: added }: Batch): boolean {
   for (const id of added.dataSync() as unknown as string[]) {
     if (id !== '' && ids.has(id)) return false;
@@ -103,7 +103,7 @@ function addNew(ids: Set<string>, { ids: added }: Batch): boolean {
 function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, batchSize: number) {
   let waited = 0;
 
-  /** `ids`: those that the records mustn't have; theirs are added. */
+  /** `ids`: ids that the records must not have. The ids of the records are added. */
   async function* read(
     parts: readonly ShardPart[],
     order: Order,
@@ -112,14 +112,14 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
   ): AsyncGenerator<Batch> {
     const total = parts.reduce((sum, { take }) => sum + take, 0);
     const batches = Math.ceil(total / batchSize);
-    let there = 0;
+    let ready = 0;
     let batch: Batch | undefined;
     try {
       for (let i = done; i < batches; i++) {
         const start = performance.now();
         const records = order.buffer + (i + 1 + BATCHES_AHEAD) * batchSize;
         const opened = countOpened(parts, order.interleaved, records);
-        for (; there < opened; there++) await files.ready(parts[there]!.shard);
+        for (; ready < opened; ready++) await files.ready(parts[ready]!.shard);
         if (i === done) {
           const segments = parts.map(({ shard, ...part }) => ({ ...part, file: files.path(shard) }));
           reader.start(segments, order, done * batchSize);
@@ -135,7 +135,7 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
     }
   }
 
-  /** The next batch, which has `size` samples when all is well. */
+  /** The next batch. Throws when it doesn't have `size` samples, or when a label or an id in it is invalid. */
   async function take(size: number, ids: Set<string> | undefined): Promise<Batch> {
     let batch: Batch | undefined;
     try {
@@ -157,7 +157,7 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
     throw new InputError({
       object: set.store.location,
       found: `a batch of ${batch?.size ?? 0} records`,
-      needed: `${size}: the shards were changed while they were read`,
+      needed: `${size}; the shards changed while they were read`,
     });
   }
 

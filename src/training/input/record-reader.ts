@@ -4,39 +4,39 @@ import type { TF } from '../../tensorflow/install/load.ts';
 import type { Batch } from './batch.ts';
 import { BATCH, createRecordGraph, type PASS_INPUTS, STARTED } from './record-graph.ts';
 
-/** Records that lie behind one another in a file of this machine. */
+/** Consecutive records in a local file. */
 export interface Segment {
   file: string;
-  /** Where the records begin [bytes]. */
+  /** Offset of the first record [bytes]. */
   offset: number;
-  /** Records to leave out there. */
+  /** Number of records to skip. */
   skip: number;
-  /** Records to take. */
+  /** Number of records to take after those. */
   take: number;
 }
 
 /** How the records of a pass are ordered. */
 export interface Order {
-  /** Segments that are read in turns, some records at a time. */
+  /** Number of segments that are interleaved, a few records at a time. */
   interleaved: number;
-  /** Records that the order is drawn from; 1 keeps it as it is. */
+  /** Size of the shuffle buffer [records]; 1 keeps the order. */
   buffer: number;
   /** Two integers below 2^31. */
   seeds: readonly [number, number];
 }
 
-/** Reads batches by TensorFlow's input pipeline; one pass at a time. */
+/** Reads batches with TensorFlow's input pipeline, one pass at a time. */
 export interface RecordReader {
-  /** Starts a pass, and ends the one before. `done` of its records, in their order, are left out. */
+  /** Starts a pass and ends the previous one. Skips the first `done` records of the pass. */
   start(segments: readonly Segment[], order: Order, done: number): void;
-  /** The next batch, which belongs to the caller (disposeBatch); undefined when all were taken. */
+  /** The next batch, which the caller must dispose of (disposeBatch); undefined at the end of the pass. */
   next(): Batch | undefined;
   dispose(): void;
 }
 
 export function createRecordReader(tf: TF, batchSize: number, dtype: 'float16' | 'float32'): RecordReader {
   const session = openSession(tf, createRecordGraph(batchSize, dtype));
-  /** TensorFlow's datasets read strings where they lie in these, so that they must outlive the pass. */
+  /** TensorFlow's datasets point to the strings in these tensors, so the tensors must outlive the pass. */
   let held: Tensor[] = [];
 
   return {

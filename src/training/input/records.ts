@@ -16,66 +16,66 @@ export interface RecordSet {
   shards: readonly Shard[];
   /** Records in all shards. */
   count: number;
-  /** Of the signals. */
+  /** Type of the signals. */
   dtype: RecordDType;
-  /** What describes the shards; a lone train.tfrecord has none. */
+  /** Describes the shards; missing for a single train.tfrecord. */
   metadata?: Metadata;
 }
 
-/** A dataset before any record is read: of a lone train.tfrecord nobody knows yet what it holds. */
+/** A dataset before any record is read. The content of a single train.tfrecord is unknown until then. */
 export type FoundRecords = Pick<RecordSet, 'store' | 'shards' | 'metadata'> &
   Partial<Pick<RecordSet, 'count' | 'dtype'>>;
 
 export interface Shard {
   name: string;
-  /** Its size. */
+  /** Size of the file. */
   bytes: number;
-  /** Where its records lie: in one run, unless damaged ones are left out. */
+  /** Positions of its records: one run, or more if damaged records are skipped. */
   runs: readonly Run[];
-  /** SHA-256 of its bytes in hex, where it is known. */
+  /** SHA-256 of its bytes in hex, if known. */
   sha256?: string;
 }
 
-/** Records that lie behind one another. */
+/** Consecutive records. */
 export interface Run {
-  /** First byte. */
+  /** Offset of the first byte. */
   offset: number;
   records: number;
 }
 
-/** A record as it lies in its shard. */
+/** A record as stored in its shard. */
 export interface SignalRecord {
-  /** '' where the record has none. */
+  /** '' if the record has no id. */
   id: string;
   label: 0 | 1;
   dtype: RecordDType;
   /** Shape (3, 4096), little endian. A view of the bytes that were read. */
   signal: Uint8Array;
-  /** The file it is in, and its place there, for messages. */
+  /** The file that holds it, and its byte offset there, for messages. */
   object: string;
   offset: number;
 }
 
 const SINGLE_FILE = 'train.tfrecord';
 
-/** Objects that are looked at at the same time. */
+/** Number of objects checked in parallel. */
 const CONCURRENCY = 32;
 
 /**
- * Opens the records of a store: the shards that metadata.json names, or else a lone `train.tfrecord`, which is read once
+ * Opens the records of a store: the shards that metadata.json names, or else a single `train.tfrecord`, which is read once
  * to count its records.
  *
- * Throws what findRecords and countRecords throw.
+ * Throws the errors of findRecords and countRecords.
  */
 export async function openRecords(store: ObjectStore): Promise<RecordSet> {
   return countRecords(await findRecords(store));
 }
 
 /**
- * Looks for shards that metadata.json names, or else a lone `train.tfrecord`.
+ * Finds the shards that metadata.json names, or else a single `train.tfrecord`.
  *
- * Throws NotFoundError when there is neither or a shard is missing, and InputError when metadata.json is broken or a
- * shard has another size than it says.
+ * Throws NotFoundError when neither exists or a shard is missing, and InputError when metadata.json is invalid or a shard
+ * has another size than it says.
  */
 export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA_KEY), store.head(SINGLE_FILE)]);
@@ -88,11 +88,11 @@ export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
       });
     }
     const text = new TextDecoder().decode(await store.read(METADATA_KEY));
-    // Beside a lone file lies the reference's metadata.json, which names no shards.
+    // The reference implementation puts a metadata.json without shards beside its single file.
     if (single === undefined || /"shards"\s*:/.test(text)) return findDescribed(store, text);
   }
   if (single !== undefined) return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }] };
-  // Other than a look for an object, a read tells when it is the bucket that isn't there.
+  // Unlike `head`, `read` reports that the bucket itself is missing.
   await store.read(METADATA_KEY).catch((error: unknown) => {
     if (!(error instanceof NotFoundError)) throw error;
   });
@@ -121,8 +121,8 @@ async function findDescribed(store: ObjectStore, text: string): Promise<RecordSe
 }
 
 /**
- * The records that were found, those of a lone file read once to be counted. Throws InputError when one of these is
- * damaged, or when there are none.
+ * The records that were found; a single file is read once to count its records. Throws InputError when one of these is
+ * damaged, or when there are no records.
  */
 export async function countRecords(found: FoundRecords): Promise<RecordSet> {
   const { count, dtype } = found;
@@ -154,10 +154,10 @@ async function countSingle(store: ObjectStore): Promise<RecordSet> {
 }
 
 /**
- * Records `first` up to, but without, `end`, streamed in their order; shards outside the range aren't opened.
+ * Streams the records from `first` to `end`, without `end`, in order. Shards outside the range aren't opened.
  *
- * Throws InputError when a record is broken or isn't a sample (3, 4096) with a label 0 or 1, and when a shard that is
- * read to its end holds another number of records than it should, or has another hash than metadata.json says.
+ * Throws InputError when a record is damaged or isn't a sample (3, 4096) with label 0 or 1, and when a shard that is read
+ * to its end has another number of records than expected, or another hash than metadata.json says.
  */
 export async function* readRecordRange(
   set: RecordSet,
@@ -174,12 +174,12 @@ async function* readPart(
   const object = store.location + shard;
   const { runs, sha256 } = shards.find(({ name }) => name === shard)!;
   const run = runs.find(({ offset }) => offset === start)!;
-  // Behind the only run of a shard nothing may follow; behind others lies what is damaged.
+  // Nothing may follow the only run of a shard. Other runs are followed by damaged records.
   const whole = runs.length === 1 && start === 0 && skip + take === run.records;
   let index = 0;
   const range = start === 0 ? undefined : { offset: start, length: Number.MAX_SAFE_INTEGER - start };
   const stored = store.stream(shard, range);
-  // A lone file has no hash but the one of its bytes as they were found.
+  // The hash of a single file was computed from its bytes as found, so it proves nothing.
   const hashed = whole && metadata !== undefined && sha256 !== undefined;
   const chunks = hashed ? checkHash(stored, object, sha256) : stored;
   for await (const { data, offset } of streamRecords(chunks, object, start)) {
@@ -188,13 +188,13 @@ async function* readPart(
       yield { id, label, signal, dtype: checkSignal(signal, object, offset), object, offset };
     }
     index++;
-    // The next one may be damaged.
+    // The next record may be damaged.
     if (index === skip + take && !whole) return;
   }
   if (index !== run.records)
     throw new InputError({
       object,
       found: `${index} records`,
-      needed: `${run.records}, as were counted before`,
+      needed: `${run.records}, as counted before`,
     });
 }

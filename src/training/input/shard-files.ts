@@ -1,16 +1,16 @@
 import type { LocalFolder } from '../../storage/store.ts';
 
-/** The shards of a dataset as files of this machine, which TensorFlow reads. */
+/** The shards of a dataset as local files, which TensorFlow reads. */
 export interface ShardFiles {
-  /** Where the shard lies, once it is there. */
+  /** Path of the shard, valid once it is ready. */
   path(name: string): string;
-  /** Says in which order shards will be needed. */
+  /** Announces the order in which shards will be needed. */
   want(names: readonly string[]): void;
-  /** Resolves when the shard is there and its bytes are the right ones. Throws what kept it from coming. */
+  /** Resolves when the file exists and its hash is right. Throws the error that prevented this. */
   ready(name: string): Promise<void>;
 }
 
-/** Those of a folder, as they are. */
+/** The shards of a folder, unchecked. */
 export function filesOf(folder: Pick<LocalFolder, 'path'>): ShardFiles {
   return { path: (name) => folder.path(name), want: () => {}, ready: async () => {} };
 }

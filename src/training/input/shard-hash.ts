@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../../core/errors.ts';
 
-/** Passes the bytes of a shard on. Throws InputError behind the last of them when their SHA-256 is another one. */
+/**
+ * Passes the bytes of a shard through. Throws InputError after the last byte when their SHA-256 isn't `sha256`: the CRCs of
+ * the records can't tell that a shard is a copy of another one.
+ */
 export async function* checkHash(
   chunks: AsyncIterable<Uint8Array>,
   object: string,
@@ -16,8 +19,8 @@ export async function* checkHash(
   if (digest === sha256) return;
   throw new InputError({
     object,
-    found: `bytes of SHA-256 ${digest.slice(0, 12)}...`,
+    found: `bytes with SHA-256 ${digest.slice(0, 12)}...`,
     needed: `${sha256.slice(0, 12)}..., as metadata.json says`,
-    advice: 'The shard was damaged or replaced; preprocess the dataset again',
+    advice: 'Preprocess the dataset again: the shard was damaged or replaced',
   });
 }

@@ -12,14 +12,14 @@ import type { FoundRecords, RecordSet, Run, Shard } from './records.ts';
 export interface Survey {
   /** The set without its damaged records. */
   set: RecordSet;
-  /** What is wrong with each place that is left out. */
+  /** One error for each place that is skipped. */
   damages: InputError[];
 }
 
 /**
- * Reads all records, one by one, and leaves out those that can't be trained on. Where the length of a record is
- * damaged, nobody knows where the next one begins, so that the rest of its shard is left out. Of what nobody has said which
- * type the signals are, the first one decides.
+ * Reads all records one by one and skips those that can't be trained on. If the length of a record is damaged, the offset of
+ * the next one is unknown, so the rest of the shard is skipped. If the type of the signals is unknown, the first record
+ * decides it.
  *
  * Throws InputError when no record is left.
  */
@@ -29,17 +29,20 @@ export async function surveyRecords(found: FoundRecords): Promise<Survey> {
   const shards: Shard[] = [];
   let { dtype } = found;
   for (const shard of found.shards) {
-    const known = damages.length;
+    const before = damages.length;
     const surveyed = await surveyShard(store, shard, dtype, damages);
     dtype = surveyed.dtype;
-    // What is read of a damaged shard are its bytes as they are.
-    const sound = damages.length === known;
-    const sha256 = (sound ? shard.sha256 : undefined) ?? (await hashObject(store, shard.name));
+    // A damaged shard doesn't match its published hash. Later reads are checked against its current bytes.
+    const undamaged = damages.length === before;
+    const sha256 = (undamaged ? shard.sha256 : undefined) ?? (await hashObject(store, shard.name));
     shards.push({ ...shard, runs: surveyed.runs, sha256 });
   }
   const count = shards.reduce((sum, { runs }) => runs.reduce((n, { records }) => n + records, sum), 0);
   if (count === 0 || dtype === undefined)
-    throw damages[0] ?? new InputError({ object: store.location, found: 'no records', needed: 'some' });
+    throw (
+      damages[0] ??
+      new InputError({ object: store.location, found: 'no records', needed: 'at least one record' })
+    );
   return { set: { ...found, shards, count, dtype }, damages };
 }
 
@@ -60,7 +63,7 @@ async function surveyShard(
   let dtype = needed;
   for (let start: number | undefined = 0; start !== undefined; ) {
     const first: number = start;
-    /** Where the next record begins. */
+    /** Offset of the next record. */
     let next = first;
     let run: Run | undefined;
     const range = { offset: first, length: Number.MAX_SAFE_INTEGER - first };
@@ -91,7 +94,7 @@ async function surveyShard(
 
 const values = new Float32Array(SAMPLE_SIZE);
 
-/** The type of a record whose frame is sound, or what is wrong with it. */
+/** The type of a record with a valid frame, or its fault. */
 function examine(
   data: Uint8Array,
   needed: RecordDType | undefined,
