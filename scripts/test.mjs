@@ -39,11 +39,12 @@ function run(...args) {
   if (status !== 0) process.exit(status ?? (signal ? 1 : 0));
 }
 
-/** Whether a test, or a helper that it imports, starts other programs or TensorFlow. */
+/** Whether a test, or a helper that it imports, starts threads, other programs or TensorFlow. */
 function needsMore(file, seen = new Set()) {
   seen.add(file);
   const text = readFileSync(join(ROOT, file), 'utf8');
-  if (/'node:child_process'|from '[^']*tensorflow[^']*'/.test(text)) return true;
+  if (/'node:(child_process|worker_threads)'|'playwright-core'|from '[^']*tensorflow[^']*'/.test(text))
+    return true;
   return [...text.matchAll(/from '(\.[^']*)'/g)]
     .map(([, name]) => join(dirname(file), name))
     .filter((other) => /^(test|bench)\//.test(other) && !seen.has(other) && existsSync(join(ROOT, other)))

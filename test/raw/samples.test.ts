@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
+import { ambient } from '../../src/core/ambient.ts';
 import { MachineError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/sha256.ts';
 import { STRAIN_MARGIN } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
@@ -39,6 +41,9 @@ function watch(store: ObjectStore): Watched {
   };
   return watched;
 }
+
+// Missing objects are retried. That the pauses are as long as they should be is tested in retry.test.ts.
+mock.method(ambient, 'sleep', async () => {});
 
 async function catalogBytes(
   store: ObjectStore,
@@ -296,15 +301,20 @@ describe('reading samples a few at a time', () => {
     );
   }
 
+  const DIGEST = 'SHA-256 ';
+  /** All bytes of a strain, in a form that is compared fast. */
+  const digest = (strain: Float64Array) =>
+    DIGEST + sha256(new Uint8Array(strain.buffer, strain.byteOffset, strain.byteLength)).toString('hex');
+
   async function readAll(store: ObjectStore, refs: SampleRef[], size: number) {
     const targets = makeTargets(size);
     const reader = createSampleReader(store, refs);
-    const seen: (Float64Array | string)[] = [];
+    const seen: string[] = [];
     for (;;) {
       const reasons = await reader.read(targets);
       if (reasons.length === 0) return seen;
       const good = targets.values();
-      for (const reason of reasons) seen.push(reason ?? good.next().value!.slice());
+      for (const reason of reasons) seen.push(reason ?? digest(good.next().value!));
     }
   }
 
@@ -343,11 +353,11 @@ describe('reading samples a few at a time', () => {
       }));
       const other: SampleRef = { ...refs[10]!, etag: 'of another version' };
       refs.push(other, refs[0]!);
-      const expected: (Float64Array | string)[] = [];
+      const expected: string[] = [];
       for await (const { strain, reason } of readSamples(memory, refs)) {
-        expected.push(reason ?? strain.slice());
+        expected.push(reason ?? digest(strain));
       }
-      assert.equal(expected.filter((each) => typeof each === 'string').length, 7);
+      assert.equal(expected.filter((each) => !each.startsWith(DIGEST)).length, 7);
       assert.ok(files.folder !== undefined && memory.folder === undefined);
       assert.deepEqual(await readAll(memory, refs, size), expected);
       assert.deepEqual(await readAll(files, refs, size), expected);
