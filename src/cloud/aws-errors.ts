@@ -1,14 +1,11 @@
 /** Turns errors from AWS, or from the network on the way there, into messages that say what to do. */
-import { ChirplineError, MachineError, SettingError } from '../core/errors.ts';
-import { isConnectionError } from '../storage/s3/s3-errors.ts';
+import { ChirplineError, MachineError } from '../core/errors.ts';
+import { ACCOUNT_ADVICE, explainMissingRegion, isConnectionError } from '../storage/s3/s3-errors.ts';
 
 const ADVICE: Record<string, string> = {
-  CredentialsProviderError:
-    'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
+  ...ACCOUNT_ADVICE,
   UnrecognizedClientException: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID',
   InvalidClientTokenId: 'AWS does not know the access key. Check AWS_ACCESS_KEY_ID',
-  ExpiredToken: 'the credentials have expired. Get new ones',
-  ExpiredTokenException: 'the credentials have expired. Get new ones',
   AccessDenied: 'access denied. Ask for the permissions in infra/user-policy.json',
   AccessDeniedException: 'access denied. Ask for the permissions in infra/user-policy.json',
 };
@@ -18,9 +15,6 @@ export function explainCloudError(error: unknown, stage: string): unknown {
   if (!(error instanceof Error) || error instanceof ChirplineError) return error;
   const advice = ADVICE[error.name];
   if (advice !== undefined) return new MachineError(`stage ${stage}: ${advice}`, { cause: error });
-  if (error.message.includes('Region is missing')) {
-    return new SettingError(`stage ${stage}: no AWS region is set. Set AWS_REGION`, { cause: error });
-  }
   if (isConnectionError(error)) {
     const advice = stage === 'local' ? describeLocalCloud(error) : describeNetwork(error);
     return new MachineError(`stage ${stage}: ${advice}`, { cause: error });
@@ -28,7 +22,7 @@ export function explainCloudError(error: unknown, stage: string): unknown {
   if ('$metadata' in error) {
     return new MachineError(`stage ${stage}: AWS returned ${error.name}: ${error.message}`, { cause: error });
   }
-  return error;
+  return explainMissingRegion(`stage ${stage}`, error) ?? error;
 }
 
 function describeNetwork(error: Error): string {

@@ -178,7 +178,8 @@ test('R6: reduce is called twice with sums that differ: all shards have the PSD 
   await world.check(range(0, 9));
 });
 
-test('R8: a plan call dies late, the missing objects arrive, and the event of one is handled while the run ends', async () => {
+/** A dataset with nine samples whose plan call died when it wrote plan.json; the other samples have arrived since. */
+async function prepareDeadPlan() {
   const world = await prepare(range(0, 9), COUNT);
   world.running.add('x');
   void world
@@ -187,6 +188,11 @@ test('R8: a plan call dies late, the missing objects arrive, and the event of on
     .catch(() => {});
   await settled();
   for (const index of range(9, COUNT)) await world.put(index);
+  return world;
+}
+
+test('R8: a plan call dies late, the missing objects arrive, and the event of one is handled while the run ends', async () => {
+  const world = await prepareDeadPlan();
   const answer = await world.f.plan('x');
   const { paused, go, reached } = pausing(
     world.records,
@@ -203,14 +209,7 @@ test('R8: a plan call dies late, the missing objects arrive, and the event of on
 });
 
 test('R9: files of a dead plan call have no effect', async () => {
-  const world = await prepare(range(0, 9), COUNT);
-  world.running.add('x');
-  void world
-    .functions(dying(world.records, (key) => key.endsWith('plan.json')))
-    .plan('x')
-    .catch(() => {});
-  await settled();
-  for (const index of range(9, COUNT)) await world.put(index);
+  const world = await prepareDeadPlan();
   const { id } = await world.f.plan('x');
   assert.equal(await world.f.ingest(9), true);
   for await (const { key } of world.records.list('_work/')) {

@@ -141,7 +141,7 @@ describe('when S3 is not reachable', () => {
 
   test('a missing region is reported', async (t) => {
     environment(t, { ...KEYS, AWS_REGION: undefined });
-    await assert.rejects(openStore('s3://bucket').read('k'), /^MachineError: .*Set AWS_REGION/);
+    await assert.rejects(openStore('s3://bucket').read('k'), /^SettingError: .*Set AWS_REGION/);
   });
 });
 

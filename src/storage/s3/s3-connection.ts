@@ -24,12 +24,22 @@ export async function openConnection(
   return { sdk, client: client ?? new sdk.S3Client({ ...defaultSettings(), ...settings }) };
 }
 
+/** The endpoint that replaces S3's own, and the environment variable that sets it. */
+export function findEndpoint(): { variable: string; url: string } | undefined {
+  const variable = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'].find(
+    (name) => process.env[name] !== undefined,
+  );
+  return variable === undefined ? undefined : { variable, url: process.env[variable]! };
+}
+
+const protocolOf = (url: string) => (URL.canParse(url) ? new URL(url).protocol : '');
+
 function defaultSettings(): S3ClientConfig {
   const env = process.env;
-  const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
-  if (endpoint !== undefined && !/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : '')) {
+  const endpoint = findEndpoint();
+  if (endpoint !== undefined && !/^https?:$/.test(protocolOf(endpoint.url))) {
     throw new SettingError(
-      `AWS_ENDPOINT_URL is ${JSON.stringify(endpoint)}: needed a URL such as http://127.0.0.1:4566`,
+      `${endpoint.variable} is ${JSON.stringify(endpoint.url)}: needed a URL such as http://127.0.0.1:4566`,
     );
   }
   return {

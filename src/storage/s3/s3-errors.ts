@@ -1,17 +1,23 @@
-import { MachineError, NotFoundError, PreconditionError } from '../../core/errors.ts';
+import { MachineError, NotFoundError, PreconditionError, SettingError } from '../../core/errors.ts';
+import { findEndpoint } from './s3-connection.ts';
 
-/** Reason and advice for errors of S3 and of the connection, by the error's name. */
+/** Reason and advice for errors of any AWS service, by the error's name. */
+export const ACCOUNT_ADVICE: Readonly<Record<string, string>> = {
+  CredentialsProviderError:
+    'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
+  ExpiredToken: 'the credentials have expired. Get new ones',
+  ExpiredTokenException: 'the credentials have expired. Get new ones',
+};
+
+/** The same for errors of S3. */
 const ADVICE = new Map(
   Object.entries({
-    CredentialsProviderError:
-      'no AWS credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws sso login',
+    ...ACCOUNT_ADVICE,
     NoSuchBucket: 'the bucket does not exist. Create it or correct the location',
     AccessDenied: 'access denied. Grant these credentials access',
     Forbidden: 'access denied. Grant these credentials access',
     InvalidAccessKeyId: 'the access key is unknown. Check AWS_ACCESS_KEY_ID',
     SignatureDoesNotMatch: 'the secret key does not match the access key. Check AWS_SECRET_ACCESS_KEY',
-    ExpiredToken: 'the credentials have expired. Get new ones',
-    ExpiredTokenException: 'the credentials have expired. Get new ones',
     PermanentRedirect: "the bucket is in another region. Set AWS_REGION to the bucket's region",
     AuthorizationHeaderMalformed: "the bucket is in another region. Set AWS_REGION to the bucket's region",
     RequestTimeTooSkewed: "this machine's clock is wrong. Correct it",
@@ -45,6 +51,12 @@ export function isConnectionError(error: unknown): boolean {
   return 'code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code);
 }
 
+/** What to throw for the SDK's error when no region is set; undefined for any other error. */
+export function explainMissingRegion(start: string, error: Error): SettingError | undefined {
+  if (!error.message.includes('Region is missing')) return undefined;
+  return new SettingError(`${start}: no AWS region is set. Set AWS_REGION`, { cause: error });
+}
+
 /** True when S3 reports a concurrent conditional write to the key, whose outcome is not known yet. */
 export function isWriteConflict(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalRequestConflict';
@@ -72,8 +84,9 @@ export function explainS3Error(
   if (advice !== undefined) return new MachineError(`${start}: ${advice}`, { cause: error });
   if (isConnectionError(error)) {
     const code = 'code' in error ? String(error.code) : error.name;
-    const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
-    const check = endpoint === undefined ? 'the network' : `the network and AWS_ENDPOINT_URL (${endpoint})`;
+    const endpoint = findEndpoint();
+    const check =
+      endpoint === undefined ? 'the network' : `the network and ${endpoint.variable} (${endpoint.url})`;
     return new MachineError(`${start}: S3 can't be reached (${code}). Check ${check}`, { cause: error });
   }
   if (error.message.startsWith('Checksum mismatch')) {
@@ -81,11 +94,8 @@ export function explainS3Error(
       cause: error,
     });
   }
-  if (error.message.includes('Region is missing')) {
-    return new MachineError(`${start}: no AWS region is set. Set AWS_REGION`, { cause: error });
-  }
   const status = httpStatus(error);
-  if (status === undefined) return error;
+  if (status === undefined) return explainMissingRegion(start, error) ?? error;
   return new MachineError(`${start}: S3 answered ${status} ${error.name}: ${error.message}`, {
     cause: error,
   });
