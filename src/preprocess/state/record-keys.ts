@@ -1,7 +1,7 @@
 /**
- * Keys beside the records. Public files are at the top; `_work/manifest.json` is the only other object that is ever changed
- * (manifest.ts). Everything else of a plan is in the plan's own folder, create-only, so nothing made for one plan can be taken
- * for another's.
+ * Keys beside the records. Public files are at the top; `_work/manifest.json` is changed by compare-and-swap alone (manifest.ts).
+ * Everything else of a plan is in the plan's own folder, so nothing made for one plan can be taken for another's. Its lists and
+ * its PSD are create-only.
  */
 export const MANIFEST_KEY = '_work/manifest.json';
 export const PSD_KEY = 'avg_psd.npz';
