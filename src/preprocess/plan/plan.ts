@@ -44,7 +44,7 @@ import { type Rejection, sameRows } from '../state/rejected.ts';
 import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
 import { type Known, readKnown } from './known.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
-import { refuseForeign, refuseOther, requireSamples } from './refusals.ts';
+import { refuseForeign, refuseOther, requireSamples } from './plan-checks.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
 /** The competition's unlabelled samples are stored beside the labelled ones; they are for `predict`. */
