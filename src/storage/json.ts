@@ -10,21 +10,21 @@ export function parseJson<T>(
   schema: v.GenericSchema<unknown, T>,
   advice?: string,
 ): T {
-  const refuse = (found: string, cause?: unknown) =>
-    new InputError(
-      { object, found, needed: 'a document that chirpline wrote', ...(advice !== undefined && { advice }) },
-      { cause },
-    );
+  const refuse = (found: string, needed = 'a document that chirpline wrote', cause?: unknown) =>
+    new InputError({ object, found, needed, ...(advice !== undefined && { advice }) }, { cause });
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw refuse('no JSON', cause);
+    throw refuse('no JSON', undefined, cause);
   }
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw refuse(`${issue.received.slice(0, 100)} as ${v.getDotPath(issue) ?? 'the document'}`);
+  const received = issue.received === 'undefined' ? 'nothing' : issue.received.slice(0, 100);
+  // A version, for example: the value itself says what to do.
+  const needed = issue.type === 'literal' ? (issue.expected ?? undefined) : undefined;
+  throw refuse(`${received} as ${v.getDotPath(issue) ?? 'the document'}`, needed);
 }
 
 /** Throws NotFoundError when the object is missing, InputError when it is broken. */

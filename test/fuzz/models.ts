@@ -4,6 +4,7 @@ import { parseConfig } from '../../src/artifacts/config.ts';
 import { encodeWeights, readModel } from '../../src/inference/model-file.ts';
 import { readPreprocessing } from '../../src/inference/model-recipe.ts';
 import { initialWeights, isTrainable, type Weights } from '../../src/model/weights.ts';
+import { encodeJson } from '../../src/storage/json.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/fit/checkpoint.ts';
 import { parseStoredState, type StoredState } from '../../src/training/fit/stored-state.ts';
 import { completeSettings } from '../../src/training/settings.ts';
@@ -95,8 +96,8 @@ export const MODELS = [
     name: 'stored-state',
     text: true,
     seeds: () => [encode(JSON.stringify(stored))],
-    parse: (bytes) => parseStoredState(decode(bytes), BOUNDS, 'c.npz'),
-    check: (value) => assertKept(parseStoredState(JSON.stringify(value), BOUNDS, 'again'), value),
+    parse: (bytes) => parseStoredState(bytes, BOUNDS, 'c.npz'),
+    check: (value) => assertKept(parseStoredState(encodeJson(value), BOUNDS, 'again'), value),
   }),
   target({
     name: 'recipe',

@@ -49,9 +49,9 @@ test('an invalid document is refused with the object, the wrong value, its key a
   for (const text of ['', '{', '{"name":"a"', 'NaN', '\0'.repeat(9)]) assert.equal(refused(text), 'no JSON');
   assert.equal(refused(Uint8Array.of(0xff, 0xfe, 0x7b)), 'no JSON');
   assert.equal(refused('null'), 'null as the document');
-  assert.equal(refused('[]'), 'undefined as name');
+  assert.equal(refused('[]'), 'nothing as name');
   assert.equal(refused('{"name":1,"sizes":[]}'), '1 as name');
-  assert.equal(refused('{"sizes":[]}'), 'undefined as name');
+  assert.equal(refused('{"sizes":[]}'), 'nothing as name');
   assert.equal(refused('{"name":"a","sizes":[1,"2"]}'), '"2" as sizes.1');
   assert.equal(refused('{"name":"a","sizes":[1,null]}'), 'null as sizes.1');
   assert.ok(refused(JSON.stringify({ name: 'a', sizes: ['x'.repeat(1e6)] })).length < 200);

@@ -201,7 +201,7 @@ test('a checkpoint of another version or another model is refused', async () => 
       decodeCheckpoint(bytes, { ...SETTINGS, preset }, 'c.npz'),
       (error) => error instanceof InputError && message.test(error.message),
     );
-  await refused(await writeNpz(arrays), 'diy', /found version 9, needed version 1/);
+  await refused(await writeNpz(arrays), 'diy', /found 9 as version, needed 1$/);
   await refused(
     await encodeCheckpoint(checkpointAt(1, 0)),
     'coherent',
@@ -230,15 +230,18 @@ test('a checkpoint with a state that no fit can reach, or with a run name that i
     [/"\.\.\/\.\.\/evil" as run/, (stored) => Object.assign(stored, { run: '../../evil' })],
     [/7 as run/, (stored) => Object.assign(stored, { run: 7 })],
     [/"1" as updates/, (stored) => Object.assign(stored, { updates: '1' })],
-    [/null as state, needed an object/, (stored) => Object.assign(stored, { state: null })],
+    [
+      /null as state, needed a document that chirpline wrote/,
+      (stored) => Object.assign(stored, { state: null }),
+    ],
     [/4 as epoch, needed 3, at most 6/, ({ state }) => Object.assign(state, { epoch: 4 })],
-    [/-1 as epoch/, ({ state }) => Object.assign(state, { epoch: -1 })],
+    [/-1 as state\.epoch/, ({ state }) => Object.assign(state, { epoch: -1 })],
     [/8 as samples/, ({ state }) => Object.assign(state, { step: 1e12 })],
     [/8 as samples/, ({ state }) => Object.assign(state, { step: 0 })],
-    [/null as lossSum/, ({ state }) => Object.assign(state, { lossSum: Number.NaN })],
-    [/nothing as learningRate/, ({ state }) => Object.assign(state, { schedule: {} })],
-    [/0 as stop/, ({ state }) => Object.assign(state.schedule, { stop: 0 })],
-    [/null as history/, ({ state }) => Object.assign(state, { history: null })],
+    [/null as state\.lossSum/, ({ state }) => Object.assign(state, { lossSum: Number.NaN })],
+    [/nothing as state\.schedule\.learningRate/, ({ state }) => Object.assign(state, { schedule: {} })],
+    [/0 as state\.schedule\.stop/, ({ state }) => Object.assign(state.schedule, { stop: 0 })],
+    [/null as state\.history/, ({ state }) => Object.assign(state, { history: null })],
     [/3 as best_epoch/, ({ state }) => Object.assign(state.history, { best_epoch: 3 })],
     [/2 as epoch, needed 1/, ({ state }) => state.history.epochs.reverse()],
     [/moment\/1: found NaN/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(Number.NaN)],

@@ -53,7 +53,7 @@ export async function decodeCheckpoint(
       needed: 'a checkpoint of chirpline train',
     });
   }
-  const { run, updates, state } = parseStoredState(new TextDecoder().decode(text), bounds, object);
+  const { run, updates, state } = parseStoredState(text, bounds, object);
   const pick = (name: string): Weights => {
     const own = [...arrays].filter(([key]) => key.startsWith(`${name}/`));
     return checkWeights(
