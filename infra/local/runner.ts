@@ -6,6 +6,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ambient } from '../../src/core/ambient.ts';
 import type { Attempt, Job } from './job.ts';
 
 export type RunnerKind = 'process' | 'podman' | 'docker';
@@ -96,7 +97,7 @@ function containerCommand(
 export function readExit({ exit, pid }: Attempt): number | undefined {
   const noted = readCode(exit);
   if (noted !== undefined) return noted;
-  if (isAlive(pid)) return undefined;
+  if (ambient.bornOf(pid) !== '') return undefined;
   // It may have ended between the two checks. A killed shell writes no exit code: report 128 + SIGKILL.
   return readCode(exit) ?? 137;
 }
@@ -107,15 +108,6 @@ function readCode(file: string): number | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Paths of the TypeScript files below a folder of the repository, without those that AssemblyScript compiles. */
+/** Paths of the TypeScript files below a folder of the repository. */
 function listSources(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.generated.ts'))
     .map((name) => `${folder}/${name}`)
-    .filter((path) => !path.startsWith('src/signal/kernels/') && !path.includes('/dist/'));
+    .filter((path) => !path.includes('/dist/'));
 }
 
 /** What a file imports, statically or not, types included. */
@@ -21,7 +21,9 @@ function importsOf(path: string): string[] {
   return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name!);
 }
 
-const files = listSources('src');
+const all = listSources('src');
+/** Without those that AssemblyScript compiles, whose imports have no extension. */
+const files = all.filter((path) => !path.startsWith('src/signal/kernels/'));
 const graph = new Map(
   files.map((path) => {
     const own = importsOf(path).filter((name) => name.startsWith('.'));
@@ -77,7 +79,7 @@ test('no file imports itself by way of others', () => {
 });
 
 test('no two files have one name, but for the commands, which are named as they are called', () => {
-  const names = files.filter((path) => !path.startsWith('src/cli/commands/')).map((path) => basename(path));
+  const names = all.filter((path) => !path.startsWith('src/cli/commands/')).map((path) => basename(path));
   const twice = names.filter((name, index) => names.indexOf(name) !== index);
   assert.deepEqual(twice, []);
 });

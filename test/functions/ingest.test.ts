@@ -593,6 +593,6 @@ test('a function that is out of time fails its message and writes no shard', asy
 test('the messages of other files and of invalid keys are done', async () => {
   const { records, send } = await prepare('end');
   const before = await readManifest(records);
-  assert.deepEqual(await send('notes//todo.txt', 'notes//x.npy', 'a/../b.npz', 'readme.md'), OK);
+  assert.deepEqual(await send('notes//list.txt', 'notes//x.npy', 'a/../b.npz', 'readme.md'), OK);
   assert.deepEqual(await readManifest(records), before);
 });

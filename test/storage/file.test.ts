@@ -253,14 +253,14 @@ test('a listing with faults describes each entry that can not be read', async (t
   writeFileSync(raw(`${folder}/g`, [0xff], '/x.npy'), 'x');
   const tooLong = deep.slice(0, 4 * 251);
   mkdirSync(join(folder, tooLong, 'f'.repeat(17)));
-  writeFileSync(join(folder, tooLong, 'f'.repeat(17), 'x'.repeat(3)), 'x');
+  writeFileSync(join(folder, tooLong, 'f'.repeat(17), 'abc'), 'x');
   const expected = [
     ['a.npy', undefined],
     ['b.npy', 'found a link that points to no file, needed a file'],
     ['c.npy', 'found a link that points to no file, needed a file'],
     ['d.npy', 'found a pipe, socket or device, needed a file'],
     [`${deep}/`, 'found a key with 1256 bytes, more than 1024, needed a relative key'],
-    [`${tooLong}${'f'.repeat(17)}/xxx`, 'found a key with 1025 bytes, more than 1024, needed a relative key'],
+    [`${tooLong}${'f'.repeat(17)}/abc`, 'found a key with 1025 bytes, more than 1024, needed a relative key'],
     ['e.npy/', 'found an empty folder, needed a file'],
     ['f\ufffd.npy', 'found a name that is not UTF-8, needed UTF-8'],
     ['g\ufffd/', 'found a name that is not UTF-8, needed UTF-8'],

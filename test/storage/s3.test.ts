@@ -60,7 +60,7 @@ describe('a bucket', () => {
 
   test('lists invalid keys as faults, sequentially and in parts, beside all valid keys', async () => {
     const client = new S3Client({ forcePathStyle: true });
-    const odd = ['notes//todo.txt', 'notes//x.npy', 'train/..', 'train/./y.npy', '/z', 'train/full/'];
+    const odd = ['notes//list.txt', 'notes//x.npy', 'train/..', 'train/./y.npy', '/z', 'train/full/'];
     for (const key of [...odd, 'notes/a.npy', 'train/b.npy', 'notes/'])
       await client.send(
         new PutObjectCommand({ Bucket: 'bucket', Key: `odd/${key}`, Body: key === 'notes/' ? '' : key }),

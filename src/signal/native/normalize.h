@@ -3,7 +3,7 @@
 
 namespace LEVEL {
 
-/** See computeMoments in ../kernels/normalize.ts. */
+/** See computeMoments in ../kernels/normalize-kernel.ts. */
 void computeMoments(const char *points, size_t length, const char *sum, double minimumDeviation, char *moments) {
   const DoublePoint count = all<DoublePoint>(double(length));
   const FloatPoint mean = __builtin_convertvector(load<DoublePoint>(sum) / count, FloatPoint);
