@@ -133,7 +133,7 @@ async function checkTotal(
     for await (const row of checked) kept.push(row);
   }
   try {
-    await checkRejected(records, kept, total, maxRejected);
+    await checkRejected(records, kept, total, maxRejected, content);
   } catch (error) {
     const found = kept.filter(({ pending }) => !pending).length - rejected;
     // Inputs that the plan lacked may have arrived since. Only another plan can find out.

@@ -60,7 +60,7 @@ export async function readResults(
   const etags = new Map<string, string>();
   const prefix = shards[0]?.name.replace(/-.*/s, '-');
   if (prefix !== undefined) for await (const { key, etag } of records.list(prefix)) etags.set(key, etag);
-  return stored.map((result) => (result?.etag === etags.get(result?.name ?? '') ? result : undefined));
+  return stored.map((result) => (result && etags.get(result.name) === result.etag ? result : undefined));
 }
 
 /**

@@ -19,11 +19,7 @@ import {
   type SimulationResult,
   type SimulationTask,
 } from './simulation-chunk.ts';
-import {
-  checkSimulationSettings,
-  SIMULATION_DEFAULTS,
-  type SimulationSettings,
-} from './simulation-settings.ts';
+import { checkSimulationSettings, type SimulationSettings } from './simulation-settings.ts';
 
 export interface SimulateSettings extends SimulationSettings {
   samples: number;
@@ -41,9 +37,9 @@ const settingsSchema = v.object({
   seed: v.number(),
   snrMedian: v.number(),
   snrSigma: v.number(),
-  // Missing in datasets of version 0.1.0, which used the defaults.
-  snrMin: v.optional(v.number(), SIMULATION_DEFAULTS.snrMin),
-  snrMax: v.optional(v.number(), SIMULATION_DEFAULTS.snrMax),
+  // Missing in datasets of version 0.1.0, which always used these.
+  snrMin: v.optional(v.number(), 1.5),
+  snrMax: v.optional(v.number(), 30),
   signalShare: v.number(),
 });
 type DatasetSettings = v.InferOutput<typeof settingsSchema>;

@@ -110,7 +110,7 @@ test('a run that rejects too many samples writes rejected.csv, and resumes when 
   assert.equal(first.status, 5);
   assert.match(
     first.stderr,
-    /1 of 40 inputs were rejected, more than the tolerated 1 %\. .*rejected\.csv says which/,
+    /1 of 40 inputs were rejected, more than the tolerated 1 %\. .*rejected\.csv lists them/,
   );
   assert.match(
     readFileSync(join(place, 'rejected.csv'), 'utf8'),

@@ -140,7 +140,7 @@ export async function planDataset(
     return undefined;
   }
   const inputs = choice.samples.length + choice.rejected.length;
-  await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected);
+  await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected, content);
   const plan = await writePlan(stores, { settings, id, content, labelBytes, choice }, options);
   await endPlanning(records, token, id, id);
   return { plan, resumed: false };

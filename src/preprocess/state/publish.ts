@@ -1,5 +1,5 @@
 /** Writes the public files of the records, which follow from the manifest: avg_psd.npz, rejected.csv and, last, metadata.json. */
-import { InputError, TooManyRejectedError } from '../../core/errors.ts';
+import { InputError, PreconditionError, TooManyRejectedError } from '../../core/errors.ts';
 import { SOFTWARE } from '../../core/software.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
 import { METADATA_KEY, type Metadata, parseMetadata, serializeMetadata } from '../../records/metadata.ts';
@@ -33,12 +33,26 @@ export async function publish(records: ObjectStore): Promise<void> {
     ]);
     const { content } = await readManifest(records);
     if (content === undefined) return;
-    const own = await records.read(planPsdKey(content.plans[0]!.id));
     await Promise.all([
-      replaceVersion(records, PSD_KEY, psd, own),
+      replaceVersion(records, PSD_KEY, psd, await readOwnPsd(records, content)),
       replaceVersion(records, REJECTED_KEY, rejected, encode(formatRejected(content.rejected))),
     ]);
     await replaceVersion(records, METADATA_KEY, metadata, encode(describeContent(content)));
+  });
+}
+
+/** Throws InputError when the PSD is missing, unless the records were removed since: then PreconditionError, to look again. */
+async function readOwnPsd(records: ObjectStore, content: Content): Promise<Uint8Array> {
+  const { id } = content.plans[0]!;
+  const own = await readIfPresent(records, planPsdKey(id));
+  if (own !== undefined) return own;
+  if ((await readManifest(records)).content?.plans[0]?.id !== id)
+    throw new PreconditionError(records.location);
+  throw new InputError({
+    object: `${records.location}${planPsdKey(id)}`,
+    found: 'no such file',
+    needed: 'the PSD of the records',
+    advice: 'Copy it here again, or remove the records and run again',
   });
 }
 
@@ -71,15 +85,13 @@ export async function checkRejected(
   rows: readonly Rejection[],
   inputs: number,
   limit: number,
+  content: Content | undefined,
 ): Promise<void> {
-  // An object that belongs to no sample gets a row, but isn't counted.
-  const isStray = ({ id, key }: Rejection) => id === '' && key !== undefined;
-  const counted = rows.filter((row) => !row.pending && !isStray(row));
+  // An object that belongs to no sample gets a row, but isn't counted. Once records exist, labels may arrive before their samples.
+  const isCounted = ({ id, file, key, pending }: Rejection) =>
+    !pending && (id !== '' || key === undefined) && (content === undefined || file !== '');
+  const counted = rows.filter(isCounted);
   if (!exceeds(counted.length, inputs, limit)) return;
-  const { content } = await readManifest(records);
-  // Once records exist, labels may arrive before their samples.
-  const rejected = counted.filter(({ file }) => content === undefined || file !== '').length;
-  if (!exceeds(rejected, inputs, limit)) return;
   if (content === undefined) {
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await readManifest(records);
@@ -87,11 +99,11 @@ export async function checkRejected(
     });
   }
   const known = new Set(content?.rejected.map(describeRejection));
-  const fresh = rows.map(describeRejection).filter((row) => !known.has(row));
+  const fresh = counted.map(describeRejection).filter((row) => !known.has(row));
   const some = `${fresh.slice(0, 5).join('; ')}${fresh.length > 5 ? `; and ${fresh.length - 5} more` : ''}`;
-  const which = content === undefined ? `${records.location}${REJECTED_KEY} says which` : `New: ${some}`;
+  const which = content === undefined ? `${records.location}${REJECTED_KEY} lists them` : `New: ${some}`;
   throw new TooManyRejectedError(
-    `${rejected} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
+    `${counted.length} of ${inputs} inputs were rejected, more than the tolerated ${formatShare(limit)}. ` +
       `${which}. Fix them and run again, or allow more (--max-rejected); finished shards are kept.`,
   );
 }
