@@ -52,10 +52,10 @@ function name(text: string): string {
 export const jsonOption = () => new Option('--json', 'print the result as JSON');
 
 /** The option of a setting of preprocessing. */
-export const preprocessOption = (name: keyof RecordSettings) =>
+export const preprocessOption = (name: keyof RecordSettings, help = PREPROCESS_SETTINGS[name].help) =>
   settingOption<number | string>(
     name,
-    PREPROCESS_SETTINGS[name] as Setting<number | string>,
+    { ...(PREPROCESS_SETTINGS[name] as Setting<number | string>), help },
     PREPROCESS_DEFAULTS[name],
     name === 'maxRejected' ? '1%' : undefined,
   );

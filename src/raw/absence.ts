@@ -4,7 +4,7 @@ import { type RetryPolicy, retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 const MISSING = 'no such object';
-const OVERWRITTEN = 'the object was overwritten after the plan';
+const OVERWRITTEN = 'the object was overwritten after it was listed';
 
 /** Whether a reason says that the object was missing or overwritten: a later read may succeed. */
 export function isAbsent(reason: string): boolean {

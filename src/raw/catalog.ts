@@ -107,7 +107,7 @@ function nameFiles(files: readonly ObjectInfo[], onFault: (fault: InputError) =>
 function unnamed(ref: SampleRef): InputError {
   return new InputError({
     object: describePlace(ref),
-    found: 'a name that is no sample id',
+    found: 'a name that is not a valid sample id',
     needed: SAMPLE_ID_RULE,
   });
 }

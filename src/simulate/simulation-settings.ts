@@ -1,6 +1,6 @@
 /** What decides every byte of a simulated dataset. Flags and variables are named after the settings, see core/setting.ts. */
 import { SettingError } from '../core/errors.ts';
-import { real, type Setting, share, type ValuesOf, whole } from '../core/setting.ts';
+import { flagOf, real, type Setting, share, type ValuesOf, whole } from '../core/setting.ts';
 
 export const SIMULATION_SETTINGS = {
   seed: whole('the same seed makes the same samples', 0, Number.MAX_SAFE_INTEGER),
@@ -28,7 +28,7 @@ export function checkSimulationSettings(
 ): SimulationSettings {
   const settings = { ...SIMULATION_DEFAULTS, ...given };
   const refuse = (name: keyof SimulationSettings, needed: string) =>
-    new SettingError(`${name} is ${settings[name]}, needed ${needed}`);
+    new SettingError(`${name} (${flagOf(name)}) is ${settings[name]}, needed ${needed}`);
   for (const [name, setting] of Object.entries(SIMULATION_SETTINGS) as [
     keyof SimulationSettings,
     Setting<number>,

@@ -16,7 +16,7 @@ export function parseJson<T>(
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw refuse('no JSON', undefined, cause);
+    throw refuse('invalid JSON', undefined, cause);
   }
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;

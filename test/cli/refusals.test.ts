@@ -172,7 +172,7 @@ test('errors for a broken manifest, and for records of an earlier version, conta
   };
   const broken = refused('manifest.json', '{"version"');
   assert.equal(broken.status, 1);
-  assert.match(broken.stderr, /_work\/manifest\.json: found no JSON/);
+  assert.match(broken.stderr, /_work\/manifest\.json: found invalid JSON/);
   const old = refused('plan.json', '{}');
   assert.equal(old.status, 4);
   assert.match(old.stderr, /_work\/plan\.json without .*: records of an earlier version of chirpline/);

@@ -163,7 +163,7 @@ test('the commands connect only to the emulator and its agent', async () => {
   const commands: [status: number, output: RegExp, ...words: string[]][] = [
     [0, /The labels have started the run/, 'upload', raw, '--dataset', 'one'],
     [0, /The labels have started the run/, 'upload', raw, '--dataset', 'two', '--pack', '4'],
-    [0, /no runs and no jobs yet/, 'status'],
+    [0, /no runs or jobs yet/, 'status'],
     [4, /the dataset isn't preprocessed yet/, 'submit', '--dataset', 'one'],
     [0, /0 dead letters resent/, 'redrive'],
     [2, /has no run or job none/, 'cancel', 'none'],

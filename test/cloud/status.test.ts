@@ -170,7 +170,7 @@ test('without a terminal, a line does not change as time passes', () => {
 });
 
 test('dead letters are shown with the remedy, and an empty stage says so', () => {
-  assert.equal(describeStatus(NOTHING, 'dev'), 'stage dev has no runs and no jobs yet');
+  assert.equal(describeStatus(NOTHING, 'dev'), 'stage dev has no runs or jobs yet');
   const text = describeStatus({ ...NOTHING, deadLetters: [{ queue: 'objects', messages: 2 }] }, 'dev');
   assert.match(text, /2 dead letters in the objects queue: chirpline redrive/);
 });

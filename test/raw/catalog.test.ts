@@ -150,7 +150,7 @@ describe("a dataset's catalog", () => {
         'e2.npz: found a directory that continues after its last entry, needed a valid zip archive',
         'f.tar: found the end of the file at byte 0, needed a tar header',
         'g.tar.gz: found a gzip file, needed an uncompressed file',
-        'h h.npy: found a name that is no sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
+        'h h.npy: found a name that is not a valid sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
         'i.npy: found shape (4, 4096, 3), needed (3, 4096) or a stack of these',
         'j.npy: found 4 samples without ids, needed j.ids.txt with one id per line, or a labels file of exactly these samples in their order',
       ],

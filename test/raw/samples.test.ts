@@ -202,7 +202,7 @@ describe('reading samples', () => {
     for (const [changed, bytes] of files) {
       await store.write(changed, bytes);
       const expected = noted.map(({ key }, mark) =>
-        key === changed ? 'the object was overwritten after the plan' : mark,
+        key === changed ? 'the object was overwritten after it was listed' : mark,
       );
       assert.deepEqual(
         (await readMarks(store, noted)).map(([, mark]) => mark),

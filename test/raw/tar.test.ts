@@ -72,7 +72,7 @@ describe('a tar archive', () => {
       'x.tar!paxsparse.npy: found a sparse file, needed a regular file',
       'x.tar!strange.npy: found a member of an unknown type, needed a regular file',
       'x.tar!new?line.npy: found an invalid member name, needed at most 1024 characters, no control characters',
-      'x.tar!bad name.npy: found a name that is no sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
+      'x.tar!bad name.npy: found a name that is not a valid sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
     ]);
   });
 

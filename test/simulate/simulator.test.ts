@@ -157,14 +157,14 @@ test('a sample has the id of its seed and index', () => {
 
 test('settings out of their range are refused by name, and omitted settings have their defaults', () => {
   const wrong: [Partial<SimulationSettings>, RegExp][] = [
-    [{ seed: -1 }, /^seed is -1/],
+    [{ seed: -1 }, /^seed \(--seed\) is -1, needed a whole number/],
     [{ seed: 1.5 }, /^seed/],
     [{ seed: 2 ** 53 }, /^seed/],
     [{ snrMedian: 0 }, /^snrMedian/],
     [{ snrMedian: Number.NaN }, /^snrMedian/],
     [{ snrSigma: -0.1 }, /^snrSigma/],
     [{ snrMin: 0 }, /^snrMin/],
-    [{ snrMin: 20, snrMax: 10 }, /^snrMax is 10, needed a number of at least snrMin \(20\)/],
+    [{ snrMin: 20, snrMax: 10 }, /^snrMax \(--snr-max\) is 10, needed a number of at least snrMin \(20\)/],
     [{ snrMax: Infinity }, /^snrMax/],
     [{ signalShare: 1.01 }, /^signalShare/],
     [{ signalShare: -0.01 }, /^signalShare/],

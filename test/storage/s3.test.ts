@@ -258,7 +258,7 @@ describe('when requests to S3 fail', () => {
     await assert.rejects(store.remove('k'), /^MachineError: cannot remove .*have expired/);
     await assert.rejects(
       store.read('k'),
-      /^MachineError: .*S3 answered 400 SomethingNew: SomethingNew it is$/,
+      /^MachineError: .*S3 returned 400 SomethingNew: SomethingNew it is$/,
     );
   });
 });

@@ -11,7 +11,7 @@ async function loadHandler() {
   const file = ['.mjs', '.js', '.cjs'].map((extension) => path + extension).find((name) => existsSync(name));
   if (file === undefined) throw new Error(`${path}.mjs is not in the package`);
   const { [_HANDLER.slice(dot + 1)]: handler } = await import(pathToFileURL(file).href);
-  if (typeof handler !== 'function') throw new Error(`${_HANDLER} is no function`);
+  if (typeof handler !== 'function') throw new Error(`${_HANDLER} is not a function`);
   return handler;
 }
 

@@ -36,7 +36,7 @@ export function estimateCommand(): Command {
       whole(1, 10_000),
       24,
     )
-    .addOption(preprocessOption('shardSize'))
+    .addOption(preprocessOption('shardSize', 'samples in a shard and in a pack'))
     .addOption(preprocessOption('psdSamples'))
     .addOption(preprocessOption('dtype'))
     .option('--epochs <n>', 'epochs of training; 0: no training', whole(0, 100_000), 50)

@@ -7,7 +7,7 @@ import { printResult } from '../terminal.ts';
 
 export function redriveCommand(): Command {
   return new Command('redrive')
-    .description('resend dead letters, and continue failed runs in new ones')
+    .description('resend dead letters, and start new runs to finish failed ones')
     .addOption(stageOption())
     .addOption(jsonOption())
     .addHelpText(

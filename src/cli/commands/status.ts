@@ -45,7 +45,7 @@ export function describeStatus(
   now?: number,
 ): string {
   const lines: string[] = [];
-  if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage} has no runs and no jobs yet`);
+  if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage} has no runs or jobs yet`);
   const span = (from: Date, to?: Date) => {
     const end = to?.getTime() ?? now;
     return end === undefined ? '' : `  ${formatTime((end - from.getTime()) / 1000)}`;

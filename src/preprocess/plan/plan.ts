@@ -62,7 +62,7 @@ export interface Stores {
 const planSchema = v.object({
   /**
    * Unique; names the plan's folder. The hash can't: a plan made again after its records were removed has the same hash, while
-   * calls of the first plan may still be at work.
+   * calls of the first plan may still be running.
    */
   id: v.string(),
   settings: settingsSchema,

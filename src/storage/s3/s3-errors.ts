@@ -96,7 +96,7 @@ export function explainS3Error(
   }
   const status = httpStatus(error);
   if (status === undefined) return explainMissingRegion(start, error) ?? error;
-  return new MachineError(`${start}: S3 answered ${status} ${error.name}: ${error.message}`, {
+  return new MachineError(`${start}: S3 returned ${status} ${error.name}: ${error.message}`, {
     cause: error,
   });
 }
