@@ -10,6 +10,7 @@ import {
   buildAddon,
   buildKernels,
   checkNode,
+  giveUp,
   installBrowser,
   installPackages,
   installPython,
@@ -39,7 +40,7 @@ function run(...args) {
   if (status !== 0) process.exit(status ?? (signal ? 1 : 0));
 }
 
-/** Whether a test, or a helper that it imports, starts threads, other programs or TensorFlow. */
+/** Whether a test, or a helper that it imports, starts other programs, threads of its own, a browser or TensorFlow. */
 function needsMore(file, seen = new Set()) {
   seen.add(file);
   const text = readFileSync(join(ROOT, file), 'utf8');
@@ -58,10 +59,11 @@ if (chosen.length === 0) {
 }
 const all = chosen.length > 0 ? chosen : listSources('test', '.test.ts').sort();
 const files = isFast ? all.filter((file) => !needsMore(file)) : all;
-if (files.length === 0) throw new Error('no test files found');
+if (files.length === 0)
+  giveUp(isFast ? 'none of these tests needs only Node: use npm test' : 'no test files found');
 /** Tests that measure time or memory, or package the functions (in a folder that all share), run alone, after the others. */
 const ALONE =
-  /^test\/(cloud\/policies|cloud\/state-machine|cloud\/template|e2e\/cloud|e2e\/commands|storage\/limited|training\/memory)\.test\.ts$/;
+  /^test\/(cli\/preprocess|cloud\/(policies|state-machine|template)|e2e\/(cloud|commands)|fuzz\/fuzz|storage\/limited|training\/memory)\.test\.ts$/;
 const isAlone = (file) => ALONE.test(file);
 for (const [group, concurrency] of [
   [files.filter((file) => !isAlone(file)), 2],

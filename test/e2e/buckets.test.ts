@@ -15,6 +15,7 @@ import { readEmulatorName } from '../../infra/local/emulators.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
 import { uploadFolder } from '../../src/cloud/upload/uploader.ts';
 import { MachineError, SettingError } from '../../src/core/errors.ts';
+import { formatBytes } from '../../src/core/format-bytes.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { finalizePlan } from '../../src/preprocess/finalize.ts';
 import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
@@ -83,7 +84,12 @@ test('a training on a bucket fetches its shards, writes the model to the bucket,
     );
   const { status, stderr } = train('s3://data/records', 's3://data/models');
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /fetching 3 shards \([67]\.\d MB\) from s3:\/\/data\/records\/ while training starts/);
+  const { shards } = (await readMetadataIfPresent(openStore('s3://data/records')))!;
+  const size = formatBytes(shards.reduce((sum, { bytes }) => sum + bytes, 0));
+  assert.ok(
+    stderr.includes(`fetching 3 shards (${size}) from s3://data/records/ while training starts`),
+    stderr,
+  );
   const made = await readAll(openStore('s3://data/models'));
   const kept = [...made.keys()].map((key) => key.replace(/diy_\d{8}_\d{4}/, 'RUN'));
   assert.ok(kept.includes('saved/RUN_weights.npz') && kept.includes('saved/report.html'), kept.join());
