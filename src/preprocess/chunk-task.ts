@@ -4,8 +4,6 @@ import { keepLatest } from '../core/keep-latest.ts';
 import type { Stop } from '../core/stop.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
 import { openStore } from '../storage/open.ts';
-import { type Listing, packListing } from '../storage/packed-listing.ts';
-import { listWhole } from '../storage/parallel-listing.ts';
 import { readPsd, sumPsdChunk } from './average-psd.ts';
 import { readPlan, type Stores } from './plan/plan.ts';
 import { preprocessChunk } from './shard-maker.ts';
@@ -20,23 +18,10 @@ export interface Task {
   records: string;
 }
 
-/** Lists a part of the raw objects, see listInParts. */
-export interface ListTask {
-  step: 'list';
-  prefix: string;
-  raw: string;
-}
-
 export interface TaskResult {
   /** Samples that became records, or were added to the PSD. */
   done: number;
   rejected: number;
-}
-
-/** The type of the result follows from the step. */
-export interface RunTask {
-  (task: Task): Promise<TaskResult>;
-  (task: ListTask): Promise<Listing>;
 }
 
 /** Returns a function that runs tasks against the two stores, also concurrently. It reads a plan and its PSD once. */
@@ -64,8 +49,7 @@ export function createTaskRunner(
 const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
 
 /** Runs one task in a worker thread. The thread keeps the plan and the tables between tasks of the same two stores. */
-export async function runTask(task: Task | ListTask, stop: Stop): Promise<TaskResult | Listing> {
-  if (task.step === 'list') return packListing(await listWhole(openStore(task.raw), task.prefix));
+export async function runTask(task: Task, stop: Stop): Promise<TaskResult> {
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
   if (run === undefined) {

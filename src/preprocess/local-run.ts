@@ -8,11 +8,9 @@ import { availableParallelism } from 'node:os';
 import type { Observer } from '../core/progress.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
-import { unpackListing } from '../storage/packed-listing.ts';
-import { createListers, type ListPart } from '../storage/parallel-listing.ts';
 import { withWorkers } from '../workers/pool.ts';
 import { listUnsummed, readPsd, reducePsd } from './average-psd.ts';
-import type { RunTask, Task, TaskResult } from './chunk-task.ts';
+import type { Task, TaskResult } from './chunk-task.ts';
 import { finalizePlan } from './finalize.ts';
 import { type Plan, type PlanOptions, planDataset, readLabels, type Stores } from './plan/plan.ts';
 import type { RecordSettings } from './preprocess-settings.ts';
@@ -43,31 +41,20 @@ export async function preprocessDataset(
   // Missing labels or a broken PSD fail before anything is written.
   await readLabels(stores.raw);
   const given = settings.psd && (await readPsd(openStore(settings.psd.folder), settings.psd.key));
-  const work = async (runTask: RunTask, token: string): Promise<Metadata> => {
-    // Worker threads help to list a folder as soon as they have started. For a bucket, this thread's concurrent requests suffice.
-    const help: ListPart = async (prefix) => unpackListing(await runTask({ step: 'list', prefix, raw }));
-    const helpers = stores.raw.folder === undefined ? 0 : workers;
-    await runPlans(
-      stores,
-      planSettings(settings, given?.sha256),
-      token,
-      {
-        psd: given?.bytes,
-        maxRejected: settings.maxRejected,
-        observer,
-        listers: [...Array<ListPart>(helpers).fill(help), ...createListers(stores.raw)],
-      },
-      (step, plan, index) => runTask({ step, plan, index, raw, records }),
-    );
-    return (await readMetadataIfPresent(stores.records))!;
-  };
+  const options: PlanOptions = { psd: given?.bytes, maxRejected: settings.maxRejected, observer };
   // While one shard waits for the disk, another computes. A shard for a bucket is in memory until it is sent as a whole.
   const tasksAtOnce = stores.records.folder === undefined ? 2 : 3;
   const lease: AcquireOptions = { observer, signal, ...(!wait && { patience: 0 }) };
   // The threads start while the plan is being made.
   return withLease(stores.records, lease, (token, stop) =>
-    withWorkers('preprocess-task', { workers, tasksAtOnce, signal: stop }, (run) =>
-      work(run as RunTask, token),
+    withWorkers<Task, TaskResult, Metadata>(
+      'preprocess-task',
+      { workers, tasksAtOnce, signal: stop },
+      async (runTask) => {
+        const run: RunStep = (step, plan, index) => runTask({ step, plan, index, raw, records });
+        await runPlans(stores, planSettings(settings, given?.sha256), token, options, run);
+        return (await readMetadataIfPresent(stores.records))!;
+      },
     ),
   );
 }

@@ -4,7 +4,7 @@
  */
 import { InputError, NotFoundError } from '../core/errors.ts';
 import { mapAhead } from '../storage/ahead.ts';
-import { createListers, type ListPart, listInParts } from '../storage/parallel-listing.ts';
+import { listInParts } from '../storage/parallel-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 
 import { type FoundArray, findArrays, rawKind } from './arrays.ts';
@@ -149,8 +149,6 @@ export interface DatasetOptions {
   labels?: readonly Label[];
   /** Decides which keys are catalogued. Refusing a folder's key (`a/b/`) skips the whole folder. Default: all are. */
   accept?: (key: string) => boolean;
-  /** List the store's parts in parallel. Default: this thread alone. */
-  listers?: readonly ListPart[];
   /** Called from time to time with the number of samples found so far. */
   onProgress?: (samples: number) => void;
 }
@@ -162,7 +160,7 @@ export interface DatasetOptions {
  */
 export async function catalogDataset(
   store: ObjectStore,
-  { labels, accept = () => true, listers = createListers(store), onProgress }: DatasetOptions = {},
+  { labels, accept = () => true, onProgress }: DatasetOptions = {},
 ): Promise<Catalog> {
   const labelIds = labels?.map(({ id }) => id) ?? [];
 
@@ -171,7 +169,7 @@ export async function catalogDataset(
     const folders = new Set<string>();
     const companions = new Set<string>();
     let plain: ObjectInfo[] = [];
-    for await (const part of listInParts(store, listers, accept)) {
+    for await (const part of listInParts(store, accept)) {
       for (const info of part) {
         if (!accept(info.key)) continue;
         const folder = findRawFolder(info.key);

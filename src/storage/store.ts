@@ -49,8 +49,6 @@ export interface WriteOptions {
 export interface LocalFolder {
   /** Path of the object's file, for external readers. */
   path(key: string): string;
-  /** The complete result of the store's `list`, faults included. */
-  list(prefix: string): ObjectInfo[];
   /**
    * Reads the start of an object, at most as many bytes as `memory` holds. The result is usually a view of `memory`.
    * Throws as `read` does.

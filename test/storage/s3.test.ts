@@ -6,7 +6,7 @@ import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sd
 import { MachineError, PreconditionError } from '../../src/core/errors.ts';
 import { catalogDataset } from '../../src/raw/catalog.ts';
 import { openStore } from '../../src/storage/open.ts';
-import { createListers, listInParts } from '../../src/storage/parallel-listing.ts';
+import { listInParts } from '../../src/storage/parallel-listing.ts';
 import { createS3Store } from '../../src/storage/s3/s3-store.ts';
 import type { ObjectInfo } from '../../src/storage/store.ts';
 import { assertSameBytes } from '../support/bytes.ts';
@@ -69,7 +69,7 @@ describe('a bucket', () => {
     const all: ObjectInfo[] = [];
     for await (const info of store.list('', { faults: true })) all.push(info);
     const parts: ObjectInfo[] = [];
-    for await (const part of listInParts(store, createListers(store), () => true)) parts.push(...part);
+    for await (const part of listInParts(store, () => true)) parts.push(...part);
     assert.deepEqual(parts, all);
     assert.deepEqual(
       all.filter(({ fault }) => fault !== undefined).map(({ key }) => key),

@@ -20,7 +20,6 @@ import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { readJson, writeJson } from '../../storage/json.ts';
-import { createListers, type ListPart } from '../../storage/parallel-listing.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import {
   type Content,
@@ -88,8 +87,6 @@ export interface PlanOptions {
   /** Tolerated share of rejected inputs. */
   maxRejected: number;
   observer?: Observer;
-  /** What lists the raw objects; by default this thread. */
-  listers?: readonly ListPart[];
   stop?: Stop | undefined;
 }
 
@@ -166,7 +163,7 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
 async function listSamples(
   raw: ObjectStore,
   { labels, faults, known }: { labels: Label[]; faults: Rejection[]; known: Known },
-  { observer = {}, listers = createListers(raw), stop }: PlanOptions,
+  { observer = {}, stop }: PlanOptions,
 ): Promise<Choice> {
   const report = (done: number) =>
     observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
@@ -174,7 +171,6 @@ async function listSamples(
   const { refs, faults: broken } = await catalogDataset(raw, {
     labels,
     accept: (key) => !key.startsWith(TEST_PREFIX),
-    listers,
     onProgress: (done) => {
       if (stop?.aborted) throw outOfTime(raw, `${done} samples listed`);
       report(done);

@@ -105,13 +105,14 @@ function listPlainFolder(calls: FileCalls, path: string, keyStart: string): Obje
   if (Buffer.byteLength(keyStart) + NAME_LIMIT > KEY_LIMIT) return undefined;
   const listing = calls.listFolder(path);
   if (listing === undefined || listing.names.includes(REPLACEMENT)) return undefined;
-  const [names, etags] = [listing.names.split('\0'), listing.etags.split('\0')];
-  const files = Array.from(listing.sizes, (size, index) => ({
-    key: keyStart + names[index]!,
+  // Parts of one string: put together one by one, the keys would take twice the memory.
+  const keys = (keyStart + listing.names.replaceAll('\0', `\0${keyStart}`)).split('\0');
+  const etags = listing.etags.split('\0');
+  return Array.from(listing.sizes, (size, index) => ({
+    key: keys[index]!,
     size,
     etag: etags[index]!,
-  }));
-  return files.filter((_, index) => !names[index]!.startsWith(OWN_PREFIX));
+  })).filter(({ key }) => !key.startsWith(OWN_PREFIX, keyStart.length));
 }
 
 /** U+FFFD, which Node puts in names for bytes that aren't UTF-8. */

@@ -71,10 +71,6 @@ export function createFileStore(
 
     folder: {
       path: locate,
-      list(prefix) {
-        checkPrefix(prefix);
-        return Array.from(listFiles(root, prefix, calls)).flat();
-      },
       // Reading a raw sample of 98 KB from the page cache takes 12-32 us this way, and 30-53 us on Node's thread pool. A
       // worker's event loop has nothing else to do meanwhile.
       readInto: (key, memory, ifMatch) =>
