@@ -66,7 +66,8 @@ test('every part is listed once, several at a time', async () => {
 });
 
 test('nothing is listed under a prefix that is not accepted', async () => {
-  const store = await storeOf(['test/0/a', 'test/1/b', 'train/0/c', 'x']);
+  const kept = [...DIGITS.map((digit) => `train/${digit}/c`), 'x'];
+  const store = await storeOf(['test/0/a', 'test/1/b', ...kept]);
   const asked: string[] = [];
   const watched = withList(store, (prefix) => {
     asked.push(prefix);
@@ -75,7 +76,7 @@ test('nothing is listed under a prefix that is not accepted', async () => {
   const found = await listAll(watched, (prefix) => prefix !== 'test/');
   assert.deepEqual(
     found.map(({ key }: ObjectInfo) => key),
-    ['train/0/c', 'x'],
+    kept,
   );
   assert.ok(asked.length > 0 && asked.every((prefix) => !prefix.startsWith('test/')));
 });
