@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../core/sha256.ts';
 
 /** At most 80 characters: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html */
 const LIMIT = 80;
@@ -7,7 +7,7 @@ const HASH_LENGTH = 12;
 /** The name of an execution for a dataset. It is the same for the same cause, so AWS starts it only once. */
 export function executionName(dataset: string, cause: string): string {
   // All characters of dataset names, dots too, are allowed in execution names.
-  const hash = createHash('sha256').update(`${dataset}\n${cause}`).digest('hex').slice(0, HASH_LENGTH);
+  const hash = sha256(`${dataset}\n${cause}`).toString('hex').slice(0, HASH_LENGTH);
   return `${dataset.slice(0, LIMIT - HASH_LENGTH - 1)}-${hash}`;
 }
 

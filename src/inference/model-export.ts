@@ -1,6 +1,6 @@
 /** Exports a trained model to formats that other programs run. */
-import { createHash } from 'node:crypto';
 import { ConflictError, PreconditionError } from '../core/errors.ts';
+import { sha256 } from '../core/sha256.ts';
 import { foldNetwork } from '../export/network.ts';
 import { encodeOnnx } from '../export/onnx-model.ts';
 import { encodeSavedModel } from '../export/saved-model.ts';
@@ -53,7 +53,7 @@ export async function exportModel(
     for await (const { key: found } of out.list('')) if (found !== outKey) throw occupied(out, found);
   }
   await publish(out, outKey, bytes);
-  return { preset, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { preset, bytes: bytes.length, sha256: sha256(bytes).toString('hex') };
 }
 
 /** Writes the file, unless it already exists with the same bytes. */

@@ -1,7 +1,7 @@
 /** Merges the shards of finished records into the one file that the Python pipeline's readers expect. */
-import { createHash } from 'node:crypto';
 import { InputError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
+import { sha256 } from '../core/sha256.ts';
 import { mergeShards, type Shard } from '../records/merge-records.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import type { RecordDType } from '../records/record-dtype.ts';
@@ -31,19 +31,19 @@ export async function mergeRecords(
   const { shards, n_samples: total } = metadata;
   async function* readShards(): AsyncGenerator<Shard> {
     let done = 0;
-    for (const { name, n_records, sha256 } of shards) {
+    for (const { name, n_records, sha256: stored } of shards) {
       if (signal?.aborted)
         throw new StoppedError(`stopped after ${done} of ${total} records; nothing was written`);
       const object = `${records.location}${name}`;
       const bytes = await records.read(name);
       yield { object, bytes, records: n_records };
       // Checked after the records, whose errors say more. Intact records may still be those of another shard.
-      const found = createHash('sha256').update(bytes).digest('hex');
-      if (found !== sha256) {
+      const found = sha256(bytes).toString('hex');
+      if (found !== stored) {
         throw new InputError({
           object,
           found: `SHA-256 ${found}`,
-          needed: `${sha256}, as metadata.json says`,
+          needed: `${stored}, as metadata.json says`,
           advice: 'Copy the shard here again, or remove the records and run again',
         });
       }

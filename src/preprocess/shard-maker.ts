@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { InputError, NotFoundError, PreconditionError } from '../core/errors.ts';
+import { sha256 } from '../core/sha256.ts';
 import { type Stop, stopIfAborted } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
 import { createSampleReader } from '../raw/samples.ts';
@@ -162,8 +163,8 @@ function compareShards(
       const pending = { ...rowOf(ref), reason: 'an earlier attempt could not read it', pending: true };
       return reasons.get(ref.id) ?? pending;
     });
-  const sha256 = createHash('sha256').update(existing).digest('hex');
-  return { name: own.name, records: frames.size, bytes: existing.length, sha256, rejected };
+  const hash = sha256(existing).toString('hex');
+  return { name: own.name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
 }
 
 /** A shard's records by id; undefined if the shard is broken, or if an id is missing or repeated. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../core/sha256.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 
 /**
@@ -25,7 +25,7 @@ export const RECIPE = {
 
 /** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
 export function recipeHash(recipe: unknown = RECIPE): string {
-  return createHash('sha256').update(canonicalJson(recipe)).digest('hex');
+  return sha256(canonicalJson(recipe)).toString('hex');
 }
 
 function canonicalJson(value: unknown): string {

@@ -1,6 +1,6 @@
 /** The checkpoints of one training in a store. */
-import { createHash } from 'node:crypto';
 import { ChirplineError, InputError, NotFoundError } from '../core/errors.ts';
+import { sha256 } from '../core/sha256.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../training/fit/checkpoint.ts';
 import type { FitBounds } from '../training/fit/stored-state.ts';
@@ -14,7 +14,7 @@ const KEPT = 2;
 export function fingerprintOf(settings: Settings, { count, shards, dtype }: RecordSet): string {
   const records = shards.map(({ name, sha256, runs }) => [name, sha256, runs]);
   const text = JSON.stringify([Object.entries(settings).sort(), count, dtype, records]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return sha256(text).toString('hex').slice(0, 12);
 }
 
 export interface Checkpoints {

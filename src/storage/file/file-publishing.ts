@@ -1,5 +1,4 @@
 /** Gives a new file its name, under a condition that is checked atomically. */
-import { createHash } from 'node:crypto';
 import {
   linkSync,
   lstatSync,
@@ -13,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { ambient } from '../../core/ambient.ts';
 import { MachineError, PreconditionError } from '../../core/errors.ts';
+import { sha256 } from '../../core/sha256.ts';
 import { isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 
@@ -60,7 +60,7 @@ export async function replaceVersion(temporary: string, path: string, etag: stri
  */
 async function renameByClaim(temporary: string, path: string, check: () => void): Promise<void> {
   const folder = dirname(path);
-  const version = createHash('sha256').update(basename(path)).digest('hex');
+  const version = sha256(basename(path)).toString('hex');
   const place: Place = {
     temporary,
     path,

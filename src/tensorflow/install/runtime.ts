@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { copyFile, realpath, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { sha256 } from '../../core/sha256.ts';
 import { ADDON } from './addon.ts';
 import { publish } from './cache.ts';
 import type { Library } from './library.ts';
@@ -17,9 +17,7 @@ import type { Library } from './library.ts';
  */
 export async function joinRuntime(cache: string, addon: string, library: Library): Promise<string> {
   const target = await realpath(library.folder);
-  const hash = createHash('sha256')
-    .update(`${basename(dirname(addon))}\n${target}`)
-    .digest('hex');
+  const hash = sha256(`${basename(dirname(addon))}\n${target}`).toString('hex');
   const folder = await publish(cache, `runtime-${hash.slice(0, 16)}`, async (draft) => {
     await copyFile(addon, join(draft, ADDON));
     await symlink(target, join(draft, 'tensorflow'));
