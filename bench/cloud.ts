@@ -274,7 +274,7 @@ function compare({ shards }: Metadata, other: Metadata): void {
 }
 
 async function readMetadata(records: ObjectStore): Promise<Metadata> {
-  return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
+  return parseMetadata(await records.read('metadata.json'), 'metadata.json');
 }
 
 /** Stacks the samples of single files into one array. */

@@ -138,7 +138,7 @@ async function inspectRecords(store: ObjectStore, key: string): Promise<Inspecti
 /** Compares every shard's hash with metadata.json. */
 async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspection> {
   const bytes = await readLimited(store, key, METADATA_LIMIT);
-  const metadata = parseMetadata(new TextDecoder().decode(bytes), `${store.location}${key}`);
+  const metadata = parseMetadata(bytes, `${store.location}${key}`);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
   const rows = [['shard', 'records', 'bytes', 'SHA-256']];
   const faults: string[] = [];

@@ -17,8 +17,8 @@ export function addedShardName(hash: string): string {
   return `added-${hash.slice(0, 16)}.tfrecord`;
 }
 
-export function isAddedShardName(name: unknown): name is string {
-  return typeof name === 'string' && /^added-[0-9a-f]{16}\.tfrecord$/.test(name);
+export function isAddedShardName(name: string): boolean {
+  return /^added-[0-9a-f]{16}\.tfrecord$/.test(name);
 }
 
 export interface ShardBuilder {

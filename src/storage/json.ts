@@ -14,7 +14,11 @@ export function parseJson<T>(
     new InputError({ object, found, needed, ...(advice !== undefined && { advice }) }, { cause });
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    value = JSON.parse(new TextDecoder().decode(bytes), (_key, part) => {
+      // JSON.parse reads 1e999 as Infinity, which JSON.stringify would write as null.
+      if (typeof part !== 'number' || Number.isFinite(part)) return part;
+      throw new RangeError('a number outside the range of float64');
+    });
   } catch (cause) {
     throw refuse('invalid JSON', undefined, cause);
   }
@@ -23,7 +27,8 @@ export function parseJson<T>(
   const [issue] = result.issues;
   const received = issue.received === 'undefined' ? 'nothing' : issue.received.slice(0, 100);
   // A version, for example: the value itself says what to do.
-  const needed = issue.type === 'literal' ? (issue.expected ?? undefined) : undefined;
+  const closed = issue.type === 'literal' || issue.type === 'picklist';
+  const needed = closed ? (issue.expected ?? undefined) : undefined;
   throw refuse(`${received} as ${v.getDotPath(issue) ?? 'the document'}`, needed);
 }
 

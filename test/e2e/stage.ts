@@ -96,7 +96,7 @@ export async function waitFor<T>(what: string, look: () => Promise<T | undefined
 }
 
 export async function readMetadata(records: ObjectStore) {
-  return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
+  return parseMetadata(await records.read('metadata.json'), 'metadata.json');
 }
 
 /** Uploads the first `count` samples, and their labels, as a dataset with this name. */

@@ -108,7 +108,7 @@ const OK = { batchItemFailures: [] };
 const AGAIN = { batchItemFailures: [{ itemIdentifier: 'm0' }] };
 
 async function readMetadata(records: ObjectStore): Promise<Metadata> {
-  return parseMetadata(new TextDecoder().decode(await records.read('metadata.json')), 'metadata.json');
+  return parseMetadata(await records.read('metadata.json'), 'metadata.json');
 }
 
 /** The ids of all records. Checks that metadata.json is right. */

@@ -166,8 +166,8 @@ export const RECORDS = [
     name: 'metadata',
     text: true,
     seeds: () => [encode(metadata)],
-    parse: (bytes) => parseMetadata(decode(bytes), 'metadata.json'),
-    check: (value) => assertKept(parseMetadata(serializeMetadata(value), 'again'), value),
+    parse: (bytes) => parseMetadata(bytes, 'metadata.json'),
+    check: (value) => assertKept(parseMetadata(encode(serializeMetadata(value)), 'again'), value),
   }),
   target({
     name: 'labels',

@@ -25,7 +25,7 @@ export function watchPublic(records: Bucket): () => string[] {
     // A call that outlived its records may write it after they were removed. The next run overwrites it.
     const manifest = records.objects.get('_work/manifest.json')?.bytes;
     if (manifest === undefined || JSON.parse(text(manifest)).content === undefined) return;
-    const { shards } = parseMetadata(text(records.objects.get(key)!.bytes), key);
+    const { shards } = parseMetadata(records.objects.get(key)!.bytes, key);
     for (const { name, sha256 } of shards) {
       const bytes = records.objects.get(name)?.bytes;
       const found = bytes && createHash('sha256').update(bytes).digest('hex');
@@ -46,7 +46,7 @@ export async function checkRecords(
   if (object === undefined) return ['LOST: metadata.json is missing'];
   for (const name of ['avg_psd.npz', 'rejected.csv'])
     if (!records.objects.has(name)) return [`LOST: ${name} is missing`];
-  const metadata = parseMetadata(text(object.bytes), 'metadata.json');
+  const metadata = parseMetadata(object.bytes, 'metadata.json');
   const rows = parseRejected(text(records.objects.get('rejected.csv')!.bytes));
   const right = await rightRecords(samples, records);
   const psd = createHash('sha256').update(records.objects.get('avg_psd.npz')!.bytes).digest('hex');

@@ -78,7 +78,7 @@ export async function prepare(there: number[], rows: number) {
       again = (await own.finalize(answer, execution)).again;
     }
   };
-  const metadata = async () => parseMetadata(text(await records.read('metadata.json')), 'metadata.json');
+  const metadata = async () => parseMetadata(await records.read('metadata.json'), 'metadata.json');
   const rejected = async () => parseRejected(text(await records.read('rejected.csv')));
   /** Checks that the samples of `expected` have one record each, that no others have one, and that the counts are right. */
   const check = async (expected: number[], rejectedIds: number[] = []) => {

@@ -342,7 +342,7 @@ async function live(
 async function removeShard(world: World, cloud: Cloud, before: string): Promise<string[]> {
   const { records, run } = cloud;
   const { bytes: metadata } = records.objects.get('metadata.json')!;
-  const { shards } = parseMetadata(new TextDecoder().decode(metadata), 'metadata.json');
+  const { shards } = parseMetadata(metadata, 'metadata.json');
   const { name } = shards[world.pick(shards.length)]!;
   const { bytes } = records.objects.get(name)!;
   await records.remove(name);

@@ -111,7 +111,7 @@ export async function checkRejected(
 /** The checked metadata of finished records; undefined when it is missing. Throws InputError when it is broken. */
 export async function readMetadataIfPresent(records: ObjectStore): Promise<Metadata | undefined> {
   const bytes = await readIfPresent(records, METADATA_KEY);
-  return bytes && parseMetadata(new TextDecoder().decode(bytes), `${records.location}${METADATA_KEY}`);
+  return bytes && parseMetadata(bytes, `${records.location}${METADATA_KEY}`);
 }
 
 function describeContent(content: Content): string {

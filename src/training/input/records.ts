@@ -6,6 +6,7 @@ import { METADATA_KEY, METADATA_LIMIT, type Metadata, parseMetadata } from '../.
 import type { RecordDType } from '../../records/record-dtype.ts';
 import { checkSignal } from '../../records/shard.ts';
 import { streamRecords } from '../../records/tfrecord.ts';
+import { readLimited } from '../../storage/limited.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { listParts, type ShardPart } from './order.ts';
 import { checkHash } from './shard-hash.ts';
@@ -80,16 +81,9 @@ export async function openRecords(store: ObjectStore): Promise<RecordSet> {
 export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA_KEY), store.head(SINGLE_FILE)]);
   if (described !== undefined) {
-    if (described.size > METADATA_LIMIT) {
-      throw new InputError({
-        object: store.location + METADATA_KEY,
-        found: `${described.size} bytes`,
-        needed: `at most ${METADATA_LIMIT}`,
-      });
-    }
-    const text = new TextDecoder().decode(await store.read(METADATA_KEY));
+    const bytes = await readLimited(store, METADATA_KEY, METADATA_LIMIT);
     // The reference implementation puts a metadata.json without shards beside its single file.
-    if (single === undefined || /"shards"\s*:/.test(text)) return findDescribed(store, text);
+    if (single === undefined || Buffer.from(bytes).includes('"shards"')) return findDescribed(store, bytes);
   }
   if (single !== undefined) return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }] };
   // Unlike `head`, `read` reports that the bucket itself is missing.
@@ -99,8 +93,8 @@ export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   throw new NotFoundError(`${store.location}${METADATA_KEY} or ${SINGLE_FILE}`);
 }
 
-async function findDescribed(store: ObjectStore, text: string): Promise<RecordSet> {
-  const metadata = parseMetadata(text, store.location + METADATA_KEY);
+async function findDescribed(store: ObjectStore, file: Uint8Array): Promise<RecordSet> {
+  const metadata = parseMetadata(file, store.location + METADATA_KEY);
   const limit = pLimit(CONCURRENCY);
   await Promise.all(
     metadata.shards.map(({ name, bytes }) =>
