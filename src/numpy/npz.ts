@@ -1,11 +1,10 @@
 /** NumPy's .npz files: zip archives of .npy files. */
 import { buffer } from 'node:stream/consumers';
-import { constants, inflateRawSync } from 'node:zlib';
 import { ZipFile } from 'yazl';
 import { InputError } from '../core/errors.ts';
 import { printable } from '../core/quote.ts';
 import { encodeNpy, type NpyArray, type NpyHeader, parseNpy, parseNpyHeader } from './npy.ts';
-import { locateZipData, unpackZipMember } from './unzip.ts';
+import { MEMBER_START, unpackStart, unpackZipMember } from './unzip.ts';
 import { type ByteSource, listZip } from './zip.ts';
 
 const MEMBER_LIMIT = 10_000;
@@ -54,31 +53,18 @@ export async function* readNpzHeaders(
   object: string,
 ): AsyncGenerator<NpyHeader | undefined> {
   for (const { offset, length, deflated } of await listZip(source, object, MEMBER_LIMIT)) {
-    const bytes = await source.read(offset, Math.min(length, HEADER_READ));
+    const bytes = await source.read(offset, Math.min(length, MEMBER_START));
     yield tryHeader(bytes, deflated, object);
   }
 }
 
-/** Bytes to read from a member's local header on. NumPy's headers take 128 bytes, after a few dozen of the zip format. */
-const HEADER_READ = 1 << 13;
-
 function tryHeader(bytes: Uint8Array, deflated: boolean, object: string): NpyHeader | undefined {
   try {
-    const data = bytes.subarray(locateZipData(bytes, object));
-    return parseNpyHeader(deflated ? inflateStart(data) : data, object);
+    return parseNpyHeader(unpackStart(bytes, deflated, object), object);
   } catch (error) {
-    if (error instanceof InputError || isInflateFault(error)) return undefined;
+    if (error instanceof InputError) return undefined;
     throw error;
   }
-}
-
-/** Unpacks the start of a deflated member: at most 8 MiB, since deflate expands at most about 1000:1. */
-function inflateStart(data: Uint8Array): Uint8Array {
-  return inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH });
-}
-
-function isInflateFault(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
 /**

@@ -2,7 +2,7 @@
  * Unpacks one member of a zip archive. Needs only the archive's bytes from the member's local header on. Format: PKWARE
  * APPNOTE 6.3.10.
  */
-import { inflateRawSync } from 'node:zlib';
+import { constants, inflateRawSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
 import { InputError } from '../core/errors.ts';
 
@@ -64,29 +64,35 @@ export function unpackZipMember(
 }
 
 function inflate(data: Uint8Array, size: number, object: string): Uint8Array {
-  try {
-    return inflateRawSync(data, { maxOutputLength: Math.max(size, 1) });
-  } catch (error) {
-    throw inflateFault(error, size, object);
-  }
-}
-
-/** An InputError for an error of zlib about the data. Any other error is returned unchanged. */
-export function inflateFault(error: unknown, size: number, object: string): unknown {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_BUFFER_TOO_LARGE') return oversize(size, object);
-  if (!code.startsWith('Z_')) return error;
-  return new InputError(
-    { object, found: `broken deflate data (${message})`, needed: 'valid data' },
-    { cause: error },
+  // A chunk that holds everything: zlib would join smaller ones, which takes twice the memory.
+  return explainFault(object, size, () =>
+    inflateRawSync(data, { maxOutputLength: Math.max(size, 1), chunkSize: Math.max(size + 1, 64) }),
   );
 }
 
-/** For a member that continues beyond the size stated in the archive. */
-export function oversize(size: number, object: string): InputError {
-  return new InputError({
-    object,
-    found: `more than ${size} bytes unpacked`,
-    needed: `${size} as the archive says`,
-  });
+/** Bytes to read from a member's local header on. NumPy's headers take 128 bytes, after a few dozen of the zip format. */
+export const MEMBER_START = 1 << 13;
+
+/**
+ * The start of a member's content, and more, from its first MEMBER_START bytes. At most 8 MiB, since deflate expands at most
+ * about 1000:1. Throws InputError.
+ */
+export function unpackStart(bytes: Uint8Array, deflated: boolean, object: string): Uint8Array {
+  const data = bytes.subarray(locateZipData(bytes, object));
+  if (!deflated) return data;
+  return explainFault(object, 0, () => inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH }));
+}
+
+/** Throws InputError for an error of zlib about the data. */
+function explainFault<T>(object: string, size: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const large = code === 'ERR_BUFFER_TOO_LARGE';
+    if (!large && !code.startsWith('Z_')) throw error;
+    const found = large ? `more than ${size} bytes unpacked` : `broken deflate data (${message})`;
+    const needed = large ? `${size} as the archive says` : 'valid data';
+    throw new InputError({ object, found, needed }, { cause: error });
+  }
 }

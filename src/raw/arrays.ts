@@ -8,11 +8,10 @@
 import { InputError } from '../core/errors.ts';
 import { printable } from '../core/quote.ts';
 import { checkFileLength, NPY_HEADER_LIMIT, npyDataLength, parseNpyHeader } from '../numpy/npy.ts';
-import { LOCAL_HEADER_SIZE, locateZipData } from '../numpy/unzip.ts';
+import { locateZipData, MEMBER_START, unpackStart } from '../numpy/unzip.ts';
 import { listZip, type ZipMember } from '../numpy/zip.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
-import { FORTRAN_LIMIT, streamArray } from './scattered-rows.ts';
 import { countSamples, SAMPLE_FILE_SIZE, sampleBytes } from './strain-array.ts';
 import { readPackIndex } from './tar/pack.ts';
 import { scanTar, type TarMember } from './tar/tar.ts';
@@ -36,9 +35,11 @@ export interface FindOptions {
 const MEMBER_LIMIT = 1_000_000;
 /** Characters. Names go into plans, messages and rejected.csv. */
 const NAME_LIMIT = 1024;
-/** Strain deflates to a fifth at best; a stack compressed by more than this factor is a zip bomb. */
-const BOMB_RATIO = 200;
-const BOMB_SIZE = 64 << 20;
+/**
+ * Bytes of the largest stack that is read whole: 2,730 float64 samples. A worker holds it packed and unpacked, and perhaps the
+ * next one packed.
+ */
+const WHOLE_LIMIT = 256 << 20;
 
 /** Yields the arrays of an object in groups. The key's extension decides the format; other keys yield nothing. */
 export async function* findArrays(
@@ -130,20 +131,15 @@ function describeSpanStack({ key, member }: Place, start: number, dtype: string,
   };
 }
 
-/** A stack whose rows can only be read by a pass over the whole array. */
+/** A stack that must be read whole, since it is deflated or in Fortran order. */
 function describePassStack({ key, member }: Place, array: PassedArray, object: string): FoundArray {
   const { zip, header } = array;
-  if (header.fortranOrder && npyDataLength(header) > FORTRAN_LIMIT) {
-    throw new InputError({
-      object,
-      found: `a Fortran-order stack of ${npyDataLength(header)} bytes`,
-      needed: `at most ${FORTRAN_LIMIT} bytes, or C order`,
-      advice: 'Save numpy.ascontiguousarray(stack) instead',
-    });
-  }
-  if (zip !== undefined && zip.size > BOMB_SIZE && zip.size > zip.packed * BOMB_RATIO) {
-    const found = `${zip.size} bytes compressed to ${zip.packed}`;
-    throw new InputError({ object, found, needed: `at most ${BOMB_RATIO} times the compressed size` });
+  const size = npyDataLength(header);
+  if (size > WHOLE_LIMIT) {
+    const found = `a ${zip?.deflated ? 'compressed' : 'Fortran-order'} stack of ${size} bytes`;
+    const needed = `at most ${WHOLE_LIMIT}, or an uncompressed stack in C order`;
+    const advice = 'Save numpy.ascontiguousarray(stack) by numpy.save or numpy.savez';
+    throw new InputError({ object, found, needed, advice });
   }
   return {
     name: member ?? key,
@@ -276,22 +272,15 @@ async function findZipped(
   }
   if (small && !open) return single;
   try {
-    const parts: Uint8Array[] = [];
-    let got = 0;
-    for await (const chunk of streamArray(store, key, { offset, length, zip }, object)) {
-      parts.push(chunk);
-      got += chunk.length;
-      if (got >= NPY_HEADER_LIMIT) break;
-    }
-    const header = parseNpyHeader(Buffer.concat(parts), object);
+    const start = await store.read(key, { offset, length: Math.min(length, MEMBER_START) });
+    const header = parseNpyHeader(unpackStart(start, deflated, object), object);
     checkFileLength(header, size, object);
     const rows = countSamples(header, object);
     if (rows === undefined) return single;
     if (deflated || header.fortranOrder)
       return describePassStack(place, { offset, length, zip, header }, object);
-    const start =
-      offset + locateZipData(await store.read(key, { offset, length: LOCAL_HEADER_SIZE }), object);
-    return describeSpanStack(place, start + header.dataOffset, header.dtype, rows);
+    const dataOffset = offset + locateZipData(start, object) + header.dataOffset;
+    return describeSpanStack(place, dataOffset, header.dtype, rows);
   } catch (error) {
     if (small && error instanceof InputError) return single;
     throw error;

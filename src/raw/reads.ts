@@ -1,12 +1,11 @@
 /** Plans and runs the reads for a list of samples: neighbours in one object share a read, and reads start ahead of use. */
-import type { ObjectStore } from '../storage/store.ts';
+import type { ByteRange, ObjectStore } from '../storage/store.ts';
 import { createListedReader } from './absence.ts';
-import type { PassRef, SampleRef } from './sample-ref.ts';
+import type { SampleRef } from './sample-ref.ts';
 import { FILE_READ } from './strain-array.ts';
 
 /** One range of an object that holds the bytes of `refs`. */
-export interface RangeRead {
-  kind: 'range';
+export interface Read {
   key: string;
   etag: string | undefined;
   offset: number;
@@ -14,25 +13,15 @@ export interface RangeRead {
   refs: SampleRef[];
 }
 
-/** Rows of one array that takes a pass over the whole array. */
-interface PassRead {
-  kind: 'pass';
-  refs: PassRef[];
-}
-
-export type Read = RangeRead | PassRead;
-
 /** Bytes. Longest read that neighbours share. */
 export const RANGE_LIMIT = 8 << 20;
 /** Bytes between neighbours that are read too: a tar header has 512 bytes, with long names and pax headers 2-3 KiB. */
 const GAP_LIMIT = 4096;
-/** Rows per pass. Rows that arrive before their turn are held, in the worst case all of them: 100 MB. */
-const PASS_LIMIT = 1024;
 
 /** Reads under way at once: enough to hide an object store's latency of 30 ms behind the work on earlier samples. */
-export const READS_AHEAD = 16;
+const READS_AHEAD = 16;
 /** Once the reads under way have this many bytes in total, no further read starts: so they have at most 16 MiB. */
-export const BYTES_AHEAD = 8 << 20;
+const BYTES_AHEAD = 8 << 20;
 
 /** Cuts the refs, in their order, into reads. */
 export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
@@ -46,44 +35,42 @@ export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
 }
 
 function startRead(ref: SampleRef): Read {
-  if (ref.kind === 'pass') return { kind: 'pass', refs: [ref] };
-  const { key, etag } = ref;
-  if (ref.kind === 'npy') return { kind: 'range', key, etag, offset: 0, length: FILE_READ, refs: [ref] };
-  return { kind: 'range', key, etag, offset: ref.offset, length: ref.length, refs: [ref] };
+  const { offset, length } = rangeOf(ref);
+  return { key: ref.key, etag: ref.etag, offset, length, refs: [ref] };
 }
 
-/** Adds the ref to the read if it follows the read's last ref closely enough. Returns whether it did. */
+function rangeOf(ref: SampleRef): ByteRange {
+  if (ref.kind === 'npy') return { offset: 0, length: FILE_READ };
+  return ref.kind === 'pass' ? ref.array : ref;
+}
+
+/** Adds the ref to the read if it is in the same array, or follows the read's last ref closely enough. Returns whether it did. */
 function extend(read: Read, ref: SampleRef): boolean {
-  if (ref.kind === 'npy') return false;
   const last = read.refs.at(-1)!;
-  if (last.key !== ref.key || last.etag !== ref.etag || last.kind !== ref.kind) return false;
-  if (read.kind === 'pass') {
-    if (ref.kind !== 'pass' || ref.array.offset !== read.refs[0]!.array.offset) return false;
-    if (read.refs.length === PASS_LIMIT) return false;
-    read.refs.push(ref);
-    return true;
-  }
-  if (ref.kind === 'pass') return false;
-  const gap = ref.offset - (read.offset + read.length);
-  const length = ref.offset + ref.length - read.offset;
-  if (gap < 0 || gap > GAP_LIMIT || length > RANGE_LIMIT) return false;
+  if (ref.kind === 'npy' || last.key !== ref.key || last.etag !== ref.etag || last.kind !== ref.kind)
+    return false;
+  const { offset, length } = rangeOf(ref);
+  const gap = offset - (read.offset + read.length);
+  const whole = offset + length - read.offset;
+  const isNeighbour = gap >= 0 && gap <= GAP_LIMIT && whole <= RANGE_LIMIT;
+  if (ref.kind === 'pass' ? offset !== read.offset : !isNeighbour) return false;
   read.refs.push(ref);
-  read.length = length;
+  read.length = whole;
   return true;
 }
 
 /**
  * Runs the reads in order, and starts later ones ahead of the one that is yielded. `bytes` is a string, the reason, when
- * the object is missing or was overwritten; it is undefined for a pass, which the consumer makes itself. `bytes` are valid
- * until the next read is requested. Throws all other errors of the store.
+ * the object is missing or was overwritten. `bytes` are valid until the next read is requested. Throws all other errors of
+ * the store.
  */
 export async function* readAhead(
   store: ObjectStore,
   reads: Iterable<Read>,
-): AsyncGenerator<{ read: Read; bytes: Uint8Array | string | undefined }> {
+): AsyncGenerator<{ read: Read; bytes: Uint8Array | string }> {
   const started: {
     read: Read;
-    bytes: Promise<Uint8Array | string | undefined>;
+    bytes: Promise<Uint8Array | string>;
     memory: Uint8Array | undefined;
   }[] = [];
   /** Reused for reads of single files, all of one length: allocating memory would cost as much as reading. */
@@ -95,30 +82,25 @@ export async function* readAhead(
     while (started.length < READS_AHEAD && ahead < BYTES_AHEAD) {
       const { value: read, done } = left.next();
       if (done) break;
-      const memory = lengthOf(read) === FILE_READ ? (spare.pop() ?? new Uint8Array(FILE_READ)) : undefined;
-      const bytes =
-        read.kind === 'range' ? readListed(() => readRange(store, read, memory)) : Promise.resolve(undefined);
+      const memory = read.length === FILE_READ ? (spare.pop() ?? new Uint8Array(FILE_READ)) : undefined;
+      const bytes = readListed(() => readRange(store, read, memory));
       // A failure is thrown when this read is awaited. If the consumer stops earlier, the failure doesn't matter.
       bytes.catch(() => {});
       started.push({ read, bytes, memory });
-      ahead += lengthOf(read);
+      ahead += read.length;
     }
     const first = started.shift();
     if (first === undefined) return;
     const { read, bytes, memory } = first;
-    ahead -= lengthOf(read);
+    ahead -= read.length;
     yield { read, bytes: await bytes };
     if (memory !== undefined) spare.push(memory);
   }
 }
 
-function lengthOf(read: Read): number {
-  return read.kind === 'range' ? read.length : 0;
-}
-
 function readRange(
   store: ObjectStore,
-  { key, etag, offset, length }: RangeRead,
+  { key, etag, offset, length }: Read,
   memory: Uint8Array | undefined,
 ): Promise<Uint8Array> {
   return store.read(key, { offset, length }, { ifMatch: etag, memory });

@@ -40,8 +40,8 @@ interface SpanRef extends SamplePlace {
   dtype: string;
 }
 
-/** A row of a stack that takes a pass over the whole array, since the array is deflated or in Fortran order. */
-export interface PassRef extends SamplePlace {
+/** A row of a stack that must be read whole, since it is deflated or in Fortran order. */
+interface PassRef extends SamplePlace {
   kind: 'pass';
   row: number;
   array: PassedArray;

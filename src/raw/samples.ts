@@ -4,10 +4,9 @@ import { SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import { unpackZipMember } from '../numpy/unzip.ts';
 import type { LocalFolder, ObjectStore } from '../storage/store.ts';
 import { createListedReader, isAbsent, type ReadListed, reasonOfAbsence } from './absence.ts';
-import { planReads, type RangeRead, readAhead } from './reads.ts';
-import { describePlace, type FileRef, type PassRef, reasonOf, type SampleRef } from './sample-ref.ts';
-import { passRows } from './scattered-rows.ts';
-import { decodeSampleFile, decodeSampleRow, memoryAround } from './strain-array.ts';
+import { planReads, type Read, readAhead } from './reads.ts';
+import { describePlace, type FileRef, reasonOf, type SampleRef } from './sample-ref.ts';
+import { decodeSampleFile, decodeSampleRow, decodeStackRow, memoryAround } from './strain-array.ts';
 
 /** A sample's strain, or the reason why it can't be read. */
 export type SampleReading =
@@ -31,13 +30,11 @@ export async function* readSamples(
   const own: Strain = new Float64Array(SAMPLE_SIZE);
   const target = chooseTarget ?? (() => own);
   for await (const { read, bytes } of readAhead(store, planReads(refs))) {
-    if (read.kind === 'pass') {
-      yield* readPass(store, read.refs, target);
-      continue;
-    }
+    const content = unpackRead(read, bytes);
     for (const ref of read.refs) {
       const strain = target();
-      const reason = bytes instanceof Uint8Array ? decode(ref, read, bytes, strain) : bytes;
+      const reason =
+        typeof content === 'string' ? content : reasonFor(() => decode(ref, read, content, strain));
       yield reason === undefined ? { ref, strain } : { ref, reason };
     }
   }
@@ -106,14 +103,9 @@ function createAheadReader(store: ObjectStore, refs: readonly SampleRef[]): Samp
 
 /** Returns the reason if the sample can't be read. */
 function readFile(folder: LocalFolder, ref: FileRef, target: Strain): string | undefined {
-  try {
-    decodeSampleFile(folder.readInto(ref.key, memoryAround(target), ref.etag), ref.key, target);
-  } catch (error) {
-    const reason = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
-    if (reason === undefined) throw error;
-    return reason;
-  }
-  return undefined;
+  return reasonFor(() =>
+    decodeSampleFile(folder.readInto(ref.key, memoryAround(target), ref.etag), ref.key, target),
+  );
 }
 
 /** readFile with retries, for an object that was missing: a network file system may be away for a moment. */
@@ -126,51 +118,42 @@ async function retryFile(
   const memory = memoryAround(target);
   const range = { offset: 0, length: memory.length };
   const bytes = await readListed(() => store.read(ref.key, range, { ifMatch: ref.etag, memory }));
-  if (typeof bytes === 'string') return bytes;
-  try {
-    decodeSampleFile(bytes, ref.key, target);
-  } catch (error) {
-    if (error instanceof InputError) return reasonOf(error);
-    throw error;
-  }
-  return undefined;
+  return typeof bytes === 'string' ? bytes : reasonFor(() => decodeSampleFile(bytes, ref.key, target));
 }
 
-/** Returns the reason if the sample is broken. */
-function decode(ref: SampleRef, read: RangeRead, bytes: Uint8Array, strain: Strain): string | undefined {
-  try {
-    const object = describePlace(ref);
-    if (ref.kind === 'npy') decodeSampleFile(bytes, object, strain);
-    else if (ref.kind !== 'pass') {
-      const start = ref.offset - read.offset;
-      const own = bytes.subarray(start, start + ref.length);
-      if (ref.kind === 'span') decodeSampleRow(own, ref.dtype, object, strain);
-      else
-        decodeSampleFile(ref.kind === 'zipped' ? unpackZipMember(own, ref.zip, object) : own, object, strain);
-    }
-  } catch (error) {
-    if (error instanceof InputError) return reasonOf(error);
-    throw error;
-  }
-  return undefined;
+/** The unpacked file of a stack that is read whole, once for all its rows, or the reason; for any other read, its bytes. */
+function unpackRead({ refs: [first] }: Read, bytes: Uint8Array | string): Uint8Array | string {
+  if (typeof bytes === 'string' || first?.kind !== 'pass' || first.array.zip === undefined) return bytes;
+  const { zip } = first.array;
+  let content = bytes;
+  const reason = reasonFor(() => {
+    content = unpackZipMember(bytes, zip, describePlace(first));
+  });
+  return reason ?? content;
 }
 
-async function* readPass(
-  store: ObjectStore,
-  refs: readonly PassRef[],
-  chooseTarget: () => Strain,
-): AsyncGenerator<SampleReading> {
-  let reason = '';
-  let done = 0;
-  try {
-    for await (const reading of passRows(store, refs, chooseTarget)) {
-      done += 1;
-      yield reading;
-    }
-  } catch (error) {
-    const absence = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
-    if (absence === undefined) throw error;
-    reason = absence;
+/** `bytes` are those of the read; of a stack that is read whole, the unpacked file. Throws InputError if the sample is broken. */
+function decode(ref: SampleRef, read: Read, bytes: Uint8Array, strain: Strain): void {
+  const object = describePlace(ref);
+  if (ref.kind === 'npy') decodeSampleFile(bytes, object, strain);
+  else if (ref.kind === 'pass') decodeStackRow(bytes, ref.array.header, ref.row, object, strain);
+  else {
+    const start = ref.offset - read.offset;
+    const own = bytes.subarray(start, start + ref.length);
+    if (ref.kind === 'span') decodeSampleRow(own, ref.dtype, object, strain);
+    else if (ref.kind === 'member') decodeSampleFile(own, object, strain);
+    else decodeSampleFile(unpackZipMember(own, ref.zip, object), object, strain);
   }
-  for (const ref of refs.slice(done)) yield { ref, reason };
+}
+
+/** Runs the work; returns the reason if an object is broken, missing or overwritten. Throws any other error. */
+function reasonFor(work: () => void): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    const reason = error instanceof InputError ? reasonOf(error) : reasonOfAbsence(error);
+    if (reason === undefined) throw error;
+    return reason;
+  }
+  return undefined;
 }

@@ -85,3 +85,33 @@ export function decodeSampleRow(bytes: Uint8Array, dtype: string, object: string
   }
   decodeFloat64(bytes, { dtype, fortranOrder: false, shape: [] }, out);
 }
+
+/**
+ * Decodes a row of a stack of either order from the stack's whole file. Throws InputError when the file has another length than
+ * its header says.
+ */
+export function decodeStackRow(
+  file: Uint8Array,
+  header: NpyHeader,
+  row: number,
+  object: string,
+  out: Strain,
+): void {
+  checkFileLength(header, file.length, object);
+  const { dtype, dataOffset, fortranOrder, shape } = header;
+  const length = sampleBytes(dtype);
+  const data = file.subarray(dataOffset);
+  if (!fortranOrder) {
+    decodeSampleRow(data.subarray(row * length, (row + 1) * length), dtype, object, out);
+    return;
+  }
+  const rows = shape[0]!;
+  const item = length / SAMPLE_SIZE;
+  const sample = new Uint8Array(length);
+  for (let index = 0; index < SAMPLE_SIZE; index += 1) {
+    const from = (index * rows + row) * item;
+    for (let byte = 0; byte < item; byte += 1) sample[index * item + byte] = data[from + byte]!;
+  }
+  // The gathered bytes are one sample in Fortran order.
+  decodeFloat64(sample, { dtype, fortranOrder, shape: shape.slice(1) }, out);
+}

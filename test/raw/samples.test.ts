@@ -20,22 +20,16 @@ import { packTar } from '../support/tar.ts';
 interface Watched {
   store: ObjectStore;
   ranges: ByteRange[];
-  streams: number;
 }
 
 function watch(store: ObjectStore): Watched {
   const watched: Watched = {
     ranges: [],
-    streams: 0,
     store: {
       ...store,
       read(key, range, options) {
         watched.ranges.push(range!);
         return store.read(key, range, options);
-      },
-      stream(key, range, options) {
-        watched.streams += 1;
-        return store.stream(key, range, options);
       },
     },
   };
@@ -147,8 +141,7 @@ describe('reading samples', () => {
     const fortran = Buffer.from(encodeNpy(stack));
     fortran.write('True, ', fortran.indexOf('False,'));
     assert.deepEqual(await cut('a.npy', stackFile(0, 3), 250_000, 3), [0, 1, 'cut']);
-    const half = await cut('b.npz', deflated, deflated.length / 2, 3);
-    assert.deepEqual([half[0], half[2]], [0, 'cut']);
+    assert.deepEqual(await cut('b.npz', deflated, deflated.length / 2, 3), ['cut', 'cut', 'cut']);
     assert.deepEqual(await cut('c.npy', fortran, fortran.length - 1, 3), ['cut', 'cut', 'cut']);
     assert.deepEqual(await cut('d.npz', await writeNpz({ x: stack }), 250_000, 3), [0, 1, 'cut']);
     const single = { dtype: '<f8', shape: [3, 4096], data: markedSamples(0) } as const;
@@ -158,7 +151,7 @@ describe('reading samples', () => {
     );
   });
 
-  test('yields reasons from the first damaged byte of a deflated stack on', async () => {
+  test('yields a reason for every row of a damaged deflated stack', async () => {
     const store = createMemoryStore();
     const data = Float64Array.from({ length: 3 * 12288 }, () => Math.random());
     const bytes = await writeNpz({ x: { dtype: '<f8', shape: [3, 3, 4096], data } }, { compress: true });
@@ -166,10 +159,9 @@ describe('reading samples', () => {
     const damaged = new Uint8Array(bytes);
     damaged.fill(0, 150_000, 150_400);
     await store.write('x.npz', damaged);
-    const reasons: (string | undefined)[] = [];
-    for await (const { reason } of readSamples(store, refs)) reasons.push(reason);
-    assert.equal(reasons[0], undefined);
-    assert.match(reasons[2]!, /deflate data|unpacked|end of the array/);
+    for await (const { reason } of readSamples(store, refs)) {
+      assert.match(reason!, /deflate data|unpacked|CRC-32/);
+    }
   });
 
   test('yields a reason for an overwritten object of any kind, and reads its neighbours', async () => {
@@ -235,7 +227,7 @@ describe('reading samples', () => {
     assert.deepEqual(rows.ranges, [{ offset: 128, length: 20 * 98304 }]);
   });
 
-  test('makes one pass over a deflated stack, whatever the order of the rows', async () => {
+  test('reads a deflated stack once, whatever the order of the rows', async () => {
     const plain = createMemoryStore();
     const bytes = await writeNpz(
       { x: { dtype: '<f8', shape: [8, 3, 4096], data: markedSamples(0, 8) } },
@@ -248,7 +240,7 @@ describe('reading samples', () => {
       (await readMarks(watched.store, shuffled)).map(([, mark]) => mark),
       [3, 1, 5, 0, 2],
     );
-    assert.deepEqual([watched.streams, watched.ranges.length], [1, 0]);
+    assert.equal(watched.ranges.length, 1);
   });
 
   test('starts at most 16 reads ahead of the consumer', async () => {
