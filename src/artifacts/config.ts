@@ -1,8 +1,9 @@
 /** config.json: the settings of a training, which another training can read with --config. */
 import { parse } from 'yaml';
 import { InputError } from '../core/errors.ts';
+import type { Setting } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
-import { acceptSetting, type GivenSettings, SETTING_NAMES, type Settings } from '../training/settings.ts';
+import { type GivenSettings, SETTING_NAMES, SETTINGS, type Settings } from '../training/settings.ts';
 
 /** Facts about a training that are no settings. */
 interface RunFacts {
@@ -46,12 +47,9 @@ export function parseConfig(text: string, object: string): GivenSettings {
     const name = SETTING_NAMES.find((known) => known === key);
     if (name === undefined)
       throw new InputError({ object, found, needed: `only the keys ${SETTING_NAMES.join(', ')}` });
-    try {
-      acceptSetting(given, name, value);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new InputError({ object, found, needed: error.message }, { cause: error });
-    }
+    const setting: Setting<unknown> = SETTINGS[name];
+    if (!setting.accepts(value)) throw new InputError({ object, found, needed: setting.needed });
+    Object.assign(given, { [name]: value });
   }
   return given;
 }

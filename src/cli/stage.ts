@@ -1,14 +1,16 @@
 /** Shared by the commands that work on a deployed stage. */
-import { InvalidArgumentError, Option } from 'commander';
 import type { Stage } from '../cloud/deployed-stage.ts';
+import { pattern } from '../core/setting.ts';
+import { settingOption } from '../options/command-options.ts';
 
-export const stageOption = () =>
-  new Option('--stage <stage>', 'the deployed stage: local, dev, prod, ...')
-    .default('dev')
-    .argParser((text) => {
-      if (/^[a-z][a-z0-9-]{0,31}$/.test(text)) return text;
-      throw new InvalidArgumentError('needed: 1-32 lower-case letters, digits or -.');
-    });
+const STAGE = pattern(
+  'the deployed stage: local, dev, prod, ...',
+  'name',
+  /^[a-z][a-z0-9-]{0,31}$/,
+  '1-32 lower-case letters, digits or -, the first a letter',
+);
+
+export const stageOption = () => settingOption('stage', STAGE, 'dev');
 
 /** Calls `work` with the stage. Errors from AWS become errors that say what to do. */
 export async function withStage<T>(name: string, work: (stage: Stage) => Promise<T>): Promise<T> {

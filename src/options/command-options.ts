@@ -2,7 +2,7 @@
 import { basename, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { SettingError } from '../core/errors.ts';
-import { flagOf, real as realSetting, type Setting, whole as wholeSetting } from '../core/setting.ts';
+import { choice, flagOf, pattern, real, type Setting, whole } from '../core/setting.ts';
 import type { Preset } from '../model/presets.ts';
 import {
   PREPROCESS_DEFAULTS,
@@ -11,7 +11,6 @@ import {
 } from '../preprocess/preprocess-settings.ts';
 import { SIMULATION_DEFAULTS, SIMULATION_SETTINGS } from '../simulate/simulation-settings.ts';
 import {
-  acceptSetting,
   DEFAULT_BATCH,
   DEFAULTS,
   type GivenSettings,
@@ -20,33 +19,15 @@ import {
   type SettingName,
 } from '../training/settings.ts';
 
-/** The parser of an option with this setting. */
-function parserOf<T>(setting: Setting<T>): (text: string) => T {
-  return (text) => {
-    const value = setting.parse(text);
-    if (setting.accepts(value)) return value;
-    throw new InvalidArgumentError(`needed: ${setting.needed}.`);
-  };
-}
-
-/** The parser of a whole number in a range, for an option that is no setting. */
-export const whole = (least: number, most = Number.MAX_SAFE_INTEGER) =>
-  parserOf(wholeSetting('', least, most));
-
-/** The parser of a number in a range, ends included. */
-export const real = (least: number, most: number) => parserOf(realSetting('', least, most));
-
-/** The option of a declared setting. */
-function settingOption<T>(name: string, setting: Setting<T>, preset?: T, shown?: string): Option {
-  return new Option(`${flagOf(name)} <value>`, setting.help)
-    .argParser(parserOf(setting))
-    .default(preset, shown);
-}
-
-/** The parser of a text that becomes one part of a path. */
-function name(text: string): string {
-  if (/^[^/\\\p{Cc}]{1,64}$/u.test(text) && !/^\.\.?$/.test(text)) return text;
-  throw new InvalidArgumentError('needed: 1-64 characters, without / and other than . and ...');
+/** The option of a setting. Commander puts the option and the text before the message about a value. */
+export function settingOption<T>(name: string, setting: Setting<T>, preset?: T, shown?: string): Option {
+  return new Option(`${flagOf(name)} <${setting.form}>`, setting.help)
+    .argParser((text) => {
+      const value = setting.parse(text);
+      if (setting.accepts(value)) return value;
+      throw new InvalidArgumentError(`needed: ${setting.needed}.`);
+    })
+    .default(preset, shown ?? preset?.toString());
 }
 
 export const jsonOption = () => new Option('--json', 'print the result as JSON');
@@ -69,12 +50,22 @@ export const simulationOptions = () => [
 ];
 
 export const workersOption = () =>
-  new Option('--workers <n>', 'worker threads (default: one per core)').argParser(whole(1, 1024));
+  settingOption('workers', whole('worker threads (default: one per core)', 1, 1024));
 
 export const deviceOption = () =>
-  new Option('--device <device>', 'device that TensorFlow uses')
-    .choices(['auto', 'cpu', 'gpu'])
-    .default('auto');
+  settingOption('device', choice('device that TensorFlow uses', ['auto', 'cpu', 'gpu']), 'auto');
+
+/** A name that becomes one part of a path. */
+const DATASET_NAME = pattern(
+  'name of the dataset (default: the last part of RAW)',
+  'name',
+  /^(?!\.\.?$)[^/\\\p{Cc}]{1,64}$/u,
+  '1-64 characters, without / and other than . and ..',
+);
+const ENGINE = choice('run a step as one graph, or op by op (slower; equal up to rounding)', [
+  'graph',
+  'eager',
+]);
 
 /** The options of every command that preprocesses, without the seed, which a training has too. */
 export const preprocessOptions = () => [
@@ -85,7 +76,7 @@ export const preprocessOptions = () => [
   workersOption(),
   new Option('--psd <file>', 'use this avg_psd.npz instead of estimating the PSD'),
   new Option('--no-wait', 'fail at once if another run is writing the records, instead of waiting for it'),
-  new Option('--dataset <name>', 'name of the dataset (default: the last part of RAW)').argParser(name),
+  settingOption('dataset', DATASET_NAME),
 ];
 
 /** The options of every command that trains: the settings, with the preset's defaults, and how the training is run. */
@@ -99,16 +90,10 @@ export const trainOptions = () => [
     'settings as JSON or YAML, such as the config.json of a run; flags override them',
   ),
   deviceOption(),
-  new Option('--engine <engine>', 'run a step as one graph, or op by op (slower; equal up to rounding)')
-    .choices(['graph', 'eager'])
-    .default('graph'),
-  new Option('--checkpoint-minutes <n>', 'maximum time between two checkpoints')
-    .argParser(real(0.01, 1e6))
-    .default(10),
+  settingOption('engine', ENGINE, 'graph'),
+  settingOption('checkpointMinutes', real('maximum time between two checkpoints', 0.01, 1e6), 10),
   new Option('--checkpoints <location>', 'location of the checkpoints (default: checkpoints/ in OUT)'),
-  new Option('--on-corrupt <what>', 'stop at a damaged record, or skip it')
-    .choices(['stop', 'skip'])
-    .default('stop'),
+  settingOption('onCorrupt', choice('stop at a damaged record, or skip it', ['stop', 'skip']), 'stop'),
   new Option('--fresh', 'ignore an existing checkpoint and start over'),
   new Option('--note <text>', 'shown at the top of the report'),
 ];
@@ -124,12 +109,12 @@ function describeDefault(name: SettingName): string {
   return diy === coherent ? `default: ${diy}` : `default: ${diy}; coherent: ${coherent}`;
 }
 
-/** The settings among a command's flags. */
+/** The settings among a command's flags, which their options have checked. */
 export function givenSettings(flags: Readonly<Record<string, unknown>>): GivenSettings {
   const given: GivenSettings = {};
   for (const name of SETTING_NAMES) {
     const value = flags[name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())];
-    if (value !== undefined) acceptSetting(given, name, value);
+    if (value !== undefined) Object.assign(given, { [name]: value });
   }
   return given;
 }

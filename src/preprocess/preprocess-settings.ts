@@ -5,7 +5,7 @@
 import { choice, share, type ValuesOf, whole } from '../core/setting.ts';
 
 export const PREPROCESS_SETTINGS = {
-  dtype: choice('type of the signal in the records: float16 or float32', ['float16', 'float32']),
+  dtype: choice('type of the signal in the records', ['float16', 'float32']),
   shardSize: whole('samples in a shard', 1, 1 << 20),
   psdSamples: whole('maximum number of noise samples averaged for the PSD', 1, Number.MAX_SAFE_INTEGER),
   seed: whole('seed of all random choices', 0, 2 ** 31 - 1),

@@ -1,6 +1,6 @@
 /** What decides every byte of a simulated dataset. Flags and variables are named after the settings, see core/setting.ts. */
 import { SettingError } from '../core/errors.ts';
-import { flagOf, real, type Setting, share, type ValuesOf, whole } from '../core/setting.ts';
+import { flagOf, real, requireAccepted, share, type ValuesOf, whole } from '../core/setting.ts';
 
 export const SIMULATION_SETTINGS = {
   seed: whole('the same seed makes the same samples', 0, Number.MAX_SAFE_INTEGER),
@@ -27,14 +27,12 @@ export function checkSimulationSettings(
   given: Pick<SimulationSettings, 'seed'> & Partial<SimulationSettings>,
 ): SimulationSettings {
   const settings = { ...SIMULATION_DEFAULTS, ...given };
-  const refuse = (name: keyof SimulationSettings, needed: string) =>
-    new SettingError(`${name} (${flagOf(name)}) is ${settings[name]}, needed ${needed}`);
-  for (const [name, setting] of Object.entries(SIMULATION_SETTINGS) as [
-    keyof SimulationSettings,
-    Setting<number>,
-  ][]) {
-    if (!setting.accepts(settings[name])) throw refuse(name, setting.needed);
+  const described = (name: keyof SimulationSettings) => `${name} (${flagOf(name)})`;
+  for (const name of Object.keys(SIMULATION_SETTINGS) as (keyof SimulationSettings)[]) {
+    requireAccepted(SIMULATION_SETTINGS[name], settings[name], described(name));
   }
+  const refuse = (name: keyof SimulationSettings, needed: string) =>
+    new SettingError(`${described(name)} is ${settings[name]}, needed ${needed}`);
   const { snrMedian, snrMin, snrMax } = settings;
   if (snrMax < snrMin) throw refuse('snrMax', `a number of at least snrMin (${snrMin})`);
   if (snrMedian < snrMin || snrMedian > snrMax) {

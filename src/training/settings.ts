@@ -92,10 +92,3 @@ export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): S
   }
   return settings;
 }
-
-/** Gives the setting `name` its value. Throws RangeError, which says what is needed, when it isn't one. */
-export function acceptSetting(given: GivenSettings, name: SettingName, value: unknown): void {
-  const setting: Setting<unknown> = SETTINGS[name];
-  if (!setting.accepts(value)) throw new RangeError(setting.needed);
-  Object.assign(given, { [name]: value });
-}

@@ -58,7 +58,10 @@ test('samples are counted and the rate is measured; a packed upload gives the sa
   const packs = join(folder, 'packs');
   const uploaded = JSON.parse(chirplineWell('upload', raw, packs, '--pack', '2', '--json'));
   assert.deepEqual([uploaded.uploaded, uploaded.objects], [5, 3]);
-  assert.match(chirplineWell('upload', raw, packs, '--pack', '2'), /^0 files .* 5 existing ones skipped\.$/m);
+  assert.match(
+    chirplineWell('upload', raw, packs, '--pack', '2'),
+    /^0 files .* 5 identical files skipped\.$/m,
+  );
   assert.equal(estimate(packs, '--rate', '1e4').workload.samples, 5);
 });
 

@@ -1,29 +1,26 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
 import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { measureRate } from '../../src/cloud/estimate/calibration.ts';
-import { CLOUD, type Day } from '../../src/cloud/estimate/conditions.ts';
+import { measureRate } from '../../src/cloud/estimate/measured-rate.ts';
 import { PRICES, parsePrices } from '../../src/cloud/estimate/prices.ts';
-import { countRequests, type Workload } from '../../src/cloud/estimate/request-counts.ts';
-import { estimateRun } from '../../src/cloud/estimate/run-estimate.ts';
-import { planPacks } from '../../src/cloud/upload/packing.ts';
+import {
+  type Estimate,
+  estimateRun,
+  MEMORY,
+  type Range,
+  type Workload,
+} from '../../src/cloud/estimate/run-estimate.ts';
 import { uploadFolder } from '../../src/cloud/upload/uploader.ts';
 import { SettingError } from '../../src/core/errors.ts';
-import { readPsdChunk, readShardChunk } from '../../src/preprocess/plan/chunks.ts';
 import { readPlan } from '../../src/preprocess/plan/plan.ts';
-import { psdListKey, shardListKey } from '../../src/preprocess/state/record-keys.ts';
-import { planReads } from '../../src/raw/reads.ts';
-import type { SampleRef } from '../../src/raw/sample-ref.ts';
-import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
-import { needPlan } from '../support/steps.ts';
-
-import { type FleetChunk, type FleetConditions, simulateFleet } from './fleet.ts';
 
 const G2NET: Workload = {
   samples: 560_000,
@@ -40,38 +37,56 @@ const G2NET: Workload = {
 describe('the estimate for 560,000 samples', () => {
   const packed = estimateRun(G2NET, true, PRICES);
   const unpacked = estimateRun(G2NET, false, PRICES);
+  const within = ({ low, high }: Range, value: number) => low <= value && value <= high;
 
-  test('packed: fewer than 30,000 requests, under $0.30, and the shards take seconds', () => {
-    const { gets, puts, cost, stages, wall, boundBy } = packed.preprocessing;
-    assert.equal(packed.upload.objects, 547);
-    assert.ok(gets + puts < 30_000, `${gets + puts} requests`);
-    assert.ok(cost.high < 0.3, `$${cost.high}`);
-    assert.ok(stages.shards.high < 15, `${stages.shards.high} s`);
-    assert.ok(wall.low < 15, `${wall.low} s`);
-    assert.equal(boundBy, 'functions');
+  test('has the objects and requests of the published table', () => {
+    assert.deepEqual([packed.upload.objects, packed.upload.puts], [547, 8205]);
+    assert.deepEqual([unpacked.upload.objects, unpacked.upload.puts], [560_000, 560_000]);
+    const requests = ({ preprocessing: { gets, puts } }: Estimate) => gets + puts;
+    assert.equal(Math.round(requests(packed) / 100) * 100, 22_300);
+    assert.equal(Math.round(requests(unpacked) / 100) * 100, 574_600);
   });
 
-  test('unpacked: limited by the request rate of the bucket', () => {
-    const { gets, stages, boundBy } = unpacked.preprocessing;
-    assert.ok(gets > 560_000);
-    assert.ok(stages.shards.low > 560_000 / 5500 && stages.shards.low < 1.1 * (560_000 / 5500));
+  test('unpacked: takes at least as long as S3 needs for the requests, 5,500 a second for a prefix', () => {
+    const { stages, boundBy } = unpacked.preprocessing;
+    const least = 560_000 / 5500;
+    assert.ok(stages.shards.low > least && stages.shards.low < 1.1 * least);
     assert.equal(boundBy, 'requests');
+    assert.equal(packed.preprocessing.boundBy, 'functions');
+    assert.ok(packed.preprocessing.wall.high < stages.shards.low);
+  });
+
+  test('with one function takes at least as long as one core and one connection need', () => {
+    const { stages, gbSeconds } = estimateRun({ ...G2NET, concurrency: 1 }, true, PRICES).preprocessing;
+    // 98,432 bytes a sample at 75 MB/s, the figure published for a function of this size, are slower than one core.
+    const seconds = (560_000 * 98_432) / 75e6;
+    assert.ok(within(stages.shards, 1.5 * seconds));
+    assert.ok(within(gbSeconds, (1.5 * seconds * 1769) / 1024));
+    const slow = estimateRun({ ...G2NET, concurrency: 1, rate: 100 }, true, PRICES).preprocessing;
+    assert.ok(within(slow.stages.shards, 1.5 * (560_000 / 100)));
+  });
+
+  test('costs what S3 asks for the requests, and no more than a dollar on top', () => {
+    assert.ok(within(unpacked.upload.cost, 560_000 * 5e-6 + 0.4));
+    const { cost, gets, puts } = unpacked.preprocessing;
+    const requests = gets * 0.4e-6 + puts * 5e-6;
+    assert.ok(cost.low > requests && cost.high < requests + 1);
     assert.ok(unpacked.upload.cost.low > 50 * packed.upload.cost.high);
   });
 
-  test('unpacked, with no more functions than the bucket can serve: under $0.60, in the same time', () => {
+  test('unpacked: more functions than the bucket can serve cost more and save no time', () => {
     const { enough, wall, cost } = unpacked.preprocessing;
-    assert.ok(cost.high < 0.6, `$${cost.high}`);
-    assert.ok(enough <= G2NET.fileConcurrency && enough > G2NET.fileConcurrency / 2, `${enough} functions`);
+    assert.ok(enough >= G2NET.fileConcurrency && enough < 2 * G2NET.fileConcurrency, `${enough} functions`);
     const more = estimateRun({ ...G2NET, fileConcurrency: 200 }, false, PRICES).preprocessing;
-    assert.ok(more.cost.high > 1.5 * cost.high, `$${more.cost.high}`);
-    assert.ok(wall.high < 1.1 * more.wall.high);
+    assert.ok(more.cost.high > 2 * cost.high);
+    assert.deepEqual(more.wall, wall);
   });
 
   test('single files use the smaller of the two concurrencies, packs only the first', () => {
     const costs = (concurrency: number, fileConcurrency: number, isPacked: boolean) =>
       estimateRun({ ...G2NET, concurrency, fileConcurrency }, isPacked, PRICES).preprocessing;
-    assert.deepEqual(costs(20, 24, false), costs(20, 20, false));
+    assert.equal(costs(600, 24, false).concurrency, 24);
+    assert.equal(costs(20, 24, false).concurrency, 20);
     assert.notDeepEqual(costs(200, 10, false), costs(200, 24, false));
     assert.deepEqual(costs(200, 10, true), costs(200, 24, true));
   });
@@ -81,7 +96,7 @@ describe('the estimate for 560,000 samples', () => {
       for (const samples of [1, 100, 1024, 10_000, 560_000]) {
         const one = estimateRun({ ...G2NET, samples }, isPacked, PRICES);
         const two = estimateRun({ ...G2NET, samples: 2 * samples }, isPacked, PRICES);
-        const ranges = ({ preprocessing: p, upload, training }: typeof one) => [
+        const ranges = ({ preprocessing: p, upload, training }: Estimate) => [
           ...[p.wall, p.cost, p.gbSeconds, upload.cost, training!.hours, training!.cost],
           ...Object.values(p.stages),
         ];
@@ -168,116 +183,20 @@ test('the estimated requests agree with those of a real run', async () => {
     [true, packs],
     [false, raw],
   ] as const) {
-    const wanted = countRequests(workload, packed);
+    const { gets, puts } = estimateRun(workload, packed, PRICES).preprocessing;
     const made = await countRun(store);
-    assert.ok(Math.abs(made.gets - wanted.gets) <= 0.02 * made.gets, `${made.gets} GETs, not ${wanted.gets}`);
-    const puts = wanted.puts + wanted.pages;
+    assert.ok(Math.abs(made.gets - gets) <= 0.02 * made.gets, `${made.gets} GETs, not ${gets}`);
     assert.ok(Math.abs(made.puts - puts) <= 0.05 * made.puts, `${made.puts} PUTs, not ${puts}`);
   }
 });
 
-describe('the estimate and a simulated run of the real plan agree', () => {
-  const samples = 40_000;
-  const plans: Record<'packed' | 'unpacked', { shards: FleetChunk[]; psd: FleetChunk[] }> = {
-    packed: { shards: [], psd: [] },
-    unpacked: { shards: [], psd: [] },
+test('the memory of each function is the one in serverless.yml', () => {
+  const { functions } = parse(readFileSync('serverless.yml', 'utf8')) as {
+    functions: Record<string, { memorySize: number }>;
   };
-  const chunkOf = (refs: SampleRef[], calls: number, written: number): FleetChunk => ({
-    calls,
-    written,
-    reads: [...planReads(refs)].map((read) => ({
-      bytes: read.kind === 'range' ? read.length : Number.NaN,
-      samples: read.refs.length,
-    })),
-  });
-
-  before(async () => {
-    const ids = Array.from({ length: samples }, (_, index) => sampleId(1, index)).sort();
-    const labels = ids.map((id, index) => ({ id, target: (index % 2) as 0 | 1 }));
-    const files = ids.map((id) => ({ key: sampleKey(id), size: 98_432 }));
-    const memory = createMemoryStore();
-    const rows = labels.map(({ id, target }) => `${id},${target}`);
-    await memory.write('training_labels.csv', Buffer.from(['id,target', ...rows].join('\n')));
-    const { packs } = planPacks(files, labels, G2NET.chunkSize);
-    const byKey = new Map(packs.map((pack) => [pack.key, pack]));
-    /** A store that has only the listing of objects, and the index of packs. */
-    const hollow = (objects: { key: string; size: number }[]): ObjectStore => ({
-      ...memory,
-      async *list() {
-        for (const object of objects) yield { ...object, etag: '' };
-      },
-      read: async (key, ...rest) => byKey.get(key)?.index ?? memory.read(key, ...rest),
-    });
-    for (const [layout, raw] of [
-      ['packed', hollow(packs)],
-      ['unpacked', hollow(files)],
-    ] as const) {
-      const records = createMemoryStore();
-      const { chunkSize, psdSamples, dtype } = G2NET;
-      const settings = { dataset: 'set', dtype, shardSize: chunkSize, psdSamples, seed: 1 };
-      const plan = await needPlan({ raw, records }, settings);
-      for (const index of plan.shards.keys()) {
-        const refs = (await readShardChunk(records, shardListKey(plan.id, index))).map(({ ref }) => ref);
-        plans[layout].shards.push(chunkOf(refs, 6, refs.length * 24_576));
-      }
-      for (let index = 0; index < plan.psdChunks; index += 1) {
-        plans[layout].psd.push(chunkOf(await readPsdChunk(records, psdListKey(plan.id, index)), 4, 50_000));
-      }
-    }
-  });
-
-  const conditions = (day: Day, concurrency: number): FleetConditions => ({
-    concurrency,
-    environments: 100,
-    atOnce: day === 'low' ? 1000 : 0,
-    coldStart: CLOUD.coldStart[day],
-    getRate: CLOUD.getRate[day],
-    latency: CLOUD.latency[day],
-    bandwidth: CLOUD.bandwidth[day],
-    rate: G2NET.rate * CLOUD.core[day],
-  });
-  const mean = (concurrency: number): FleetConditions => {
-    const [good, bad] = [conditions('low', concurrency), conditions('high', concurrency)];
-    const names = Object.keys(good) as (keyof FleetConditions)[];
-    return Object.fromEntries(
-      names.map((name) => [name, (good[name] + bad[name]) / 2]),
-    ) as unknown as FleetConditions;
-  };
-
-  for (const layout of ['packed', 'unpacked'] as const) {
-    for (const concurrency of [4, 20, 200, 600]) {
-      test(`${layout}, ${concurrency} chunks at once`, () => {
-        const workload = { ...G2NET, samples, concurrency, fileConcurrency: concurrency };
-        const { preprocessing } = estimateRun(workload, layout === 'packed', PRICES);
-        const days = [conditions('low', concurrency), mean(concurrency), conditions('high', concurrency)];
-        for (const [index, day] of days.entries()) {
-          for (const stage of ['psd', 'shards'] as const) {
-            const { wall } = simulateFleet(plans[layout][stage], day);
-            const { low, high } = preprocessing.stages[stage];
-            const [from, to] = [low - CLOUD.mapStart.low, high];
-            assert.ok(
-              wall >= from * 0.9 && wall <= to * 1.1,
-              `${stage} ${index}: ${wall} s, not ${from} to ${to}`,
-            );
-          }
-          const maps = (['psd', 'shards'] as const).map((stage) => simulateFleet(plans[layout][stage], day));
-          const gbSeconds = maps.reduce((sum, { seconds }) => sum + seconds, 0) * CLOUD.memory.shards;
-          const { low, high } = preprocessing.gbSeconds;
-          assert.ok(
-            gbSeconds >= low * 0.8 && gbSeconds <= high * 1.1,
-            `${index}: ${gbSeconds} GB-s, not ${low} to ${high}`,
-          );
-        }
-      });
-    }
+  for (const [name, memory] of Object.entries(MEMORY)) {
+    assert.equal(memory, functions[name]!.memorySize / 1024, name);
   }
-
-  test('and do not agree for a run with a fifth of the functions', () => {
-    const { high } = estimateRun({ ...G2NET, samples, concurrency: 20 }, true, PRICES).preprocessing.stages
-      .shards;
-    const { wall } = simulateFleet(plans.packed.shards, conditions('high', 4));
-    assert.ok(wall > 1.1 * high, `${wall} s, at most ${high} s`);
-  });
 });
 
 describe('prices', () => {

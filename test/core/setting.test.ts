@@ -64,7 +64,7 @@ for (const [variable, text, needed] of [
   test(`${variable}=${JSON.stringify(text)} is refused by name`, () => {
     assert.throws(
       () => readVariables(TABLE, { ...GOOD, [variable]: text }),
-      new SettingError(`the environment variable ${variable} is ${JSON.stringify(text)}: needed ${needed}`),
+      new SettingError(`the environment variable ${variable} is ${JSON.stringify(text)}, needed ${needed}`),
     );
   });
 }
@@ -73,6 +73,6 @@ test('a variable that is missing is named too', () => {
   const { SHARD_SIZE: _, ...rest } = GOOD;
   assert.throws(
     () => readVariables(TABLE, rest),
-    /SHARD_SIZE is not set: needed a whole number from 1 to 1024/,
+    /SHARD_SIZE is not set, needed a whole number from 1 to 1024/,
   );
 });

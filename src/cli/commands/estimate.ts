@@ -1,9 +1,8 @@
 import { Command } from 'commander';
-import type { Range } from '../../cloud/estimate/conditions.ts';
-import type { Workload } from '../../cloud/estimate/request-counts.ts';
-import type { Estimate } from '../../cloud/estimate/run-estimate.ts';
+import type { Estimate, Range, Workload } from '../../cloud/estimate/run-estimate.ts';
 import { SettingError } from '../../core/errors.ts';
-import { jsonOption, preprocessOption, real, splitLocation, whole } from '../../options/command-options.ts';
+import { real, type Setting, whole } from '../../core/setting.ts';
+import { jsonOption, preprocessOption, settingOption, splitLocation } from '../../options/command-options.ts';
 import type { RecordSettings } from '../../preprocess/preprocess-settings.ts';
 import { formatTime, printResult } from '../terminal.ts';
 
@@ -20,37 +19,46 @@ interface EstimateFlags extends Pick<RecordSettings, 'shardSize' | 'psdSamples' 
   json?: boolean;
 }
 
+const RATE = real('samples per second of one core (default: measured for one second)', 1, 1e9);
+const CONCURRENCY = whole('concurrent chunks: mapConcurrency of the stage', 1, 10_000);
+const FILE_CONCURRENCY = whole('the same for single files: fileConcurrency of the stage', 1, 10_000);
+const TRAINING_RATE: Setting<Range> = {
+  help: 'samples per second of the GPU, as a range',
+  form: 'n-m',
+  needed: 'a rate such as 1500, or a range such as 500-3000',
+  accepts: (value): value is Range => {
+    const { low, high } = value as Range;
+    return low >= 1 && high >= low && high <= 1e9;
+  },
+  parse: (text) => {
+    const [low, high = low] = text.split('-').map(Number);
+    return { low, high };
+  },
+};
+
 export function estimateCommand(): Command {
   return new Command('estimate')
     .description('predict requests, time and cost of a run on AWS, before anything starts')
     .argument('[RAW]', 'raw samples to count')
-    .option('--samples <n>', 'number of samples, instead of RAW', whole(1, 1e9))
+    .addOption(settingOption('samples', whole('number of samples, instead of RAW', 1, 1e9)))
     .option('--packed', 'only for packed uploads (upload --pack)')
     .option('--unpacked', 'only for uploads file by file')
     .option('--prices <file>', 'prices as JSON instead of the built-in ones (--json shows them)')
-    .option('--rate <n>', 'samples per second of one core (default: measured for one second)', real(1, 1e9))
-    .option('--concurrency <n>', 'concurrent chunks: mapConcurrency of the stage', whole(1, 10_000), 600)
-    .option(
-      '--file-concurrency <n>',
-      'the same for single files: fileConcurrency of the stage',
-      whole(1, 10_000),
-      24,
-    )
+    .addOption(settingOption('rate', RATE))
+    .addOption(settingOption('concurrency', CONCURRENCY, 600))
+    .addOption(settingOption('fileConcurrency', FILE_CONCURRENCY, 24))
     .addOption(preprocessOption('shardSize', 'samples in a shard and in a pack'))
     .addOption(preprocessOption('psdSamples'))
     .addOption(preprocessOption('dtype'))
-    .option('--epochs <n>', 'epochs of training; 0: no training', whole(0, 100_000), 50)
-    .option('--training-rate <n-m>', 'samples per second of the GPU, as a range', rates, {
-      low: 500,
-      high: 3000,
-    })
+    .addOption(settingOption('epochs', whole('epochs of training; 0: no training', 0, 100_000), 50))
+    .addOption(settingOption('trainingRate', TRAINING_RATE, { low: 500, high: 3000 }, '500-3000'))
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline estimate --samples 560000')
     .action(async (raw: string | undefined, flags: EstimateFlags) => {
       const [{ estimateRun }, { parsePrices, PRICES }, { measureRate }] = await Promise.all([
         import('../../cloud/estimate/run-estimate.ts'),
         import('../../cloud/estimate/prices.ts'),
-        import('../../cloud/estimate/calibration.ts'),
+        import('../../cloud/estimate/measured-rate.ts'),
       ]);
       const prices =
         flags.prices === undefined ? PRICES : parsePrices(await readText(flags.prices), flags.prices);
@@ -79,12 +87,6 @@ export function estimateCommand(): Command {
         [head, '', ...table(estimates), '', ...advise(estimates, workload)].join('\n'),
       );
     });
-}
-
-/** `1500` or `500-3000`. */
-function rates(text: string): Range {
-  const [low, high = low] = text.split('-', 2).map(real(1, 1e9)) as [number, number?];
-  return { low, high: Math.max(low, high) };
 }
 
 async function readText(file: string): Promise<string> {
@@ -123,7 +125,7 @@ const ROWS: Row[] = [
   ['  PSD', ({ preprocessing: { stages } }) => seconds(add(stages.psd, stages.reduce))],
   ['  shards', ({ preprocessing }) => seconds(preprocessing.stages.shards)],
   ['  finalize', ({ preprocessing }) => seconds(preprocessing.stages.finalize)],
-  ['  in all', ({ preprocessing }) => seconds(preprocessing.wall)],
+  ['  total', ({ preprocessing }) => seconds(preprocessing.wall)],
   ['  cost', ({ preprocessing }) => dollars(preprocessing.cost)],
   [
     'training',
@@ -139,7 +141,9 @@ function table(estimates: Estimate[]): string[] {
 }
 
 function advise(estimates: Estimate[], { epochs, trainingRate }: Workload): string[] {
-  const lines = ['From a good day to a bad one: a model, not a bill.'];
+  const lines = [
+    "From AWS's documented limits and measured rates to three times that: an estimate, not a bill.",
+  ];
   for (const { packed, preprocessing } of estimates) {
     if (preprocessing.boundBy !== 'requests') continue;
     const name = packed ? 'Packed' : 'Unpacked';

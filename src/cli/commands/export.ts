@@ -1,12 +1,13 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { formatBytes } from '../../core/format-bytes.ts';
+import { choice } from '../../core/setting.ts';
 import {
   EXPORT_FORMATS,
   type ExportFormat,
   exportModel,
   SAVED_MODEL_KEY,
 } from '../../inference/model-export.ts';
-import { jsonOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption, settingOption, splitLocation } from '../../options/command-options.ts';
 import { openStore } from '../../storage/open.ts';
 import { printResult } from '../terminal.ts';
 
@@ -20,9 +21,7 @@ export function exportCommand(): Command {
   return new Command('export')
     .description('export a trained model as a SavedModel or an ONNX file')
     .argument('<WEIGHTS>', 'weights of a trained model, ..._weights.npz')
-    .addOption(
-      new Option('--format <format>', 'format to write').choices([...EXPORT_FORMATS]).makeOptionMandatory(),
-    )
+    .addOption(settingOption('format', choice('format to write', EXPORT_FORMATS)).makeOptionMandatory())
     .requiredOption('--out <path>', 'output: for savedmodel an empty or new folder, for onnx a file')
     .addOption(jsonOption())
     .addHelpText(

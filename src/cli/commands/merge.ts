@@ -1,21 +1,23 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { formatBytes } from '../../core/format-bytes.ts';
-import { jsonOption, splitLocation } from '../../options/command-options.ts';
+import { choice } from '../../core/setting.ts';
+import { jsonOption, settingOption, splitLocation } from '../../options/command-options.ts';
 import { mergeRecords } from '../../preprocess/merge-shards.ts';
 import type { RecordDType } from '../../records/record-dtype.ts';
 import { openStore } from '../../storage/open.ts';
 import { attend, printResult } from '../terminal.ts';
+
+const DTYPE = choice('type of the signal; readers of the Python pipeline need float32', [
+  'float16',
+  'float32',
+]);
 
 export function mergeCommand(): Command {
   return new Command('merge')
     .description('merge shards into one train.tfrecord for the Python pipeline')
     .argument('<RECORDS>', 'finished records')
     .argument('<FILE>', 'file to write')
-    .addOption(
-      new Option('--dtype <type>', 'type of the signal; readers of the Python pipeline need float32')
-        .choices(['float16', 'float32'])
-        .default('float32'),
-    )
+    .addOption(settingOption('dtype', DTYPE, 'float32'))
     .addOption(jsonOption())
     .addHelpText(
       'after',

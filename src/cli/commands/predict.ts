@@ -1,11 +1,12 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { SettingError, TooManyRejectedError } from '../../core/errors.ts';
+import { whole } from '../../core/setting.ts';
 import {
   deviceOption,
   jsonOption,
   preprocessOption,
+  settingOption,
   splitLocation,
-  whole,
 } from '../../options/command-options.ts';
 import { exceeds, formatRejected, formatShare } from '../../preprocess/state/rejected.ts';
 import { openStore } from '../../storage/open.ts';
@@ -17,6 +18,7 @@ interface PredictFlags {
   psd?: string;
   batchSize: number;
   device: 'auto' | 'cpu' | 'gpu';
+  compile: 'auto' | 'on' | 'off';
   maxRejected: number;
   json?: boolean;
 }
@@ -36,7 +38,7 @@ export function predictCommand(): Command {
         'output file with a row id,target for each sample; rejected samples are listed in <csv>.rejected.csv',
       )
       .option('--psd <file>', 'avg_psd.npz to whiten raw samples with (default: the one next to the weights)')
-      .addOption(new Option('--batch-size <n>', 'samples per batch').argParser(whole(1, 65_536)).default(64))
+      .addOption(settingOption('batchSize', whole('samples per batch', 1, 65_536), 64))
       .addOption(deviceOption())
       .addOption(preprocessOption('maxRejected'))
       .addOption(jsonOption())

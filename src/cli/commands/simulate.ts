@@ -1,5 +1,11 @@
 import { Command } from 'commander';
-import { jsonOption, simulationOptions, whole, workersOption } from '../../options/command-options.ts';
+import { whole } from '../../core/setting.ts';
+import {
+  jsonOption,
+  settingOption,
+  simulationOptions,
+  workersOption,
+} from '../../options/command-options.ts';
 import type { SimulateSettings } from '../../simulate/simulation-run.ts';
 import { attend, printResult } from '../terminal.ts';
 
@@ -11,7 +17,7 @@ export function simulateCommand(): Command {
   const command = new Command('simulate')
     .description('make G2Net-like samples (signals in design noise) with the folders and labels of Kaggle')
     .argument('<OUT>', 'output folder for train/<a>/<b>/<c>/<id>.npy, training_labels.csv and truth.csv')
-    .requiredOption('--samples <n>', 'number of samples', whole(1, 10_000_000))
+    .addOption(settingOption('samples', whole('number of samples', 1, 10_000_000)).makeOptionMandatory())
     .addHelpText('after', '\nExample:\n  chirpline simulate raw --samples 2000 --seed 1 --snr-median 15');
   for (const option of [...simulationOptions(), workersOption(), jsonOption()]) command.addOption(option);
   return command.action(async (out: string, { json, ...settings }: SimulateFlags) => {

@@ -1,7 +1,8 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { SettingError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format-bytes.ts';
-import { datasetName, jsonOption, whole } from '../../options/command-options.ts';
+import { whole } from '../../core/setting.ts';
+import { datasetName, jsonOption, settingOption } from '../../options/command-options.ts';
 import { stageOption, withStage } from '../stage.ts';
 import { attend, printResult } from '../terminal.ts';
 
@@ -18,9 +19,11 @@ export function uploadCommand(): Command {
     .argument('<FOLDER>', 'raw samples and training_labels.csv')
     .argument('[LOCATION]', "destination (default: the stage's bucket)")
     .addOption(
-      new Option('--pack <n>', '.npy files to put into each .tar; 1 uploads them one by one')
-        .argParser(whole(1, 65_536))
-        .default(1),
+      settingOption(
+        'pack',
+        whole('.npy files to put into each .tar; 1 uploads them one by one', 1, 65_536),
+        1,
+      ),
     )
     .option('--dataset <name>', 'name of the dataset (default: the last part of FOLDER)')
     .addOption(stageOption())
@@ -53,13 +56,13 @@ async function upload(folder: string, location: string, flags: UploadFlags, star
   );
   const { uploaded, skipped, leftOut, objects, bytes, labels } = result;
   const amount = `${uploaded} files (${objects} objects, ${formatBytes(bytes)})`;
-  const left = leftOut === 0 ? '' : `, ${leftOut} unreadable ones left out`;
+  const left = leftOut === 0 ? '' : `, ${leftOut} unreadable files left out`;
   const run = labels
     ? ' The labels have started the run: chirpline status shows it.'
     : ' There are no labels: the run starts when training_labels.csv is uploaded.';
   printResult(
     flags.json,
     result,
-    `${amount} uploaded to ${location}, ${skipped} existing ones skipped${left}.${starts ? run : ''}`,
+    `${amount} uploaded to ${location}, ${skipped} identical files skipped${left}.${starts ? run : ''}`,
   );
 }

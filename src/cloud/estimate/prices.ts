@@ -41,10 +41,11 @@ export function parsePrices(text: string, file: string): Prices {
   try {
     table = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw fault('no valid JSON');
+    if (error instanceof SyntaxError) throw fault('invalid JSON');
     throw error;
   }
-  if (typeof table !== 'object' || table === null || Array.isArray(table)) throw fault('no JSON object');
+  if (typeof table !== 'object' || table === null || Array.isArray(table))
+    throw fault('JSON that is not an object');
   for (const [name, value] of Object.entries(table)) {
     if (!(name in PRICES)) throw fault(`the unknown price ${JSON.stringify(name)}`);
     const kind = typeof PRICES[name as keyof Prices];
