@@ -151,33 +151,40 @@ describe('a .npy header', () => {
   });
 
   test('is refused unless it is a plain dict with the three keys', () => {
-    for (const [text, pattern] of [
-      ['', /end of the header/],
-      ['not a dict', /"not a dict", needed a Python dict/],
-      [`[1, 2]`, /dict/],
-      [`{'descr': '<f8'`, /end of the header/],
-      [`{'descr': '<f8', 'shape': (2,)}`, /only 2 keys/],
-      [headerText({}).replace('descr', 'other'), /'descr', 'fortran_order' and 'shape'/],
-      [`{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2,)}`, /each once/],
-      [`{'dtype': '<f8', 'fortran_order': False, 'shape': (2,)}`, /'descr', 'fortran_order' and 'shape'/],
-      [headerText({ descr: '__import__("os")' }), /__import__/],
-      [headerText({ descr: "[('a', '<f8')]" }), /plain dtype/],
-      [headerText({ order: '0' }), /True or False/],
-      [headerText({ shape: '2' }), /tuple/],
-      [headerText({ shape: '(2)' }), /tuple/],
-      [headerText({ shape: '(2,,3)' }), /axis lengths/],
-      [headerText({ shape: '(-2,)' }), /"-2,/],
-      [headerText({ shape: '(2.5,)' }), /axis lengths|dict/],
-      [headerText({ shape: `(${'1,'.repeat(33)})` }), /at most 32 axis/],
-      [`${headerText({})}; print()`, /"; print\(\)", needed the end of the header/],
-    ] as const) {
-      assertRefused(file(text, new Uint8Array(16)), pattern);
+    for (const text of [
+      '',
+      'not a dict',
+      `[1, 2]`,
+      `{'descr': '<f8'`,
+      `{'descr': '<f8', 'shape': (2,)}`,
+      headerText({}).replace('descr', 'other'),
+      `{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2,)}`,
+      `{'descr': '<f8', 'fortran_order': False, 'shape': (2,), 'shape': (2,)}`,
+      `{'dtype': '<f8', 'fortran_order': False, 'shape': (2,)}`,
+      `{'descr': '<f8' 'fortran_order': False, 'shape': (2,)}`,
+      headerText({ descr: '__import__("os")' }),
+      headerText({ descr: "[('a', '<f8')]" }),
+      headerText({ order: '0' }),
+      headerText({ shape: '2' }),
+      headerText({ shape: '(2)' }),
+      headerText({ shape: '(2,,3)' }),
+      headerText({ shape: '(,)' }),
+      headerText({ shape: '(-2,)' }),
+      headerText({ shape: '(2.5,)' }),
+      headerText({ shape: `(${'1,'.repeat(33)})` }),
+      `${headerText({})}; print()`,
+    ]) {
+      assertRefused(file(text, new Uint8Array(16)), /^x\.npy at byte 10: found ".*", needed a Python dict/);
     }
+    assertRefused(
+      file('not a dict'),
+      /found "not a dict", needed a Python dict literal of 'descr' \(a plain dtype\)/,
+    );
   });
 
   test('is refused when its sizes overflow, even where one axis is zero', () => {
     for (const shape of ['(9007199254740993,)', '(67108864, 67108864, 67108864)', '(99999999999999999,)']) {
-      assertRefused(file(headerText({ shape })), /2\^53|axis lengths/);
+      assertRefused(file(headerText({ shape })), /2\^53/);
     }
     assertRefused(file(headerText({ shape: '(0, 94906267, 94906267)' })), /2\^53/);
   });
