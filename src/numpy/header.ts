@@ -9,7 +9,7 @@ import { itemSize } from './dtype.ts';
 import { parseHeaderDict } from './header-dict.ts';
 
 export interface NpyHeader {
-  /** As written in the file: '<f8', '>f4', '|b1', '<U10' ... */
+  /** As written in the file: '<f8', '>f4', '|u1' ... */
   dtype: string;
   /** True if the first axis varies fastest. */
   fortranOrder: boolean;
@@ -78,7 +78,7 @@ function checkSize({ dtype, shape }: NpyHeader, object: string): void {
     throw new InputError({
       object,
       found: pickled ? `dtype ${quote(dtype)} (pickled Python objects)` : `dtype ${quote(dtype)}`,
-      needed: 'numbers, booleans or text',
+      needed: 'floating-point numbers',
       ...(pickled && { advice: 'Save the array without objects: reading pickled objects could run code' }),
     });
   }

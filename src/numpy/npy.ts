@@ -3,24 +3,23 @@
  * the simulation all use them.
  */
 import { InputError } from '../core/errors.ts';
-import { decodeElements, encodeElements, itemSize, type NpyArray, swapBytes } from './dtype.ts';
+import { decodeElements, itemSize, type NpyArray, swapBytes } from './dtype.ts';
 import { type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
 
 export type { NpyArray } from './dtype.ts';
 export { NPY_HEADER_LIMIT, type NpyHeader, npyDataLength, parseNpyHeader } from './header.ts';
 
 /**
- * The array of a whole .npy file, in C order. Versions 1-3; types '<f8' '<f4' '<f2' '<i8' '<i4' '<U..' and their
- * big-endian forms, '|u1', '|b1'. Throws InputError when the file is no .npy file, is truncated or has extra bytes.
+ * The array of a whole .npy file, in C order. Versions 1-3; types '<f8' '<f4' '<f2', their big-endian forms, and '|u1'. Throws
+ * InputError when the file is no .npy file, is truncated or has extra bytes.
  */
 export function parseNpy(bytes: Uint8Array, object: string): NpyArray {
   const header = parseNpyHeader(bytes, object);
   checkFileLength(header, bytes.length, object);
   const { dtype, shape } = header;
-  const count = shape.reduce((product, length) => product * length, 1);
   // The constructor copies; a Buffer's slice() would share memory.
   const own = new Uint8Array(bytes.subarray(header.dataOffset));
-  const elements = decodeElements(dtype, own, count, object);
+  const elements = decodeElements(dtype, own);
   if (header.fortranOrder) {
     const source = elements.data.slice();
     copyToCOrder(source, elements.data, shape);
@@ -72,8 +71,8 @@ export function decodeFloat64(
 
 /** Copies elements from Fortran order (first axis fastest) to C order (last axis fastest). */
 function copyToCOrder(
-  source: ArrayLike<unknown>,
-  target: { [index: number]: unknown },
+  source: ArrayLike<number>,
+  target: { [index: number]: number },
   shape: readonly number[],
 ): void {
   const strides = shape.map((_, axis) =>
@@ -82,7 +81,7 @@ function copyToCOrder(
   const index = shape.map(() => 0);
   let from = 0;
   for (let to = 0; to < source.length; to += 1) {
-    target[to] = source[from];
+    target[to] = source[from]!;
     for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
       from += strides[axis]!;
       index[axis]! += 1;
@@ -94,8 +93,7 @@ function copyToCOrder(
 }
 
 /** The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if data doesn't fit the shape. */
-export function encodeNpy(array: NpyArray): Uint8Array {
-  const { dtype, shape, data } = array;
+export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
   const count = shape.reduce((product, length) => product * length, 1);
   if (data.length !== count)
     throw new RangeError(`shape (${shape.join(', ')}) does not have ${data.length} elements`);
@@ -106,11 +104,10 @@ export function encodeNpy(array: NpyArray): Uint8Array {
   // The newline ends the header at a multiple of 64. Like NumPy, pad by a full 64 where it already does.
   const padding = 64 - ((10 + text.length + 1) % 64);
   const dataOffset = 10 + text.length + padding + 1;
-  const body = encodeElements(array);
-  const file = Buffer.alloc(dataOffset + body.length);
+  const file = Buffer.alloc(dataOffset + data.byteLength);
   file.write('\x93NUMPY\x01\x00', 'latin1');
   file.writeUInt16LE(dataOffset - 10, 8);
   file.write(`${text}${' '.repeat(padding)}\n`, 10, 'latin1');
-  file.set(body, dataOffset);
+  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataOffset);
   return file;
 }

@@ -53,11 +53,10 @@ export const encode = (text: string): Uint8Array => new TextEncoder().encode(tex
 export const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** MD5 of values that are too long to be compared, or shown, in full. */
-export function digest(data: ArrayBufferView | readonly string[]): string {
-  const bytes = ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : JSON.stringify(data);
-  return createHash('md5').update(bytes).digest('hex');
+export function digest({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  return createHash('md5')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
 }
 
 /** Fails unless the value survived a round trip through JSON, which has no -0. */

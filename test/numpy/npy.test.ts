@@ -42,13 +42,9 @@ import numpy as np, sys, json
 folder = sys.argv[1]
 a = np.arange(24).reshape(2, 3, 4) - 7
 for order in 'CF':
-    for name in ['<f8', '>f8', '<f4', '>f4', '<f2', '>f2', '<i8', '>i8', '<i4', '>i4']:
+    for name in ['<f8', '>f8', '<f4', '>f4', '<f2', '>f2']:
         np.save(f'{folder}/{order}{"le" if name[0] == "<" else "be"}{name[1:]}.npy', np.array(a, dtype=name, order=order))
     np.save(f'{folder}/{order}leu1.npy', np.array(a + 7, dtype='u1', order=order))
-    np.save(f'{folder}/{order}leb1.npy', np.array(a % 2, dtype='?', order=order))
-    for name in '<>':
-        text = np.array([[f't{v}' for v in row] for row in a[0]], dtype=f'{name}U5', order=order)
-        np.save(f'{folder}/{order}{"le" if name == "<" else "be"}U5.npy', text)
 for version in [(1, 0), (2, 0), (3, 0)]:
     with open(f'{folder}/version{version[0]}.npy', 'wb') as f:
         np.lib.format.write_array(f, np.array([1.5, -2.5]), version=version)
@@ -63,26 +59,19 @@ describe('a .npy file that NumPy wrote', () => {
     const folder = scratch(t);
     runPython(COUNTING, folder);
     const numbers = Array.from({ length: 24 }, (_, index) => index - 7);
-    const expected: Record<string, (number | string)[]> = {
-      u1: numbers.map((value) => value + 7),
-      b1: numbers.map((value) => Math.abs(value % 2)),
-      U5: numbers.slice(0, 12).map((value) => `t${value}`),
-    };
     let files = 0;
     for (const order of 'CF') {
-      for (const type of ['f8', 'f4', 'f2', 'i8', 'i4', 'u1', 'b1', 'U5']) {
-        for (const end of type.endsWith('1') ? ['le'] : ['le', 'be']) {
+      for (const type of ['f8', 'f4', 'f2', 'u1']) {
+        for (const end of type === 'u1' ? ['le'] : ['le', 'be']) {
           const { data, shape } = parseNpy(readFileSync(join(folder, `${order}${end}${type}.npy`)), 'x');
-          const values = Array.from<unknown>(data).map((value) =>
-            typeof value === 'bigint' ? Number(value) : value,
-          );
-          assert.deepEqual(values, expected[type] ?? numbers, `${order} ${end} ${type}`);
-          assert.deepEqual(shape, type === 'U5' ? [3, 4] : [2, 3, 4]);
+          const expected = numbers.map((value) => (type === 'u1' ? value + 7 : value));
+          assert.deepEqual([...data], expected, `${order} ${end} ${type}`);
+          assert.deepEqual(shape, [2, 3, 4]);
           files += 1;
         }
       }
     }
-    assert.equal(files, 28);
+    assert.equal(files, 14);
     for (const version of [1, 2, 3]) {
       const array = parseNpy(readFileSync(join(folder, `version${version}.npy`)), 'x');
       assert.deepEqual(array, { shape: [2], dtype: '<f8', data: Float64Array.of(1.5, -2.5) });
@@ -105,11 +94,7 @@ describe('a .npy file that NumPy wrote', () => {
       ['np.zeros((3, 4096))', { dtype: '<f8', shape: [3, 4096], data: new Float64Array(12288) }],
       ['np.zeros((0, 5), "<f4")', { dtype: '<f4', shape: [0, 5], data: new Float32Array(0) }],
       ['np.ones((1, 2, 3), "<f4")', { dtype: '<f4', shape: [1, 2, 3], data: new Float32Array(6).fill(1) }],
-      ['np.array([-3, 2**40])', { dtype: '<i8', shape: [2], data: BigInt64Array.of(-3n, 2n ** 40n) }],
-      ['np.array([[7]], "<i4")', { dtype: '<i4', shape: [1, 1], data: Int32Array.of(7) }],
       ['np.array([1, 255], "u1")', { dtype: '|u1', shape: [2], data: Uint8Array.of(1, 255) }],
-      ['np.array([True, False])', { dtype: '|b1', shape: [2], data: Uint8Array.of(1, 0) }],
-      ['np.array(["a", "\\u00e4\\U0001F52D"])', { dtype: '<U2', shape: [2], data: ['a', 'ä🔭'] }],
       // This header ends at a multiple of 64 without padding. NumPy still pads it.
       [
         'np.zeros((1,) * 18, "<f8")',
@@ -189,8 +174,14 @@ describe('a .npy header', () => {
     assertRefused(file(headerText({ shape: '(0, 94906267, 94906267)' })), /2\^53/);
   });
 
-  test('is refused with text of width 0, which would allow any number of elements in no bytes', () => {
-    assertRefused(file(headerText({ descr: "'<U0'", shape: '(9007199254740991,)' })), /dtype "<U0"/);
+  test('is refused with a type other than floating-point numbers and bytes', () => {
+    for (const dtype of ['<U0', '<i8', '|b1', '=f8', 'f8', '<f16', '|f4', '|O']) {
+      const shape = '(9007199254740991,)';
+      assertRefused(
+        file(headerText({ descr: `'${dtype}'`, shape })),
+        /dtype "[^"]+".*needed floating-point numbers/,
+      );
+    }
   });
 
   test('of 4 GB is refused by its length field alone', () => {
@@ -255,12 +246,6 @@ describe('a damaged .npy file', () => {
       }
     }
     assert.ok(refused > 300);
-  });
-
-  test('is refused when its text is not Unicode', () => {
-    const text = encodeNpy({ dtype: '<U1', shape: [1], data: ['a'] });
-    text[text.length - 1] = 0xff;
-    assertRefused(text, /UTF-32/);
   });
 });
 

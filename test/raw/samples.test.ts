@@ -89,7 +89,7 @@ describe('reading samples', () => {
     const store = createMemoryStore();
     const short = sampleFile(1).subarray(0, 70_000);
     const wrong = encodeNpy({ dtype: '<f8', shape: [4096, 3], data: markedSamples(1) });
-    const integers = encodeNpy({ dtype: '<i4', shape: [3, 4096], data: new Int32Array(12288) });
+    const integers = encodeNpy({ dtype: '|u1', shape: [3, 4096], data: new Uint8Array(12288) });
     const objects = [
       sampleFile(0),
       short,
@@ -115,7 +115,7 @@ describe('reading samples', () => {
       ['s1', 'found the end after 70000 bytes at byte 70000, needed 98432 bytes for <f8 of shape (3, 4096)'],
       ['s2', 'no such object'],
       ['s3', 'found shape (4096, 3), needed (3, 4096) or a stack of these'],
-      ['s4', "found dtype '<i4', needed float32 or float64"],
+      ['s4', "found dtype '|u1', needed float32 or float64"],
       ['s5', 'found no bytes, needed a .npy file'],
       ['s6', "found the bytes 000000000000 at byte 0, needed a .npy file's magic 934e554d5059"],
       ['s7', 'found 98433 bytes, needed 98432 bytes for <f8 of shape (3, 4096)'],
@@ -325,7 +325,7 @@ describe('reading samples a few at a time', () => {
     fortran,
     new Uint8Array(0),
     Buffer.concat([sampleFile(8), Buffer.alloc(1)]),
-    Buffer.from(encodeNpy({ dtype: '<i4', shape: [3, 4096], data: new Int32Array(12288) })),
+    encodeNpy({ dtype: '|u1', shape: [3, 4096], data: new Uint8Array(12288) }),
     sampleFile(10),
     sampleFile(11),
   ];
