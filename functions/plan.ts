@@ -38,7 +38,7 @@ export interface PlanAnswer {
   psdMissing: boolean;
   /** Whether most samples are files of their own. Then the bucket's request rate limits the speed. */
   files: boolean;
-  train: boolean;
+  trainAfterRun: boolean;
 }
 
 /** Long enough to see that a process elsewhere doesn't renew its lease [ms]. */
@@ -53,10 +53,10 @@ export function createPlan(
     { dataset, execution }: { dataset: string; execution: string },
     context: Pick<Context, 'getRemainingTimeInMillis'>,
   ): Promise<PlanAnswer> => {
-    const { maxRejected, trainAfterRun: train, ...settings } = readSettings();
+    const { maxRejected, trainAfterRun, ...settings } = readSettings();
     const stores = open(dataset);
     const { records } = stores;
-    const nothing = { ...(await listLeft(records, undefined)), busy: false, resumed: false, train };
+    const nothing = { ...(await listLeft(records, undefined)), busy: false, resumed: false, trainAfterRun };
     try {
       await acquireLease(records, executionLease(execution), {
         patience: PATIENCE,
@@ -85,7 +85,7 @@ export function createPlan(
         resumed: made.resumed,
         psdChunks: `records/${dataset}/${left.psdChunks}`,
         shards: `records/${dataset}/${left.shards}`,
-        train,
+        trainAfterRun,
       };
     } catch (error) {
       // Another call of this execution may hold the lease.

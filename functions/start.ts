@@ -6,14 +6,12 @@ import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { SQSEvent, SQSHandler } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionName } from '../src/cloud/execution-name.ts';
+import { LABELS_KEY } from '../src/raw/labels.ts';
 import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
 
 /** Starts an execution with this name and input. Resolves to false when one of that name exists or existed. */
 export type StartExecution = (name: string, input: { dataset: string }) => Promise<boolean>;
-
-/** Below raw/<dataset>/. Importing the constant from raw/labels.ts would add its CSV parser to this function's bundle. */
-const LABELS_KEY = 'training_labels.csv';
 
 export function createStart(startExecution: StartExecution) {
   return (event: SQSEvent) =>

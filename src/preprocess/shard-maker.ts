@@ -52,16 +52,18 @@ export async function readResults(
   records: ObjectStore,
   { id, shards }: Plan,
 ): Promise<(ShardResult | undefined)[]> {
-  const stored: (ShardResult | undefined)[] = [];
-  const reads = mapAhead(shards.keys(), AT_ONCE, (index) =>
-    readJsonIfPresent(records, shardResultKey(id, index), resultSchema),
-  );
-  for await (const result of reads) stored.push(result);
-  // Listed after the results were read, since a result is written after its shard. A shard may be gone or replaced since.
-  const etags = new Map<string, string>();
-  const prefix = shards[0]?.name.replace(/-.*/s, '-');
-  if (prefix !== undefined) for await (const { key, etag } of records.list(prefix)) etags.set(key, etag);
-  return stored.map((result) => (result && etags.get(result.name) === result.etag ? result : undefined));
+  const results: (ShardResult | undefined)[] = [];
+  const reads = mapAhead(shards.keys(), AT_ONCE, async (index) => {
+    const stored = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
+    return stored !== undefined && (await isCurrent(records, stored)) ? stored : undefined;
+  });
+  for await (const result of reads) results.push(result);
+  return results;
+}
+
+/** Whether the shard of a result still exists and wasn't replaced. */
+async function isCurrent(records: ObjectStore, { name, etag }: ShardResult): Promise<boolean> {
+  return (await records.head(name))?.etag === etag;
 }
 
 /**
@@ -77,7 +79,7 @@ export async function preprocessChunk(
 ): Promise<ShardResult> {
   const key = shardResultKey(plan.id, index);
   const stored = await readJsonIfPresent(records, key, resultSchema);
-  if (stored !== undefined && (await records.head(stored.name))?.etag === stored.etag) return stored;
+  if (stored !== undefined && (await isCurrent(records, stored))) return stored;
 
   const samples = await readShardChunk(records, shardListKey(plan.id, index));
   const { name } = plan.shards[index]!;

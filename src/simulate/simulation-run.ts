@@ -60,7 +60,7 @@ export async function simulateDataset(
 ): Promise<SimulatedDataset> {
   const store = openStore(out);
   const settings = checkSimulationSettings(given);
-  await recordSettings(store, { samples, ...settings });
+  await storeSettings(store, { samples, ...settings });
   if ((await store.head(LABELS_KEY)) !== undefined) {
     observer.say?.(`${store.location} is already complete`);
     await removeResults(store);
@@ -104,8 +104,8 @@ export async function simulateDataset(
   return { samples, signals: labels.filter(([, target]) => target === '1').length };
 }
 
-/** Records the settings in the store, or compares them with the recorded ones. */
-async function recordSettings(store: ObjectStore, wanted: DatasetSettings): Promise<void> {
+/** Stores the settings, or compares them with the stored ones. */
+async function storeSettings(store: ObjectStore, wanted: DatasetSettings): Promise<void> {
   if ((await store.head(SETTINGS_KEY)) === undefined) {
     if ((await store.head(LABELS_KEY)) !== undefined) {
       throw new ConflictError(

@@ -97,7 +97,7 @@ const ALL: Left = {
   psdMissing: true,
   shardsLeft: 547,
   files: false,
-  train: false,
+  trainAfterRun: false,
 };
 
 for (const stage of ['local', 'dev', 'prod']) {
@@ -117,16 +117,19 @@ for (const stage of ['local', 'dev', 'prod']) {
     test('goes through all steps', () => {
       const way = ['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize', 'Done'];
       assert.deepEqual(follow(states, ALL), way);
-      assert.deepEqual(follow(states, { ...ALL, train: true }), way.toSpliced(5, 0, 'Train'));
+      assert.deepEqual(follow(states, { ...ALL, trainAfterRun: true }), way.toSpliced(5, 0, 'Train'));
     });
 
     test('makes further plans while the records may be incomplete, and trains after the last', () => {
-      const nothing = { ...ALL, psdChunksLeft: 0, psdMissing: false, shardsLeft: 0, train: true };
-      assert.deepEqual(follow(states, { ...ALL, train: true }, { ...nothing, shardsLeft: 1 }, nothing), [
-        ...['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize'],
-        ...['Plan', 'Shards', 'Finalize'],
-        ...['Plan', 'Finalize', 'Train', 'Done'],
-      ]);
+      const nothing = { ...ALL, psdChunksLeft: 0, psdMissing: false, shardsLeft: 0, trainAfterRun: true };
+      assert.deepEqual(
+        follow(states, { ...ALL, trainAfterRun: true }, { ...nothing, shardsLeft: 1 }, nothing),
+        [
+          ...['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize'],
+          ...['Plan', 'Shards', 'Finalize'],
+          ...['Plan', 'Finalize', 'Train', 'Done'],
+        ],
+      );
     });
 
     test('passes the plan and the execution that holds the lease to its steps', () => {

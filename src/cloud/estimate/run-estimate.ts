@@ -206,18 +206,18 @@ function countRequests({ samples, chunkSize, concurrency, ...workload }: Workloa
     psdChunks,
     /** To read the samples of the shards. */
     sampleGets,
-    // The index of each pack. Per chunk the manifest, its list, whether it was made before, and its result; the PSD's chunks
-    // have their sum instead. Each function that makes shards reads the plan and the PSD.
+    // The index of each pack. Per chunk the manifest, its list, whether it was made before, and its result and
+    // version; the PSD's chunks have their sum instead. Each function that makes shards reads the plan and the PSD.
     gets:
       (packed ? chunks : 0) +
       sampleGets +
       psdSamples +
-      4 * chunks +
+      5 * chunks +
       3 * psdChunks +
       2 * Math.min(concurrency, chunks) +
       25,
     // A chunk's list and output, and a shard's result. The constant: the manifest, the files made from it, lists of chunks.
-    puts: 3 * chunks + 2 * psdChunks + 17 + pages,
+    puts: 3 * chunks + 2 * psdChunks + 16 + pages,
     /** Listings that follow one another. */
     pageRounds: 1 + rounds,
     uploadPuts: packed ? chunks * partsOf(chunkSize * PACKED_SIZE) : samples,
