@@ -9,8 +9,8 @@ export interface Stage {
   bucket: string;
   /** ARN. */
   stateMachine: string;
-  /** URLs of the queues and of their dead-letter queues. */
-  queues: { name: string; url: string; deadLetters: string }[];
+  /** URLs of the queues and of their dead-letter queues. The events of jobs arrive without a queue. */
+  queues: { name: string; url?: string; deadLetters: string }[];
   trainingQueue: string;
   trainingJob: string;
   trainingLogs: string;
@@ -38,6 +38,7 @@ export async function openStage(name: string): Promise<Stage> {
     queues: [
       { name: 'labels', url: output('LabelsQueue'), deadLetters: output('LabelsDeadLetters') },
       { name: 'objects', url: output('ObjectsQueue'), deadLetters: output('ObjectsDeadLetters') },
+      { name: 'jobs', deadLetters: output('JobDeadLetters') },
     ],
     trainingQueue: output('TrainingQueue'),
     trainingJob: output('TrainingJob'),

@@ -21,7 +21,8 @@ export interface JobView extends Job {
 export interface StageStatus {
   runs: (Run & { progress?: RunProgress })[];
   jobs: JobView[];
-  deadLetters: { queue: string; messages: number }[];
+  /** `resendable`: whether `redrive` can send them to their queue again. */
+  deadLetters: { queue: string; messages: number; resendable: boolean }[];
 }
 
 const RUNS = 10;
@@ -55,9 +56,10 @@ export function createStatusReader(stage: Stage): StatusReader {
         listRuns(runs, stage.stateMachine, RUNS, dataset),
         listJobs(batch, stage.trainingQueue, JOBS, dataset),
         Promise.all(
-          stage.queues.map(async ({ name, deadLetters: url }) => ({
+          stage.queues.map(async ({ name, url, deadLetters: from }) => ({
             queue: name,
-            messages: await countMessages(queues, url),
+            messages: await countMessages(queues, from),
+            resendable: url !== undefined,
           })),
         ),
       ]);

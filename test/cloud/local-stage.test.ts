@@ -76,7 +76,7 @@ after(async () => {
 /** Creates the resources of a stage that the commands use, without functions. */
 async function createStack(): Promise<void> {
   const client = new CloudFormationClient({});
-  const names = ['LabelsQueue', 'LabelsDeadLetters', 'ObjectsQueue', 'ObjectsDeadLetters'];
+  const names = ['LabelsQueue', 'LabelsDeadLetters', 'ObjectsQueue', 'ObjectsDeadLetters', 'JobDeadLetters'];
   const queues = Object.fromEntries(names.map((name) => [name, { Type: 'AWS::SQS::Queue' }]));
   const outputs = Object.fromEntries(names.map((name) => [name, { Value: { Ref: name } }]));
   const StateMachine = {

@@ -7,7 +7,11 @@ import { MachineError } from '../../src/core/errors.ts';
 import { setEnvironment } from '../support/emulator.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);
-const NOTHING: StageStatus = { runs: [], jobs: [], deadLetters: [{ queue: 'labels', messages: 0 }] };
+const NOTHING: StageStatus = {
+  runs: [],
+  jobs: [],
+  deadLetters: [{ queue: 'labels', messages: 0, resendable: true }],
+};
 
 test('a run shows its state and progress, and a failed run its reason', () => {
   const text = describeStatus(
@@ -171,8 +175,13 @@ test('without a terminal, a line does not change as time passes', () => {
 
 test('dead letters are shown with the remedy, and an empty stage says so', () => {
   assert.equal(describeStatus(NOTHING, 'dev'), 'stage dev has no runs or jobs yet');
-  const text = describeStatus({ ...NOTHING, deadLetters: [{ queue: 'objects', messages: 2 }] }, 'dev');
+  const deadLetters = [
+    { queue: 'objects', messages: 2, resendable: true },
+    { queue: 'jobs', messages: 1, resendable: false },
+  ];
+  const text = describeStatus({ ...NOTHING, deadLetters }, 'dev');
   assert.match(text, /2 dead letters in the objects queue: chirpline redrive/);
+  assert.match(text, /1 dead letter in the jobs queue: see docs/);
 });
 
 test('errors of AWS and the network become a MachineError with advice; a bug stays as it is', () => {

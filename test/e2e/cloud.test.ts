@@ -194,10 +194,11 @@ test('a poison message becomes a dead letter, other messages are processed, and 
   );
   const status = await createStatusReader(stage).read();
   assert.deepEqual(status.deadLetters, [
-    { queue: 'labels', messages: 0 },
-    { queue: 'objects', messages: 1 },
+    { queue: 'labels', messages: 0, resendable: true },
+    { queue: 'objects', messages: 1, resendable: true },
+    { queue: 'jobs', messages: 0, resendable: false },
   ]);
-  assert.equal(await redriveMessages(sqs, deadLetters, url), 1);
+  assert.equal(await redriveMessages(sqs, deadLetters, url!), 1);
   assert.equal(await countMessages(sqs, deadLetters), 0);
 });
 

@@ -38,9 +38,11 @@ export function redriveCommand(): Command {
         const sqs = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
         const sfn = new SFNClient(CONNECTION);
         const sent = await Promise.all(
-          queues.map(({ url, deadLetters }) => redriveMessages(sqs, deadLetters, url)),
+          queues.map(({ url, deadLetters }) =>
+            url === undefined ? 0 : redriveMessages(sqs, deadLetters, url),
+          ),
         );
-        const messages = sent.reduce((sum, count) => sum + count, 0);
+        const messages = sent.reduce((sum, count) => sum + count);
 
         const hasPlan = async (dataset: string) =>
           (await readManifest(openStore(locateDataset(bucket, dataset).records))).plan !== undefined;

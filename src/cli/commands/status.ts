@@ -71,9 +71,10 @@ export function describeStatus(
     }
     lines.push(...describeWaiting(parts, stage));
   }
-  for (const { queue, messages } of deadLetters) {
+  for (const { queue, messages, resendable } of deadLetters) {
+    const remedy = resendable ? 'chirpline redrive resends them' : 'see docs/operations.md, "Watch"';
     if (messages > 0)
-      lines.push(`${messages} dead letters in the ${queue} queue: chirpline redrive resends them`);
+      lines.push(`${messages} dead letter${messages === 1 ? '' : 's'} in the ${queue} queue: ${remedy}`);
   }
   return lines.join('\n');
 }
