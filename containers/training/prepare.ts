@@ -11,7 +11,8 @@ try {
   const [device] = process.argv.slice(2);
   if (device !== 'cpu' && device !== 'gpu')
     throw new SettingError(`the device is ${device}: needed cpu or gpu`);
-  console.log(await prepareTensorFlow({ device, log: (line) => console.log(line) }));
+  const { addon } = await prepareTensorFlow({ device, log: (line) => console.log(line) });
+  console.log(addon);
 } catch (error) {
   endWith(error);
 }

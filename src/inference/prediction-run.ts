@@ -14,7 +14,13 @@ import { createPreprocessor } from '../signal/preprocessor.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { type Device, describeTensorFlow, loadTensorFlow } from '../tensorflow/install/load.ts';
+import {
+  type CompileChoice,
+  chooseCompile,
+  type Device,
+  describeTensorFlow,
+  loadTensorFlow,
+} from '../tensorflow/install/load.ts';
 import type { Engine } from '../training/engine/engine.ts';
 import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
@@ -34,6 +40,8 @@ export interface PredictSettings {
   psd?: FilePlace;
   batchSize: number;
   device: Device;
+  /** Default 'auto'. */
+  compile?: CompileChoice;
 }
 
 export interface Predictions {
@@ -71,6 +79,8 @@ export async function predictDataset(
 
   const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
   observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
+  const compile = chooseCompile(tf, settings.compile ?? 'auto', (line) => observer.say?.(line));
+  const onCompile = (step: string) => observer.say?.(`compiling ${step} with XLA`);
   const engines: Engine[] = [];
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
@@ -78,7 +88,9 @@ export async function predictDataset(
   };
   try {
     for (const { preset, weights } of models)
-      engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu')));
+      engines.push(
+        createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu'), { compile, onCompile }),
+      );
     const predictor = averagePredictors(engines);
     report();
     for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {

@@ -36,7 +36,7 @@ export async function writeSource(folder: string, log: (line: string) => void): 
  * out, and built on Kaggle.
  */
 async function copyAddon(cache: string, log: (line: string) => void): Promise<void> {
-  const file = await prepareTensorFlow({ device: 'cpu', log });
+  const { addon: file } = await prepareTensorFlow({ device: 'cpu', log });
   const symbol = findNewer(await readFile(file), NEWEST);
   if (symbol !== undefined) {
     log(

@@ -1,9 +1,10 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
-import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import type { TF } from '../tensorflow/install/load.ts';
-import { type Convolved, createDirectConvolution, createFourierConvolution } from './convolution.ts';
+import { createDirectConvolution, createFourierConvolution } from './convolution.ts';
+import { createDetectorMaps } from './detector-maps.ts';
+import { createJointMaps } from './joint-maps.ts';
+import type { Maps } from './maps.ts';
 import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './operations.ts';
-import { poolBatch, poolBy } from './pooling.ts';
 import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
@@ -14,11 +15,20 @@ export interface ModelOptions {
   preset: Preset;
   /** Share of the dense layers' outputs that training sets to 0; at least 0, below 1. */
   dropout: number;
-  /** How convolutions are computed (convolution.ts); default: direct. */
-  convolution?: keyof typeof CONVOLUTIONS;
+  /** How the blocks are computed; default: direct. */
+  convolution?: ConvolutionKind;
 }
 
-const CONVOLUTIONS = { direct: createDirectConvolution, fourier: createFourierConvolution };
+/** `fourier` is for CPUs in float32, `direct` for CPUs in bfloat16, `blocks` for GPUs. */
+export type ConvolutionKind = 'direct' | 'fourier' | 'blocks';
+
+function createMaps(tf: TF, kind: ConvolutionKind): Maps {
+  if (kind === 'blocks') return createJointMaps(tf);
+  return createDetectorMaps(
+    tf,
+    kind === 'fourier' ? createFourierConvolution(tf) : createDirectConvolution(tf),
+  );
+}
 
 export interface Model {
   /** Every array by its name in weights.npz. The moving statistics aren't trainable. */
@@ -41,8 +51,8 @@ export interface Model {
 interface Mode {
   /** Batch norm `name` of h + bias, over all axes but the last. */
   normalize(h: Tensor2D, name: string, bias: Tensor1D): Tensor2D;
-  /** The same for a convolution's output, then SiLU and max-pool: [windows, C]. */
-  pool(convolved: Convolved, name: string, bias: Tensor1D): Tensor2D;
+  /** The same for a convolution's output, then SiLU and max-pool: a map. */
+  pool(convolved: unknown, name: string, bias: Tensor1D): Tensor;
   drop(h: Tensor2D, layer: number): Tensor2D;
 }
 
@@ -51,7 +61,7 @@ interface Mode {
  * layers, one probability. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
-  const convolution = CONVOLUTIONS[options.convolution ?? 'direct'](tf);
+  const blocks = createMaps(tf, options.convolution ?? 'direct');
   const { shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
@@ -62,12 +72,16 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
   function forward(signals: Tensor3D, mode: Mode): Tensor1D {
-    const maps = DETECTORS.map((_, detector) => {
-      const strain = signals.slice([0, detector, 0], [-1, 1, -1]).reshape<Tensor2D>([-1, SAMPLE_LENGTH]);
-      const first = finishBlock(convolution.ofStrain(strain, get('conv0_W')), 0, mode);
-      return shared.slice(1).reduce((map, _, i) => computeBlock(map, i + 1, mode), first);
-    });
-    let h = merged.length === 0 ? tf.concat(maps.map(pool), 1) : pool(merge(maps, mode));
+    const block = (map: Tensor, i: number) =>
+      mode.pool(blocks.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
+    let maps = blocks.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
+    if (merged.length > 0)
+      maps = [merged.reduce((last, _, i) => block(last, shared.length + i), blocks.merge(maps))];
+    const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
+    let h = tf.concat(
+      maps.map((map) => blocks.average(map.clipByValue(...POOLED_RANGE), p)),
+      1,
+    );
     for (const [layer, { name }] of dense.entries()) {
       const products = tf.matMul<Tensor2D>(h, get(`${name}_W`));
       const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
@@ -76,37 +90,17 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
   }
 
-  /** Puts the detectors' channels side by side and applies the merged blocks. */
-  function merge(maps: Tensor3D[], mode: Mode): Tensor3D {
-    return merged.reduce((map, _, i) => computeBlock(map, shared.length + i, mode), tf.concat(maps, 2));
-  }
-
-  function computeBlock(map: Tensor3D, i: number, mode: Mode): Tensor3D {
-    return finishBlock(convolution.ofMap(map, get(`conv${i}_W`)), i, mode);
-  }
-
-  function finishBlock(convolved: Convolved, i: number, mode: Mode): Tensor3D {
-    return convolved.arrange(mode.pool(convolved, `bn${i}`, get(`conv${i}_b`)));
-  }
-
-  /** GeM: a map to [B, C], the p-th root of the mean over time of the p-th powers. */
-  function pool(map: Tensor3D): Tensor2D {
-    const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE);
-    const powers = map.clipByValue(...POOLED_RANGE).pow(p);
-    return powers.mean<Tensor2D>(convolution.timeAxis).pow(tf.div(1, p));
-  }
-
   const evaluation: Mode = {
     normalize: (h, name, bias) => normalize(h, name, movingStatistics(name, bias)),
     pool: (convolved, name, bias) => {
       const { gamma, beta } = affine(name);
-      return poolBy(tf, convolved, movingStatistics(name, bias), gamma, beta);
+      return blocks.poolBy(convolved, movingStatistics(name, bias), gamma, beta);
     },
     drop: (h) => h,
   };
 
   function training(seed: Tensor1D): Mode {
-    const moveBoth = (name: string, bias: Tensor1D, { mean, variance }: Statistics): void => {
+    const moveBoth = (name: string, bias: Tensor1D, mean: Tensor, variance: Tensor): void => {
       move(`${name}_mean`, mean.add(bias));
       move(`${name}_var`, variance);
     };
@@ -114,13 +108,13 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       // A bias before a batch norm has no effect on the output: it shifts the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
         const { mean, variance } = tf.moments(h, 0) as Statistics;
-        moveBoth(name, bias, { mean, variance });
+        moveBoth(name, bias, mean, variance);
         return normalize(h, name, { mean, variance });
       },
       pool: (convolved, name, bias) => {
         const { gamma, beta } = affine(name);
-        const { output, ...statistics } = poolBatch(tf, convolved, gamma, beta);
-        moveBoth(name, bias, statistics);
+        const { output, mean, variance } = blocks.poolBatch(convolved, gamma, beta);
+        moveBoth(name, bias, mean, variance);
         return output;
       },
       drop: (h, layer) => {
@@ -148,9 +142,11 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return { mean: get<Tensor1D>(`${name}_mean`).sub(bias), variance: get(`${name}_var`) };
   }
 
+  /** Updates a moving statistic by a batch's [C], or by those of several detectors [detectors, C], one after another. */
   function move(name: string, batch: Tensor): void {
     const moving = variables.get(name)!;
-    moving.assign(moving.mul(MOMENTUM).add(batch.mul(1 - MOMENTUM)));
+    for (const row of batch.rank === 1 ? [batch] : tf.unstack(batch))
+      moving.assign(moving.mul(MOMENTUM).add(row.mul(1 - MOMENTUM)));
   }
 
   const model: Model = {

@@ -7,7 +7,14 @@ import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { type Device, describeTensorFlow, loadTensorFlow, type TF } from '../tensorflow/install/load.ts';
+import {
+  type CompileChoice,
+  chooseCompile,
+  type Device,
+  describeTensorFlow,
+  loadTensorFlow,
+  type TF,
+} from '../tensorflow/install/load.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
 import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
@@ -26,6 +33,8 @@ import { type FitWatch, watchFit } from './training-observer.ts';
 export interface TrainOptions {
   device: Device;
   engine: EngineKind;
+  /** Default 'auto'. */
+  compile?: CompileChoice;
   /** Interval between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   /** Location of the checkpoints; default: `checkpoints/` beside the models. */
@@ -122,7 +131,10 @@ async function train(training: Training): Promise<SavedRun> {
   );
   const config = describeRun(training);
   const { epochs, preset, seed } = settings;
-  const engine = createEngine(tf, options.engine, initialWeights(preset, seed), settings);
+  const engine = createEngine(tf, options.engine, initialWeights(preset, seed), settings, {
+    compile: options.engine === 'graph' && chooseCompile(tf, options.compile ?? 'auto', say),
+    onCompile: (step) => say(`compiling ${step} with XLA`),
+  });
   try {
     const from = options.fresh ? undefined : await checkpoints.load();
     const run = await (from === undefined ? claimRun(models, config) : reclaimRun(models, from.run, config));

@@ -15,7 +15,7 @@ test('on a complete machine every finding is ok, and nothing is written', async 
   const found = byName(
     await examineTensorFlow(plainEnvironment({ PATH: PATH_WITH_TENSORFLOW, CHIRPLINE_CACHE: cache })),
   );
-  const names = ['Node.js', 'g++', 'Python with pip', 'TensorFlow', 'addon', 'NVIDIA GPU', 'cache'];
+  const names = ['Node.js', 'g++', 'Python with pip', 'TensorFlow', 'addon', 'NVIDIA GPU', 'XLA', 'cache'];
   assert.deepEqual(Object.keys(found), names);
   for (const name of names.filter((name) => name !== 'NVIDIA GPU'))
     assert.equal(found[name]?.status, 'ok', name);

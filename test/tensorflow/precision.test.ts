@@ -9,7 +9,7 @@ import { largestDifference, tf } from '../model/tensorflow.ts';
 const STEP = 2 ** -7;
 
 const run = (precision: Precision, inputs: Tensor[], work: (...inputs: Tensor[]) => Tensor[]): number[][] => {
-  const program = recordProgram(tf, [], inputs, () => ({ outputs: work(...inputs) }), precision);
+  const program = recordProgram(tf, [], inputs, () => ({ outputs: work(...inputs) }), { precision });
   const results = program.run(inputs).map((tensor) => [...tensor.dataSync()]);
   program.dispose();
   return results;

@@ -1,5 +1,6 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from './bind.ts';
+import { leaveCluster, markCluster } from './cluster.ts';
 import { createGraph, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
 import type { Precision } from './precision.ts';
 import { openSession } from './session.ts';
@@ -23,11 +24,16 @@ export interface Program {
   dispose(): void;
 }
 
+export interface ProgramOptions {
+  /** In mixed precision the program computes the ops of precision.ts in bfloat16 and keeps its variables in float32. */
+  precision?: Precision;
+  /** Whether XLA compiles the program. This takes seconds in the first run, and pays on a GPU. Default false. */
+  compile?: boolean;
+}
+
 /**
  * Records `work` while tfjs runs it once on the given inputs. In the program `inputs` are fed, `state` are variables (if
  * work assigns to one, so does the program), and all other tensors are constants.
- *
- * In mixed precision the program computes the ops of precision.ts in bfloat16 and keeps its variables in float32.
  *
  * `state` itself keeps its values. Shapes are fixed: another batch size needs another program.
  */
@@ -36,10 +42,10 @@ export function recordProgram(
   state: readonly Variable[],
   inputs: readonly Tensor[],
   work: () => Result,
-  precision: Precision = 'float32',
+  { precision = 'float32', compile = false }: ProgramOptions = {},
 ): Program {
   const graph = createGraph();
-  const trace = createTrace(tf, graph, precision);
+  const trace = createTrace(tf, graph, { precision, fused: compile });
   const placeholders = inputs.map((tensor, i) => {
     const placeholder = addPlaceholder(graph, tensor, `input_${i}`);
     trace.know(tensor, placeholder.name);
@@ -51,13 +57,17 @@ export function recordProgram(
     return added;
   });
 
+  const first = graph.nodes.length;
   const { outputs, assigned } = tf.tidy(() => {
     const before = state.map((variable) => variable.clone());
     try {
       const { outputs, commit } = trace.record(work);
       const condition = commit && trace.outputOf(commit);
       return {
-        outputs: outputs.map((tensor) => trace.outputOf(tensor)),
+        outputs: outputs.map((tensor) => ({
+          name: trace.outputOf(tensor),
+          type: DATA_TYPES[tensor.dtype as DataTypeName],
+        })),
         assigned: state.flatMap((variable, i) => {
           const { handle, value, type } = variables[i]!;
           const result = trace.outputOf(variable);
@@ -71,7 +81,20 @@ export function recordProgram(
       for (const [i, variable] of state.entries()) variable.assign(before[i]!);
     }
   });
-  const fetched = outputs.map((output) => (output.includes(':') ? output : `${output}:0`));
+  if (compile) {
+    // The reads of the variables, which were added before, belong to the work: XLA updates them in place.
+    const reads = new Set(variables.map(({ value }) => value));
+    markCluster(
+      graph,
+      graph.nodes.filter(({ name }, index) => index >= first || reads.has(name)),
+    );
+    for (const variable of variables)
+      variable.value = graph.add('ReadVariableOp', [variable.handle], { dtype: { type: variable.type } });
+  }
+  const fetched = outputs.map(({ name, type }) => {
+    const output = compile ? leaveCluster(graph, name, type) : name;
+    return output.includes(':') ? output : `${output}:0`;
+  });
   const ran = addBarrier(graph, assigned, 'ran');
   const written = addBarrier(
     graph,

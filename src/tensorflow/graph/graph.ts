@@ -73,6 +73,10 @@ export interface Graph {
   /** Adds a Const of `values`, little-endian as in memory. */
   constant(type: DataTypeName, shape: readonly number[], values: ArrayBufferView): string;
   define(definition: GraphFunction): void;
+  /** The nodes so far, in the order in which they were added. */
+  readonly nodes: readonly Node[];
+  /** Adds an attribute to a node. */
+  annotate(node: Node, name: string, value: Attribute): void;
   /** The graph as saved_model.pb. */
   encode(signatures?: Readonly<Record<string, Signature>>): Uint8Array;
 }
@@ -104,6 +108,10 @@ export function createGraph(): Graph {
       return add('Const', [], constantOf(type, shape, values));
     },
     define: (definition) => void functions.push(definition),
+    nodes,
+    annotate: (node, name, value) => {
+      nodes[nodes.indexOf(node)] = { ...node, attr: { ...node.attr, [name]: value } };
+    },
     encode: (signatures = {}) => {
       const library = { function: functions.map(encodeFunction) };
       const graphDef = { node: nodes, library, versions: { producer: PRODUCER } };

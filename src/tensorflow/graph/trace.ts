@@ -28,6 +28,15 @@ export interface Trace {
   record<T>(work: () => T): T;
 }
 
+export interface TraceOptions {
+  precision?: Precision;
+  /**
+   * Whether XLA fuses the ops. Then only convolutions compute in bfloat16: the ops between them cost nothing in float32, since
+   * their intermediate results stay in registers.
+   */
+  fused?: boolean;
+}
+
 /**
  * Records the ops that tfjs executes on TensorFlow as nodes of `graph`. Every op passes through two methods of the tfjs
  * backend, which are replaced during recording.
@@ -38,7 +47,11 @@ export interface Trace {
  *
  * In mixed precision the graph computes some ops in bfloat16 (precision.ts). tfjs doesn't know this and uses float32.
  */
-export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float32'): Trace {
+export function createTrace(
+  tf: TF,
+  graph: Graph,
+  { precision = 'float32', fused = false }: TraceOptions = {},
+): Trace {
   const backend = nodeBackend(tf);
   const known = new Map<DataId, Known>();
 
@@ -87,7 +100,8 @@ export function createTrace(tf: TF, graph: Graph, precision: Precision = 'float3
 
   /** The op's entry in LOW_OPS if it has to compute in bfloat16. */
   function lowOpFor(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]) {
-    const low = precision === 'mixed' ? LOW_OPS.get(op) : undefined;
+    const entry = precision === 'mixed' ? LOW_OPS.get(op) : undefined;
+    const low = fused && !entry?.always ? undefined : entry;
     const type = attributes.find(({ name }) => name === 'T')?.value;
     if (low === undefined || type !== backend.binding.TF_FLOAT) return undefined;
     const taken = low.inputs?.map((i) => inputs[i]!) ?? inputs;

@@ -7,6 +7,7 @@ import { MachineError } from '../../core/errors.ts';
 import { publish } from './cache.ts';
 import { runCommand } from './command.ts';
 import type { Library } from './library.ts';
+import { SESSION_OPTIONS, SESSION_OPTIONS_MACRO } from './session-options.ts';
 import { SILENCE } from './silence-logs.ts';
 
 const require = createRequire(import.meta.url);
@@ -29,6 +30,7 @@ const COMPILE = [
   '-s',
   `-DNAPI_VERSION=${NODE_API}`,
   '-DNODE_GYP_MODULE_NAME=tfjs_binding',
+  SESSION_OPTIONS_MACRO,
 ];
 const LINK = [
   '-l:libtensorflow_cc.so.2',
@@ -37,10 +39,13 @@ const LINK = [
   '-Wl,-z,initfirst',
 ];
 
+/** Sources beside those of tfjs, by file name. */
+const OWN_SOURCES = { 'silence.cc': SILENCE, 'session-options.cc': SESSION_OPTIONS };
+
 /** Name of the addon's folder in the cache: a hash of the sources, the compiler arguments and the CPU architecture. */
 export async function addonName(): Promise<string> {
   const hash = createHash('sha256');
-  hash.update([process.arch, ...COMPILE, ...LINK, SILENCE].join('\n'));
+  hash.update([process.arch, ...COMPILE, ...LINK, ...Object.values(OWN_SOURCES)].join('\n'));
   const folder = join(tfjsFolder(), 'binding');
   for (const name of (await readdir(folder)).sort()) {
     hash.update(name).update(await readFile(join(folder, name)));
@@ -70,14 +75,13 @@ export async function buildAddon(
     log('building the addon between Node and TensorFlow with g++ (once, about 15 s)');
     const tfjs = tfjsFolder();
     const headers = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
-    const silence = join(draft, 'silence.cc');
-    await writeFile(silence, SILENCE);
+    for (const [name, source] of Object.entries(OWN_SOURCES)) await writeFile(join(draft, name), source);
     const run = await runCommand('g++', [
       ...COMPILE,
       ...['-I', headers, '-I', include, '-I', tfjs],
       ...['-o', join(draft, ADDON)],
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(tfjs, 'binding', name)),
-      silence,
+      ...Object.keys(OWN_SOURCES).map((name) => join(draft, name)),
       `-L${library.folder}`,
       ...LINK,
     ]);

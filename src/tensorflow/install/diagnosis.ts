@@ -7,8 +7,9 @@ import { ADDON, addonName, COMPILER_ADVICE } from './addon.ts';
 import { cacheFolder, freeSpace } from './cache.ts';
 import { type Choice, chooseLibrary } from './choose.ts';
 import { runCommand } from './command.ts';
-import { findNvidiaDriver, isUsable } from './nvidia.ts';
+import { findNvidiaDriver, isUsable, seesGpu } from './nvidia.ts';
 import { PIP_ADVICE } from './pip.ts';
+import { explainMissingTools, findXlaTools } from './xla.ts';
 
 /** State of one requirement of training on this machine. */
 export interface Finding {
@@ -35,6 +36,7 @@ export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): P
     describeChoice(choice),
     describeAddon(addon),
     describeGpu(env),
+    describeXla('library' in choice ? choice.library.folder : undefined, env),
     await examineCache(
       cache,
       'pin' in choice ? choice.pin.download + choice.pin.unpacked : 0,
@@ -124,6 +126,22 @@ function describeGpu(env: NodeJS.ProcessEnv): Finding {
       ? `${driver.library} exists, but the device /dev/nvidiactl is missing`
       : `${driver.device} exists, but libcuda.so.1 is missing`,
     advice: 'Start a container with its GPUs (docker run --gpus all). Without them, TensorFlow uses the CPU',
+  };
+}
+
+/** `tensorflow`: folder of the TensorFlow in use; undefined before it is downloaded. */
+function describeXla(tensorflow: string | undefined, env: NodeJS.ProcessEnv): Finding {
+  const name = 'XLA';
+  if (!seesGpu(env)) return { name, status: 'ok', detail: 'not used: it compiles steps for a GPU' };
+  if (tensorflow === undefined) return { name, status: 'ok', detail: 'its tools come with TensorFlow' };
+  const tools = findXlaTools(tensorflow, env);
+  const problem = explainMissingTools(tools);
+  if (problem === undefined) return { name, status: 'ok', detail: `${tools.ptxas}, ${tools.libdevice}` };
+  return {
+    name,
+    status: 'warn',
+    detail: 'steps on the GPU run uncompiled, at about half the speed',
+    advice: problem,
   };
 }
 

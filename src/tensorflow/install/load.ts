@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { MachineError, SettingError } from '../../core/errors.ts';
 import { bindTensorFlow, describeTensorFlow, type TF } from '../graph/bind.ts';
 import { buildAddon } from './addon.ts';
@@ -7,6 +8,7 @@ import type { Library } from './library.ts';
 import { seesGpu } from './nvidia.ts';
 import { joinRuntime } from './runtime.ts';
 import { installWheel } from './wheel.ts';
+import { explainMissingTools, findXlaTools, useCompileCache } from './xla.ts';
 
 export { describeTensorFlow, type TF } from '../graph/bind.ts';
 export type { Device } from './choose.ts';
@@ -18,6 +20,24 @@ export interface LoadOptions {
   verbose?: boolean;
   /** Called with a message for each slow step: a download, a build. */
   log?: (line: string) => void;
+}
+
+/** Whether XLA compiles the steps of a model; `auto`: on a GPU, if its tools are installed. */
+export const COMPILE_CHOICES = ['auto', 'on', 'off'] as const;
+export type CompileChoice = (typeof COMPILE_CHOICES)[number];
+
+/** The folders `tensorflow` of the loaded libraries. */
+const folders = new WeakMap<TF, string>();
+
+/** Decides whether XLA compiles. Throws MachineError when it should, but its tools for a GPU are missing. */
+export function chooseCompile(tf: TF, choice: CompileChoice, log: (line: string) => void): boolean {
+  if (choice === 'off') return false;
+  if (describeTensorFlow(tf).device === 'cpu') return choice === 'on';
+  const problem = explainMissingTools(findXlaTools(folders.get(tf)!, process.env));
+  if (problem === undefined) return true;
+  if (choice === 'on') throw new MachineError(`XLA can't compile for the GPU: ${problem}`);
+  log(`steps run uncompiled, at about half the speed: ${problem}`);
+  return false;
 }
 
 let loaded: { device: Device; tensorflow: Promise<TF> } | undefined;
@@ -47,11 +67,16 @@ export async function loadTensorFlow(options: LoadOptions = {}): Promise<TF> {
 }
 
 async function load(device: Device, options: LoadOptions): Promise<TF> {
-  const addon = await prepareTensorFlow(options);
+  const { addon, library } = await prepareTensorFlow(options);
   // TensorFlow reads these with C's getenv when it is loaded; Node passes assignments to C.
   if (!options.verbose) process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   if (device === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
+  // Otherwise TensorFlow takes nearly all of a GPU's memory at once, and a second training on it fails.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  const hardware = device !== 'cpu' && library.cuda && seesGpu(process.env) ? 'gpu' : 'cpu';
+  await useCompileCache(cacheFolder(), library.version, hardware, process.env);
   const tf = bindTensorFlow(addon);
+  folders.set(tf, await realpath(library.folder));
   if (device === 'cpu' || describeTensorFlow(tf).device === 'gpu') return tf;
   if (device === 'gpu') {
     throw new MachineError(
@@ -65,10 +90,12 @@ async function load(device: Device, options: LoadOptions): Promise<TF> {
 }
 
 /**
- * Prepares loading: downloads and builds into the cache. Returns the addon's path. A container image can call it while it is
- * built, so that its containers start without a network and a compiler.
+ * Prepares loading: downloads and builds into the cache. Returns the addon's path and the TensorFlow that it uses. A container
+ * image can call it while it is built, so that its containers start without a network and a compiler.
  */
-export async function prepareTensorFlow(options: LoadOptions = {}): Promise<string> {
+export async function prepareTensorFlow(
+  options: LoadOptions = {},
+): Promise<{ addon: string; library: Library }> {
   const log = options.log ?? (() => {});
   const cache = cacheFolder();
   const choice = await chooseLibrary(options.device ?? 'auto', cache, process.env);
@@ -79,5 +106,6 @@ export async function prepareTensorFlow(options: LoadOptions = {}): Promise<stri
     log(`no usable TensorFlow found: ${choice.passedOver}`);
     library = await readDownloaded(await installWheel(cache, choice.pin, log));
   }
-  return joinRuntime(cache, await buildAddon(cache, library, log), library);
+  const addon = await joinRuntime(cache, await buildAddon(cache, library, log), library);
+  return { addon, library };
 }

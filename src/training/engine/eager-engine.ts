@@ -2,13 +2,18 @@ import type { Weights } from '../../model/weights.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
-import type { Engine, EngineSettings } from './engine.ts';
+import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
 /** Runs the steps op by op, as tfjs executes them. */
-export function createEagerEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
-  const learner = createLearner(tf, initial, settings);
+export function createEagerEngine(
+  tf: TF,
+  initial: Weights,
+  settings: EngineSettings,
+  { convolution }: EngineOptions,
+): Engine {
+  const learner = createLearner(tf, initial, settings, convolution);
   const { model, optimizer } = learner;
   return {
     train: ({ signals, labels }, learningRate, seed) =>

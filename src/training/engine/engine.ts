@@ -1,3 +1,4 @@
+import type { ConvolutionKind } from '../../model/model.ts';
 import type { Weights } from '../../model/weights.ts';
 import type { Batch } from '../input/batch.ts';
 import type { Settings } from '../settings.ts';
@@ -5,6 +6,16 @@ import type { Augmentation } from './augment.ts';
 
 /** The settings that change how a step is computed. */
 export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision'> & Augmentation;
+
+/** How a step is computed. All ways give the same result, up to rounding. */
+export interface EngineOptions {
+  /** Whether XLA compiles the steps. Default false. The eager engine ignores it. */
+  compile?: boolean;
+  /** Called before the first step of each kind and batch size, which takes up to a minute if XLA compiles it. */
+  onCompile?: (step: string) => void;
+  /** Default: the fastest on the device. */
+  convolution?: ConvolutionKind;
+}
 
 /** Executes the model's steps and holds the state that they change. */
 export interface Engine {

@@ -2,7 +2,7 @@ import { SettingError } from '../../core/errors.ts';
 import type { Weights } from '../../model/weights.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import { createEagerEngine } from './eager-engine.ts';
-import type { Engine, EngineSettings } from './engine.ts';
+import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createGraphEngine } from './graph-engine.ts';
 
 const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
@@ -14,10 +14,16 @@ const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
 export type EngineKind = keyof typeof ENGINES;
 
 /** Throws SettingError for mixed precision with the eager engine: tfjs has no bfloat16. */
-export function createEngine(tf: TF, kind: EngineKind, initial: Weights, settings: EngineSettings): Engine {
+export function createEngine(
+  tf: TF,
+  kind: EngineKind,
+  initial: Weights,
+  settings: EngineSettings,
+  options: EngineOptions = {},
+): Engine {
   if (kind === 'eager' && settings.precision === 'mixed')
     throw new SettingError(
       'precision mixed does not work with engine eager, which has no bfloat16. Use engine graph or precision float32',
     );
-  return ENGINES[kind](tf, initial, settings);
+  return ENGINES[kind](tf, initial, settings, options);
 }

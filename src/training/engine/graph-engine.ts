@@ -1,11 +1,13 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import { MachineError } from '../../core/errors.ts';
 import type { Weights } from '../../model/weights.ts';
 import { type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
+import { compileCache } from '../../tensorflow/install/xla.ts';
 import type { Batch } from '../input/batch.ts';
 import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
-import type { Engine, EngineSettings } from './engine.ts';
+import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
 import { differentiate } from './step.ts';
 
@@ -22,8 +24,14 @@ type Holder = Pick<Program, 'read' | 'write'>;
  * TensorFlow optimizes a graph before it runs it, which may change the rounding. test/training/engine.test.ts bounds the
  * difference from the eager engine.
  */
-export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSettings): Engine {
-  const learner = createLearner(tf, initial, settings);
+export function createGraphEngine(
+  tf: TF,
+  initial: Weights,
+  settings: EngineSettings,
+  { convolution, compile = false, onCompile }: EngineOptions,
+): Engine {
+  const learner = createLearner(tf, initial, settings, convolution);
+  const { precision } = settings;
   const { model, optimizer, variables } = learner;
   const home: Holder = {
     read: () => variables.map((variable) => variable.clone()),
@@ -62,9 +70,24 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
     inputs: readonly Tensor[],
     work: Parameters<typeof recordProgram>[3],
   ): Program {
-    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, settings.precision);
+    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { precision, compile });
     programs.set(size, program);
     return program;
+  }
+
+  /** Programs that have run, and are compiled. */
+  const compiled = new Set<Program>();
+
+  function run(program: Program, inputs: readonly Tensor[], step: string): Tensor[] {
+    if (!compile || compiled.has(program)) return program.run(inputs);
+    onCompile?.(step);
+    try {
+      const outputs = program.run(inputs);
+      compiled.add(program);
+      return outputs;
+    } catch (error) {
+      throw explainCompileError(error);
+    }
   }
 
   return {
@@ -86,7 +109,7 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
           return { outputs: [loss, finite], commit: finite };
         });
         update(program, variables.length);
-        const [loss, finite] = program.run(inputs) as [Tensor, Tensor];
+        const [loss, finite] = run(program, inputs, `training on ${batch.size} samples`) as [Tensor, Tensor];
         own(program);
         if (!finite.dataSync()[0]) return Number.NaN;
         learner.updates++;
@@ -100,7 +123,7 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
           outputs: [model.predict(signals)],
         }));
         update(program, weights.length);
-        const [probabilities] = program.run([signals]) as [Tensor];
+        const [probabilities] = run(program, [signals], `prediction of ${batch.size} samples`) as [Tensor];
         return Float32Array.from(probabilities.dataSync() as Float32Array);
       }),
     getWeights: () => {
@@ -126,4 +149,13 @@ export function createGraphEngine(tf: TF, initial: Weights, settings: EngineSett
       learner.dispose();
     },
   };
+}
+
+function explainCompileError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const [reason] = error.message.split('\n');
+  return new MachineError(
+    `a step that XLA compiles failed (${reason}). Delete the compiled graphs in ${compileCache(process.env)}, or use --compile off`,
+    { cause: error },
+  );
 }

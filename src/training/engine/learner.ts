@@ -1,5 +1,5 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu';
-import { createModel, type Model } from '../../model/model.ts';
+import { type ConvolutionKind, createModel, type Model } from '../../model/model.ts';
 import type { Weights } from '../../model/weights.ts';
 import { describeTensorFlow, type TF } from '../../tensorflow/install/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
@@ -18,15 +18,20 @@ export interface Learner {
   dispose(): void;
 }
 
-export function createLearner(tf: TF, initial: Weights, settings: EngineSettings): Learner {
+export function createLearner(
+  tf: TF,
+  initial: Weights,
+  settings: EngineSettings,
+  convolution?: ConvolutionKind,
+): Learner {
   const { preset, dropout_rate, precision } = settings;
-  // In float32 a CPU is three times as fast with convolutions as matrix products (model/fourier.ts). GPUs and bfloat16
-  // units have fast convolutions.
-  const products = describeTensorFlow(tf).device === 'cpu' && precision === 'float32';
+  // In float32 a CPU is three times as fast with convolutions as matrix products (model/fourier.ts), and its bfloat16 units
+  // have fast convolutions.
+  const onCpu = precision === 'float32' ? 'fourier' : 'direct';
   const model = createModel(tf, initial, {
     preset,
     dropout: dropout_rate,
-    convolution: products ? 'fourier' : 'direct',
+    convolution: convolution ?? (describeTensorFlow(tf).device === 'cpu' ? onCpu : 'blocks'),
   });
   const optimizer = createAdamW(tf, model.variables.values());
   return {

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  compileCache,
+  explainMissingTools,
+  findXlaTools,
+  listGpus,
+  useCompileCache,
+} from '../../src/tensorflow/install/xla.ts';
+import { scratch } from '../support/fixtures.ts';
+
+function touch(...path: string[]): string {
+  const file = join(...path);
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, '');
+  return file;
+}
+
+test('ptxas and libdevice are found in the toolkit, beside TensorFlow, and where XLA_FLAGS says', (t) => {
+  const root = scratch(t);
+  const tensorflow = join(root, 'wheel', 'tensorflow');
+  assert.deepEqual(findXlaTools(tensorflow, {}, root), { ptxas: undefined, libdevice: undefined });
+  const beside = join(root, 'wheel', 'nvidia', 'cuda_nvcc');
+  const wheel = {
+    ptxas: touch(beside, 'bin', 'ptxas'),
+    libdevice: touch(beside, 'nvvm', 'libdevice', 'libdevice.10.bc'),
+  };
+  assert.deepEqual(findXlaTools(tensorflow, {}, root), wheel);
+  const toolkit = touch(root, 'usr/local/cuda/nvvm/libdevice/libdevice.10.bc');
+  const ptxas = touch(root, 'bin', 'ptxas');
+  assert.deepEqual(findXlaTools(tensorflow, { PATH: join(root, 'bin') }, root), {
+    ptxas,
+    libdevice: toolkit,
+  });
+  const named = touch(root, 'own', 'nvvm/libdevice/libdevice.10.bc');
+  const flags = { XLA_FLAGS: `--xla_gpu_cuda_data_dir=${join(root, 'own')}` };
+  assert.equal(findXlaTools(tensorflow, flags, root).libdevice, named);
+});
+
+test('what is missing is named with advice', () => {
+  assert.equal(explainMissingTools({ ptxas: '/a', libdevice: '/b' }), undefined);
+  assert.match(
+    explainMissingTools({ ptxas: undefined, libdevice: '/b' })!,
+    /^ptxas not found\. Install the CUDA toolkit/,
+  );
+  assert.match(
+    explainMissingTools({ ptxas: undefined, libdevice: undefined })!,
+    /^ptxas and libdevice\.10\.bc not found/,
+  );
+});
+
+test('compiled graphs are kept in a folder for each TensorFlow and device', async (t) => {
+  const cache = scratch(t);
+  const smi = join(scratch(t), 'nvidia-smi');
+  writeFileSync(smi, '#!/bin/sh\necho "Tesla T4, 7.5"\necho "Tesla T4, 7.5"\n');
+  chmodSync(smi, 0o755);
+  const env: NodeJS.ProcessEnv = {
+    PATH: `${join(smi, '..')}:/usr/bin:/bin`,
+    TF_XLA_FLAGS: '--tf_xla_clustering_debug',
+  };
+  assert.deepEqual(await listGpus(env), [
+    { name: 'Tesla T4', capability: 7.5 },
+    { name: 'Tesla T4', capability: 7.5 },
+  ]);
+  await useCompileCache(cache, '2.21.0', 'gpu', env);
+  const folder = join(cache, 'xla-2.21.0-Tesla-T4-7.5');
+  assert.equal(env.TF_XLA_FLAGS, `--tf_xla_clustering_debug --tf_xla_persistent_cache_directory=${folder}`);
+  assert.equal(compileCache(env), folder);
+  assert.deepEqual(readdirSync(cache), ['xla-2.21.0-Tesla-T4-7.5']);
+  const own = { TF_XLA_FLAGS: '--tf_xla_persistent_cache_directory=/own' };
+  await useCompileCache(cache, '2.21.0', 'cpu', own);
+  assert.equal(compileCache(own), '/own');
+});
+
+test('without a folder that can be written nothing is kept, and nothing fails', async (t) => {
+  const file = touch(scratch(t), 'file');
+  const env: NodeJS.ProcessEnv = {};
+  await useCompileCache(join(file, 'cache'), '2.21.0', 'cpu', env);
+  assert.equal(compileCache(env), undefined);
+  assert.deepEqual(await listGpus({ PATH: scratch(t) }), []);
+});
