@@ -8,13 +8,13 @@
 import { InputError } from '../core/errors.ts';
 import { printable } from '../core/quote.ts';
 import { checkFileLength, NPY_HEADER_LIMIT, npyDataLength, parseNpyHeader } from '../numpy/npy.ts';
-import { locateZipData, MEMBER_START, unpackStart } from '../numpy/unzip.ts';
-import { listZip, type ZipMember } from '../numpy/zip.ts';
+import { locateZipData, MEMBER_START, unpackStart, type ZipPacking } from '../numpy/unzip.ts';
+import { listZip } from '../numpy/zip.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
-import { describePlace, type PassedArray, type SampleRef } from './sample-ref.ts';
+import { describePlace, type SampleRef } from './sample-ref.ts';
 import { countSamples, SAMPLE_FILE_SIZE, sampleBytes } from './strain-array.ts';
 import { readPackIndex } from './tar/pack.ts';
-import { scanTar, type TarMember } from './tar/tar.ts';
+import { scanTar } from './tar/tar.ts';
 
 export interface FoundArray {
   /** File name, from which a single sample gets its id. */
@@ -27,7 +27,7 @@ export interface FoundArray {
 export interface FindOptions {
   /** Also open files of the size of one sample. */
   open: boolean;
-  /** Called for each array that can't be used; the other arrays of the object are still yielded. */
+  /** Called for each array that can't be used; the other arrays of the object are still returned. */
   onFault: (fault: InputError) => void;
 }
 
@@ -41,26 +41,69 @@ const NAME_LIMIT = 1024;
  */
 const WHOLE_LIMIT = 256 << 20;
 
-/** Yields the arrays of an object in groups. The key's extension decides the format; other keys yield nothing. */
-export async function* findArrays(
+/** The arrays of an object. The key's extension decides the format; other keys have none. */
+export async function findArrays(
   store: ObjectStore,
   info: ObjectInfo,
-  options: FindOptions,
-): AsyncGenerator<FoundArray[]> {
+  { open, onFault }: FindOptions,
+): Promise<FoundArray[]> {
   const { key, size } = info;
   const kind = rawKind(key);
-  try {
-    if (kind === 'npy') yield [await findPlain(store, { key, offset: 0, length: size }, options.open)];
-    else if (kind === 'tar') yield* findInTar(store, info, options);
-    else if (kind === 'npz') yield* findInZip(store, info, options);
+  const found: FoundArray[] = [];
+
+  async function reportFaults(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      onFault(error);
+    }
+  }
+
+  async function findInTar(): Promise<void> {
+    const packed = await readPackIndex(store, info);
+    let count = 0;
+    for await (const { name: member, offset, size: length, oddity } of packed ?? scanTar(store, key, size)) {
+      count += 1;
+      if (count > MEMBER_LIMIT) {
+        throw new InputError({ object: key, found: 'too many members', needed: `at most ${MEMBER_LIMIT}` });
+      }
+      if (rawKind(member) !== 'npy') continue;
+      await reportFaults(async () => {
+        checkMemberName(key, member);
+        const place = { key, member, offset, length };
+        if (oddity !== undefined)
+          throw new InputError({ object: describePlace(place), found: oddity, needed: 'a regular file' });
+        // Even with `open`: upload --pack packs single samples, and opening each member would cost a thousand reads.
+        const single = packed !== undefined && length <= SAMPLE_FILE_SIZE;
+        found.push(single ? describeSingle(place) : await findArray(store, place, open));
+      });
+    }
+  }
+
+  async function findInZip(): Promise<void> {
+    const source = { size, read: (offset: number, length: number) => store.read(key, { offset, length }) };
+    for (const member of await listZip(source, key, MEMBER_LIMIT)) {
+      if (rawKind(member.name) !== 'npy') continue;
+      await reportFaults(async () => {
+        checkMemberName(key, member.name);
+        const { name, offset, length, packed, size: unpacked, crc, deflated } = member;
+        const zip = { packed, size: unpacked, crc, deflated };
+        found.push(await findArray(store, { key, member: name, offset, length }, open, zip));
+      });
+    }
+  }
+
+  await reportFaults(async () => {
+    if (kind === 'npy') found.push(await findArray(store, { key, offset: 0, length: size }, open));
+    else if (kind === 'tar') await findInTar();
+    else if (kind === 'npz') await findInZip();
     else if (kind === 'packed') {
       const advice = 'Decompress it: samples inside a gzip file cannot be read on their own';
       throw new InputError({ object: key, found: 'a gzip file', needed: 'an uncompressed file', advice });
     }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    options.onFault(error);
-  }
+  });
+  return found;
 }
 
 /** Files that chirpline itself writes to records and models folders, which may be inside the raw folder. */
@@ -84,35 +127,61 @@ interface Place {
   length: number;
 }
 
-/** A .npy file of one sample, stored in the object uncompressed. */
-function describeSingle(place: Place): FoundArray {
+/** A .npy file of one sample. */
+function describeSingle(place: Place, zip?: ZipPacking): FoundArray {
   const { key, member, length } = place;
   return {
     name: member ?? key,
-    refer: (id) =>
-      member === undefined && length <= SAMPLE_FILE_SIZE
-        ? { id, key, kind: 'npy' }
-        : { id, ...place, kind: 'member' },
+    refer(id) {
+      if (zip !== undefined) return { id, ...place, kind: 'zipped', zip };
+      const whole = member === undefined && length <= SAMPLE_FILE_SIZE;
+      return whole ? { id, key, kind: 'npy' } : { id, ...place, kind: 'member' };
+    },
   };
 }
 
-/** A .npy file of one sample or of a stack, stored in the object uncompressed. */
-async function findPlain(store: ObjectStore, place: Place, open: boolean): Promise<FoundArray> {
-  const { key, offset, length } = place;
-  const small = length <= SAMPLE_FILE_SIZE;
-  const single = describeSingle(place);
-  if (small && !open) return single;
+/** A .npy file of one sample or of a stack, stored in the object as it is or as a zip member. */
+async function findArray(
+  store: ObjectStore,
+  place: Place,
+  open: boolean,
+  zip?: ZipPacking,
+): Promise<FoundArray> {
+  const { key, member, offset, length } = place;
+  const size = zip?.size ?? length;
+  const small = size <= SAMPLE_FILE_SIZE;
+  const single = describeSingle(place, zip);
   const object = describePlace(place);
+  // Deflate lengthens data by a thousandth at most. Longer members hold padding, which every read would fetch.
+  if (zip !== undefined && zip.packed > size + 4096) {
+    const found = `${zip.packed} compressed bytes`;
+    throw new InputError({ object, found, needed: `no more than the uncompressed ${size} bytes` });
+  }
+  if (small && !open) return single;
   try {
+    const limit = zip === undefined ? NPY_HEADER_LIMIT : MEMBER_START;
+    const start = await store.read(key, { offset, length: Math.min(length, limit) });
     const header = parseNpyHeader(
-      await store.read(key, { offset, length: Math.min(length, NPY_HEADER_LIMIT) }),
+      zip === undefined ? start : unpackStart(start, zip.deflated, object),
       object,
     );
-    checkFileLength(header, length, object);
+    checkFileLength(header, size, object);
     const rows = countSamples(header, object);
     if (rows === undefined) return single;
-    if (header.fortranOrder) return describePassStack(place, { offset, length, header }, object);
-    return describeSpanStack(place, offset + header.dataOffset, header.dtype, rows);
+    const common = { key, ...(member !== undefined && { member }) };
+    if (header.fortranOrder || zip?.deflated) {
+      checkWholeSize(npyDataLength(header), zip?.deflated === true, object);
+      const array = { offset, length, ...(zip && { zip }), header };
+      return { name: single.name, rows, refer: (id, row) => ({ id, kind: 'pass', ...common, row, array }) };
+    }
+    const { dtype, dataOffset } = header;
+    const first = offset + (zip === undefined ? 0 : locateZipData(start, object)) + dataOffset;
+    const span = { ...common, dtype, length: sampleBytes(dtype) };
+    return {
+      name: single.name,
+      rows,
+      refer: (id, row) => ({ id, kind: 'span', ...span, offset: first + row * span.length }),
+    };
   } catch (error) {
     // Reading the sample will find the same fault and reject this sample alone.
     if (small && error instanceof InputError) return single;
@@ -120,101 +189,15 @@ async function findPlain(store: ObjectStore, place: Place, open: boolean): Promi
   }
 }
 
-/** A stack whose rows can be read one by one. */
-function describeSpanStack({ key, member }: Place, start: number, dtype: string, rows: number): FoundArray {
-  const length = sampleBytes(dtype);
-  const common = { key, ...(member !== undefined && { member }), dtype, length };
-  return {
-    name: member ?? key,
-    rows,
-    refer: (id, row) => ({ id, kind: 'span', ...common, offset: start + row * length }),
-  };
-}
-
-/** A stack that must be read whole, since it is deflated or in Fortran order. */
-function describePassStack({ key, member }: Place, array: PassedArray, object: string): FoundArray {
-  const { zip, header } = array;
-  const size = npyDataLength(header);
-  if (size > WHOLE_LIMIT) {
-    const found = `a ${zip?.deflated ? 'compressed' : 'Fortran-order'} stack of ${size} bytes`;
-    const needed = `at most ${WHOLE_LIMIT}, or an uncompressed stack in C order`;
-    const advice = 'Save numpy.ascontiguousarray(stack) by numpy.save or numpy.savez';
-    throw new InputError({ object, found, needed, advice });
-  }
-  return {
-    name: member ?? key,
-    rows: header.shape[0]!,
-    refer: (id, row) => ({ id, kind: 'pass', key, ...(member !== undefined && { member }), row, array }),
-  };
-}
-
-async function* findInTar(
-  store: ObjectStore,
-  info: ObjectInfo,
-  { open, onFault }: FindOptions,
-): AsyncGenerator<FoundArray[]> {
-  const { key, size } = info;
-  const packed = await readPackIndex(store, info);
-  if (packed !== undefined) {
-    checkCount(key, packed.length);
-    const found: FoundArray[] = [];
-    for (const member of packed) {
-      const place = placeMember(key, member, onFault);
-      if (place === undefined) continue;
-      // Even with `open`: upload --pack packs single samples, and opening each member would cost a thousand reads.
-      const single = place.length <= SAMPLE_FILE_SIZE;
-      const array = single ? describeSingle(place) : await findMember(store, place, open, onFault);
-      if (array !== undefined) found.push(array);
-    }
-    yield found;
-    return;
-  }
-  let count = 0;
-  for await (const member of scanTar(store, key, size)) {
-    count += 1;
-    checkCount(key, count);
-    const place = placeMember(key, member, onFault);
-    const array = place && (await findMember(store, place, open, onFault));
-    if (array !== undefined) yield [array];
-  }
-}
-
-async function findMember(
-  store: ObjectStore,
-  place: Place,
-  open: boolean,
-  onFault: (fault: InputError) => void,
-): Promise<FoundArray | undefined> {
-  try {
-    return await findPlain(store, place, open);
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    onFault(error);
-    return undefined;
-  }
-}
-
-function checkCount(key: string, count: number): void {
-  if (count <= MEMBER_LIMIT) return;
-  throw new InputError({ object: key, found: 'too many members', needed: `at most ${MEMBER_LIMIT}` });
-}
-
-/** Where a tar member is stored. Undefined if it isn't raw data, or can't be used: then onFault is called. */
-function placeMember(
-  key: string,
-  { name: member, offset, size: length, oddity }: TarMember,
-  onFault: (fault: InputError) => void,
-): Place | undefined {
-  if (rawKind(member) !== 'npy') return undefined;
-  try {
-    checkMemberName(key, member);
-    if (oddity === undefined) return { key, member, offset, length };
-    throw new InputError({ object: describePlace({ key, member }), found: oddity, needed: 'a regular file' });
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    onFault(error);
-    return undefined;
-  }
+/** For a stack that must be read whole, since it is deflated or in Fortran order. */
+function checkWholeSize(size: number, deflated: boolean, object: string): void {
+  if (size <= WHOLE_LIMIT) return;
+  throw new InputError({
+    object,
+    found: `a ${deflated ? 'compressed' : 'Fortran-order'} stack of ${size} bytes`,
+    needed: `at most ${WHOLE_LIMIT}, or an uncompressed stack in C order`,
+    advice: 'Save numpy.ascontiguousarray(stack) by numpy.save or numpy.savez',
+  });
 }
 
 /** No file is ever written under a member's name, but an archive with such names is not a dataset. */
@@ -229,60 +212,5 @@ function checkMemberName(key: string, member: string): void {
       found: 'an invalid member name',
       needed: `at most ${NAME_LIMIT} characters, no control characters`,
     });
-  }
-}
-
-async function* findInZip(
-  store: ObjectStore,
-  { key, size }: ObjectInfo,
-  options: FindOptions,
-): AsyncGenerator<FoundArray[]> {
-  const source = { size, read: (offset: number, length: number) => store.read(key, { offset, length }) };
-  for (const member of await listZip(source, key, MEMBER_LIMIT)) {
-    if (rawKind(member.name) !== 'npy') continue;
-    try {
-      checkMemberName(key, member.name);
-      yield [await findZipped(store, key, member, options.open)];
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      options.onFault(error);
-    }
-  }
-}
-
-async function findZipped(
-  store: ObjectStore,
-  key: string,
-  found: ZipMember,
-  open: boolean,
-): Promise<FoundArray> {
-  const { name: member, offset, length, packed, size, crc, deflated } = found;
-  const place = { key, member, offset, length };
-  const object = describePlace(place);
-  const zip = { packed, size, crc, deflated };
-  const single: FoundArray = { name: member, refer: (id) => ({ id, ...place, kind: 'zipped', zip }) };
-  const small = size <= SAMPLE_FILE_SIZE;
-  // Deflate lengthens data by a thousandth at most. Longer members hold padding, which every read would fetch.
-  if (packed > size + 4096) {
-    throw new InputError({
-      object,
-      found: `${packed} compressed bytes`,
-      needed: `no more than the uncompressed ${size} bytes`,
-    });
-  }
-  if (small && !open) return single;
-  try {
-    const start = await store.read(key, { offset, length: Math.min(length, MEMBER_START) });
-    const header = parseNpyHeader(unpackStart(start, deflated, object), object);
-    checkFileLength(header, size, object);
-    const rows = countSamples(header, object);
-    if (rows === undefined) return single;
-    if (deflated || header.fortranOrder)
-      return describePassStack(place, { offset, length, zip, header }, object);
-    const dataOffset = offset + locateZipData(start, object) + header.dataOffset;
-    return describeSpanStack(place, dataOffset, header.dtype, rows);
-  } catch (error) {
-    if (small && error instanceof InputError) return single;
-    throw error;
   }
 }

@@ -48,10 +48,7 @@ export async function catalogObject(
   info: ObjectInfo,
   { labelIds, numbered = false, open = false, onFault = raise }: CatalogOptions = {},
 ): Promise<SampleRef[]> {
-  const arrays: FoundArray[] = [];
-  for await (const found of findArrays(store, info, { open, onFault })) {
-    for (const array of found) arrays.push(array);
-  }
+  const arrays = await findArrays(store, info, { open, onFault });
   const ids = await nameStacks(store, info.key, arrays, { labelIds, numbered, onFault });
   const refs: SampleRef[] = [];
   let position = 0;
