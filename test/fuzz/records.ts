@@ -7,7 +7,7 @@ import { encodeIndex, readIndex } from '../../src/preprocess/plan/sample-index.t
 import { type Manifest, readManifest } from '../../src/preprocess/state/manifest.ts';
 import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
 import { formatRejected, parseRejected } from '../../src/preprocess/state/rejected.ts';
-import { formatLabels, parseLabels } from '../../src/raw/labels.ts';
+import { parseLabels } from '../../src/raw/labels.ts';
 import { decodeExample, encodeExample } from '../../src/records/example.ts';
 import { parseMetadata, serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
@@ -178,7 +178,8 @@ export const RECORDS = [
       ),
     parse: (bytes) => parseLabels(bytes, 'labels.csv'),
     check({ labels }) {
-      const again = parseLabels(encode(formatLabels(labels)), 'again');
+      const rows = labels.map(({ id, target }) => `${id},${target}\n`);
+      const again = parseLabels(encode(`id,target\n${rows.join('')}`), 'again');
       assert.deepEqual(again, { labels, faults: [], repeated: 0 });
     },
   }),

@@ -3,6 +3,7 @@
  * would cost more in requests than in bytes. Packed, they are catalogued by 547 reads of 64 KiB instead of a pass over 55 GB,
  * and read in large ranges. To every other program a pack is an ordinary tar archive.
  */
+import * as v from 'valibot';
 import type { ObjectInfo, ObjectStore } from '../../storage/store.ts';
 import type { TarMember } from './tar.ts';
 import { BLOCK } from './tar-cursor.ts';
@@ -41,6 +42,14 @@ export function encodePackIndex(members: readonly PackMember[]): Uint8Array {
   ]);
 }
 
+/** The list's text: a name and a size per member. */
+const indexSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.strictTuple([v.string(), v.pipe(v.number(), v.safeInteger(), v.minValue(0))])),
+  v.transform((list) => list.map(([name, size]) => ({ name, size }))),
+);
+
 /** A hidden file, so that it isn't taken for data when a pack is unpacked into a folder. */
 const INDEX_NAME = '.pack.json';
 
@@ -66,12 +75,12 @@ export async function readPackIndex(
   const length = readIndexLength(bytes);
   if (length === undefined || length > INDEX_LIMIT) return undefined;
   if (BLOCK + length > bytes.length) bytes = await store.read(key, { offset: 0, length: BLOCK + length });
-  const list = parseIndex(bytes.subarray(BLOCK, BLOCK + length));
+  const list = v.safeParse(indexSchema, Buffer.from(bytes.subarray(BLOCK, BLOCK + length)).toString());
   const start = BLOCK + length + tarPadding(length);
-  if (list === undefined || packSize(start, list) !== size) return undefined;
+  if (!list.success || packSize(start, list.output) !== size) return undefined;
   const members: TarMember[] = [];
   let offset = start;
-  for (const member of list) {
+  for (const member of list.output) {
     members.push({ ...member, offset: offset + BLOCK });
     offset += memberSpan(member);
   }
@@ -85,22 +94,4 @@ function readIndexLength(bytes: Uint8Array): number | undefined {
   if (!/^[0-7]{11}$/.test(digits)) return undefined;
   const length = Number.parseInt(digits, 8);
   return header.equals(encodeTarHeader(INDEX_NAME, length)) ? length : undefined;
-}
-
-function parseIndex(bytes: Uint8Array): PackMember[] | undefined {
-  let list: unknown;
-  try {
-    list = JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-  if (!Array.isArray(list) || !list.every(isEntry)) return undefined;
-  return list.map(([name, size]) => ({ name, size }));
-}
-
-function isEntry(value: unknown): value is [string, number] {
-  if (!Array.isArray(value) || value.length !== 2) return false;
-  const [name, size] = value;
-  return typeof name === 'string' && Number.isSafeInteger(size) && size >= 0;
 }
