@@ -42,53 +42,48 @@ export async function* scanTar(
   archiveSize: number,
 ): AsyncGenerator<TarMember> {
   const cursor = new TarCursor(store, key, archiveSize);
-  try {
-    let longName: string | undefined;
-    let pax = new Map<string, string>();
-    for (;;) {
-      const at = cursor.position;
-      const header = parseHeader(await cursor.take(BLOCK, 'a tar header'), key, at);
-      if (header === undefined) {
-        await cursor.expectPadding();
-        return;
-      }
-      const { type } = header;
-      if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
-        if (header.size > EXTENSION_LIMIT) {
-          const found = `an extended header of ${header.size} bytes`;
-          throw new InputError({ object: key, offset: at, found, needed: `at most ${EXTENSION_LIMIT}` });
-        }
-        const bytes = await cursor.take(header.size, 'an extended header');
-        await cursor.skip(-header.size & (BLOCK - 1));
-        if (type === 'L') longName = readText(bytes);
-        else if (type === 'x') pax = parsePax(bytes, key, at + BLOCK);
-        continue;
-      }
-      if (type === 'S') await cursor.skipSparseMap(header.extended);
-      const size = WITHOUT_DATA.has(type) ? 0 : (readPaxSize(pax, key, at) ?? header.size);
-      const offset = cursor.position;
-      if (offset + size > archiveSize) {
-        const found = `the end of the file, ${offset + size - archiveSize} bytes early`;
-        throw new InputError({ object: key, offset: archiveSize, found, needed: 'the rest of a member' });
-      }
-      const sparse = [...pax.keys()].some((name) => name.startsWith('GNU.sparse.'));
-      const oddity = sparse
-        ? ODDITIES.S
-        : REGULAR.has(type)
-          ? undefined
-          : (ODDITIES[type] ?? 'a member of an unknown type');
-      yield {
-        name: pax.get('path') ?? longName ?? header.name,
-        offset,
-        size,
-        ...(oddity !== undefined && { oddity }),
-      };
-      longName = undefined;
-      pax = new Map();
-      await cursor.skip(Math.min(size + (-size & (BLOCK - 1)), archiveSize - offset));
+  let longName: string | undefined;
+  let pax = new Map<string, string>();
+  for (;;) {
+    const at = cursor.position;
+    const header = parseHeader(await cursor.take(BLOCK, 'a tar header'), key, at);
+    if (header === undefined) {
+      await cursor.expectPadding();
+      return;
     }
-  } finally {
-    await cursor.close();
+    const { type } = header;
+    if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
+      if (header.size > EXTENSION_LIMIT) {
+        const found = `an extended header of ${header.size} bytes`;
+        throw new InputError({ object: key, offset: at, found, needed: `at most ${EXTENSION_LIMIT}` });
+      }
+      const bytes = await cursor.take(header.size, 'an extended header');
+      cursor.skip(-header.size & (BLOCK - 1));
+      if (type === 'L') longName = readText(bytes);
+      else if (type === 'x') pax = parsePax(bytes, key, at + BLOCK);
+      continue;
+    }
+    if (type === 'S' && header.extended) {
+      while ((await cursor.take(BLOCK, 'a sparse map'))[504] === 1);
+    }
+    const size = WITHOUT_DATA.has(type) ? 0 : (readPaxSize(pax, key, at) ?? header.size);
+    const offset = cursor.position;
+    if (offset + size > archiveSize) {
+      const found = `the end of the file, ${offset + size - archiveSize} bytes early`;
+      throw new InputError({ object: key, offset: archiveSize, found, needed: 'the rest of a member' });
+    }
+    const sparse = [...pax.keys()].some((name) => name.startsWith('GNU.sparse.'));
+    const kind = sparse ? 'S' : type;
+    const oddity = REGULAR.has(kind) ? undefined : (ODDITIES[kind] ?? 'a member of an unknown type');
+    yield {
+      name: pax.get('path') ?? longName ?? header.name,
+      offset,
+      size,
+      ...(oddity !== undefined && { oddity }),
+    };
+    longName = undefined;
+    pax = new Map();
+    cursor.skip(Math.min(size + (-size & (BLOCK - 1)), archiveSize - offset));
   }
 }
 
