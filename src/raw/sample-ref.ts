@@ -44,15 +44,13 @@ interface SpanRef extends SamplePlace {
 interface PassRef extends SamplePlace {
   kind: 'pass';
   row: number;
-  array: PassedArray;
-}
-
-export interface PassedArray {
-  offset: number;
-  length: number;
-  /** Set if the array's file is a zip member. */
-  zip?: ZipPacking;
-  header: NpyHeader;
+  array: {
+    offset: number;
+    length: number;
+    /** Set if the array's file is a zip member. */
+    zip?: ZipPacking;
+    header: NpyHeader;
+  };
 }
 
 export type SampleRef = FileRef | MemberRef | ZippedRef | SpanRef | PassRef;
