@@ -6,7 +6,6 @@
 import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { itemSize } from './dtype.ts';
-import { parseHeaderDict } from './header-dict.ts';
 
 export interface NpyHeader {
   /** As written in the file: '<f8', '>f4', '|u1' ... */
@@ -21,6 +20,15 @@ export interface NpyHeader {
 
 /** Longest header, with magic and version [bytes]. NumPy usually writes 128. Longer headers are refused. */
 export const NPY_HEADER_LIMIT = 65536;
+
+/** NumPy 1 allows 32 axes. Arrays that chirpline uses have at most 4. */
+const AXIS_LIMIT = 32;
+
+/** In Python (3) is the number 3, not a tuple. Files from Python 2 may contain long integers: 3L. */
+const TUPLE = /\(\s*\)|\((?:\s*\d+L?\s*,)+(?:\s*\d+L?)?\s*\)/.source;
+const ITEM = String.raw`\s*(?:'descr'\s*:\s*'([^'\\\n]*)'|'fortran_order'\s*:\s*(True|False)|'shape'\s*:\s*(${TUPLE}))\s*`;
+/** No ambiguous repetition, so matching takes linear time for any text. */
+const DICT = new RegExp(String.raw`^\s*\{${ITEM},${ITEM},${ITEM}(?:,\s*)?\}\s*$`);
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
@@ -64,6 +72,24 @@ export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   const header = { ...parseHeaderDict(text, object, start), dataOffset };
   checkSize(header, object);
   return header;
+}
+
+/**
+ * Reads the keys 'descr', 'fortran_order' and 'shape', in any order, each once. Throws InputError for anything else.
+ *
+ * @param offset of the text in the file, for error messages.
+ */
+function parseHeaderDict(text: string, object: string, offset: number): Omit<NpyHeader, 'dataOffset'> {
+  const match = DICT.exec(text.replaceAll('"', "'")) ?? [];
+  const [dtype, order, tuple] = [1, 2, 3].map(
+    (group) => match[group] ?? match[group + 3] ?? match[group + 6],
+  );
+  const shape = (tuple?.match(/\d+/g) ?? []).map(Number);
+  if (dtype === undefined || order === undefined || tuple === undefined || shape.length > AXIS_LIMIT) {
+    const needed = `a Python dict literal of 'descr' (a plain dtype), 'fortran_order' and 'shape' (at most ${AXIS_LIMIT} axes)`;
+    throw new InputError({ object, offset, found: quote(text.trim()), needed });
+  }
+  return { dtype, fortranOrder: order === 'True', shape };
 }
 
 /** Bytes of the array after the header; always a safe integer. */

@@ -71,7 +71,7 @@ export function createSampleReader(store: ObjectStore, refs: readonly SampleRef[
         if (ref === undefined) break;
         let reason = readFile(folder, ref, targets[filled]!);
         if (reason !== undefined && isAbsent(reason)) {
-          reason = await retryFile(store, readListed, ref, targets[filled]!);
+          reason = await retryFile(folder, readListed, ref, targets[filled]!);
         }
         reasons.push(reason);
         if (reason === undefined) filled += 1;
@@ -110,14 +110,12 @@ function readFile(folder: LocalFolder, ref: FileRef, target: Strain): string | u
 
 /** readFile with retries, for an object that was missing: a network file system may be away for a moment. */
 async function retryFile(
-  store: ObjectStore,
+  folder: LocalFolder,
   readListed: ReadListed,
   ref: FileRef,
   target: Strain,
 ): Promise<string | undefined> {
-  const memory = memoryAround(target);
-  const range = { offset: 0, length: memory.length };
-  const bytes = await readListed(() => store.read(ref.key, range, { ifMatch: ref.etag, memory }));
+  const bytes = await readListed(async () => folder.readInto(ref.key, memoryAround(target), ref.etag));
   return typeof bytes === 'string' ? bytes : reasonFor(() => decodeSampleFile(bytes, ref.key, target));
 }
 
