@@ -31,11 +31,14 @@ function parseRecords(body: string): S3EventRecord[] {
   try {
     event = JSON.parse(body) ?? {};
   } catch (error) {
-    throw new InputError({ object: OBJECT, found: 'no JSON', needed: 'an S3 event' }, { cause: error });
+    throw new InputError(
+      { object: OBJECT, found: 'text that is not JSON', needed: 'an S3 event' },
+      { cause: error },
+    );
   }
   if (event.Event === 's3:TestEvent') return [];
   if (!Array.isArray(event.Records)) {
-    throw new InputError({ object: OBJECT, found: 'no Records', needed: 'an S3 event' });
+    throw new InputError({ object: OBJECT, found: 'JSON without Records', needed: 'an S3 event' });
   }
   return event.Records as S3EventRecord[];
 }

@@ -123,7 +123,7 @@ function parseBody(text: string): unknown {
     return JSON.parse(text || '{}');
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ClientError(`the body is no JSON: ${error.message}`);
+    throw new ClientError(`the body is not JSON: ${error.message}`);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Setting } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { type GivenSettings, SETTING_NAMES, SETTINGS, type Settings } from '../training/settings.ts';
 
-/** Facts about a training that are no settings. */
+/** Facts about a training that are not settings. */
 interface RunFacts {
   /** Length of one detector's strain [points]. */
   n_samples: number;

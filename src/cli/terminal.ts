@@ -11,7 +11,7 @@ import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
 
-/** Interval between two progress lines of a stage when standard error is no terminal [ms]. */
+/** Interval between two progress lines of a stage when standard error is not a terminal [ms]. */
 const LINE_INTERVAL = 10_000;
 
 export interface Terminal extends Observer {
@@ -144,7 +144,7 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
 }
 
-/** Prints the error and sets the exit code. An error that is no ChirplineError is a bug and keeps its stack trace. */
+/** Prints the error and sets the exit code. An error that isn't a ChirplineError is a bug and keeps its stack trace. */
 export function endWith(thrown: unknown): void {
   const error = explainShortage(thrown);
   if (error instanceof ChirplineError) {

@@ -8,7 +8,7 @@ import { type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
 import type { TrainOptions } from '../training-run/training-run.ts';
 import { givenSettings, splitLocation, trainOptions } from './command-options.ts';
 
-/** The flags that are no settings. Settings are read by givenSettings. */
+/** The flags that are not settings. Settings are read by givenSettings. */
 export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
   config?: string;
   fresh?: true;

@@ -471,7 +471,7 @@ test('an invalid body is a client error that names the fault', async () => {
   }
   const broken = await send(`/${SECRET}/v1/submitjob`, '{');
   assert.equal(broken.status, 400);
-  assert.match(broken.message, /^the body is no JSON: /);
+  assert.match(broken.message, /^the body is not JSON: /);
   const large = await send(`/${SECRET}/v1/submitjob`, JSON.stringify({ jobName: 'x'.repeat(1 << 20) }));
   assert.deepEqual([large.status, large.message], [413, 'the body is longer than 1048576 bytes']);
 });
