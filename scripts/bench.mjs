@@ -3,7 +3,6 @@
  * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--samples N` and
  * `--emulator NAME` for the cloud.
  */
-import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import {
   build,
@@ -12,7 +11,7 @@ import {
   installPackages,
   installPython,
   listSources,
-  ROOT,
+  runNode,
 } from './setup.mjs';
 
 const { values, positionals: named } = parseArgs({
@@ -45,13 +44,6 @@ for (const file of files) {
     console.error(`${file} does not exist. Choose from ${all.join(', ')}`);
     process.exit(2);
   }
-  const { status } = spawnSync(
-    process.execPath, // Only the ESM loader: the CommonJS one turns imports into getters, which slow the code by a quarter.
-    ['--import', 'tsx/esm', file, ...options],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-    },
-  );
-  if (status !== 0) process.exit(status ?? 1);
+  // Only the ESM loader: the CommonJS one turns imports into getters, which slow the code by a quarter.
+  runNode(['--import', 'tsx/esm', file, ...options]);
 }

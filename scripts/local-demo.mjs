@@ -2,10 +2,9 @@
  * `npm run local:demo`: runs all steps in the emulated cloud of this machine: deploys, uploads simulated samples, shows the
  * progress of preprocessing, trains briefly, and lists the artifacts.
  */
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, checkNode, installPackages, installPython, ROOT } from './setup.mjs';
+import { build, checkNode, installPackages, installPython, ROOT, runNode } from './setup.mjs';
 
 checkNode();
 installPackages();
@@ -17,15 +16,9 @@ const RAW = join(ROOT, '.chirpline/local/demo');
 /** Each demo has its own dataset, so that it shows all steps. */
 const DATASET = `demo-${new Date().toISOString().slice(0, 19).replace(/\D/g, '')}`;
 
-function run(what, args, { quiet = false } = {}) {
+function run(what, args) {
   console.log(`\n$ ${what}`);
-  const { status, signal, stdout } = spawnSync(process.execPath, args, {
-    cwd: ROOT,
-    encoding: 'utf8',
-    stdio: quiet ? ['inherit', 'pipe', 'inherit'] : 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
-  return stdout;
+  runNode(args);
 }
 const local = (command) =>
   run(`npm run local:${command}`, ['--import', 'tsx', 'infra/local/main.ts', command]);

@@ -30,6 +30,12 @@ function run(command, args, { quiet = false, ...options } = {}) {
   return result;
 }
 
+/** Runs Node in the repository. If it fails, this process ends with its exit code. */
+export function runNode(args, options = {}) {
+  const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit', ...options });
+  if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
+}
+
 function hashFiles(paths) {
   const hash = createHash('sha256').update(process.versions.modules);
   for (const path of [...paths].sort()) hash.update(path).update(readFileSync(join(ROOT, path)));

@@ -2,9 +2,8 @@
  * `npm start [-- ARGUMENTS]`: installs and builds what is missing, then runs all steps on simulated data: raw samples, shards,
  * a trained model and its report. With arguments it runs that command instead: `npm start -- run g2net out`.
  */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { build, checkNode, installPackages, ROOT } from './setup.mjs';
+import { build, checkNode, installPackages, ROOT, runNode } from './setup.mjs';
 
 // The command handles Ctrl-C; this process waits for its end.
 process.on('SIGINT', () => {});
@@ -12,12 +11,7 @@ checkNode();
 installPackages();
 build();
 
-function chirpline(...args) {
-  const { status, signal } = spawnSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
-}
+const chirpline = (...args) => runNode([join(ROOT, 'dist/cli/main.js'), ...args], { cwd: process.cwd() });
 
 const NOTE =
   'Simulated data with loud signals (median SNR 15, far louder than real ones), so that 3 epochs are enough to learn something.';
@@ -25,21 +19,9 @@ const given = process.argv.slice(2);
 if (given.length > 0) {
   chirpline(...given);
 } else {
-  console.log(
-    'Simulated samples with loud signals (median SNR 15, far louder than real ones), so that 3 epochs are enough to learn something.',
-  );
-  chirpline(
-    'simulate',
-    'out/raw/demo',
-    '--samples',
-    '2048',
-    '--seed',
-    '1',
-    '--snr-median',
-    '15',
-    '--snr-sigma',
-    '0.4',
-  );
+  console.log(NOTE);
+  const signals = ['--samples', '2048', '--seed', '1', '--snr-median', '15', '--snr-sigma', '0.4'];
+  chirpline('simulate', 'out/raw/demo', ...signals);
   // A falling rate: with a constant rate the moving averages of batch norm would lag behind after so few steps.
   const rate = ['--learning-rate', '1e-3', '--schedule', 'cosine', '--warmup-ratio', '0.1'];
   const training = ['--epochs', '3', ...rate, '--note', NOTE];

@@ -1,6 +1,5 @@
 /** `npm run test:localstack`: runs the tests that need an emulator on LocalStack instead of ministack. */
-import { spawnSync } from 'node:child_process';
-import { build, checkNode, installLocalstack, installPackages, installPython, ROOT } from './setup.mjs';
+import { build, checkNode, installLocalstack, installPackages, installPython, runNode } from './setup.mjs';
 
 checkNode();
 installPackages();
@@ -15,9 +14,6 @@ const files = [
   'test/e2e/cloud.test.ts',
   'test/e2e/commands.test.ts',
 ];
-const { status } = spawnSync(
-  process.execPath,
-  ['--import', 'tsx', '--test', '--test-concurrency=1', ...files],
-  { cwd: ROOT, stdio: 'inherit', env: { ...process.env, CHIRPLINE_TEST_EMULATOR: 'localstack' } },
-);
-process.exit(status ?? 1);
+runNode(['--import', 'tsx', '--test', '--test-concurrency=1', ...files], {
+  env: { ...process.env, CHIRPLINE_TEST_EMULATOR: 'localstack' },
+});
