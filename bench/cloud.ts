@@ -20,7 +20,7 @@ import { createCloud } from '../infra/local/cloud.ts';
 import { readEmulatorName } from '../infra/local/emulators.ts';
 import { locateDataset } from '../src/cloud/dataset.ts';
 import { openStage } from '../src/cloud/deployed-stage.ts';
-import { executionName } from '../src/cloud/execution-name.ts';
+import { executionName } from '../src/cloud/executions.ts';
 import { listRuns } from '../src/cloud/runs.ts';
 import { uploadFolder } from '../src/cloud/upload/uploader.ts';
 import { SAMPLE_SIZE } from '../src/core/strain.ts';

@@ -2,38 +2,28 @@
  * The labels of a dataset, the last object of an upload, have arrived: starts the run. Skips files of that name in subfolders,
  * which S3's filter lets through: they are copies.
  */
-import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import type { SQSEvent, SQSHandler } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
-import { executionName } from '../src/cloud/execution-name.ts';
+import { executionName, startExecution } from '../src/cloud/executions.ts';
 import { LABELS_KEY } from '../src/raw/labels.ts';
 import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
 
-/** Starts an execution with this name and input. Resolves to false when one of that name exists or existed. */
-export type StartExecution = (name: string, input: { dataset: string }) => Promise<boolean>;
-
-export function createStart(startExecution: StartExecution) {
+export function createStart(start: (name: string, input: { dataset: string }) => Promise<boolean>) {
   return (event: SQSEvent) =>
     forEachUpload(event, async (upload) => {
       const { dataset, key, etag, version, sequencer } = upload;
       if (key !== LABELS_KEY) return { answer: 'skipped', reason: `not raw/${dataset}/${LABELS_KEY}` };
       // The same in every delivery of one event, and different for every upload: one run per upload.
       const name = executionName(dataset, `${etag} ${version} ${sequencer}`);
-      const started = await startExecution(name, { dataset });
+      const started = await start(name, { dataset });
       return { answer: started ? 'started' : 'started before', execution: name };
     });
 }
 
 const client = new SFNClient(CONNECTION);
 
-export const handler: SQSHandler = createStart(async (name, input) => {
-  try {
-    const stateMachineArn = requireVariable('STATE_MACHINE_ARN');
-    await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
-    return true;
-  } catch (error) {
-    if (error instanceof Error && error.name === 'ExecutionAlreadyExists') return false;
-    throw error;
-  }
-});
+export const handler: SQSHandler = createStart((name, input) =>
+  startExecution(client, requireVariable('STATE_MACHINE_ARN'), name, input),
+);

@@ -11,11 +11,6 @@ export function isDatasetName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text);
 }
 
-function checkDatasetName(text: string): string {
-  if (isDatasetName(text)) return text;
-  throw new SettingError(`${JSON.stringify(text)} can't be the name of a dataset: needed ${DATASET_RULE}`);
-}
-
 export interface DatasetLocations {
   raw: string;
   records: string;
@@ -25,7 +20,11 @@ export interface DatasetLocations {
 
 /** The locations of a dataset's parts, for openStore. Throws SettingError when the name isn't allowed. */
 export function locateDataset(bucket: string, dataset: string): DatasetLocations {
-  checkDatasetName(dataset);
+  if (!isDatasetName(dataset)) {
+    throw new SettingError(
+      `${JSON.stringify(dataset)} can't be the name of a dataset: needed ${DATASET_RULE}`,
+    );
+  }
   const at = (part: string) => `s3://${bucket}/${part}/${dataset}`;
   return { raw: at('raw'), records: at('records'), models: at('models'), checkpoints: at('checkpoints') };
 }

@@ -54,7 +54,7 @@ export async function noteJobStatus(models: ObjectStore, status: JobStatus): Pro
   return noted;
 }
 
-export function isFinal(state: JobState): boolean {
+export function isFinal(state: string): boolean {
   return state === 'SUCCEEDED' || state === 'FAILED';
 }
 

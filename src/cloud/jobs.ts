@@ -8,6 +8,7 @@ import {
   TerminateJobCommand,
 } from '@aws-sdk/client-batch';
 import { type CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { isFinal } from './job-status.ts';
 import { jobNameOf, TASK_TOKEN } from './training-job.ts';
 
 export interface Job {
@@ -128,7 +129,7 @@ function readJob(detail: JobDetail): Job {
 }
 
 export function isActive({ state }: Job): boolean {
-  return state !== 'SUCCEEDED' && state !== 'FAILED';
+  return !isFinal(state);
 }
 
 /** Ends a job in any state, or all jobs of an array. */

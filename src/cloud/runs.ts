@@ -3,14 +3,13 @@ import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
   type SFNClient,
-  StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { readPlan } from '../preprocess/plan/plan.ts';
 import { readManifest } from '../preprocess/state/manifest.ts';
 import { psdPartialPrefix, shardResultPrefix } from '../preprocess/state/record-keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { datasetOfExecution, executionName } from './execution-name.ts';
+import { datasetOfExecution, executionName, startExecution } from './executions.ts';
 
 export interface Run {
   name: string;
@@ -158,15 +157,8 @@ export async function stopRun(client: SFNClient, run: Run): Promise<void> {
 export async function restartRun(
   client: SFNClient,
   stateMachineArn: string,
-  run: Run,
+  { dataset, execution }: Run,
 ): Promise<string | undefined> {
-  const name = executionName(run.dataset, `after ${run.execution}`);
-  try {
-    const input = JSON.stringify({ dataset: run.dataset });
-    await client.send(new StartExecutionCommand({ stateMachineArn, name, input }));
-    return name;
-  } catch (error) {
-    if (error instanceof Error && error.name === 'ExecutionAlreadyExists') return undefined;
-    throw error;
-  }
+  const name = executionName(dataset, `after ${execution}`);
+  return (await startExecution(client, stateMachineArn, name, { dataset })) ? name : undefined;
 }

@@ -16,3 +16,22 @@ export interface Observer {
   /** Reports one line to the user: a fact worth keeping, not progress. */
   say?(line: string): void;
 }
+
+/** Starts `work` on all items, and reports the progress as each ends: it resolves to how much of `total` it did. */
+export async function workThrough<T>(
+  items: readonly T[],
+  start: Progress,
+  observer: Observer,
+  work: (item: T) => Promise<number>,
+): Promise<void> {
+  const progress = { ...start };
+  const report = () => observer.progress?.({ ...progress });
+  report();
+  await Promise.all(
+    items.map(async (item) => {
+      const did = await work(item);
+      progress.done += did;
+      report();
+    }),
+  );
+}

@@ -53,7 +53,7 @@ export async function runTask(task: Task, stop: Stop): Promise<TaskResult> {
   const place = `${task.raw}\n${task.records}`;
   let run = runners.get(place);
   if (run === undefined) {
-    run = createTaskRunner({ raw: await openStore(task.raw), records: await openStore(task.records) });
+    run = createTaskRunner({ raw: openStore(task.raw), records: openStore(task.records) });
     runners.set(place, run);
   }
   return run(task, stop);

@@ -5,7 +5,7 @@
  */
 
 import { availableParallelism } from 'node:os';
-import type { Observer } from '../core/progress.ts';
+import { type Observer, workThrough } from '../core/progress.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { withWorkers } from '../workers/pool.ts';
@@ -89,31 +89,21 @@ export async function runPlans(
 async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: Observer): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
   const left = await listUnsummed(stores.records, plan);
-  let done = plan.psdChunks - left.length;
-  const report = () => observer.progress?.({ stage: 'psd', done, total: plan.psdChunks, unit: 'chunks' });
-  report();
-  await Promise.all(
-    left.map(async (index) => {
-      await run('psd', plan.id, index);
-      done += 1;
-      report();
-    }),
-  );
+  const total = plan.psdChunks;
+  const start = { stage: 'psd', done: total - left.length, total, unit: 'chunks' };
+  await workThrough(left, start, observer, async (index) => {
+    await run('psd', plan.id, index);
+    return 1;
+  });
   await reducePsd(stores, plan);
 }
 
 async function writeShards(plan: Plan, run: RunStep, observer: Observer): Promise<void> {
-  let done = 0;
-  const total = plan.inputs - plan.rejected;
-  const report = () => observer.progress?.({ stage: 'preprocess', done, total, unit: 'samples' });
-  report();
-  await Promise.all(
-    plan.shards.map(async (_, index) => {
-      const result = await run('shard', plan.id, index);
-      done += result.done + result.rejected;
-      report();
-    }),
-  );
+  const start = { stage: 'preprocess', done: 0, total: plan.inputs - plan.rejected, unit: 'samples' };
+  await workThrough([...plan.shards.keys()], start, observer, async (index) => {
+    const { done, rejected } = await run('shard', plan.id, index);
+    return done + rejected;
+  });
 }
 
 function planSettings(settings: PreprocessSettings, psdSha256: string | undefined): PlanSettings {

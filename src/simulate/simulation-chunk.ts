@@ -30,7 +30,7 @@ export async function simulateChunk(
   { out, first, count, settings }: SimulationTask,
   stop: Stop,
 ): Promise<SimulationResult> {
-  const store = await openStore(out);
+  const store = openStore(out);
   const simulator = createSimulator(settings);
   const strain = new Float64Array(SAMPLE_SIZE);
   const result: SimulationResult = { labels: [], truth: [] };

@@ -5,7 +5,7 @@
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { ConflictError } from '../core/errors.ts';
-import type { Observer } from '../core/progress.ts';
+import { type Observer, workThrough } from '../core/progress.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson } from '../storage/json.ts';
@@ -70,13 +70,11 @@ export async function simulateDataset(
 
   const results = new Map<number, SimulationResult>();
   let done = 0;
-  const report = () => observer.progress?.({ stage: 'simulate', done, total: samples, unit: 'samples' });
   for await (const { key } of store.list(SIMULATED_PREFIX)) {
     const result = await readJson(store, key, resultSchema);
     results.set(indexOfKey(key), result);
     done += result.labels.length;
   }
-  report();
   const tasks: SimulationTask[] = [];
   for (let first = 0; first < samples; first += CHUNK_SIZE) {
     if (results.has(first)) continue;
@@ -87,12 +85,14 @@ export async function simulateDataset(
     'simulation-task',
     { workers, signal },
     (run) =>
-      Promise.all(
-        tasks.map(async (task) => {
+      workThrough(
+        tasks,
+        { stage: 'simulate', done, total: samples, unit: 'samples' },
+        observer,
+        async (task) => {
           results.set(task.first, await run(task));
-          done += task.count;
-          report();
-        }),
+          return task.count;
+        },
       ),
   );
   const byId = (a: string[], b: string[]) => (a[0]! < b[0]! ? -1 : 1);

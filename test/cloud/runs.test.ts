@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { datasetOfExecution, executionName } from '../../src/cloud/execution-name.ts';
+import { datasetOfExecution, executionName } from '../../src/cloud/executions.ts';
 import { findRun, listRuns } from '../../src/cloud/runs.ts';
 
 import { findUnfinished } from '../../src/cloud/unfinished.ts';

@@ -29,14 +29,14 @@ export function inspectCommand(): Command {
     )
     .action(async (file: string, flags: InspectFlags) => {
       const { folder, key } = splitLocation(file);
-      const store = await openStore(folder);
+      const store = openStore(folder);
       const { kind, facts, rows, faults } = await inspectFile(store, key);
       if (flags.plot !== undefined) {
         const { plotFile } = await import('../../inspect/sample-picture.ts');
         const psd = flags.psd === undefined ? undefined : await openPsd(flags.psd);
         const png = await plotFile(store, key, { wanted: flags.sample, psd });
         const target = splitLocation(flags.plot);
-        await (await openStore(target.folder)).write(target.key, png);
+        openStore(target.folder).write(target.key, png);
       }
       printResult(flags.json, { file, kind, ...facts, faults }, describe(file, kind, facts, rows, faults));
       if (faults.length > 0) process.exitCode = 1;
@@ -45,7 +45,7 @@ export function inspectCommand(): Command {
 
 async function openPsd(file: string) {
   const { folder, key } = splitLocation(file);
-  return (await readPsd(await openStore(folder), key)).psd;
+  return (await readPsd(openStore(folder), key)).psd;
 }
 
 function describe(file: string, kind: string, facts: object, cells: string[][], faults: string[]): string {

@@ -26,7 +26,7 @@ export function mergeCommand(): Command {
     .action(async (records: string, file: string, flags: { dtype: RecordDType; json?: boolean }) => {
       const { dtype, json } = flags;
       const { folder, key } = splitLocation(file);
-      const [source, target] = [await openStore(records), await openStore(folder)];
+      const [source, target] = [openStore(records), openStore(folder)];
       const merged = await attend((terminal, stop) =>
         mergeRecords(source, target, key, dtype, terminal, stop),
       );

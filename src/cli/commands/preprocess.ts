@@ -38,19 +38,11 @@ export function preprocessCommand(): Command {
   });
 }
 
-export function preprocessSettings(raw: string, flags: PreprocessFlags): PreprocessSettings {
-  const { dtype, shardSize, workers, psd, psdSamples, seed, maxRejected, wait, dataset } = flags;
-  return {
-    dataset: dataset ?? datasetName(raw),
-    dtype,
-    shardSize,
-    psdSamples,
-    seed,
-    maxRejected,
-    wait,
-    ...(workers !== undefined && { workers }),
-    ...(psd !== undefined && { psd: splitLocation(psd) }),
-  };
+export function preprocessSettings(
+  raw: string,
+  { dataset = datasetName(raw), psd, ...flags }: PreprocessFlags,
+): PreprocessSettings {
+  return { ...flags, dataset, ...(psd !== undefined && { psd: splitLocation(psd) }) };
 }
 
 export function describeRecords(metadata: Metadata, records: string): string {

@@ -1,5 +1,6 @@
 /** What the records already hold, sample by sample. A plan or a late object skips these samples. */
 
+import { groupBy } from '../../core/group-by.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import type { Content } from '../state/manifest.ts';
@@ -33,13 +34,12 @@ const NOTHING_KNOWN: Known = {
 
 /** @param indexes of the appended plans, in their order. */
 export function createKnown(content: Content, indexes: readonly SampleIndex[]): Known {
-  const byKey = new Map<string, Rejection[]>();
-  const byId = new Map<string, Rejection[]>();
-  for (const row of content.rejected) {
-    if (row.key === undefined) continue;
-    add(byKey, row.key, row);
-    if (row.id !== '') add(byId, row.id, row);
-  }
+  const rows = content.rejected.filter(({ key }) => key !== undefined);
+  const byKey = groupBy(rows, ({ key = '' }) => key);
+  const byId = groupBy(
+    rows.filter(({ id }) => id !== ''),
+    ({ id }) => id,
+  );
   const late = new Map<string, KnownRecord>();
   for (const { key, samples = [] } of content.shards) {
     for (const [id, label] of samples) late.set(id, { label, late: true, isFrom: (other) => other === key });
@@ -60,12 +60,6 @@ export function createKnown(content: Content, indexes: readonly SampleIndex[]): 
     rows: (key) => byKey.get(key) ?? [],
     rowsOf: (id) => byId.get(id) ?? [],
   };
-}
-
-function add(rows: Map<string, Rejection[]>, name: string, row: Rejection): void {
-  const list = rows.get(name);
-  if (list === undefined) rows.set(name, [row]);
-  else list.push(row);
 }
 
 /** Reads the indexes of the appended plans. */

@@ -1,5 +1,6 @@
 /** Chooses the raw samples of a plan: those with a label and without a record. Chooses the noise for the PSD among them. */
 
+import { groupBy } from '../../core/group-by.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { Label } from '../../raw/labels.ts';
 import { baseName } from '../../raw/row-ids.ts';
@@ -75,16 +76,6 @@ export function matchObject(
     choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
   }
   return choice;
-}
-
-function groupBy(refs: readonly SampleRef[], nameOf: (ref: SampleRef) => string): Map<string, SampleRef[]> {
-  const groups = new Map<string, SampleRef[]>();
-  for (const ref of refs) {
-    const group = groups.get(nameOf(ref));
-    if (group === undefined) groups.set(nameOf(ref), [ref]);
-    else group.push(ref);
-  }
-  return groups;
 }
 
 /** Adds the samples of one id to `samples` or to `rejected`. Skips those whose record was made from the same object. */

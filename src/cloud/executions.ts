@@ -1,3 +1,5 @@
+/** Names and starts the executions of the state machine. */
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { sha256 } from '../core/sha256.ts';
 
 /** At most 80 characters: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html */
@@ -19,6 +21,22 @@ export function datasetOfExecution(name: string): string | undefined {
   // AWS's own names for executions are UUIDs, which end like our names.
   if (UUID.test(name)) return undefined;
   return NAME.exec(name)?.[1];
+}
+
+/** Starts an execution with this name and input. Resolves to false when one of that name exists or existed. */
+export async function startExecution(
+  client: SFNClient,
+  stateMachineArn: string,
+  name: string,
+  input: { dataset: string },
+): Promise<boolean> {
+  try {
+    await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ExecutionAlreadyExists') return false;
+    throw error;
+  }
 }
 
 const NAME = new RegExp(`^(.+)-[0-9a-f]{${HASH_LENGTH}}$`);
