@@ -7,6 +7,7 @@ import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import type { LowType } from '../tensorflow/graph/precision.ts';
 import {
   type CompileChoice,
   chooseCompile,
@@ -15,6 +16,7 @@ import {
   loadTensorFlow,
   type TF,
 } from '../tensorflow/install/load.ts';
+import { fastLowType, listGpus } from '../tensorflow/install/nvidia.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
 import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
@@ -131,10 +133,18 @@ async function train(training: Training): Promise<SavedRun> {
   );
   const config = describeRun(training);
   const { epochs, preset, seed } = settings;
-  const engine = createEngine(tf, options.engine, initialWeights(preset, seed), settings, {
-    compile: options.engine === 'graph' && chooseCompile(tf, options.compile ?? 'auto', say),
-    onCompile: (step) => say(`compiling ${step} with XLA`),
-  });
+  const { precision, low } = await choosePrecision(settings, device, say);
+  const engine = createEngine(
+    tf,
+    options.engine,
+    initialWeights(preset, seed),
+    { ...settings, precision },
+    {
+      ...(low && { low }),
+      compile: options.engine === 'graph' && chooseCompile(tf, options.compile ?? 'auto', say),
+      onCompile: (step) => say(`compiling ${step} with XLA`),
+    },
+  );
   try {
     const from = options.fresh ? undefined : await checkpoints.load();
     const run = await (from === undefined ? claimRun(models, config) : reclaimRun(models, from.run, config));
@@ -186,6 +196,23 @@ async function train(training: Training): Promise<SavedRun> {
     engine.dispose();
     input.dispose();
   }
+}
+
+/** The precision in which the device computes: a GPU without tensor cores gains nothing from 16 bits. */
+async function choosePrecision(
+  { precision }: Settings,
+  device: 'cpu' | 'gpu',
+  say: (line: string) => void,
+): Promise<Pick<Settings, 'precision'> & { low?: LowType }> {
+  if (precision === 'float32' || device === 'cpu') return { precision };
+  const gpus = await listGpus(process.env);
+  const low = fastLowType(gpus);
+  if (low === undefined) {
+    say(`${gpus[0]?.name} has no tensor cores: precision mixed computes in float32`);
+    return { precision: 'float32' };
+  }
+  say(`mixed precision in ${low}`);
+  return { precision, low };
 }
 
 function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {

@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import { recordProgram } from '../../src/tensorflow/graph/graph-program.ts';
-import type { Precision } from '../../src/tensorflow/graph/precision.ts';
+import type { LowType } from '../../src/tensorflow/graph/precision.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 
 /** bfloat16 has 8 significant bits, so its numbers between 1 and 2 are 1/128 apart. */
 const STEP = 2 ** -7;
 
-const run = (precision: Precision, inputs: Tensor[], work: (...inputs: Tensor[]) => Tensor[]): number[][] => {
-  const program = recordProgram(tf, [], inputs, () => ({ outputs: work(...inputs) }), { precision });
+const run = (
+  low: LowType | undefined,
+  inputs: Tensor[],
+  work: (...inputs: Tensor[]) => Tensor[],
+): number[][] => {
+  const program = recordProgram(tf, [], inputs, () => ({ outputs: work(...inputs) }), { low });
   const results = program.run(inputs).map((tensor) => [...tensor.dataSync()]);
   program.dispose();
   return results;
@@ -26,7 +30,7 @@ test('in mixed precision a convolution rounds to bfloat16, and the next ops stay
     const moved = y.add(STEP / 4);
     return [y, moved, y.mean(), tf.mean(x.add(STEP / 4))];
   };
-  const [rounded, moved, mean, untouched] = run('mixed', [x], work) as [
+  const [rounded, moved, mean, untouched] = run('bfloat16', [x], work) as [
     number[],
     number[],
     number[],
@@ -37,7 +41,7 @@ test('in mixed precision a convolution rounds to bfloat16, and the next ops stay
   // Halfway between two numbers of bfloat16.
   assert.deepEqual(mean, [1 + STEP / 2]);
   assert.deepEqual(untouched, [1 + STEP * 0.75]);
-  assert.deepEqual(run('float32', [x], work)[0], [...x.dataSync()]);
+  assert.deepEqual(run(undefined, [x], work)[0], [...x.dataSync()]);
 });
 
 test('the gradient of a kernel is float32 again, so its sums and updates are float32', () => {
@@ -52,7 +56,7 @@ test('the gradient of a kernel is float32 again, so its sums and updates are flo
         .add(STEP / 4),
     ];
   };
-  assert.deepEqual(run('mixed', [x, kernel], work), [[2 + STEP / 4]]);
+  assert.deepEqual(run('bfloat16', [x, kernel], work), [[2 + STEP / 4]]);
 });
 
 test('comparisons and selections of bfloat16 numbers see the rounded values', () => {
@@ -61,7 +65,7 @@ test('comparisons and selections of bfloat16 numbers see the rounded values', ()
     const y = convolve(x).reshape([3]);
     return [tf.where(y.equal(y.max()), y, tf.zerosLike(y)), y.greaterEqual(y.min()).cast('int32')];
   };
-  const [chosen, all] = run('mixed', [x], work) as [number[], number[]];
+  const [chosen, all] = run('bfloat16', [x], work) as [number[], number[]];
   assert.equal(largestDifference(chosen, [0, 1 + STEP, 0]), 0);
   assert.deepEqual(all, [1, 1, 1]);
 });

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fastLowType, listGpus } from '../../src/tensorflow/install/nvidia.ts';
 import {
   compileCache,
   explainMissingTools,
   findXlaTools,
-  listGpus,
   useCompileCache,
 } from '../../src/tensorflow/install/xla.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -80,4 +80,16 @@ test('without a folder that can be written nothing is kept, and nothing fails', 
   await useCompileCache(join(file, 'cache'), '2.21.0', 'cpu', env);
   assert.equal(compileCache(env), undefined);
   assert.deepEqual(await listGpus({ PATH: scratch(t) }), []);
+});
+
+test('mixed precision computes in the type that the oldest GPU is fast in', () => {
+  const of = (...capabilities: number[]) =>
+    fastLowType(capabilities.map((capability) => ({ name: 'GPU', capability })));
+  assert.equal(of(9), 'bfloat16');
+  assert.equal(of(8, 8), 'bfloat16');
+  assert.equal(of(7.5, 7.5), 'float16');
+  assert.equal(of(9, 7), 'float16');
+  assert.equal(of(6), undefined);
+  assert.equal(of(), 'bfloat16');
+  assert.equal(of(Number.NaN), 'bfloat16');
 });

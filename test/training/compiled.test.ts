@@ -104,10 +104,58 @@ test('in mixed precision compiled steps are near those in float32', () => {
   assert.ok(listFaults(mixed, whole).length > 10);
 });
 
-test('a detector without signal gives finite numbers in mixed precision', () => {
-  const { losses, gradients, probabilities } = train('graph', { precision: 'mixed' }, GPU, makeBatch(2));
-  assert.ok([...losses, ...probabilities].every(Number.isFinite), `${losses}`);
-  for (const [name, gradient] of gradients) assert.ok(gradient.every(Number.isFinite), name);
+for (const low of ['bfloat16', 'float16'] as const) {
+  test(`a detector without signal gives finite numbers in ${low}`, () => {
+    const options = { ...GPU, low };
+    const { losses, gradients, probabilities } = train(
+      'graph',
+      { precision: 'mixed' },
+      options,
+      makeBatch(2),
+    );
+    assert.ok([...losses, ...probabilities].every(Number.isFinite), `${losses}`);
+    for (const [name, gradient] of gradients) assert.ok(gradient.every(Number.isFinite), name);
+  });
+}
+
+test('in float16 the loss is scaled: a step that overflows is skipped, and the next ones use half the scale', () => {
+  const allowed = { loss: [0.005, 0.1], gradient: 0.1 };
+  const settings: GivenSettings = { precision: 'mixed' };
+  assert.deepEqual(
+    listFaults(train('graph', settings, { ...GPU, low: 'float16' }), train('eager', {}), allowed),
+    [],
+  );
+
+  const batch = makeBatch();
+  const engine = createEngine(tf, 'graph', initialWeights('diy', 11), completeSettings(settings, 'cpu'), {
+    convolution: 'blocks',
+    low: 'float16',
+  });
+  const start = { weights: engine.getWeights(), ...engine.getOptimizer() };
+  assert.deepEqual(start.lossScale, { scale: 2 ** 15, steps: 0 });
+  engine.setOptimizer({ ...start, lossScale: { scale: 2 ** 40, steps: 7 } });
+  assert.ok(Number.isFinite(engine.train(batch, 1e-3, [1, 1])));
+  const skipped = engine.getOptimizer();
+  assert.deepEqual(skipped.lossScale, { scale: 2 ** 39, steps: 0 });
+  assert.equal(skipped.updates, 0);
+  for (const [name, { data }] of engine.getWeights())
+    if (!/_(mean|var)$/.test(name)) assert.deepEqual(data, start.weights.get(name)!.data, name);
+  engine.setOptimizer({ ...start, lossScale: { scale: 2 ** 12, steps: 1999 } });
+  assert.ok(Number.isFinite(engine.train(batch, 1e-3, [1, 1])));
+  assert.deepEqual(engine.getOptimizer().lossScale, { scale: 2 ** 13, steps: 0 });
+  assert.equal(engine.getOptimizer().updates, 1);
+  engine.setOptimizer({ ...start, lossScale: { scale: 2 ** 12, steps: 3 } });
+  engine.train(batch, 1e-3, [1, 1]);
+  assert.deepEqual(engine.getOptimizer().lossScale, { scale: 2 ** 12, steps: 4 });
+  // A loss that is never finite ends in NaN, not in skipped steps for ever.
+  engine.setOptimizer({ ...start, lossScale: { scale: 2 ** -14, steps: 0 } });
+  const spoilt = createBatch(
+    tf,
+    Float32Array.from(batch.signals.dataSync(), (value, i) => (i === 100 ? Number.NaN : value)),
+    batch.labels.dataSync(),
+  );
+  assert.ok(Number.isNaN(engine.train(spoilt, 1e-3, [1, 1])));
+  engine.dispose();
 });
 
 test('what XLA compiled is kept for the next process, which then starts twice as fast', (t) => {

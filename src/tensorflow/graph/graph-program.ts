@@ -2,15 +2,16 @@ import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from './bind.ts';
 import { leaveCluster, markCluster } from './cluster.ts';
 import { createGraph, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
-import type { Precision } from './precision.ts';
+import type { LowType } from './precision.ts';
 import { openSession } from './session.ts';
 import { createTrace } from './trace.ts';
 
 /** Result of recorded work. */
 export interface Result {
   outputs: readonly Tensor[];
-  /** Bool: if given and false, the variables keep their values. */
+  /** Bool: if given and false, the variables keep their values, but for the `uncommitted` ones. */
   commit?: Scalar;
+  uncommitted?: readonly Variable[];
 }
 
 /** Work that was recorded once. TensorFlow runs it as one graph with its own variables. */
@@ -25,8 +26,8 @@ export interface Program {
 }
 
 export interface ProgramOptions {
-  /** In mixed precision the program computes the ops of precision.ts in bfloat16 and keeps its variables in float32. */
-  precision?: Precision;
+  /** Mixed precision: the program computes the ops of precision.ts in this type. Its variables stay float32. */
+  low?: LowType | undefined;
   /** Whether XLA compiles the program. This takes seconds in the first run, and pays on a GPU. Default false. */
   compile?: boolean;
 }
@@ -42,10 +43,10 @@ export function recordProgram(
   state: readonly Variable[],
   inputs: readonly Tensor[],
   work: () => Result,
-  { precision = 'float32', compile = false }: ProgramOptions = {},
+  { low, compile = false }: ProgramOptions = {},
 ): Program {
   const graph = createGraph();
-  const trace = createTrace(tf, graph, { precision, fused: compile });
+  const trace = createTrace(tf, graph, { low, fused: compile });
   const placeholders = inputs.map((tensor, i) => {
     const placeholder = addPlaceholder(graph, tensor, `input_${i}`);
     trace.know(tensor, placeholder.name);
@@ -61,7 +62,7 @@ export function recordProgram(
   const { outputs, assigned } = tf.tidy(() => {
     const before = state.map((variable) => variable.clone());
     try {
-      const { outputs, commit } = trace.record(work);
+      const { outputs, commit, uncommitted = [] } = trace.record(work);
       const condition = commit && trace.outputOf(commit);
       return {
         outputs: outputs.map((tensor) => ({
@@ -73,7 +74,10 @@ export function recordProgram(
           const result = trace.outputOf(variable);
           if (result === value) return [];
           const T = { type };
-          const kept = condition ? graph.add('SelectV2', [condition, result, value], { T }) : result;
+          const kept =
+            condition && !uncommitted.includes(variable)
+              ? graph.add('SelectV2', [condition, result, value], { T })
+              : result;
           return [graph.add('AssignVariableOp', [handle, kept], { dtype: T })];
         }),
       };

@@ -1,34 +1,37 @@
 /**
- * The ops of a recorded graph that compute in bfloat16 in mixed precision. This follows TensorFlow's automatic mixed
- * precision (tensorflow/core/grappler/optimizers/auto_mixed_precision_lists.h) for the ops in use here. Convolutions always
- * use bfloat16. Ops that move values or work element by element use it if their input is already bfloat16. Everything else
- * stays float32: sums over many values, weights, statistics, loss and AdamW. bfloat16 has the range of float32, so the loss
- * needs no scaling.
+ * The ops of a recorded graph that compute in 16 bits in mixed precision. This follows TensorFlow's automatic mixed precision
+ * (tensorflow/core/grappler/optimizers/auto_mixed_precision_lists.h) for the ops in use here. Convolutions always use 16 bits.
+ * Ops that move values or work element by element use them if their input already does. Everything else stays float32: sums
+ * over many values, weights, statistics, loss and AdamW.
  */
 
-export type Precision = 'float32' | 'mixed';
+/**
+ * The 16-bit type of mixed precision. bfloat16 has the range of float32. float16 is what tensor cores before Ampere have: its
+ * smallest number is 6e-8, so the loss must be scaled (training/engine/loss-scale.ts).
+ */
+export type LowType = 'bfloat16' | 'float16';
 
 export interface LowOp {
-  /** Whether it computes in bfloat16 whatever the types of its inputs are. */
+  /** Whether it computes in 16 bits whatever the types of its inputs are. */
   always?: boolean;
-  /** Indices of the inputs that are cast to bfloat16; default: all. */
+  /** Indices of the inputs that are cast to it; default: all. */
   inputs?: readonly number[];
   /** Type of its first output. All others stay float32. */
-  output: 'bfloat16' | 'float32';
+  output: 'low' | 'float32';
 }
 
-const ALL_INPUTS: LowOp = { output: 'bfloat16' };
-const FIRST_INPUT: LowOp = { inputs: [0], output: 'bfloat16' };
+const ALL_INPUTS: LowOp = { output: 'low' };
+const FIRST_INPUT: LowOp = { inputs: [0], output: 'low' };
 const COMPARISON: LowOp = { output: 'float32' };
 
 export const LOW_OPS: ReadonlyMap<string, LowOp> = new Map(
   Object.entries<LowOp>({
     Conv2D: { always: true, ...ALL_INPUTS },
-    Conv2DBackpropInput: { always: true, inputs: [1, 2], output: 'bfloat16' },
+    Conv2DBackpropInput: { always: true, inputs: [1, 2], output: 'low' },
     Conv2DBackpropFilter: { always: true, inputs: [0, 2], output: 'float32' },
     // They sum their statistics in float32 anyway.
     FusedBatchNormV3: FIRST_INPUT,
-    FusedBatchNormGradV3: { inputs: [0, 1], output: 'bfloat16' },
+    FusedBatchNormGradV3: { inputs: [0, 1], output: 'low' },
     Max: FIRST_INPUT,
     Min: FIRST_INPUT,
     Reshape: FIRST_INPUT,
@@ -40,7 +43,7 @@ export const LOW_OPS: ReadonlyMap<string, LowOp> = new Map(
     Mul: ALL_INPUTS,
     RealDiv: ALL_INPUTS,
     SoftplusGrad: ALL_INPUTS,
-    SelectV2: { inputs: [1, 2], output: 'bfloat16' },
+    SelectV2: { inputs: [1, 2], output: 'low' },
     Equal: COMPARISON,
     GreaterEqual: COMPARISON,
   }),

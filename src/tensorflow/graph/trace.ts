@@ -2,7 +2,7 @@ import type { Tensor, TensorInfo } from '@tensorflow/tfjs-node-gpu';
 import type { NodeJSKernelBackend } from '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js';
 import { nodeBackend, type TF } from './bind.ts';
 import { type Attribute, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
-import { LOW_OPS, type Precision } from './precision.ts';
+import { LOW_OPS, type LowType } from './precision.ts';
 
 type OpAttribute = Parameters<NodeJSKernelBackend['executeSingleOutput']>[1][number];
 type DataId = Tensor['dataId'];
@@ -29,9 +29,10 @@ export interface Trace {
 }
 
 export interface TraceOptions {
-  precision?: Precision;
+  /** The type of mixed precision. */
+  low?: LowType | undefined;
   /**
-   * Whether XLA fuses the ops. Then only convolutions compute in bfloat16: the ops between them cost nothing in float32, since
+   * Whether XLA fuses the ops. Then only convolutions compute in 16 bits: the ops between them cost nothing in float32, since
    * their intermediate results stay in registers.
    */
   fused?: boolean;
@@ -45,13 +46,9 @@ export interface TraceOptions {
  * differs from that of its data gets a Reshape node. The graph can't contain computation in JavaScript: values can't be
  * read during recording, and random numbers must come from TensorFlow.
  *
- * In mixed precision the graph computes some ops in bfloat16 (precision.ts). tfjs doesn't know this and uses float32.
+ * In mixed precision the graph computes some ops in 16 bits (precision.ts). tfjs doesn't know this and uses float32.
  */
-export function createTrace(
-  tf: TF,
-  graph: Graph,
-  { precision = 'float32', fused = false }: TraceOptions = {},
-): Trace {
+export function createTrace(tf: TF, graph: Graph, { low: lowType, fused = false }: TraceOptions = {}): Trace {
   const backend = nodeBackend(tf);
   const known = new Map<DataId, Known>();
 
@@ -98,15 +95,15 @@ export function createTrace(
 
   const { readSync: readValues, executeSingleOutput, executeMultipleOutputs } = backend;
 
-  /** The op's entry in LOW_OPS if it has to compute in bfloat16. */
+  /** The op's entry in LOW_OPS if it has to compute in 16 bits. float16 has too small a range for all but convolutions. */
   function lowOpFor(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]) {
-    const entry = precision === 'mixed' ? LOW_OPS.get(op) : undefined;
-    const low = fused && !entry?.always ? undefined : entry;
+    const entry = lowType && LOW_OPS.get(op);
+    const low = (fused || lowType === 'float16') && !entry?.always ? undefined : entry;
     const type = attributes.find(({ name }) => name === 'T')?.value;
     if (low === undefined || type !== backend.binding.TF_FLOAT) return undefined;
     const taken = low.inputs?.map((i) => inputs[i]!) ?? inputs;
-    const isLow = ({ dataId }: TensorInfo) => known.get(dataId)?.type === 'bfloat16';
-    return low.always || taken.some(isLow) ? { ...low, taken } : undefined;
+    const isLow = ({ dataId }: TensorInfo) => known.get(dataId)?.type === lowType;
+    return low.always || taken.some(isLow) ? { ...low, type: lowType!, taken } : undefined;
   }
 
   /** Executes the op and adds it to the graph. */
@@ -118,16 +115,16 @@ export function createTrace(
   ): T {
     const low = lowOpFor(op, attributes, inputs);
     const sources = inputs.map((input) =>
-      low?.taken.includes(input) ? outputOf(input, 'bfloat16') : outputOf(input),
+      low?.taken.includes(input) ? outputOf(input, low.type) : outputOf(input),
     );
     const result = execute();
-    const types = low && { T: { type: DATA_TYPES.bfloat16 } };
+    const types = low && { T: { type: DATA_TYPES[low.type] } };
     const node = graph.add(op, sources, { ...translate(backend, attributes), ...types });
     for (const [i, tensor] of [result].flat().entries()) {
       if (i > 0 || low === undefined || tensor.dtype !== 'float32')
         know(tensor, i === 0 ? node : `${node}:${i}`);
-      else if (low.output === 'bfloat16') know(tensor, node, 'bfloat16');
-      else know(tensor, addCast(node, 'bfloat16', 'float32'));
+      else if (low.output === 'low') know(tensor, node, low.type);
+      else know(tensor, addCast(node, low.type, 'float32'));
     }
     return result;
   }

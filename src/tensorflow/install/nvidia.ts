@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LowType } from '../graph/precision.ts';
+import { runCommand } from './command.ts';
 
 /** Folders in which distributions, WSL and the NVIDIA container runtime put the driver's library. */
 const LIBRARY_FOLDERS = [
@@ -41,4 +43,33 @@ export function seesGpu(env: NodeJS.ProcessEnv, root = '/'): boolean {
 /** Whether the driver is complete: the library that programs load, and a device. */
 export function isUsable(driver: NvidiaDriver): boolean {
   return driver.library !== undefined && driver.device !== undefined;
+}
+
+export interface Gpu {
+  /** Like 'Tesla T4'. */
+  name: string;
+  /** CUDA's compute capability, like 7.5. */
+  capability: number;
+}
+
+/** NVIDIA GPUs of this machine, as nvidia-smi lists them; none if it can't be run. */
+export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
+  const query = ['--query-gpu=name,compute_cap', '--format=csv,noheader'];
+  const run = await runCommand('nvidia-smi', query, env);
+  if (run.status !== 0) return [];
+  return run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(', '))
+    .map(([name = '', capability = '']) => ({ name, capability: Number(capability) }));
+}
+
+/**
+ * The 16-bit type that all these GPUs compute fast in: bfloat16 since Ampere (8.0), float16 since Volta (7.0), none before.
+ * An unknown GPU is taken for a new one.
+ */
+export function fastLowType(gpus: readonly Gpu[]): LowType | undefined {
+  const oldest = Math.min(...gpus.map(({ capability }) => capability).filter((value) => value > 0));
+  if (oldest >= 8) return 'bfloat16';
+  return oldest >= 7 ? 'float16' : undefined;
 }

@@ -4,7 +4,7 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freeSpace } from './cache.ts';
-import { runCommand } from './command.ts';
+import { listGpus } from './nvidia.ts';
 
 export interface XlaTools {
   /** Assembler of GPU code. */
@@ -43,18 +43,6 @@ export function explainMissingTools({ ptxas, libdevice }: XlaTools): string | un
   );
   if (missing.length === 0) return undefined;
   return `${missing.join(' and ')} not found. Install the CUDA toolkit, or nvidia-cuda-nvcc-cu12 with pip beside TensorFlow`;
-}
-
-/** NVIDIA GPUs of this machine, as nvidia-smi lists them; none if it can't be run. */
-export async function listGpus(env: NodeJS.ProcessEnv): Promise<{ name: string; capability: number }[]> {
-  const query = ['--query-gpu=name,compute_cap', '--format=csv,noheader'];
-  const run = await runCommand('nvidia-smi', query, env);
-  if (run.status !== 0) return [];
-  return run.stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.split(', '))
-    .map(([name = '', capability = '']) => ({ name, capability: Number(capability) }));
 }
 
 /** The folder in which TensorFlow keeps compiled graphs; undefined if it keeps none. */

@@ -11,9 +11,9 @@ export function createEagerEngine(
   tf: TF,
   initial: Weights,
   settings: EngineSettings,
-  { convolution }: EngineOptions,
+  options: EngineOptions,
 ): Engine {
-  const learner = createLearner(tf, initial, settings, convolution);
+  const learner = createLearner(tf, initial, settings, options);
   const { model, optimizer } = learner;
   return {
     train: ({ signals, labels }, learningRate, seed) =>

@@ -1,8 +1,10 @@
 import type { ConvolutionKind } from '../../model/model.ts';
 import type { Weights } from '../../model/weights.ts';
+import type { LowType } from '../../tensorflow/graph/precision.ts';
 import type { Batch } from '../input/batch.ts';
 import type { Settings } from '../settings.ts';
 import type { Augmentation } from './augment.ts';
+import type { LossScale } from './loss-scale.ts';
 
 /** The settings that change how a step is computed. */
 export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision'> & Augmentation;
@@ -13,6 +15,8 @@ export interface EngineOptions {
   compile?: boolean;
   /** Called before the first step of each kind and batch size, which takes up to a minute if XLA compiles it. */
   onCompile?: (step: string) => void;
+  /** Type of mixed precision. Default bfloat16. */
+  low?: LowType;
   /** Default: the fastest on the device. */
   convolution?: ConvolutionKind;
 }
@@ -21,8 +25,8 @@ export interface EngineOptions {
 export interface Engine {
   /**
    * One training step: computes the loss and its gradients on the batch, then updates the weights. Returns the loss
-   * before the update. If the loss or a gradient isn't finite, updates no weight and returns NaN. Equal seeds give equal
-   * augmentation and dropout.
+   * before the update. If the loss or a gradient isn't finite, updates no weight and returns NaN; in float16 a step whose
+   * gradients overflow is skipped, and its loss returned. Equal seeds give equal augmentation and dropout.
    */
   train(batch: Batch, learningRate: number, seed: readonly [number, number]): number;
   /** Probability of a signal in each sample of the batch. */
@@ -43,4 +47,6 @@ export interface OptimizerState {
   updates: number;
   /** First and second moment of each trainable array, alternating, in the order of the weights. */
   moments: readonly Float32Array[];
+  /** Only in float16. */
+  lossScale?: LossScale;
 }

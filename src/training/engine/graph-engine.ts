@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
 import { MachineError } from '../../core/errors.ts';
 import type { Weights } from '../../model/weights.ts';
 import { type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
@@ -9,6 +9,7 @@ import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
 import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
+import { LEAST_SCALE, updateScale } from './loss-scale.ts';
 import { differentiate } from './step.ts';
 
 /** Holds a set of variables: tfjs, or a program. */
@@ -28,11 +29,12 @@ export function createGraphEngine(
   tf: TF,
   initial: Weights,
   settings: EngineSettings,
-  { convolution, compile = false, onCompile }: EngineOptions,
+  options: EngineOptions,
 ): Engine {
-  const learner = createLearner(tf, initial, settings, convolution);
-  const { precision } = settings;
-  const { model, optimizer, variables } = learner;
+  const { compile = false, onCompile } = options;
+  const low = settings.precision === 'mixed' ? (options.low ?? 'bfloat16') : undefined;
+  const learner = createLearner(tf, initial, settings, options);
+  const { model, optimizer, variables, lossScale } = learner;
   const home: Holder = {
     read: () => variables.map((variable) => variable.clone()),
     write: (values) => {
@@ -70,7 +72,7 @@ export function createGraphEngine(
     inputs: readonly Tensor[],
     work: Parameters<typeof recordProgram>[3],
   ): Program {
-    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { precision, compile });
+    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile });
     programs.set(size, program);
     return program;
   }
@@ -104,14 +106,25 @@ export function createGraphEngine(
             model,
             augment(tf, { signals, labels }, seeds, settings),
             seeds,
+            lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar),
           );
           optimizer.update(gradients, factors);
-          return { outputs: [loss, finite], commit: finite };
+          if (lossScale === undefined) return { outputs: [loss, finite], commit: finite };
+          updateScale(tf, lossScale, finite);
+          const scale = lossScale.slice([0], [1]);
+          return { outputs: [loss, finite, scale], commit: finite, uncommitted: [lossScale] };
         });
         update(program, variables.length);
-        const [loss, finite] = run(program, inputs, `training on ${batch.size} samples`) as [Tensor, Tensor];
+        const [loss, finite, scale] = run(program, inputs, `training on ${batch.size} samples`) as [
+          Tensor,
+          Tensor,
+          Tensor | undefined,
+        ];
         own(program);
-        if (!finite.dataSync()[0]) return Number.NaN;
+        if (!finite.dataSync()[0]) {
+          const isSkipped = scale !== undefined && scale.dataSync()[0]! >= LEAST_SCALE;
+          return isSkipped ? loss.dataSync()[0]! : Number.NaN;
+        }
         learner.updates++;
         return loss.dataSync()[0]!;
       }),

@@ -16,7 +16,8 @@ const STATE = 'state';
 
 export function encodeCheckpoint({ snapshot, run }: Checkpoint): Promise<Uint8Array> {
   const { state, weights, best, optimizer } = snapshot;
-  const stored: StoredState = { version: VERSION, run, updates: optimizer.updates, state };
+  const { updates, lossScale } = optimizer;
+  const stored: StoredState = { version: VERSION, run, updates, ...(lossScale && { lossScale }), state };
   const text = new TextEncoder().encode(JSON.stringify(stored));
   return writeNpz(
     new Map<string, NpyArray>([
@@ -53,7 +54,7 @@ export async function decodeCheckpoint(
       needed: 'a checkpoint of chirpline train',
     });
   }
-  const { run, updates, state } = parseStoredState(text, bounds, object);
+  const { run, updates, lossScale, state } = parseStoredState(text, bounds, object);
   const pick = (name: string): Weights => {
     const own = [...arrays].filter(([key]) => key.startsWith(`${name}/`));
     return checkWeights(
@@ -81,5 +82,6 @@ export async function decodeCheckpoint(
       });
     }),
   );
-  return { run, snapshot: { state, weights, best: pick('best'), optimizer: { updates, moments } } };
+  const optimizer = { updates, moments, ...(lossScale && { lossScale }) };
+  return { run, snapshot: { state, weights, best: pick('best'), optimizer } };
 }

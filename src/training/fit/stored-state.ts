@@ -47,6 +47,7 @@ const storedSchema = v.object({
   run: v.pipe(v.string(), v.regex(/^[a-z]+_\d{8}_\d{4}(_\d+)?$/)),
   /** Number of updates that the optimizer has made. */
   updates: count,
+  lossScale: v.optional(v.object({ scale: v.pipe(number, v.gtValue(0)), steps: count })),
   state: stateSchema,
 });
 export type StoredState = v.InferOutput<typeof storedSchema>;

@@ -1,0 +1,35 @@
+import type { Scalar, Tensor1D, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { TF } from '../../tensorflow/install/load.ts';
+
+/**
+ * Dynamic loss scaling (Micikevicius et al., "Mixed Precision Training", 2018, with TensorFlow's constants): in float16 small
+ * gradients would become 0. The loss is multiplied by a scale and the gradients are divided by it. If a gradient overflows,
+ * the step is skipped and the scale halved; after enough steps without an overflow it is doubled.
+ */
+export interface LossScale {
+  /** A power of two. */
+  scale: number;
+  /** Steps since the scale changed last. */
+  steps: number;
+}
+
+export const FIRST_SCALE: LossScale = { scale: 2 ** 15, steps: 0 };
+
+/** A scale this small means that the loss diverges: float16 holds any gradient of a sound model times it. */
+export const LEAST_SCALE = 2 ** -14;
+
+const STEPS_TO_DOUBLE = 2000;
+
+export function scaleVariable(tf: TF, { scale, steps }: LossScale): Variable {
+  return tf.tidy(() => tf.variable(tf.tensor1d([scale, steps]), false));
+}
+
+/** Sets the variable to the scale of the next step. `finite` says whether this step's loss and gradients are. */
+export function updateScale(tf: TF, variable: Variable, finite: Scalar): void {
+  const [scale, steps] = tf.unstack(variable) as [Scalar, Scalar];
+  const good = finite.cast('float32') as Scalar;
+  const doubles = steps.greaterEqual(STEPS_TO_DOUBLE - 1).cast('float32');
+  const factor = good.mul(doubles.add(1)).add(tf.sub(1, good).mul(0.5));
+  const next = good.mul(tf.sub(1, doubles)).mul(steps.add(1));
+  variable.assign(tf.stack([scale.mul(factor), next]) as Tensor1D);
+}
