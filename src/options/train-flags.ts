@@ -2,11 +2,10 @@
 import type { Command } from 'commander';
 import { CONFIG_LIMIT, parseConfig } from '../artifacts/config.ts';
 import { flagOf } from '../core/setting.ts';
-import { readLimited } from '../storage/limited.ts';
-import { openStore } from '../storage/open.ts';
 import { type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
 import type { TrainOptions } from '../training-run/training-run.ts';
-import { givenSettings, splitLocation, trainOptions } from './command-options.ts';
+import { givenSettings, trainOptions } from './command-options.ts';
+import { readTextFile } from './text-file.ts';
 
 /** The flags that are not settings. Settings are read by givenSettings. */
 export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
@@ -19,9 +18,7 @@ export interface TrainFlags extends Omit<TrainOptions, 'fresh'> {
 export async function readSettings(flags: TrainFlags): Promise<GivenSettings> {
   const given = givenSettings({ ...flags });
   if (flags.config === undefined) return given;
-  const { folder, key } = splitLocation(flags.config);
-  const text = new TextDecoder().decode(await readLimited(openStore(folder), key, CONFIG_LIMIT));
-  return { ...parseConfig(text, flags.config), ...given };
+  return { ...parseConfig(await readTextFile(flags.config, CONFIG_LIMIT), flags.config), ...given };
 }
 
 /**

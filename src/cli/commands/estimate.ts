@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Estimate, Range, Workload } from '../../cloud/estimate/run-estimate.ts';
 import { SettingError } from '../../core/errors.ts';
 import { real, type Setting, whole } from '../../core/setting.ts';
-import { jsonOption, preprocessOption, settingOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption, preprocessOption, settingOption } from '../../options/command-options.ts';
 import type { RecordSettings } from '../../preprocess/preprocess-settings.ts';
 import { formatTime, printResult } from '../terminal.ts';
 
@@ -55,13 +55,18 @@ export function estimateCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline estimate --samples 560000')
     .action(async (raw: string | undefined, flags: EstimateFlags) => {
-      const [{ estimateRun }, { parsePrices, PRICES }, { measureRate }] = await Promise.all([
-        import('../../cloud/estimate/run-estimate.ts'),
-        import('../../cloud/estimate/prices.ts'),
-        import('../../cloud/estimate/measured-rate.ts'),
-      ]);
+      const [{ estimateRun }, { parsePrices, PRICES }, { measureRate }, { readTextFile }] = await Promise.all(
+        [
+          import('../../cloud/estimate/run-estimate.ts'),
+          import('../../cloud/estimate/prices.ts'),
+          import('../../cloud/estimate/measured-rate.ts'),
+          import('../../options/text-file.ts'),
+        ],
+      );
       const prices =
-        flags.prices === undefined ? PRICES : parsePrices(await readText(flags.prices), flags.prices);
+        flags.prices === undefined
+          ? PRICES
+          : parsePrices(await readTextFile(flags.prices, PRICES_LIMIT), flags.prices);
       const { concurrency, fileConcurrency, psdSamples, dtype, epochs, trainingRate } = flags;
       const workload: Workload = {
         samples: await countSamples(raw, flags.samples),
@@ -87,15 +92,6 @@ export function estimateCommand(): Command {
         [head, '', ...table(estimates), '', ...advise(estimates, workload)].join('\n'),
       );
     });
-}
-
-async function readText(file: string): Promise<string> {
-  const [{ readLimited }, { openStore }] = await Promise.all([
-    import('../../storage/limited.ts'),
-    import('../../storage/open.ts'),
-  ]);
-  const { folder, key } = splitLocation(file);
-  return new TextDecoder().decode(await readLimited(openStore(folder), key, PRICES_LIMIT));
 }
 
 /** Of the file [bytes]; one with every price has 1 KB. */
