@@ -1,8 +1,8 @@
 """A PyTorch training step of DIYModel, eager or compiled. Each line on stdin makes a step and prints its seconds.
 
-torch_step.py BATCH_SIZE [compile] [mixed] [gpu]
+torch_step.py BATCH_SIZE [compile|graphs] [mixed] [gpu]
 
-float32 means TF32 on a GPU that supports it; mixed means bfloat16 autocast.
+graphs: compiled and replayed as CUDA graphs. float32 means TF32 on a GPU that supports it; mixed means bfloat16 autocast.
 """
 import contextlib, sys, time
 import numpy as np, torch
@@ -57,6 +57,8 @@ def differentiate(x, y):
 
 if "compile" in sys.argv:
     model = torch.compile(model)
+if "graphs" in sys.argv:
+    model = torch.compile(model, mode="reduce-overhead")
 
 batch = int(sys.argv[1])
 x = torch.from_numpy(np.random.default_rng(0).normal(size=(batch, 3, 4096)).astype(np.float32))

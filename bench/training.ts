@@ -8,6 +8,7 @@
  *
  * All run with their default number of threads and in turns, so that changes of the machine's speed affect all of them. A step
  * is timed from arrays in memory to the loss as a number. The first steps, which record, compile and allocate, don't count.
+ * On a GPU XLA compiles chirpline's steps, as in a training.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -17,7 +18,9 @@ import { parseArgs } from 'node:util';
 import { createRandomStream } from '../src/core/random.ts';
 import { SAMPLE_SIZE } from '../src/core/strain.ts';
 import { initialWeights } from '../src/model/weights.ts';
-import { loadTensorFlow } from '../src/tensorflow/install/load.ts';
+import { chooseCompile, loadTensorFlow } from '../src/tensorflow/install/load.ts';
+import { fastLowType, listGpus } from '../src/tensorflow/install/nvidia.ts';
+import type { EngineOptions } from '../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../src/training/engine/engines.ts';
 import { createBatch } from '../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../src/training/settings.ts';
@@ -38,11 +41,13 @@ if (options.device !== 'cpu' && options.device !== 'gpu')
   throw new Error(`--device ${options.device}: needed cpu or gpu`);
 const { device } = options;
 const BATCH_SIZES = { cpu: [64, 128], gpu: [64, 256, 1024] }[device];
-const WARM_UP = 2;
-const STEPS = 7;
+const WARM_UP = { cpu: 2, gpu: 5 }[device];
+const STEPS = { cpu: 7, gpu: 31 }[device];
 const MEMORY_BATCH_SIZE = 4;
 const MEMORY_STEPS = 200;
 const MEMORY_WARM_UP = 20;
+
+const REFERENCE = 'Keras jit_compile';
 
 interface Contestant {
   name: string;
@@ -62,7 +67,10 @@ interface Result {
 if (device === 'cpu') process.env.PATH = PATH_WITH_TENSORFLOW;
 // All share the GPU. Without this setting the first process takes all of its memory.
 else process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-const tf = await loadTensorFlow({ device, log: (line) => console.error(line) });
+const log = (line: string) => console.error(line);
+const tf = await loadTensorFlow({ device, log });
+const compile = chooseCompile(tf, 'auto', log);
+const low = device === 'gpu' ? fastLowType(await listGpus(process.env)) : 'bfloat16';
 // Measured first, before anything large was in memory.
 const memory = measureMemory();
 const results: Result[] = [];
@@ -105,11 +113,12 @@ async function compare(size: number): Promise<Result> {
   const all = size === BATCH_SIZES[0];
   const compared = [
     startEngine('graph', size),
-    startEngine('graph', size, { precision: 'mixed' }),
-    startPeer('Keras jit_compile', 'keras_step.py', size, 'xla'),
+    ...(low ? [startEngine('graph', size, { precision: 'mixed' })] : []),
+    startPeer(REFERENCE, 'keras_step.py', size, 'xla'),
   ];
   const others = [
     ...(device === 'cpu' && all ? [startEngine('eager', size)] : []),
+    ...(compile && all ? [startEngine('graph', size, {}, { compile: false })] : []),
     ...(all ? [startPeer('Keras tf.function', 'keras_step.py', size)] : []),
     ...(all ? [startPeer('Keras jit_compile, mixed', 'keras_step.py', size, 'xla', 'mixed')] : []),
     ...(hasTorch() && (all || device === 'gpu') ? startTorch(size) : []),
@@ -126,7 +135,7 @@ async function compare(size: number): Promise<Result> {
   return {
     batch_size: size,
     seconds: seconds.map(([name, all]) => [name, median(all)]),
-    reference: compared[2]!.name,
+    reference: REFERENCE,
   };
 }
 
@@ -135,9 +144,13 @@ function startEngine(
   kind: EngineKind,
   size: number,
   given: GivenSettings = {},
+  options: EngineOptions = { compile },
 ): Contestant & { step(): number } {
   const random = createRandomStream(1, 0, 0);
-  const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings(given, device));
+  const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings(given, device), {
+    ...options,
+    ...(low && { low }),
+  });
   const batch = createBatch(
     tf,
     Float32Array.from({ length: size * SAMPLE_SIZE }, () => random.normal()),
@@ -145,7 +158,7 @@ function startEngine(
   );
   let count = 0;
   return {
-    name: `chirpline ${kind}${given.precision === 'mixed' ? ', mixed' : ''}`,
+    name: `chirpline ${options.compile ? 'compiled' : kind}${given.precision === 'mixed' ? `, ${low}` : ''}`,
     step: () => {
       const start = performance.now();
       const loss = engine.train(batch, 1e-4, [1, count++]);
@@ -165,6 +178,9 @@ function startTorch(size: number): Contestant[] {
     startPeer('PyTorch eager', 'torch_step.py', size),
     startPeer('PyTorch compile', 'torch_step.py', size, 'compile'),
     startPeer('PyTorch compile, mixed', 'torch_step.py', size, 'compile', 'mixed'),
+    ...(device === 'gpu'
+      ? [startPeer('PyTorch CUDA graphs, mixed', 'torch_step.py', size, 'graphs', 'mixed')]
+      : []),
   ];
 }
 
