@@ -55,6 +55,13 @@ export const workersOption = () =>
 export const deviceOption = () =>
   settingOption('device', choice('device that TensorFlow uses', ['auto', 'cpu', 'gpu']), 'auto');
 
+export const compileOption = () =>
+  settingOption(
+    'compile',
+    choice('let XLA compile the steps (auto: on a GPU)', ['auto', 'on', 'off']),
+    'auto',
+  );
+
 /** A name that becomes one part of a path. */
 const DATASET_NAME = pattern(
   'name of the dataset (default: the last part of RAW)',
@@ -91,6 +98,7 @@ export const trainOptions = () => [
   ),
   deviceOption(),
   settingOption('engine', ENGINE, 'graph'),
+  compileOption(),
   settingOption('checkpointMinutes', real('maximum time between two checkpoints', 0.01, 1e6), 10),
   new Option('--checkpoints <location>', 'location of the checkpoints (default: checkpoints/ in OUT)'),
   settingOption('onCorrupt', choice('stop at a damaged record, or skip it', ['stop', 'skip']), 'stop'),

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { SettingError, TooManyRejectedError } from '../../core/errors.ts';
 import { whole } from '../../core/setting.ts';
 import {
+  compileOption,
   deviceOption,
   jsonOption,
   preprocessOption,
@@ -40,6 +41,7 @@ export function predictCommand(): Command {
       .option('--psd <file>', 'avg_psd.npz to whiten raw samples with (default: the one next to the weights)')
       .addOption(settingOption('batchSize', whole('samples per batch', 1, 65_536), 64))
       .addOption(deviceOption())
+      .addOption(compileOption())
       .addOption(preprocessOption('maxRejected'))
       .addOption(jsonOption())
       .addHelpText(
@@ -54,10 +56,11 @@ export function predictCommand(): Command {
         const data = places.at(-1)!;
         if (weights.length === 0)
           throw new SettingError(`only ${data} was given: give WEIGHTS first, then RAW_OR_RECORDS`);
-        const { out, psd, batchSize, device, maxRejected, json } = flags;
+        const { out, psd, batchSize, device, compile, maxRejected, json } = flags;
         const settings = {
           batchSize,
           device,
+          compile,
           ...(psd !== undefined && { psd: splitLocation(psd) }),
         };
         const { formatSubmission, predictDataset } = await import('../../inference/prediction-run.ts');
