@@ -1,5 +1,4 @@
 /** Describes the content of a file (raw samples, arrays, records or metadata), and checks all its checksums. */
-import { createHash } from 'node:crypto';
 import { SettingError } from '../core/errors.ts';
 import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../core/strain.ts';
 import type { NpyArray } from '../numpy/npy.ts';
@@ -11,6 +10,7 @@ import { METADATA_LIMIT, parseMetadata } from '../records/metadata.ts';
 import { checkSignal } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import { strainFault } from '../signal/check.ts';
+import { hashObject } from '../storage/hash-object.ts';
 import { readLimited } from '../storage/limited.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
@@ -143,7 +143,7 @@ async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspect
   const rows = [['shard', 'records', 'bytes', 'SHA-256']];
   const faults: string[] = [];
   for (const { name, n_records, bytes, sha256 } of metadata.shards) {
-    const found = await hashObject(store, folder + name);
+    const found = (await store.head(folder + name)) && (await hashObject(store, folder + name));
     const matches = found === sha256;
     if (!matches)
       faults.push(`${name}: ${found === undefined ? 'no such file' : `SHA-256 is ${found}, not ${sha256}`}`);
@@ -151,11 +151,4 @@ async function inspectMetadata(store: ObjectStore, key: string): Promise<Inspect
   }
   const { shards: _, recipe: __, ...facts } = metadata;
   return { kind: 'metadata', facts, rows, faults };
-}
-
-async function hashObject(store: ObjectStore, key: string): Promise<string | undefined> {
-  if ((await store.head(key)) === undefined) return undefined;
-  const hash = createHash('sha256');
-  for await (const chunk of store.stream(key)) hash.update(chunk);
-  return hash.digest('hex');
 }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { InputError } from '../../core/errors.ts';
 import { SAMPLE_SIZE } from '../../core/strain.ts';
 import { decodeExample } from '../../records/example.ts';
 import type { RecordDType } from '../../records/record-dtype.ts';
 import { checkSignal } from '../../records/shard.ts';
 import { FRAME_FOOTER, FRAME_HEADER, readFrameLength, streamRecords } from '../../records/tfrecord.ts';
+import { hashObject } from '../../storage/hash-object.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { decodeRecord } from './record-check.ts';
 import type { FoundRecords, RecordSet, Run, Shard } from './records.ts';
@@ -44,12 +44,6 @@ export async function surveyRecords(found: FoundRecords): Promise<Survey> {
       new InputError({ object: store.location, found: 'no records', needed: 'at least one record' })
     );
   return { set: { ...found, shards, count, dtype }, damages };
-}
-
-async function hashObject(store: ObjectStore, key: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of store.stream(key)) hash.update(chunk);
-  return hash.digest('hex');
 }
 
 async function surveyShard(
