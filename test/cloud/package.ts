@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { folderForTests } from '../support/fixtures.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
@@ -21,15 +22,32 @@ export interface Template {
   >;
 }
 
-/** Packages a stage into a folder and reads its template. Must not run twice at the same time: every call builds in .esbuild. */
-export function packageStage(stage: string, folder: string): Template {
+/** Lets the functions be built in this folder instead of in .esbuild, where another test may be building them. */
+export const buildIn = (folder: string) => ({ CHIRPLINE_WORK_FOLDER: relative(ROOT, join(folder, 'build')) });
+
+export interface Package {
+  /** Holds the template and a zip of each function. */
+  folder: string;
+  template: Template;
+}
+
+const made = new Map<string, Package>();
+
+/** Packages a stage, once in a process. */
+export function packageStage(stage: string): Package {
+  const known = made.get(stage);
+  if (known !== undefined) return known;
+  const { folder, remove } = folderForTests();
+  process.on('exit', remove);
   const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
   const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
     cwd: ROOT,
     encoding: 'utf8',
     timeout: 120_000,
-    env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
+    env: { ...process.env, ...buildIn(folder), SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
   });
   assert.equal(run.status, 0, run.stdout + run.stderr);
-  return JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;
+  const template = JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;
+  made.set(stage, { folder, template });
+  return { folder, template };
 }

@@ -80,7 +80,8 @@ test('a training on a bucket fetches its shards, writes the model to the bucket,
   const train = (records: string, models: string) =>
     chirplineIn(
       { env: { ...process.env, TMPDIR: place } },
-      ...['train', records, models, '--epochs', '1', '--batch-size', '32', '--device', 'cpu'],
+      ...['train', records, models, '--preset', 'coherent', '--epochs', '1', '--batch-size', '60'],
+      ...['--device', 'cpu'],
     );
   const { status, stderr } = train('s3://data/records', 's3://data/models');
   assert.equal(status, 0, stderr);
@@ -91,7 +92,7 @@ test('a training on a bucket fetches its shards, writes the model to the bucket,
     stderr,
   );
   const made = await readAll(openStore('s3://data/models'));
-  const kept = [...made.keys()].map((key) => key.replace(/diy_\d{8}_\d{4}/, 'RUN'));
+  const kept = [...made.keys()].map((key) => key.replace(/coherent_\d{8}_\d{4}/, 'RUN'));
   assert.ok(kept.includes('saved/RUN_weights.npz') && kept.includes('saved/report.html'), kept.join());
   assert.deepEqual(
     kept.filter((key) => key.startsWith('checkpoints/')),

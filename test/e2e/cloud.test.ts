@@ -37,6 +37,7 @@ import {
   readMetadata,
   runsOf,
   SAMPLES,
+  SHARD_SIZE,
   send,
   sfn,
   sqs,
@@ -91,7 +92,7 @@ test('uploaded samples become records with the same bytes as those of the local 
 
   const local = join(folder, 'local');
   const started = performance.now();
-  chirplineWell('preprocess', join(folder, 'raw'), local, '--dataset', 'whole', '--shard-size', '256');
+  chirplineWell('preprocess', join(folder, 'raw'), local, '--dataset', 'whole', '--shard-size', SHARD_SIZE);
   console.log(
     `state machine ${seconds.toFixed(1)} s, local runner ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );
@@ -325,7 +326,7 @@ function submitByCommand(...options: string[]): string {
 
 test('each fold is trained by its own job, and a job whose host is reclaimed resumes from its checkpoint', async () => {
   const config = join(folder, 'config.yaml');
-  writeFileSync(config, 'epochs: 6\nbatch_size: 10\nseed: 9\n');
+  writeFileSync(config, 'preset: coherent\nepochs: 6\nbatch_size: 10\nseed: 9\n');
   const id = submitByCommand('--config', config, '--folds', '2');
   const [first, second] = [`${id}:0`, `${id}:1`];
   await waitForLine(first, 1, /^epoch 1\/6 .* val/m);
@@ -339,7 +340,11 @@ test('each fold is trained by its own job, and a job whose host is reclaimed res
     return part?.attempts === 1 && part.state === 'RUNNING' && part.lastLines.length > 0 ? job : undefined;
   });
   assert.deepEqual(shown.folds, { total: 2, states: { RUNNING: 1, RUNNABLE: 1 } });
-  await waitForLine(first, 2, /^resuming diy_\d{8}_\d{4}\S* from its checkpoint in epoch \d+ after step/m);
+  await waitForLine(
+    first,
+    2,
+    /^resuming coherent_\d{8}_\d{4}\S* from its checkpoint in epoch \d+ after step/m,
+  );
   const checkpoints = openStore(locateDataset(stage.bucket, 'twice').checkpoints);
   assert.match((await listKeys(checkpoints)).join('\n'), /^[0-9a-f]{12}\/\d{6}-\d{8}\.npz$/m);
 

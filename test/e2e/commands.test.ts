@@ -22,6 +22,7 @@ import { scratch } from '../support/fixtures.ts';
 import {
   batch,
   cloud,
+  deploy,
   endStage,
   findWorkers,
   keyOf,
@@ -51,7 +52,7 @@ function hold(name: string): () => void {
       process.kill(pid, 'SIGSTOP');
       held.add(pid);
     }
-  }, 20);
+  }, 50);
   return () => {
     clearInterval(timer);
     for (const pid of findWorkers(name)) if (held.has(pid)) process.kill(pid, 'SIGCONT');
@@ -173,8 +174,8 @@ test("a job in another stage's queue is not cancelled, nor a run that has ended 
 });
 
 test('a stage that trains after its runs waits for the job, and fails with it', async () => {
-  await cloud.deploy({ CHIRPLINE_TRAIN_AFTER_RUN: 'true' });
-  await uploadSome('trained', 64);
+  await deploy({ CHIRPLINE_TRAIN_AFTER_RUN: 'true' });
+  await uploadSome('trained', 40);
   const [run] = await waitForRuns('trained', 1, 120);
   assert.equal(run?.state, 'SUCCEEDED', run?.reason);
   const { jobs } = await createStatusReader(stage).read();
@@ -190,7 +191,7 @@ test('a stage that trains after its runs waits for the job, and fails with it', 
 });
 
 test('a run that waits for its training job is cancelled together with it', async () => {
-  await uploadSome('stopped', 64);
+  await uploadSome('stopped', 40);
   const job = await waitFor('the training job', async () =>
     (await listJobs(batch, stage.trainingQueue, 10, 'stopped')).find(({ state }) => state === 'RUNNING'),
   );

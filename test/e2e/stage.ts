@@ -17,10 +17,12 @@ import { parseMetadata } from '../../src/records/metadata.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { buildIn } from '../cloud/package.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { findPort, setEnvironment } from '../support/emulator.ts';
 
-export const SAMPLES = 600;
+export const SAMPLES = 360;
+export const SHARD_SIZE = '128';
 export const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
 /** LocalStack is much slower [ms]. */
 const DEPLOY_LIMIT = { ministack: 30_000, localstack: 60_000 }[EMULATOR];
@@ -34,7 +36,7 @@ export let sqs: SQSClient;
 export let batch: BatchClient;
 export let raw: ObjectStore;
 
-/** Starts an emulated cloud, deploys a stage to it, and writes 600 samples to `raw`. */
+/** Starts an emulated cloud, deploys a stage to it, and writes the samples to `raw`. */
 export async function startStage(): Promise<void> {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
   raw = createFileStore(join(folder, 'raw'));
@@ -50,7 +52,7 @@ export async function startStage(): Promise<void> {
   restore = setEnvironment(cloud.env);
   await cloud.up();
   const started = performance.now();
-  await cloud.deploy();
+  await deploy();
   const deployed = performance.now() - started;
   console.log(`deployed in ${(deployed / 1000).toFixed(1)} s`);
   assert.ok(deployed < DEPLOY_LIMIT);
@@ -59,6 +61,11 @@ export async function startStage(): Promise<void> {
   sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
   batch = new BatchClient({});
   await writeDataset(raw, SAMPLES);
+}
+
+/** Deploys the stage; `variables` change its settings. */
+export function deploy(variables: Record<string, string> = {}): Promise<void> {
+  return cloud.deploy({ ...buildIn(folder), CHIRPLINE_SHARD_SIZE: SHARD_SIZE, ...variables });
 }
 
 export async function endStage(): Promise<void> {

@@ -1,9 +1,6 @@
 /** Tests the deployed state machine: the path of a run, and its handling of errors. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import type { RecordsSummary } from '../../functions/finalize.ts';
 import type { PlanAnswer } from '../../functions/plan.ts';
 import { packageStage, type Template } from './package.ts';
@@ -105,9 +102,7 @@ for (const stage of ['local', 'dev', 'prod']) {
     let template: Template;
     let states: Record<string, State>;
     before(() => {
-      const folder = mkdtempSync(join(tmpdir(), 'chirpline-machine-'));
-      after(() => rmSync(folder, { recursive: true }));
-      template = packageStage(stage, folder);
+      ({ template } = packageStage(stage));
       const { Definition } = template.Resources.StateMachine!.Properties as unknown as {
         Definition: { States: Record<string, State> };
       };

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { readVariables } from '../../src/core/setting.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { PREPROCESS_DEFAULTS, PREPROCESS_SETTINGS } from '../../src/preprocess/preprocess-settings.ts';
+import { BY_TYPE } from './needed-actions.ts';
 import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
 
 const ZIP_LIMIT = 3_000_000;
@@ -48,10 +48,8 @@ for (const stage of ['local', 'dev', 'prod']) {
     const of = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type);
 
     before(() => {
-      folder = mkdtempSync(join(tmpdir(), 'chirpline-package-'));
-      template = packageStage(stage, folder);
+      ({ folder, template } = packageStage(stage));
     });
-    after(() => rmSync(folder, { recursive: true, force: true }));
 
     test('the settings of preprocessing are accepted, and those of dev and prod are the defaults', () => {
       const { Environment } = template.Resources.PlanLambdaFunction!.Properties as unknown as {
@@ -244,6 +242,11 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
   });
 }
+
+test('the actions that a deployment needs are known for exactly the resource types that are deployed', () => {
+  const types = Object.values(packageStage('dev').template.Resources).map(({ Type }) => Type);
+  assert.deepEqual(Object.keys(BY_TYPE).sort(), [...new Set(types)].sort());
+});
 
 test('the check of roles finds statements that are too broad', () => {
   const role = (Action: string | string[], Resource: unknown) =>
