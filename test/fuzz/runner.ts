@@ -16,17 +16,18 @@ export interface FuzzOptions {
   only?: number;
   /** URL of the module with the TARGETS. */
   module?: string;
+  /** An input without a result after this time counts as hung [ms]. */
+  hung?: number;
 }
 
 const TARGETS = new URL('./targets.ts', import.meta.url).href;
 const WORKER = new URL('./worker.ts', import.meta.url).href;
 const FAILURES = fileURLToPath(new URL('../../.chirpline/fuzz/', import.meta.url));
-/** An input without a result after this time counts as hung [ms]. */
 const HUNG = 10_000;
 
 /** Runs changed files through the parsers. If a parser hangs or its thread dies, this is a failure too, and the others still run. */
 export async function fuzz(options: FuzzOptions): Promise<Report[]> {
-  const { names, seed, seconds, only, module = TARGETS } = options;
+  const { names, seed, seconds, only, module = TARGETS, hung = HUNG } = options;
   const reports: Report[] = [];
   while (reports.length < names.length) {
     const left = names.slice(reports.length);
@@ -41,7 +42,7 @@ export async function fuzz(options: FuzzOptions): Promise<Report[]> {
       progress,
     };
     const before = reports.length;
-    const death = await runWorker(job, (report) => reports.push(report));
+    const death = await runWorker(job, hung, (report) => reports.push(report));
     if (death === undefined) break;
     const [, index] = progress;
     const name = left[reports.length - before]!;
@@ -54,7 +55,7 @@ export async function fuzz(options: FuzzOptions): Promise<Report[]> {
 }
 
 /** The error that ended the thread; undefined when it ran all parsers. */
-async function runWorker(job: WorkerJob, take: (report: Report) => void): Promise<unknown> {
+async function runWorker(job: WorkerJob, hung: number, take: (report: Report) => void): Promise<unknown> {
   // Under Node 20 a thread doesn't inherit the loader of TypeScript.
   const worker = new Worker(
     `import('tsx/esm/api').then(({ register }) => (register(), import('${WORKER}')))`,
@@ -79,8 +80,8 @@ async function runWorker(job: WorkerJob, take: (report: Report) => void): Promis
     const now = job.progress.join();
     // Before the first input, the thread loads its modules.
     if (now !== seen || now.startsWith('-')) [seen, since] = [now, performance.now()];
-    else if (performance.now() - since > HUNG) {
-      death ??= new Error(`no result after ${HUNG / 1000} s`);
+    else if (performance.now() - since > hung) {
+      death ??= new Error(`no result after ${hung / 1000} s`);
       void worker.terminate();
     }
   }, 200);

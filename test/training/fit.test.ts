@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { StoppedError } from '../../src/core/errors.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import type { Engine } from '../../src/training/engine/engine.ts';
@@ -22,14 +22,16 @@ async function makeInput(settings: ToySettings, batchSize = 8): Promise<Training
   return openTrainingInput(tf, set, toyFiles(set.store), { ...BASE, batch_size: batchSize });
 }
 
-/** Calls `use` with a fresh engine and disposes of it afterwards. */
-async function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), BASE);
-  try {
-    return await use(engine);
-  } finally {
-    engine.dispose();
-  }
+// One for all tests: recording its programs takes longer than all their steps.
+const engine = createEngine(tf, 'graph', initialWeights('diy', SEED), BASE);
+const fresh = { weights: engine.getWeights(), optimizer: engine.getOptimizer() };
+after(() => engine.dispose());
+
+/** Calls `use` with the engine as it was made. */
+function withEngine<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
+  engine.setWeights(fresh.weights);
+  engine.setOptimizer(fresh.optimizer);
+  return use(engine);
 }
 
 const train = (
