@@ -26,8 +26,6 @@ const others = end < 0 ? [] : process.argv.slice(end + 1);
 checkNode();
 installPackages();
 build();
-const bundled = spawnSync(process.execPath, [join(ROOT, 'scripts/bundle.mjs')], { stdio: 'inherit' });
-if (bundled.status !== 0) giveUp('bundling the training program failed: see the output above.');
 const { copyProgram } = await import('../dist/kaggle/program-files.js');
 rmSync(CONTEXT, { recursive: true, force: true });
 await copyProgram(CONTEXT);

@@ -30,7 +30,7 @@ import { podman, preparePodman, run } from './podman.ts';
 const BUCKET = 'training-image';
 const DATASET = 'set';
 const QUEUE = 'training';
-const SAMPLES = '48';
+const SAMPLES = '40';
 
 let folder: string;
 let cloud: Cloud | undefined;
@@ -132,7 +132,7 @@ async function listKeys(store: ObjectStore): Promise<string[]> {
 }
 
 test('an array job takes all settings from the environment; each of its jobs trains a fold and leaves its artifacts', async () => {
-  const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '16', FOLDS: '2', SEED: '7' };
+  const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '10', FOLDS: '2', SEED: '7' };
   await define(
     'by-environment',
     ['chirpline', 'train'],

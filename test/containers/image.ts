@@ -15,18 +15,16 @@ const BUNDLE = 'containers/training/dist';
  * fails.
  */
 export function buildTrainingImage(): void {
-  script('scripts/bundle.mjs');
-  const wanted = hashInputs();
-  const made = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted;
+  const made = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hashInputs();
   if (made && podman('image', 'exists', IMAGE).status === 0) return;
   if (podman('image', 'exists', BASE).status !== 0) script('scripts/container-base.mjs', '--tag', BASE);
   const old = podman('image', 'inspect', '--format', '{{.Id}}', IMAGE).stdout.trim();
   const options = ['--tag', IMAGE, '--base', BASE, '--tensorflow', 'cpu'];
-  // Without a network namespace, which not every machine allows, and without layers, which nothing would reuse.
-  script('scripts/container.mjs', ...options, '--', '--network=host', '--layers=false');
-  // The previous image: over a gigabyte that has no name any more.
+  // Without a network namespace, which not every machine allows. The layers of TensorFlow serve the next build.
+  script('scripts/container.mjs', ...options, '--', '--network=host', '--layers');
+  // The previous image has no name any more.
   if (old !== '') podman('rmi', old);
-  writeFileSync(STAMP, wanted);
+  writeFileSync(STAMP, hashInputs());
 }
 
 function script(...words: string[]): void {
