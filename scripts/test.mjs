@@ -2,8 +2,10 @@
  * `npm test [-- FILE...]`: sets everything up, checks types, style and unused code, and runs the tests. `npm run test:fast` runs
  * those that need nothing but Node: no Python, no TensorFlow, no emulator, no root, no network.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   build,
@@ -11,12 +13,11 @@ import {
   buildKernels,
   checkNode,
   giveUp,
-  installBrowser,
   installPackages,
-  installPython,
   listSources,
   ROOT,
   requireCompiler,
+  runNode,
 } from './setup.mjs';
 
 const words = process.argv.slice(2);
@@ -24,20 +25,20 @@ const isFast = words.includes('--fast');
 const chosen = words.filter((word) => word !== '--fast');
 
 checkNode();
-installPackages();
 if (isFast) {
+  installPackages();
   buildKernels();
   buildAddon();
 } else {
   requireCompiler();
-  installPython();
-  installBrowser();
+  // Meanwhile, since on a fresh clone both download for a minute.
+  const others = spawn(process.execPath, ['scripts/install-for-tests.mjs'], { cwd: ROOT, stdio: 'inherit' });
+  const installed = once(others, 'exit');
+  process.once('exit', () => others.kill());
+  installPackages();
   build();
-}
-
-function run(...args) {
-  const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? (signal ? 1 : 0));
+  const [status] = await installed;
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 /** Whether a test, or a helper that it imports, starts other programs, threads of its own, a browser or TensorFlow. */
@@ -53,20 +54,25 @@ function needsMore(file, seen = new Set()) {
 }
 
 if (chosen.length === 0) {
-  run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
-  run('node_modules/@biomejs/biome/bin/biome', 'check', '.');
-  run('node_modules/knip/bin/knip.js', '--no-progress');
+  runNode(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
+  runNode(['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
+  runNode(['node_modules/knip/bin/knip.js', '--no-progress']);
 }
 const all = chosen.length > 0 ? chosen : listSources('test', '.test.ts').sort();
 const files = isFast ? all.filter((file) => !needsMore(file)) : all;
 if (files.length === 0)
   giveUp(isFast ? 'none of these tests needs only Node: use npm test' : 'no test files found');
-/** Tests that measure time or memory, or package the functions (in a folder that all share), run alone, after the others. */
-const ALONE =
-  /^test\/(cli\/preprocess|cloud\/(policies|state-machine|template)|e2e\/(cloud|commands)|fuzz\/fuzz|storage\/limited|training\/memory)\.test\.ts$/;
-const isAlone = (file) => ALONE.test(file);
-for (const [group, concurrency] of [
-  [files.filter((file) => !isAlone(file)), 2],
-  [files.filter(isAlone), 1],
-])
-  if (group.length > 0) run('--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, ...group);
+/** Files that take longest, in this order: they start first, so that no processor is idle at the end. */
+const LONGEST = [
+  'containers/image',
+  'e2e/cloud',
+  'e2e/commands',
+  'simulation/simulation',
+  'cli/preprocess',
+  'fuzz/fuzz',
+].map((name) => join('test', `${name}.test.ts`));
+const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
+files.sort((a, b) => rank(a) - rank(b));
+// One more than the processors, since some files wait much. More would disturb those that measure time.
+const concurrency = Math.min(4, availableParallelism() + 1);
+runNode(['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, ...files]);

@@ -1,0 +1,5 @@
+/** Installs what the tests need besides the packages. `npm test` runs this while it installs these and builds. */
+import { installBrowser, installPython } from './setup.mjs';
+
+installPython();
+installBrowser();
