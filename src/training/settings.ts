@@ -38,7 +38,7 @@ export type Settings = ValuesOf<typeof SETTINGS>;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
-/** What is given need not be all: the preset has defaults, and the device one for the batch size. */
+/** Settings as given. The preset has defaults for the others, and the device for the batch size. */
 export type GivenSettings = Partial<Settings>;
 
 /** The reference's own numbers. */
@@ -84,10 +84,10 @@ export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): S
   const settings = { preset, batch_size: DEFAULT_BATCH[device], ...DEFAULTS[preset], ...given };
   const { fold, folds, schedule, warmup_ratio } = settings;
   if (fold >= folds)
-    throw new SettingError(`fold ${fold} of ${folds} folds: needed is one from 0 to ${folds - 1}`);
+    throw new SettingError(`fold is ${fold} of ${folds} folds, needed one from 0 to ${folds - 1}`);
   if (warmup_ratio > 0 && schedule !== 'cosine') {
     throw new SettingError(
-      `warmup_ratio ${warmup_ratio} with the schedule ${schedule}: only cosine warms up`,
+      `warmup_ratio is ${warmup_ratio} with the schedule ${schedule}, needed 0: only cosine warms up`,
     );
   }
   return settings;
