@@ -47,7 +47,7 @@ function needsMore(file, seen = new Set()) {
   const text = readFileSync(join(ROOT, file), 'utf8');
   if (/'node:(child_process|worker_threads)'|'playwright-core'|from '[^']*tensorflow[^']*'/.test(text))
     return true;
-  return [...text.matchAll(/from '(\.[^']*)'/g)]
+  return [...text.matchAll(/(?:from|import) '(\.[^']*)'/g)]
     .map(([, name]) => join(dirname(file), name))
     .filter((other) => /^(test|bench)\//.test(other) && !seen.has(other) && existsSync(join(ROOT, other)))
     .some((other) => needsMore(other, seen));

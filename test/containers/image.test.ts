@@ -104,10 +104,10 @@ async function describe(id: string): Promise<JobDetail> {
 }
 
 async function waitForEnd(id: string, seconds = 120): Promise<JobDetail> {
-  for (let tries = 0; tries < seconds * 10; tries += 1) {
+  for (let tries = 0; tries < seconds * 4; tries += 1) {
     const job = await describe(id);
     if (job.status === 'SUCCEEDED' || job.status === 'FAILED') return job;
-    await sleep(100);
+    await sleep(250);
   }
   throw new Error(`waited ${seconds} s for job ${id}: ${readLog(id)}`);
 }

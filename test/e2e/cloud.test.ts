@@ -31,6 +31,7 @@ import {
   findWorkers,
   folder,
   keyOf,
+  LONG_WAIT,
   labelRows,
   open,
   raw,
@@ -107,7 +108,7 @@ test('uploaded samples become records with the same bytes as those of the local 
 
 test('events that are delivered again start no run', async () => {
   const body = s3Event({ key: 'raw/twice/training_labels.csv', etag: 'x', sequencer: '1' });
-  await uploadSome('twice', 40);
+  await uploadSome('twice', 24);
   await waitForRuns('twice', 1);
   for (let copy = 0; copy < 3; copy += 1) await send('labels', body);
   await waitForRuns('twice', 2);
@@ -192,6 +193,7 @@ test('a poison message becomes a dead letter, other messages are processed, and 
     'the dead letter',
     async () => ((await countMessages(sqs, deadLetters)) === 1 ? true : undefined),
     60,
+    LONG_WAIT,
   );
   const status = await createStatusReader(stage).read();
   assert.deepEqual(status.deadLetters, [
@@ -326,7 +328,7 @@ function submitByCommand(...options: string[]): string {
 
 test('each fold is trained by its own job, and a job whose host is reclaimed resumes from its checkpoint', async () => {
   const config = join(folder, 'config.yaml');
-  writeFileSync(config, 'preset: coherent\nepochs: 6\nbatch_size: 10\nseed: 9\n');
+  writeFileSync(config, 'preset: coherent\nepochs: 6\nbatch_size: 6\nseed: 9\n');
   const id = submitByCommand('--config', config, '--folds', '2');
   const [first, second] = [`${id}:0`, `${id}:1`];
   await waitForLine(first, 1, /^epoch 1\/6 .* val/m);

@@ -85,19 +85,30 @@ export async function runsOf(dataset: string): Promise<Run[]> {
 
 /** Waits until the dataset has at least `count` runs and all have ended; returns them, newest first. */
 export async function waitForRuns(dataset: string, count: number, seconds = 60): Promise<Run[]> {
-  for (let tries = 0; tries < seconds * 10; tries += 1) {
-    const runs = await runsOf(dataset);
-    if (runs.length >= count && runs.every(({ state }) => state !== 'RUNNING')) return runs;
-    await sleep(100);
-  }
-  throw new Error(`${dataset}: ${JSON.stringify(await runsOf(dataset))}`);
+  let runs: Run[] = [];
+  const areOver = async () => {
+    runs = await runsOf(dataset);
+    return runs.length >= count && runs.every(({ state }) => state !== 'RUNNING') ? runs : undefined;
+  };
+  return waitFor(`${count} runs of ${dataset}`, areOver, seconds, LONG_WAIT).catch((error: unknown) => {
+    throw new Error(`${dataset}: ${JSON.stringify(runs)}`, { cause: error });
+  });
 }
 
-export async function waitFor<T>(what: string, look: () => Promise<T | undefined>, seconds = 60): Promise<T> {
-  for (let tries = 0; tries < seconds * 20; tries += 1) {
+/** Polling interval of what takes seconds [ms]: each request takes CPU time of the emulator, and so of what is waited for. */
+export const LONG_WAIT = 300;
+
+export async function waitFor<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  seconds = 60,
+  interval = 50,
+): Promise<T> {
+  const end = performance.now() + 1000 * seconds;
+  while (performance.now() < end) {
     const found = await look();
     if (found !== undefined) return found;
-    await sleep(50);
+    await sleep(interval);
   }
   throw new Error(`waited ${seconds} s for ${what}`);
 }
@@ -159,5 +170,6 @@ export async function waitForJob(id: string, wanted: (job: Job) => boolean): Pro
       return job !== undefined && wanted(job) ? job : undefined;
     },
     120,
+    LONG_WAIT,
   );
 }
