@@ -69,7 +69,13 @@ const LONGEST = [
   'e2e/commands',
   'simulation/simulation',
   'cli/preprocess',
+  'cli/train',
   'fuzz/fuzz',
+  'cloud/package',
+  'kaggle/kernel',
+  'training/train',
+  'training/resume',
+  'workers/pool',
 ].map((name) => join('test', `${name}.test.ts`));
 const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
 files.sort((a, b) => rank(a) - rank(b));

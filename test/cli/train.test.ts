@@ -16,7 +16,7 @@ const TRAINING = ['--epochs', '2', '--batch-size', '16', '--learning-rate', '1e-
 let printed = '';
 after(remove);
 before(() => {
-  chirplineWell('simulate', raw, '--samples', '60', '--seed', '3', '--snr-median', '20');
+  chirplineWell('simulate', raw, '--samples', '40', '--seed', '3', '--snr-median', '20');
   printed = chirplineWell('run', raw, out, ...TRAINING);
 });
 
@@ -83,7 +83,7 @@ test('raw samples and their records get the same predictions, except for the rou
   };
   const fromRaw = predict(raw, 'raw.csv');
   const fromRecords = predict(records, 'records.csv');
-  assert.equal(fromRaw.size, 60);
+  assert.equal(fromRaw.size, 40);
   for (const [id, probability] of fromRecords) {
     assert.ok(
       Math.abs(probability - fromRaw.get(id)!) < 2e-3,
@@ -153,7 +153,7 @@ print(len(w.files), n)
     file('_avg_psd.npz'),
     merged,
   );
-  assert.equal(answer.trim(), '39 60');
+  assert.equal(answer.trim(), '39 40');
 });
 
 test('invalid weights, a folder without records and an invalid setting are refused', (t) => {

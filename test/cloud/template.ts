@@ -41,7 +41,9 @@ function* statements({ Resources }: Template): Generator<[string, Statement]> {
   }
 }
 
-for (const stage of ['local', 'dev', 'prod']) {
+const STAGES = ['local', 'dev', 'prod'];
+
+for (const stage of STAGES) {
   describe(`the package of stage ${stage}`, () => {
     let folder: string;
     let template: Template;
@@ -58,13 +60,6 @@ for (const stage of ['local', 'dev', 'prod']) {
       const texts = Object.entries(Environment.Variables).map(([name, value]) => [name, String(value)]);
       const settings = readVariables(PREPROCESS_SETTINGS, Object.fromEntries(texts));
       if (stage !== 'local') assert.deepEqual(settings, PREPROCESS_DEFAULTS);
-    });
-
-    test('passes cfn-lint', () => {
-      const lint = join(ROOT, '.chirpline/python/bin/cfn-lint');
-      const file = join(folder, TEMPLATE_FILE);
-      const { status, stdout, stderr } = spawnSync(lint, [file], { cwd: ROOT, encoding: 'utf8' });
-      assert.equal(status, 0, stdout + stderr);
     });
 
     test('allows no role a wildcard of actions, or all resources', () => {
@@ -242,6 +237,14 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
   });
 }
+
+// All at once: cfn-lint takes most of its time to start.
+test('the templates of all stages pass cfn-lint', () => {
+  const lint = join(ROOT, '.chirpline/python/bin/cfn-lint');
+  const files = STAGES.map((stage) => join(packageStage(stage).folder, TEMPLATE_FILE));
+  const { status, stdout, stderr } = spawnSync(lint, files, { cwd: ROOT, encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+});
 
 test('the actions that a deployment needs are known for exactly the resource types that are deployed', () => {
   const types = Object.values(packageStage('dev').template.Resources).map(({ Type }) => Type);
