@@ -7,6 +7,7 @@ import { podman, run } from './podman.ts';
 
 export const IMAGE = 'localhost/chirpline-training-test';
 const BASE = 'localhost/chirpline-base-test';
+const TENSORFLOW = 'localhost/chirpline-tensorflow-test';
 const STAMP = join(ROOT, '.chirpline/training-image.stamp');
 const BUNDLE = 'containers/training/dist';
 
@@ -18,13 +19,20 @@ export function buildTrainingImage(): void {
   const made = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hashInputs();
   if (made && podman('image', 'exists', IMAGE).status === 0) return;
   if (podman('image', 'exists', BASE).status !== 0) script('scripts/container-base.mjs', '--tag', BASE);
-  const old = podman('image', 'inspect', '--format', '{{.Id}}', IMAGE).stdout.trim();
-  const options = ['--tag', IMAGE, '--base', BASE, '--tensorflow', 'cpu'];
-  // Without a network namespace, which not every machine allows. The layers of TensorFlow serve the next build.
-  script('scripts/container.mjs', ...options, '--', '--network=host', '--layers');
-  // The previous image has no name any more.
-  if (old !== '') podman('rmi', old);
+  // Under a name of its own, the stage with TensorFlow serves later builds until it changes.
+  buildStage(TENSORFLOW, '--target=tensorflow');
+  buildStage(IMAGE);
   writeFileSync(STAMP, hashInputs());
+}
+
+/** Builds a stage of the Dockerfile, by default the last one, and removes the image that had its name before. */
+function buildStage(name: string, ...more: string[]): void {
+  const findId = () => podman('image', 'inspect', '--format', '{{.Id}}', name).stdout.trim();
+  const old = findId();
+  const options = ['--tag', name, '--base', BASE, '--tensorflow', 'cpu'];
+  // Without a network namespace, which not every machine allows.
+  script('scripts/container.mjs', ...options, '--', '--network=host', '--layers', ...more);
+  if (old !== '' && old !== findId()) podman('rmi', old);
 }
 
 function script(...words: string[]): void {
