@@ -47,7 +47,8 @@ const MEMORY_BATCH_SIZE = 4;
 const MEMORY_STEPS = 200;
 const MEMORY_WARM_UP = 20;
 
-const REFERENCE = 'Keras jit_compile';
+const KERAS = 'Keras jit_compile';
+const TORCH = 'PyTorch compile';
 
 interface Contestant {
   name: string;
@@ -71,6 +72,8 @@ const log = (line: string) => console.error(line);
 const tf = await loadTensorFlow({ device, log });
 const compile = chooseCompile(tf, 'auto', log);
 const low = device === 'gpu' ? fastLowType(await listGpus(process.env)) : 'bfloat16';
+const peers = { keras: hasModule('keras'), torch: hasModule('torch') };
+if (!peers.keras && !peers.torch) throw new Error(`${options.python} has neither Keras nor PyTorch`);
 // Measured first, before anything large was in memory.
 const memory = measureMemory();
 const results: Result[] = [];
@@ -111,19 +114,14 @@ function measureMemory() {
 /** Compares all contestants at the smallest batch size. At larger sizes only the main ones run, since memory may not suffice. */
 async function compare(size: number): Promise<Result> {
   const all = size === BATCH_SIZES[0];
-  const compared = [
+  const contestants: Contestant[] = [
     startEngine('graph', size),
     ...(low ? [startEngine('graph', size, { precision: 'mixed' })] : []),
-    startPeer(REFERENCE, 'keras_step.py', size, 'xla'),
-  ];
-  const others = [
     ...(device === 'cpu' && all ? [startEngine('eager', size)] : []),
     ...(compile && all ? [startEngine('graph', size, {}, { compile: false })] : []),
-    ...(all ? [startPeer('Keras tf.function', 'keras_step.py', size)] : []),
-    ...(all ? [startPeer('Keras jit_compile, mixed', 'keras_step.py', size, 'xla', 'mixed')] : []),
-    ...(hasTorch() && (all || device === 'gpu') ? startTorch(size) : []),
+    ...(peers.keras ? startKeras(size, all) : []),
+    ...(peers.torch && (all || device === 'gpu') ? startTorch(size) : []),
   ];
-  const contestants = [...compared, ...others];
   const seconds = contestants.map(({ name }): [string, number[]] => [name, []]);
   for (let i = 0; i < WARM_UP + STEPS; i++) {
     for (const [c, { step }] of contestants.entries()) {
@@ -135,7 +133,7 @@ async function compare(size: number): Promise<Result> {
   return {
     batch_size: size,
     seconds: seconds.map(([name, all]) => [name, median(all)]),
-    reference: REFERENCE,
+    reference: peers.keras ? KERAS : TORCH,
   };
 }
 
@@ -169,14 +167,24 @@ function startEngine(
   };
 }
 
-function hasTorch(): boolean {
-  return spawnSync(options.python, ['-c', 'import torch']).status === 0;
+function hasModule(name: string): boolean {
+  return spawnSync(options.python, ['-c', `import ${name}`]).status === 0;
+}
+
+function startKeras(size: number, all: boolean): Contestant[] {
+  return [
+    startPeer(KERAS, 'keras_step.py', size, 'xla'),
+    ...(all ? [startPeer('Keras tf.function', 'keras_step.py', size)] : []),
+    ...(all || device === 'gpu'
+      ? [startPeer('Keras jit_compile, mixed', 'keras_step.py', size, 'xla', 'mixed')]
+      : []),
+  ];
 }
 
 function startTorch(size: number): Contestant[] {
   return [
     startPeer('PyTorch eager', 'torch_step.py', size),
-    startPeer('PyTorch compile', 'torch_step.py', size, 'compile'),
+    startPeer(TORCH, 'torch_step.py', size, 'compile'),
     startPeer('PyTorch compile, mixed', 'torch_step.py', size, 'compile', 'mixed'),
     ...(device === 'gpu'
       ? [startPeer('PyTorch CUDA graphs, mixed', 'torch_step.py', size, 'graphs', 'mixed')]

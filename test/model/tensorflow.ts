@@ -4,7 +4,10 @@ import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 // The test environment's TensorFlow, unless another one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
 
-export const tf = await loadTensorFlow({ device: 'cpu' });
+/** scripts/gpu-check.sh runs some of the tests on a GPU. */
+const device = process.env.DEVICE === 'gpu' ? 'gpu' : 'cpu';
+
+export const tf = await loadTensorFlow({ device });
 
 /** Largest |actual - expected|; NaN when one is NaN or the lengths differ. */
 export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

@@ -23,8 +23,7 @@ export interface LoadOptions {
 }
 
 /** Whether XLA compiles the steps of a model; `auto`: on a GPU, if its tools are installed. */
-export const COMPILE_CHOICES = ['auto', 'on', 'off'] as const;
-export type CompileChoice = (typeof COMPILE_CHOICES)[number];
+export type CompileChoice = 'auto' | 'on' | 'off';
 
 /** The folders `tensorflow` of the loaded libraries. */
 const folders = new WeakMap<TF, string>();
