@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { EngineOptions } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
 import { createBatch } from '../../src/training/input/batch.ts';
@@ -151,7 +152,9 @@ test('in float16 the loss is scaled: a step that overflows is skipped, and the n
   engine.setOptimizer({ ...start, lossScale: { scale: 2 ** -14, steps: 0 } });
   const spoilt = createBatch(
     tf,
-    Float32Array.from(batch.signals.dataSync(), (value, i) => (i === 100 ? Number.NaN : value)),
+    Float32Array.from(decodeFloats(tf, batch.signals).dataSync(), (value, i) =>
+      i === 100 ? Number.NaN : value,
+    ),
     batch.labels.dataSync(),
   );
   assert.ok(Number.isNaN(engine.train(spoilt, 1e-3, [1, 1])));

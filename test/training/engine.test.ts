@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { nodeBackend } from '../../src/tensorflow/graph/bind.ts';
+import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { Engine } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
@@ -119,7 +120,7 @@ for (const kind of ['graph', 'eager'] as const) {
     engine.train(batch, RATE, [1, 1]);
     const before = engine.getWeights();
     const optimizer = engine.getOptimizer();
-    const spoilt = Float32Array.from(batch.signals.dataSync(), (value, i) =>
+    const spoilt = Float32Array.from(decodeFloats(tf, batch.signals).dataSync(), (value, i) =>
       i === 100 ? Number.NaN : value,
     );
     const bad = createBatch(tf, spoilt, batch.labels.dataSync());

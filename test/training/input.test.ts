@@ -6,6 +6,7 @@ import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { FRAME_HEADER } from '../../src/records/tfrecord.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
+import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { Batch } from '../../src/training/input/batch.ts';
 import { countOpened } from '../../src/training/input/order.ts';
 import {
@@ -103,7 +104,7 @@ for (const dtype of ['float16', 'float32'] as const) {
     let seen = 0;
     await withInput(set, { batch_size: 2, validation_split: 0.5 }, async (input) => {
       for await (const { size, signals, labels } of input.validation()) {
-        const [values, truths] = [signals.dataSync(), labels.dataSync()];
+        const [values, truths] = [decodeFloats(tf, signals).dataSync(), labels.dataSync()];
         for (let i = 0; i < size; i++, seen++) {
           assert.equal(truths[i], seen % 2);
           const expected = makeSignal(seen % 2 === 0 ? 0 : 1, 1, seen);

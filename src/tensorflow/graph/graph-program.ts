@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from './bind.ts';
 import { leaveCluster, markCluster } from './cluster.ts';
+import { addDecoder, type Encoded, isEncoded } from './encoded.ts';
 import { createGraph, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
 import type { LowType } from './precision.ts';
 import { openSession } from './session.ts';
@@ -14,10 +15,13 @@ export interface Result {
   uncommitted?: readonly Variable[];
 }
 
+/** What is fed to a program: a tensor, or floats that travel as int32. */
+export type Input = Tensor | Encoded;
+
 /** Work that was recorded once. TensorFlow runs it as one graph with its own variables. */
 export interface Program {
   /** Runs the work on inputs of the recorded order, shape and type. Returns the outputs and updates the variables. */
-  run(inputs: readonly Tensor[]): Tensor[];
+  run(inputs: readonly Input[]): Tensor[];
   /** Values of the variables. */
   read(): Tensor[];
   /** Sets all variables; needed before the first run. */
@@ -33,25 +37,23 @@ export interface ProgramOptions {
 }
 
 /**
- * Records `work` while tfjs runs it once on the given inputs. In the program `inputs` are fed, `state` are variables (if
- * work assigns to one, so does the program), and all other tensors are constants.
+ * Records `work` while tfjs runs it once on the given inputs, with zeros in place of encoded floats. In the program `inputs`
+ * are fed, `state` are variables (if work assigns to one, so does the program), and all other tensors are constants.
  *
  * `state` itself keeps its values. Shapes are fixed: another batch size needs another program.
  */
 export function recordProgram(
   tf: TF,
   state: readonly Variable[],
-  inputs: readonly Tensor[],
-  work: () => Result,
+  inputs: readonly Input[],
+  work: (...inputs: Tensor[]) => Result,
   { low, compile = false }: ProgramOptions = {},
 ): Program {
   const graph = createGraph();
   const trace = createTrace(tf, graph, { low, fused: compile });
-  const placeholders = inputs.map((tensor, i) => {
-    const placeholder = addPlaceholder(graph, tensor, `input_${i}`);
-    trace.know(tensor, placeholder.name);
-    return placeholder;
-  });
+  const placeholders = inputs.map((input, i) =>
+    addPlaceholder(graph, isEncoded(input) ? input.tensor : input, `input_${i}`),
+  );
   const variables = state.map((variable, i) => {
     const added = addVariable(graph, variable, i);
     trace.know(variable, added.value);
@@ -60,9 +62,15 @@ export function recordProgram(
 
   const first = graph.nodes.length;
   const { outputs, assigned } = tf.tidy(() => {
+    const given = inputs.map((input) => (isEncoded(input) ? tf.zeros([...input.shape]) : input));
+    for (const [i, tensor] of given.entries()) {
+      const input = inputs[i]!;
+      const { name } = placeholders[i]!;
+      trace.know(tensor, isEncoded(input) ? addDecoder(graph, name, input) : name);
+    }
     const before = state.map((variable) => variable.clone());
     try {
-      const { outputs, commit, uncommitted = [] } = trace.record(work);
+      const { outputs, commit, uncommitted = [] } = trace.record(() => work(...given));
       const condition = commit && trace.outputOf(commit);
       return {
         outputs: outputs.map((tensor) => ({
@@ -109,8 +117,9 @@ export function recordProgram(
   const session = openSession(tf, graph);
   const newValues = variables.map(({ newValue }) => newValue);
   return {
-    run: (tensors) => {
-      const results = session.run(feed(placeholders, tensors), [...fetched, ran]);
+    run: (inputs) => {
+      const fed = inputs.map((input) => (isEncoded(input) ? input.tensor : input));
+      const results = session.run(feed(placeholders, fed), [...fetched, ran]);
       results.pop()!.dispose();
       return results;
     },

@@ -1,4 +1,6 @@
+import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import type { Weights } from '../../model/weights.ts';
+import { decodeFloats } from '../../tensorflow/graph/encoded.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
@@ -22,7 +24,7 @@ export function createEagerEngine(
         const { loss, gradients, finite } = differentiate(
           tf,
           model,
-          augment(tf, { signals, labels }, seeds, settings),
+          augment(tf, { signals: decodeFloats(tf, signals) as Tensor3D, labels }, seeds, settings),
           seeds,
         );
         if (!finite.dataSync()[0]) return Number.NaN;
@@ -30,7 +32,8 @@ export function createEagerEngine(
         optimizer.update(gradients, updateFactors(learningRate, learner.updates));
         return loss.dataSync()[0]!;
       }),
-    predict: ({ signals }) => tf.tidy(() => Float32Array.from(model.predict(signals).dataSync())),
+    predict: ({ signals }) =>
+      tf.tidy(() => Float32Array.from(model.predict(decodeFloats(tf, signals) as Tensor3D).dataSync())),
     getWeights: () => model.getWeights(),
     setWeights: (weights) => model.setWeights(weights),
     getOptimizer: () => learner.getOptimizer(),

@@ -1,7 +1,8 @@
-import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor, Tensor1D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
 import { MachineError } from '../../core/errors.ts';
 import type { Weights } from '../../model/weights.ts';
-import { type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
+import { encodeFloats } from '../../tensorflow/graph/encoded.ts';
+import { type Input, type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import { compileCache } from '../../tensorflow/install/xla.ts';
 import type { Batch } from '../input/batch.ts';
@@ -69,7 +70,7 @@ export function createGraphEngine(
     programs: Map<number, Program>,
     { size }: Batch,
     state: readonly Variable[],
-    inputs: readonly Tensor[],
+    inputs: readonly Input[],
     work: Parameters<typeof recordProgram>[3],
   ): Program {
     const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile });
@@ -80,7 +81,7 @@ export function createGraphEngine(
   /** Programs that have run, and are compiled. */
   const compiled = new Set<Program>();
 
-  function run(program: Program, inputs: readonly Tensor[], step: string): Tensor[] {
+  function run(program: Program, inputs: readonly Input[], step: string): Tensor[] {
     if (!compile || compiled.has(program)) return program.run(inputs);
     onCompile?.(step);
     try {
@@ -95,20 +96,25 @@ export function createGraphEngine(
   return {
     train: (batch, learningRate, seed) =>
       tf.tidy(() => {
-        const { signals, labels } = batch;
         const seeds = tf.tensor1d([...seed], 'int32');
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
-        const factors = { kept: tf.scalar(kept), rate: tf.scalar(rate) };
-        const inputs = [signals, labels, seeds, factors.kept, factors.rate];
-        const program = recordOnce(training, batch, variables, inputs, () => {
+        const factors = encodeFloats(tf, Float32Array.of(kept, rate), [2]);
+        const inputs = [batch.signals, batch.labels, seeds, factors];
+        const program = recordOnce(training, batch, variables, inputs, (signals, labels, seeds, factors) => {
           const { loss, gradients, finite } = differentiate(
             tf,
             model,
-            augment(tf, { signals, labels }, seeds, settings),
-            seeds,
+            augment(
+              tf,
+              { signals: signals as Tensor3D, labels: labels as Tensor1D },
+              seeds as Tensor1D,
+              settings,
+            ),
+            seeds as Tensor1D,
             lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar),
           );
-          optimizer.update(gradients, factors);
+          const [kept, rate] = tf.unstack(factors!) as [Scalar, Scalar];
+          optimizer.update(gradients, { kept, rate });
           if (lossScale === undefined) return { outputs: [loss, finite], commit: finite };
           updateScale(tf, lossScale, finite);
           const scale = lossScale.slice([0], [1]);
@@ -130,13 +136,13 @@ export function createGraphEngine(
       }),
     predict: (batch) =>
       tf.tidy(() => {
-        const { signals } = batch;
+        const inputs = [batch.signals];
         const weights = [...model.variables.values()];
-        const program = recordOnce(prediction, batch, weights, [signals], () => ({
-          outputs: [model.predict(signals)],
+        const program = recordOnce(prediction, batch, weights, inputs, (signals) => ({
+          outputs: [model.predict(signals as Tensor3D)],
         }));
         update(program, weights.length);
-        const [probabilities] = run(program, [signals], `prediction of ${batch.size} samples`) as [Tensor];
+        const [probabilities] = run(program, inputs, `prediction of ${batch.size} samples`) as [Tensor];
         return Float32Array.from(probabilities.dataSync() as Float32Array);
       }),
     getWeights: () => {

@@ -1,12 +1,13 @@
-import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor1D } from '@tensorflow/tfjs-node-gpu';
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
+import { type Encoded, encodeFloats } from '../../tensorflow/graph/encoded.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 
 /** Samples that go through the model together, as tensors. */
 export interface Batch {
   size: number;
   /** [size, 3, 4096] */
-  signals: Tensor3D;
+  signals: Encoded;
   /** [size], each 0 or 1. */
   labels: Tensor1D;
   /** [size]; '' where a record has no id. */
@@ -22,7 +23,7 @@ export function createBatch(
   const size = labels.length;
   return {
     size,
-    signals: tf.tensor3d(signals, [size, DETECTORS.length, SAMPLE_LENGTH]),
+    signals: encodeFloats(tf, signals, [size, DETECTORS.length, SAMPLE_LENGTH]),
     labels: tf.tensor1d(Float32Array.from(labels)),
     ids: tf.tensor1d(
       Array.from(labels, () => ''),
@@ -32,5 +33,5 @@ export function createBatch(
 }
 
 export function disposeBatch({ signals, labels, ids }: Batch): void {
-  for (const tensor of [signals, labels, ids]) tensor.dispose();
+  for (const tensor of [signals.tensor, labels, ids]) tensor.dispose();
 }

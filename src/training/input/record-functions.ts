@@ -24,8 +24,12 @@ export const SERIALIZED = {
   output_types: { list: { type: [string] } },
   output_shapes: { list: { shape: [shapeOf([])] } },
 };
-/** Shape of a batch's signals. */
-export const SIGNALS = [-1, DETECTORS.length, SAMPLE_LENGTH];
+/** Shape of a batch's signals, whose bytes are taken as int32 (tensorflow/graph/encoded.ts). */
+export const signalsShape = (dtype: 'float16' | 'float32'): number[] => [
+  -1,
+  DETECTORS.length,
+  dtype === 'float16' ? SAMPLE_LENGTH / 2 : SAMPLE_LENGTH,
+];
 /** Bytes per read. */
 const READ_BUFFER = 1 << 20;
 
@@ -77,7 +81,8 @@ export function readSegment(): GraphFunction {
 }
 
 /** Decodes serialized examples to signals, labels and ids. A signal that doesn't have 3 x 4096 values is an error. */
-export function decodeBatch(dtype: number): GraphFunction {
+export function decodeBatch(dtype: 'float16' | 'float32'): GraphFunction {
+  const shape = signalsShape(dtype);
   const names = ['id', 'label', 'signal'].map((name) => Buffer.from(name));
   const none = constantOf('string', [0], []);
   const nodes: Node[] = [
@@ -119,27 +124,21 @@ export function decodeBatch(dtype: number): GraphFunction {
       name: 'numbers',
       op: 'DecodeRaw',
       input: ['parsed:dense_values:2'],
-      attr: { out_type: { type: dtype }, little_endian: { b: true } },
+      attr: { out_type: { type: int32 }, little_endian: { b: true } },
     },
-    constant('shape', constantOf('int32', [SIGNALS.length], Int32Array.from(SIGNALS))),
-    {
-      name: 'shaped',
-      op: 'Reshape',
-      input: ['numbers:output:0', 'shape:output:0'],
-      attr: { T: { type: dtype }, Tshape: { type: int32 } },
-    },
+    constant('shape', constantOf('int32', [shape.length], Int32Array.from(shape))),
     {
       name: 'signals',
-      op: 'Cast',
-      input: ['shaped:output:0'],
-      attr: { SrcT: { type: dtype }, DstT: { type: float32 } },
+      op: 'Reshape',
+      input: ['numbers:output:0', 'shape:output:0'],
+      attr: { T: { type: int32 }, Tshape: { type: int32 } },
     },
   ];
   return {
     name: DECODE_BATCH,
     arguments: [{ name: 'serialized', type: string }],
     results: [
-      { name: 'signals', type: float32, from: 'signals:y:0' },
+      { name: 'signals', type: int32, from: 'signals:output:0' },
       { name: 'labels', type: float32, from: 'labels:y:0' },
       { name: 'ids', type: string, from: 'parsed:dense_values:0' },
     ],

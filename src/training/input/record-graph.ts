@@ -18,7 +18,7 @@ import {
   readSegment,
   SEGMENT,
   SERIALIZED,
-  SIGNALS,
+  signalsShape,
 } from './record-functions.ts';
 
 /** Inputs that start a pass, by the names of their placeholders. */
@@ -41,7 +41,7 @@ export const PASS_INPUTS = {
 
 /** Output that starts a pass. */
 export const STARTED = 'started:0';
-/** Outputs of the next batch: signals [b, 3, 4096] and labels [b] as float32, ids [b]. */
+/** Outputs of the next batch: signals as int32 (signalsShape), labels [b] as float32, ids [b]. */
 export const BATCH = ['signals:0', 'labels:0', 'ids:0'] as const;
 
 /** Records that are read from one segment before the next one has its turn. */
@@ -58,7 +58,11 @@ const { float32, int32, int64, string } = DATA_TYPES;
 export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32'): Graph {
   const graph = createGraph();
   graph.define(readSegment());
-  graph.define(decodeBatch(DATA_TYPES[dtype]));
+  graph.define(decodeBatch(dtype));
+  const decodedTypes = {
+    output_types: { list: { type: BATCH_TYPES } },
+    output_shapes: { list: { shape: [shapeOf(signalsShape(dtype)), shapeOf([-1]), shapeOf([-1])] } },
+  };
 
   const count = (value: number) => graph.constant('int64', [], BigInt64Array.of(BigInt(value)));
   const inputs = new Map(
@@ -119,18 +123,18 @@ export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32
     f: { func: { name: DECODE_BATCH } },
     Targuments: { list: { type: [] } },
     deterministic: { s: Buffer.from('true') },
-    ...DECODED,
+    ...decodedTypes,
   });
-  const ready = graph.add('PrefetchDataset', [decoded, count(PREFETCHED)], DECODED);
+  const ready = graph.add('PrefetchDataset', [decoded, count(PREFETCHED)], decodedTypes);
   const iterator = graph.add('IteratorV2', [], {
     shared_name: { s: Buffer.from('batches') },
     container: { s: Buffer.alloc(0) },
-    ...DECODED,
+    ...decodedTypes,
   });
   const made = graph.add('MakeIterator', [ready, iterator]);
   const done = graph.constant('int32', [], Int32Array.of(0));
   graph.add('Identity', [done, `^${made}`], { T: { type: int32 } }, nodeOf(STARTED));
-  const next = graph.add('IteratorGetNext', [iterator], DECODED);
+  const next = graph.add('IteratorGetNext', [iterator], decodedTypes);
   for (const [i, output] of BATCH.entries())
     graph.add('Identity', [`${next}:${i}`], { T: { type: BATCH_TYPES[i]! } }, nodeOf(output));
   return graph;
@@ -138,8 +142,4 @@ export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32
 
 const nodeOf = (output: string): string => output.replace(/:0$/, '');
 
-const BATCH_TYPES = [float32, float32, string];
-const DECODED = {
-  output_types: { list: { type: BATCH_TYPES } },
-  output_shapes: { list: { shape: [shapeOf(SIGNALS), shapeOf([-1]), shapeOf([-1])] } },
-};
+const BATCH_TYPES = [int32, float32, string];

@@ -1,4 +1,5 @@
-import type { Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-node-gpu';
+import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
 import { openSession } from '../../tensorflow/graph/session.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import type { Batch } from './batch.ts';
@@ -60,9 +61,10 @@ export function createRecordReader(tf: TF, batchSize: number, dtype: 'float16' |
     next: () => {
       try {
         const [signals, labels, ids] = session.run(new Map(), BATCH);
+        const size = signals!.shape[0]!;
         return {
-          size: signals!.shape[0]!,
-          signals: signals as Tensor3D,
+          size,
+          signals: { tensor: signals!, type: dtype, shape: [size, DETECTORS.length, SAMPLE_LENGTH] },
           labels: labels as Tensor1D,
           ids: ids as Tensor1D,
         };
