@@ -81,4 +81,4 @@ const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST
 files.sort((a, b) => rank(a) - rank(b));
 // One more than the processors, since some files wait much. More would disturb those that measure time.
 const concurrency = Math.min(4, availableParallelism() + 1);
-runNode(['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, ...files]);
+runNode(['--import', 'tsx', 'scripts/run-tests.mjs', String(concurrency), ...files]);
