@@ -195,7 +195,9 @@ function startTorch(size: number): Contestant[] {
 /** A Python process that makes a step on request and returns its duration. */
 function startPeer(name: string, script: string, size: number, ...words: string[]): Contestant {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(options.python, [path, String(size), ...words, device], { stdio: 'pipe' });
+  // Set for TensorFlow in this process: its compile cache and its silence.
+  const { TF_XLA_FLAGS: _, TF_CPP_MIN_LOG_LEVEL: __, ...env } = process.env;
+  const child = spawn(options.python, [path, String(size), ...words, device], { stdio: 'pipe', env });
   // The libraries' log messages are shown only in an error.
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

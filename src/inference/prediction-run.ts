@@ -16,11 +16,11 @@ import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
   type CompileChoice,
-  chooseCompile,
   type Device,
   describeTensorFlow,
   loadTensorFlow,
 } from '../tensorflow/install/load.ts';
+import { compileOptions } from '../training/engine/compile-options.ts';
 import type { Engine } from '../training/engine/engine.ts';
 import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
@@ -77,10 +77,10 @@ export async function predictDataset(
     ? openRecordSource(records, predictions)
     : await openRawSource(data, await findPsd(models, settings.psd), predictions);
 
-  const tf = await loadTensorFlow({ device: settings.device, log: (line) => observer.say?.(line) });
-  observer.say?.(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const compile = chooseCompile(tf, settings.compile ?? 'auto', (line) => observer.say?.(line));
-  const onCompile = (step: string) => observer.say?.(`compiling ${step} with XLA`);
+  const say = (line: string) => observer.say?.(line);
+  const tf = await loadTensorFlow({ device: settings.device, log: say });
+  say(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
+  const options = compileOptions(tf, settings.compile ?? 'auto', say);
   const engines: Engine[] = [];
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;
@@ -88,9 +88,7 @@ export async function predictDataset(
   };
   try {
     for (const { preset, weights } of models)
-      engines.push(
-        createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu'), { compile, onCompile }),
-      );
+      engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu'), options));
     const predictor = averagePredictors(engines);
     report();
     for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {

@@ -1,6 +1,6 @@
 /** Training as a step: records in, a model and its artifacts out. */
 import { describeLocation, type RunConfig } from '../artifacts/config.ts';
-import { PausedError, StoppedError } from '../core/errors.ts';
+import { PausedError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { initialWeights } from '../model/weights.ts';
@@ -10,13 +10,13 @@ import type { ObjectStore } from '../storage/store.ts';
 import type { LowType } from '../tensorflow/graph/precision.ts';
 import {
   type CompileChoice,
-  chooseCompile,
   type Device,
   describeTensorFlow,
   loadTensorFlow,
   type TF,
 } from '../tensorflow/install/load.ts';
 import { fastLowType, listGpus } from '../tensorflow/install/nvidia.ts';
+import { compileOptions } from '../training/engine/compile-options.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
 import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
@@ -133,6 +133,9 @@ async function train(training: Training): Promise<SavedRun> {
   );
   const config = describeRun(training);
   const { epochs, preset, seed } = settings;
+  const { compile = 'auto' } = options;
+  if (compile === 'on' && options.engine === 'eager')
+    throw new SettingError('--compile on compiles a graph: use --engine graph, or omit --compile');
   const { precision, low } = await choosePrecision(settings, device, say);
   const engine = createEngine(
     tf,
@@ -141,8 +144,7 @@ async function train(training: Training): Promise<SavedRun> {
     { ...settings, precision },
     {
       ...(low && { low }),
-      compile: options.engine === 'graph' && chooseCompile(tf, options.compile ?? 'auto', say),
-      onCompile: (step) => say(`compiling ${step} with XLA`),
+      ...(options.engine === 'graph' && compileOptions(tf, compile, say)),
     },
   );
   try {
@@ -208,7 +210,8 @@ async function choosePrecision(
   const gpus = await listGpus(process.env);
   const low = fastLowType(gpus);
   if (low === undefined) {
-    say(`${gpus[0]?.name} has no tensor cores: precision mixed computes in float32`);
+    const names = gpus.map(({ name }) => name).join(', ');
+    say(`a GPU without tensor cores (${names}): precision mixed computes in float32`);
     return { precision: 'float32' };
   }
   say(`mixed precision in ${low}`);

@@ -21,7 +21,7 @@ export const SETTINGS = {
   folds: whole('parts of a cross-validation; 1: validation_split decides', 1, 1000),
   fold: whole('part kept for validation, from 0', 0, 999),
   seed: whole('seed of everything random', 0, 2 ** 31 - 1),
-  precision: choice('precision of convolutions and matrix products; mixed: bfloat16 with float32 sums', [
+  precision: choice('precision of convolutions; mixed: 16 bits, in the type that the device computes fast', [
     'float32',
     'mixed',
   ]),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { fastLowType, listGpus } from '../../src/tensorflow/install/nvidia.ts';
 import {
@@ -51,33 +51,44 @@ test('what is missing is named with advice', () => {
   );
 });
 
-test('compiled graphs are kept in a folder for each TensorFlow and device', async (t) => {
-  const cache = scratch(t);
+test('compiled graphs are kept in a folder for each build of TensorFlow and choice of GPUs', async (t) => {
+  const cache = join(scratch(t), 'a "cache"');
   const smi = join(scratch(t), 'nvidia-smi');
   writeFileSync(smi, '#!/bin/sh\necho "Tesla T4, 7.5"\necho "Tesla T4, 7.5"\n');
   chmodSync(smi, 0o755);
-  const env: NodeJS.ProcessEnv = {
-    PATH: `${join(smi, '..')}:/usr/bin:/bin`,
-    TF_XLA_FLAGS: '--tf_xla_clustering_debug',
-  };
-  assert.deepEqual(await listGpus(env), [
+  const PATH = `${join(smi, '..')}:/usr/bin:/bin`;
+  assert.deepEqual(await listGpus({ PATH }), [
     { name: 'Tesla T4', capability: 7.5 },
     { name: 'Tesla T4', capability: 7.5 },
   ]);
-  await useCompileCache(cache, '2.21.0', 'gpu', env);
-  const folder = join(cache, 'xla-2.21.0-Tesla-T4-7.5');
-  assert.equal(env.TF_XLA_FLAGS, `--tf_xla_clustering_debug --tf_xla_persistent_cache_directory=${folder}`);
-  assert.equal(compileCache(env), folder);
-  assert.deepEqual(readdirSync(cache), ['xla-2.21.0-Tesla-T4-7.5']);
-  const own = { TF_XLA_FLAGS: '--tf_xla_persistent_cache_directory=/own' };
-  await useCompileCache(cache, '2.21.0', 'cpu', own);
-  assert.equal(compileCache(own), '/own');
+  const tensorflow = scratch(t);
+  const library = touch(tensorflow, 'libtensorflow_cc.so.2');
+  const use = async (given: NodeJS.ProcessEnv = {}) => {
+    const env: NodeJS.ProcessEnv = { PATH, ...given };
+    await useCompileCache(cache, tensorflow, env);
+    return { folder: compileCache(env), flags: env.TF_XLA_FLAGS };
+  };
+  const { folder, flags } = await use({ TF_XLA_FLAGS: '--tf_xla_clustering_debug' });
+  assert.deepEqual(readdirSync(cache), [basename(folder!)]);
+  const quoted = folder!.replaceAll('"', '\\"');
+  assert.equal(flags, `--tf_xla_clustering_debug --tf_xla_persistent_cache_directory="${quoted}"`);
+  assert.equal((await use()).folder, folder);
+  assert.notEqual((await use({ CUDA_VISIBLE_DEVICES: '1' })).folder, folder);
+  writeFileSync(library, 'another version');
+  assert.notEqual((await use()).folder, folder);
+  assert.equal((await use({ TF_XLA_FLAGS: '/a/file/with/flags' })).folder, undefined);
+  assert.equal((await use({ TF_XLA_FLAGS: '--tf_xla_persistent_cache_directory=/own' })).folder, '/own');
+  assert.equal((await use({ PATH: scratch(t) })).folder, undefined);
 });
 
 test('without a folder that can be written nothing is kept, and nothing fails', async (t) => {
   const file = touch(scratch(t), 'file');
-  const env: NodeJS.ProcessEnv = {};
-  await useCompileCache(join(file, 'cache'), '2.21.0', 'cpu', env);
+  const smi = join(scratch(t), 'nvidia-smi');
+  writeFileSync(smi, '#!/bin/sh\necho "Tesla T4, 7.5"\n');
+  chmodSync(smi, 0o755);
+  const env: NodeJS.ProcessEnv = { PATH: `${join(smi, '..')}:/usr/bin:/bin` };
+  touch(join(file, '..'), 'libtensorflow_cc.so.2');
+  await useCompileCache(join(file, 'cache'), join(file, '..'), env);
   assert.equal(compileCache(env), undefined);
   assert.deepEqual(await listGpus({ PATH: scratch(t) }), []);
 });

@@ -7,9 +7,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import { nodeBackend } from '../../src/tensorflow/graph/bind.ts';
 import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
+import { withMemoryFor } from '../../src/training/engine/batch-memory.ts';
 import type { EngineOptions } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
+import { isDiverged } from '../../src/training/engine/loss-scale.ts';
 import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
@@ -18,6 +21,7 @@ import { makeSignal } from './toy.ts';
 
 const SIZE = 6;
 const GPU: EngineOptions = { compile: true, convolution: 'blocks' };
+const PLAIN: EngineOptions = { convolution: 'direct' };
 
 function makeBatch(silent?: number) {
   const labels = Float32Array.from({ length: SIZE }, (_, i) => i % 2);
@@ -57,7 +61,7 @@ function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): numbe
 
 type Run = ReturnType<typeof train>;
 
-function listFaults(actual: Run, expected: Run, allowed = { loss: [2e-5, 1e-4], gradient: 2e-3 }): string[] {
+function listFaults(actual: Run, expected: Run, allowed = { loss: [2e-5, 5e-4], gradient: 2e-3 }): string[] {
   const faults: string[] = [];
   for (const [i, loss] of expected.losses.entries()) {
     const difference = Math.abs(actual.losses[i]! / loss - 1);
@@ -87,20 +91,20 @@ const AUGMENTED: GivenSettings = {
 
 test('compiled steps over blocks equal the eager ones, with dropout and every augmentation', () => {
   const compiled = train('graph', AUGMENTED, GPU);
-  assert.deepEqual(listFaults(compiled, train('eager', AUGMENTED)), []);
-  const faults = listFaults(compiled, train('eager', {}));
+  assert.deepEqual(listFaults(compiled, train('eager', AUGMENTED, PLAIN)), []);
+  const faults = listFaults(compiled, train('eager', {}, PLAIN));
   assert.ok(faults.length > 20, faults.join(', '));
 });
 
 test('compiled steps of the coherent model equal the eager ones', () => {
   const given: GivenSettings = { preset: 'coherent' };
-  assert.deepEqual(listFaults(train('graph', given, GPU), train('eager', given)), []);
+  assert.deepEqual(listFaults(train('graph', given, GPU), train('eager', given, PLAIN)), []);
 });
 
 test('in mixed precision compiled steps are near those in float32', () => {
   const allowed = { loss: [0.02, 0.1], gradient: 0.3 };
   const mixed = train('graph', { precision: 'mixed' }, GPU);
-  const whole = train('eager', {});
+  const whole = train('eager', {}, PLAIN);
   assert.deepEqual(listFaults(mixed, whole, allowed), []);
   assert.ok(listFaults(mixed, whole).length > 10);
 });
@@ -123,7 +127,7 @@ test('in float16 the loss is scaled: a step that overflows is skipped, and the n
   const allowed = { loss: [0.005, 0.1], gradient: 0.1 };
   const settings: GivenSettings = { precision: 'mixed' };
   assert.deepEqual(
-    listFaults(train('graph', settings, { ...GPU, low: 'float16' }), train('eager', {}), allowed),
+    listFaults(train('graph', settings, { ...GPU, low: 'float16' }), train('eager', {}, PLAIN), allowed),
     [],
   );
 
@@ -139,8 +143,7 @@ test('in float16 the loss is scaled: a step that overflows is skipped, and the n
   const skipped = engine.getOptimizer();
   assert.deepEqual(skipped.lossScale, { scale: 2 ** 39, steps: 0 });
   assert.equal(skipped.updates, 0);
-  for (const [name, { data }] of engine.getWeights())
-    if (!/_(mean|var)$/.test(name)) assert.deepEqual(data, start.weights.get(name)!.data, name);
+  assert.deepEqual(engine.getWeights(), start.weights);
   engine.setOptimizer({ ...start, lossScale: { scale: 2 ** 12, steps: 1999 } });
   assert.ok(Number.isFinite(engine.train(batch, 1e-3, [1, 1])));
   assert.deepEqual(engine.getOptimizer().lossScale, { scale: 2 ** 13, steps: 0 });
@@ -148,8 +151,7 @@ test('in float16 the loss is scaled: a step that overflows is skipped, and the n
   engine.setOptimizer({ ...start, lossScale: { scale: 2 ** 12, steps: 3 } });
   engine.train(batch, 1e-3, [1, 1]);
   assert.deepEqual(engine.getOptimizer().lossScale, { scale: 2 ** 12, steps: 4 });
-  // A loss that is never finite ends in NaN, not in skipped steps for ever.
-  engine.setOptimizer({ ...start, lossScale: { scale: 2 ** -14, steps: 0 } });
+  // Neither a loss that isn't finite nor a scale that was halved without end is a skipped step.
   const spoilt = createBatch(
     tf,
     Float32Array.from(decodeFloats(tf, batch.signals).dataSync(), (value, i) =>
@@ -158,6 +160,7 @@ test('in float16 the loss is scaled: a step that overflows is skipped, and the n
     batch.labels.dataSync(),
   );
   assert.ok(Number.isNaN(engine.train(spoilt, 1e-3, [1, 1])));
+  assert.deepEqual([2 ** -15, 2 ** -14, 2 ** 15].map(isDiverged), [true, false, false]);
   engine.dispose();
 });
 
@@ -175,4 +178,47 @@ test('what XLA compiled is kept for the next process, which then starts twice as
   assert.equal(second.loss, first.loss);
   assert.deepEqual(second.said, ['training on 6 samples']);
   assert.ok(second.compiling < first.compiling / 2, `${second.compiling} s of CPU, first ${first.compiling}`);
+});
+
+test('a step that cannot be compiled runs uncompiled if the engine is told to, and is an error otherwise', () => {
+  const backend = nodeBackend(tf);
+  const batch = makeBatch();
+  /** The first step that `work` runs fails. */
+  const withFailure = <T>(message: string, work: () => T): T => {
+    const run = backend.runSavedModel;
+    let failed = false;
+    backend.runSavedModel = (id, inputs, names, outputs) => {
+      const isStep = names.some(({ name }) => name === 'input_0:0');
+      if (!isStep || failed) return run.call(backend, id, inputs, names, outputs);
+      failed = true;
+      throw new Error(message);
+    };
+    try {
+      return work();
+    } finally {
+      Reflect.deleteProperty(backend, 'runSavedModel');
+    }
+  };
+  const start = (options: EngineOptions) => {
+    const engine = createEngine(tf, 'graph', initialWeights('diy', 11), completeSettings({}, 'cpu'), options);
+    return { engine, step: () => engine.train(batch, 1e-3, [1, 1]) };
+  };
+  const plain = start({});
+  const expected = plain.step();
+  plain.engine.dispose();
+
+  const said: string[] = [];
+  const lenient = start({ compile: true, onUncompiled: (reason) => said.push(reason) });
+  assert.equal(withFailure('No PTX compilation provider\nmore', lenient.step), expected);
+  assert.deepEqual(said, [
+    'a step that XLA compiles failed (No PTX compilation provider); use --compile off',
+  ]);
+  lenient.engine.dispose();
+  const strict = start({ compile: true });
+  assert.throws(() => withFailure('No PTX', strict.step), /^MachineError: a step that XLA compiles failed/);
+  assert.throws(
+    () => withFailure('RESOURCE_EXHAUSTED: full', () => withMemoryFor(SIZE, strict.step)),
+    /ran out of memory on a batch of 6 samples \(RESOURCE_EXHAUSTED: full\)\. Use --batch-size 3/,
+  );
+  strict.engine.dispose();
 });

@@ -226,6 +226,13 @@ async function forge(
 
 test('a checkpoint with a state that no fit can reach, or with a run name that is a path, is refused', async () => {
   assert.deepEqual(await decodeCheckpoint(await forge(() => {}), SETTINGS, 'c.npz'), checkpointAt(3, 2));
+  const scaled = await forge((_, stored) =>
+    Object.assign(stored, { lossScale: { scale: 2 ** -3, steps: 7 } }),
+  );
+  const { snapshot } = await decodeCheckpoint(scaled, SETTINGS, 'c.npz');
+  assert.deepEqual(snapshot.optimizer.lossScale, { scale: 2 ** -3, steps: 7 });
+  const again = await decodeCheckpoint(await encodeCheckpoint({ run: RUN, snapshot }), SETTINGS, 'c.npz');
+  assert.deepEqual(again.snapshot, snapshot);
   const cases: [RegExp, (stored: StoredState, arrays: Map<string, NpyArray>) => void][] = [
     [/"\.\.\/\.\.\/evil" as run/, (stored) => Object.assign(stored, { run: '../../evil' })],
     [/7 as run/, (stored) => Object.assign(stored, { run: 7 })],
@@ -244,6 +251,7 @@ test('a checkpoint with a state that no fit can reach, or with a run name that i
     [/null as state\.history/, ({ state }) => Object.assign(state, { history: null })],
     [/3 as best_epoch/, ({ state }) => Object.assign(state.history, { best_epoch: 3 })],
     [/2 as epoch, needed 1/, ({ state }) => state.history.epochs.reverse()],
+    [/0 as lossScale\.scale/, (stored) => Object.assign(stored, { lossScale: { scale: 0, steps: 1 } })],
     [/moment\/1: found NaN/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(Number.NaN)],
     [/moment\/1: found -1/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(-1)],
   ];

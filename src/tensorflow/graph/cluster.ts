@@ -8,7 +8,7 @@ import type { Graph, Node } from './graph.ts';
 const CLUSTER = '_xla_compile_id';
 
 /**
- * Marks the nodes for XLA, but for those that draw random numbers and what these need: XLA draws other numbers from the same
+ * Marks the nodes for XLA, except those that draw random numbers and what these need: XLA draws other numbers from the same
  * seed, and has no gamma distribution. Variables must be read and assigned inside if the work does so.
  */
 export function markCluster(graph: Graph, work: readonly Node[]): void {

@@ -1,5 +1,5 @@
 import { constants, existsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format-bytes.ts';
@@ -36,7 +36,7 @@ export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): P
     describeChoice(choice),
     describeAddon(addon),
     describeGpu(env),
-    describeXla('library' in choice ? choice.library.folder : undefined, env),
+    describeXla('library' in choice ? await realpath(choice.library.folder) : undefined, env),
     await examineCache(
       cache,
       'pin' in choice ? choice.pin.download + choice.pin.unpacked : 0,
@@ -140,7 +140,7 @@ function describeXla(tensorflow: string | undefined, env: NodeJS.ProcessEnv): Fi
   return {
     name,
     status: 'warn',
-    detail: 'steps on the GPU run uncompiled, at about half the speed',
+    detail: 'steps on the GPU run uncompiled, which is slower',
     advice: problem,
   };
 }

@@ -28,14 +28,17 @@ export type CompileChoice = 'auto' | 'on' | 'off';
 /** The folders `tensorflow` of the loaded libraries. */
 const folders = new WeakMap<TF, string>();
 
-/** Decides whether XLA compiles. Throws MachineError when it should, but its tools for a GPU are missing. */
+/**
+ * Decides whether XLA compiles. Throws MachineError when it should, but its tools for a GPU are missing. `log` is told when
+ * `auto` on a GPU means no.
+ */
 export function chooseCompile(tf: TF, choice: CompileChoice, log: (line: string) => void): boolean {
   if (choice === 'off') return false;
   if (describeTensorFlow(tf).device === 'cpu') return choice === 'on';
   const problem = explainMissingTools(findXlaTools(folders.get(tf)!, process.env));
   if (problem === undefined) return true;
   if (choice === 'on') throw new MachineError(`XLA can't compile for the GPU: ${problem}`);
-  log(`steps run uncompiled, at about half the speed: ${problem}`);
+  log(`steps run uncompiled, which is slower: ${problem}`);
   return false;
 }
 
@@ -72,10 +75,12 @@ async function load(device: Device, options: LoadOptions): Promise<TF> {
   if (device === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
   // Otherwise TensorFlow takes nearly all of a GPU's memory at once, and a second training on it fails.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-  const hardware = device !== 'cpu' && library.cuda && seesGpu(process.env) ? 'gpu' : 'cpu';
-  await useCompileCache(cacheFolder(), library.version, hardware, process.env);
+  const folder = await realpath(library.folder);
+  if (device !== 'cpu' && library.cuda && seesGpu(process.env)) {
+    await useCompileCache(cacheFolder(), folder, process.env);
+  }
   const tf = bindTensorFlow(addon);
-  folders.set(tf, await realpath(library.folder));
+  folders.set(tf, folder);
   if (device === 'cpu' || describeTensorFlow(tf).device === 'gpu') return tf;
   if (device === 'gpu') {
     throw new MachineError(

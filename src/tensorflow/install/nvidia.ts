@@ -52,7 +52,7 @@ export interface Gpu {
   capability: number;
 }
 
-/** NVIDIA GPUs of this machine, as nvidia-smi lists them; none if it can't be run. */
+/** All NVIDIA GPUs of this machine, also hidden ones, as nvidia-smi lists them; none if it can't be run. */
 export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
   const query = ['--query-gpu=name,compute_cap', '--format=csv,noheader'];
   const run = await runCommand('nvidia-smi', query, env);

@@ -1,9 +1,9 @@
 /** What XLA needs to compile a graph: tools for a GPU, and a folder that keeps compiled graphs between processes. */
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { freeSpace } from './cache.ts';
+import { sha256 } from '../../core/sha256.ts';
+import { errorCode, freeSpace } from './cache.ts';
 import { listGpus } from './nvidia.ts';
 
 export interface XlaTools {
@@ -47,33 +47,43 @@ export function explainMissingTools({ ptxas, libdevice }: XlaTools): string | un
 
 /** The folder in which TensorFlow keeps compiled graphs; undefined if it keeps none. */
 export function compileCache(env: NodeJS.ProcessEnv): string | undefined {
-  return /--tf_xla_persistent_cache_directory=(\S+)/.exec(env.TF_XLA_FLAGS ?? '')?.[1];
+  const [, quoted, plain] = CACHE_FLAG.exec(env.TF_XLA_FLAGS ?? '') ?? [];
+  return quoted?.replace(/\\(.)/g, '$1') ?? plain;
 }
+
+const CACHE_FLAG = /--tf_xla_persistent_cache_directory=(?:"((?:[^"\\]|\\.)*)"|(\S+))/;
 
 /** A compiled graph takes a few MB. */
 const CACHE_SPACE = 200e6;
 
 /**
- * Tells TensorFlow, before it is loaded, to keep what XLA compiles in a folder of chirpline's cache, one per TensorFlow and
- * device: the code depends on both. A cache that the user chose stays. Without a writable folder each process compiles anew.
+ * Adds a flag to `env.TF_XLA_FLAGS`, before TensorFlow is loaded, that makes it keep what XLA compiles for a GPU in a folder of
+ * chirpline's cache. TensorFlow's own key has neither its version nor the GPU, so the folder's name has both. A cache that the
+ * user chose stays. Nothing is kept if the GPU is unknown or the folder can't be written; then each process compiles.
+ *
+ * @param tensorflow see findXlaTools.
  */
 export async function useCompileCache(
   cache: string,
-  version: string | undefined,
-  device: 'cpu' | 'gpu',
+  tensorflow: string,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  if (compileCache(env) !== undefined) return;
-  const [gpu] = device === 'gpu' ? await listGpus(env) : [];
-  const hardware = gpu === undefined ? (cpus()[0]?.model ?? process.arch) : `${gpu.name}-${gpu.capability}`;
-  const folder = join(cache, `xla-${version ?? 'unknown'}-${hardware.replace(/[^A-Za-z0-9.]+/g, '-')}`);
+  const flags = env.TF_XLA_FLAGS ?? '';
+  // Without a leading dash it names a file with flags.
+  if (compileCache(env) !== undefined || (flags !== '' && !flags.trimStart().startsWith('-'))) return;
+  const gpus = await listGpus(env);
+  if (gpus.length === 0) return;
   try {
+    const { size, mtimeMs } = await stat(join(tensorflow, 'libtensorflow_cc.so.2'));
+    const identity = JSON.stringify([tensorflow, size, mtimeMs, gpus, env.CUDA_VISIBLE_DEVICES]);
+    const folder = join(cache, `xla-${sha256(identity).toString('hex').slice(0, 16)}`);
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK | constants.X_OK);
     if ((await freeSpace(folder)) < CACHE_SPACE) return;
+    // TensorFlow splits the flags at whitespace, except in quotes.
+    const quoted = folder.replace(/["\\]/g, '\\$&');
+    env.TF_XLA_FLAGS = `${flags} --tf_xla_persistent_cache_directory="${quoted}"`.trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return;
-    throw error;
+    if (errorCode(error) === undefined) throw error;
   }
-  env.TF_XLA_FLAGS = `${env.TF_XLA_FLAGS ?? ''} --tf_xla_persistent_cache_directory=${folder}`.trim();
 }

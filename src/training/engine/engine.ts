@@ -15,6 +15,8 @@ export interface EngineOptions {
   compile?: boolean;
   /** Called before the first step of each kind and batch size, which takes up to a minute if XLA compiles it. */
   onCompile?: (step: string) => void;
+  /** If given, a step that can't be compiled runs uncompiled, as all later ones. Called once with the reason. */
+  onUncompiled?: (reason: string) => void;
   /** Type of mixed precision. Default bfloat16. */
   low?: LowType;
   /** Default: the fastest on the device. */

@@ -13,7 +13,7 @@ const ENGINES = { graph: createGraphEngine, eager: createEagerEngine };
  */
 export type EngineKind = keyof typeof ENGINES;
 
-/** Throws SettingError for mixed precision with the eager engine: tfjs has no bfloat16. */
+/** Throws SettingError for mixed precision with the eager engine: tfjs has no 16-bit floats. */
 export function createEngine(
   tf: TF,
   kind: EngineKind,
@@ -23,7 +23,7 @@ export function createEngine(
 ): Engine {
   if (kind === 'eager' && settings.precision === 'mixed')
     throw new SettingError(
-      'precision mixed does not work with engine eager, which has no bfloat16. Use engine graph or precision float32',
+      'precision mixed does not work with engine eager, which computes in float32 only. Use engine graph or precision float32',
     );
   return ENGINES[kind](tf, initial, settings, options);
 }

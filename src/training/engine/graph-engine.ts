@@ -8,9 +8,10 @@ import { compileCache } from '../../tensorflow/install/xla.ts';
 import type { Batch } from '../input/batch.ts';
 import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
+import { isOutOfMemory } from './batch-memory.ts';
 import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
-import { LEAST_SCALE, updateScale } from './loss-scale.ts';
+import { isDiverged, updateScale } from './loss-scale.ts';
 import { differentiate } from './step.ts';
 
 /** Holds a set of variables: tfjs, or a program. */
@@ -32,7 +33,6 @@ export function createGraphEngine(
   settings: EngineSettings,
   options: EngineOptions,
 ): Engine {
-  const { compile = false, onCompile } = options;
   const low = settings.precision === 'mixed' ? (options.low ?? 'bfloat16') : undefined;
   const learner = createLearner(tf, initial, settings, options);
   const { model, optimizer, variables, lossScale } = learner;
@@ -66,31 +66,39 @@ export function createGraphEngine(
     update(home, variables.length);
   }
 
-  function recordOnce(
+  /** Programs that have run, and are compiled. */
+  const compiled = new Set<Program>();
+  let compile = options.compile ?? false;
+
+  /** Runs the batch's program, which is recorded on the first batch of its size. Its first variables are `state`. */
+  function run(
     programs: Map<number, Program>,
-    { size }: Batch,
+    batch: Batch,
     state: readonly Variable[],
     inputs: readonly Input[],
     work: Parameters<typeof recordProgram>[3],
-  ): Program {
+  ): { program: Program; outputs: Tensor[] } {
+    const { size } = batch;
     const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile });
     programs.set(size, program);
-    return program;
-  }
-
-  /** Programs that have run, and are compiled. */
-  const compiled = new Set<Program>();
-
-  function run(program: Program, inputs: readonly Input[], step: string): Tensor[] {
-    if (!compile || compiled.has(program)) return program.run(inputs);
-    onCompile?.(step);
+    update(program, state.length);
+    if (!compile || compiled.has(program)) return { program, outputs: program.run(inputs) };
+    options.onCompile?.(`${programs === training ? 'training on' : 'prediction of'} ${size} samples`);
     try {
       const outputs = program.run(inputs);
       compiled.add(program);
-      return outputs;
+      return { program, outputs };
     } catch (error) {
-      throw explainCompileError(error);
+      if (!(error instanceof Error) || error instanceof RangeError || isOutOfMemory(error)) throw error;
+      const reason = explainCompileError(error);
+      if (options.onUncompiled === undefined) throw new MachineError(reason, { cause: error });
+      options.onUncompiled(reason);
     }
+    compile = false;
+    programs.delete(size);
+    current.delete(program);
+    program.dispose();
+    return run(programs, batch, state, inputs, work);
   }
 
   return {
@@ -100,35 +108,36 @@ export function createGraphEngine(
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
         const factors = encodeFloats(tf, Float32Array.of(kept, rate), [2]);
         const inputs = [batch.signals, batch.labels, seeds, factors];
-        const program = recordOnce(training, batch, variables, inputs, (signals, labels, seeds, factors) => {
-          const { loss, gradients, finite } = differentiate(
-            tf,
-            model,
-            augment(
+        const { program, outputs } = run(
+          training,
+          batch,
+          variables,
+          inputs,
+          (signals, labels, seeds, factors) => {
+            const { loss, gradients, finite } = differentiate(
               tf,
-              { signals: signals as Tensor3D, labels: labels as Tensor1D },
+              model,
+              augment(
+                tf,
+                { signals: signals as Tensor3D, labels: labels as Tensor1D },
+                seeds as Tensor1D,
+                settings,
+              ),
               seeds as Tensor1D,
-              settings,
-            ),
-            seeds as Tensor1D,
-            lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar),
-          );
-          const [kept, rate] = tf.unstack(factors!) as [Scalar, Scalar];
-          optimizer.update(gradients, { kept, rate });
-          if (lossScale === undefined) return { outputs: [loss, finite], commit: finite };
-          updateScale(tf, lossScale, finite);
-          const scale = lossScale.slice([0], [1]);
-          return { outputs: [loss, finite, scale], commit: finite, uncommitted: [lossScale] };
-        });
-        update(program, variables.length);
-        const [loss, finite, scale] = run(program, inputs, `training on ${batch.size} samples`) as [
-          Tensor,
-          Tensor,
-          Tensor | undefined,
-        ];
+              lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar),
+            );
+            const [kept, rate] = tf.unstack(factors!) as [Scalar, Scalar];
+            optimizer.update(gradients, { kept, rate });
+            if (lossScale === undefined) return { outputs: [loss, finite], commit: finite };
+            updateScale(tf, lossScale, finite);
+            const scale = lossScale.slice([0], [1]);
+            return { outputs: [loss, finite, scale], commit: finite, uncommitted: [lossScale] };
+          },
+        );
+        const [loss, finite, scale] = outputs as [Tensor, Tensor, Tensor | undefined];
         own(program);
         if (!finite.dataSync()[0]) {
-          const isSkipped = scale !== undefined && scale.dataSync()[0]! >= LEAST_SCALE;
+          const isSkipped = scale !== undefined && !isDiverged(scale.dataSync()[0]!);
           return isSkipped ? loss.dataSync()[0]! : Number.NaN;
         }
         learner.updates++;
@@ -138,11 +147,10 @@ export function createGraphEngine(
       tf.tidy(() => {
         const inputs = [batch.signals];
         const weights = [...model.variables.values()];
-        const program = recordOnce(prediction, batch, weights, inputs, (signals) => ({
+        const { outputs } = run(prediction, batch, weights, inputs, (signals) => ({
           outputs: [model.predict(signals as Tensor3D)],
         }));
-        update(program, weights.length);
-        const [probabilities] = run(program, inputs, `prediction of ${batch.size} samples`) as [Tensor];
+        const [probabilities] = outputs as [Tensor];
         return Float32Array.from(probabilities.dataSync() as Float32Array);
       }),
     getWeights: () => {
@@ -170,11 +178,9 @@ export function createGraphEngine(
   };
 }
 
-function explainCompileError(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const [reason] = error.message.split('\n');
-  return new MachineError(
-    `a step that XLA compiles failed (${reason}). Delete the compiled graphs in ${compileCache(process.env)}, or use --compile off`,
-    { cause: error },
-  );
+function explainCompileError({ message }: Error): string {
+  const [reason] = message.split('\n');
+  const cache = compileCache(process.env);
+  const files = cache === undefined ? '' : `delete the compiled graphs in ${cache} and try again, or `;
+  return `a step that XLA compiles failed (${reason}); ${files}use --compile off`;
 }

@@ -15,11 +15,14 @@ export interface LossScale {
 
 export const FIRST_SCALE: LossScale = { scale: 2 ** 15, steps: 0 };
 
-/** A scale this small means that the loss diverges: float16 holds any gradient of a sound model times it. */
-export const LEAST_SCALE = 2 ** -14;
+const LEAST_SCALE = 2 ** -14;
+
+/** Whether the scale is so small that the loss must have diverged: float16 holds any gradient of a sound model times it. */
+export const isDiverged = (scale: number): boolean => scale < LEAST_SCALE;
 
 const STEPS_TO_DOUBLE = 2000;
 
+/** A variable, float32 [2]: scale and steps. */
 export function scaleVariable(tf: TF, { scale, steps }: LossScale): Variable {
   return tf.tidy(() => tf.variable(tf.tensor1d([scale, steps]), false));
 }

@@ -13,8 +13,8 @@ export interface Differentiated {
 }
 
 /**
- * Computes loss and gradients, and updates the moving statistics. `seed`, int32 [2], is the seed of dropout. The gradients are
- * computed of `scale` times the loss.
+ * Computes loss and gradients, and updates the moving statistics. `seed`, int32 [2], is the seed of dropout. The loss
+ * is multiplied by `scale` before it is differentiated; loss and gradients are returned unscaled.
  */
 export function differentiate(
   tf: TF,

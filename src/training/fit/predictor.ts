@@ -16,10 +16,13 @@ export async function* predictSignals(
 ): AsyncGenerator<number> {
   const signals = new Float32Array(batchSize * SAMPLE_SIZE);
   let size = 0;
+  let filled = false;
   function predict(): Float32Array {
-    const batch = createBatch(tf, signals.subarray(0, size * SAMPLE_SIZE));
+    // A batch of another size would be recorded, and compiled, again: a short last batch is filled with old samples.
+    filled ||= size === batchSize;
+    const batch = createBatch(tf, signals.subarray(0, (filled ? batchSize : size) * SAMPLE_SIZE));
     try {
-      return withMemoryFor(size, () => predictor.predict(batch));
+      return withMemoryFor(batch.size, () => predictor.predict(batch)).subarray(0, size);
     } finally {
       disposeBatch(batch);
     }
