@@ -50,10 +50,10 @@ const MEMORY_WARM_UP = 20;
 const KERAS = 'Keras jit_compile';
 const TORCH = 'PyTorch compile';
 
-interface Contestant {
+interface Contestant<Took = number | Promise<number>> {
   name: string;
   /** Makes a step; returns its duration [s]. */
-  step(): number | Promise<number>;
+  step(): Took;
   stop(): void;
 }
 
@@ -143,7 +143,7 @@ function startEngine(
   size: number,
   given: GivenSettings = {},
   options: EngineOptions = { compile },
-): Contestant & { step(): number } {
+): Contestant<number> {
   const random = createRandomStream(1, 0, 0);
   const engine = createEngine(tf, kind, initialWeights('diy', 1), completeSettings(given, device), {
     ...options,

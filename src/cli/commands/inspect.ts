@@ -36,7 +36,7 @@ export function inspectCommand(): Command {
         const psd = flags.psd === undefined ? undefined : await openPsd(flags.psd);
         const png = await plotFile(store, key, { wanted: flags.sample, psd });
         const target = splitLocation(flags.plot);
-        openStore(target.folder).write(target.key, png);
+        await openStore(target.folder).write(target.key, png);
       }
       printResult(flags.json, { file, kind, ...facts, faults }, describe(file, kind, facts, rows, faults));
       if (faults.length > 0) process.exitCode = 1;

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createCanvas, loadImage } from '@napi-rs/canvas';
+import { chirpline, chirplineWell } from '../support/command.ts';
+import { folderForTests, scratch } from '../support/fixtures.ts';
+
+const { folder, remove } = folderForTests();
+const raw = join(folder, 'raw');
+const records = join(folder, 'records');
+after(remove);
+before(() => {
+  chirplineWell('simulate', raw, '--samples', '4', '--seed', '5', '--snr-median', '20');
+  chirplineWell('preprocess', raw, records);
+});
+
+const files = () =>
+  readdirSync(raw, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.npy'))
+    .map((path) => join(raw, path));
+
+/** Share of the picture's pixels that aren't its background. */
+async function inkOf(png: Uint8Array): Promise<number> {
+  const image = await loadImage(png);
+  const context = createCanvas(image.width, image.height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
+  return pixels.filter((pixel) => pixel !== pixels[0]).length / pixels.length;
+}
+
+test('inspect --plot draws the sample, whitened by its own spectrum or by that of the records', async (t) => {
+  const out = scratch(t);
+  const [first, second] = files() as [string, string];
+  const plot = (file: string, name: string, ...more: string[]) => {
+    const { samples, good } = JSON.parse(
+      chirplineWell('inspect', file, '--plot', join(out, name), '--json', ...more),
+    ) as { samples: number; good: number };
+    assert.deepEqual([samples, good], [1, 1]);
+    return readFileSync(join(out, name));
+  };
+  const own = plot(first, 'own.png');
+  const ink = await inkOf(own);
+  assert.ok(ink > 0.05 && ink < 0.9, `${ink}`);
+  assert.notDeepEqual(plot(second, 'second.png'), own);
+  assert.notDeepEqual(plot(first, 'psd.png', '--psd', join(records, 'avg_psd.npz')), own);
+  assert.deepEqual(plot(first, 'again.png'), own);
+});
+
+test('a picture that cannot be written is an error of one line, as is a sample that the file does not hold', (t) => {
+  const out = scratch(t);
+  const [file] = files() as [string];
+  mkdirSync(join(out, 'taken.png'));
+  const taken = chirpline('inspect', file, '--plot', join(out, 'taken.png'));
+  assert.equal(taken.status, 3, taken.stderr);
+  assert.match(taken.stderr, /^chirpline: cannot write .*taken\.png: a folder exists where a file is needed/);
+  assert.equal(taken.stderr.trim().split('\n').length, 1, taken.stderr);
+  const absent = chirpline('inspect', file, '--plot', join(out, 'x.png'), '--sample', 'nobody');
+  assert.equal(absent.status, 2, absent.stderr);
+  assert.match(absent.stderr, /^chirpline: .*holds no sample nobody/);
+  assert.deepEqual(readdirSync(out), ['taken.png']);
+});
