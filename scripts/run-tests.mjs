@@ -1,24 +1,32 @@
 /**
  * `node --import tsx scripts/run-tests.mjs CONCURRENCY FILE...`: runs test files in the given order, which `node --test` doesn't:
- * it sorts them by name. Files that package the functions run one after another, beside the others, because the Serverless
- * Framework uses the same folder `.serverless` for each package.
+ * it sorts them by name.
  */
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
+/** They hold how long something takes, so they run alone, first. */
+const TIMED = /test\/(cli\/preprocess|e2e\/cloud)\.test\.ts$/;
+/**
+ * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another,
+ * beside the others.
+ */
 const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|cloud|commands))\.test\.ts$/;
 const [concurrency, ...files] = process.argv.slice(2);
-const packaging = files.filter((file) => PACKAGING.test(file));
-const others = files.filter((file) => !PACKAGING.test(file));
-start(packaging, 1);
-start(others, Math.max(1, Number(concurrency) - (packaging.length > 0 ? 1 : 0)));
+const timed = files.filter((file) => TIMED.test(file));
+const packaging = files.filter((file) => PACKAGING.test(file) && !TIMED.test(file));
+const others = files.filter((file) => !PACKAGING.test(file) && !TIMED.test(file));
+await runFiles(timed, 1);
+await Promise.all([
+  runFiles(packaging, 1),
+  runFiles(others, Math.max(1, Number(concurrency) - (packaging.length > 0 ? 1 : 0))),
+]);
 
-function start(group, atOnce) {
+/** Resolves when all have ended. A failure sets the exit code. */
+async function runFiles(group, atOnce) {
   if (group.length === 0) return;
-  run({ files: group, concurrency: atOnce })
-    .on('test:fail', () => {
-      process.exitCode = 1;
-    })
-    .compose(new spec())
-    .pipe(process.stdout);
+  const report = run({ files: group, concurrency: atOnce }).on('test:fail', () => {
+    process.exitCode = 1;
+  });
+  for await (const text of report.compose(new spec())) process.stdout.write(text);
 }

@@ -65,10 +65,8 @@ if (files.length === 0)
 /** Files that take longest, in this order: they start first, so that no processor is idle at the end. */
 const LONGEST = [
   'containers/image',
-  'e2e/cloud',
   'e2e/commands',
   'simulation/simulation',
-  'cli/preprocess',
   'cli/train',
   'fuzz/fuzz',
   'cloud/package',

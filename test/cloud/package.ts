@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { folderForTests } from '../support/fixtures.ts';
 
@@ -21,9 +21,6 @@ export interface Template {
     }
   >;
 }
-
-/** Lets the functions be built in this folder instead of in .esbuild, where another test may be building them. */
-export const buildIn = (folder: string) => ({ CHIRPLINE_WORK_FOLDER: relative(ROOT, join(folder, 'build')) });
 
 export interface Package {
   /** Holds the template and a zip of each function. */
@@ -44,7 +41,7 @@ export function packageStage(stage: string): Package {
     cwd: ROOT,
     encoding: 'utf8',
     timeout: 120_000,
-    env: { ...process.env, ...buildIn(folder), SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
+    env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
   });
   assert.equal(run.status, 0, run.stdout + run.stderr);
   const template = JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;

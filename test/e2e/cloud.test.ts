@@ -146,7 +146,7 @@ test('an object that arrives after the run is in the records within a second, an
   assert.deepEqual(await records.head('metadata.json'), before);
 });
 
-test('a stack of 256 samples becomes a shard within seconds', async () => {
+test('a stack of 256 samples becomes a shard within a second', async () => {
   const { raw: to, records } = open('late');
   const rows = await labelRows();
   const stack = rows.slice(100, 356);
@@ -173,8 +173,8 @@ test('a stack of 256 samples becomes a shard within seconds', async () => {
   console.log(
     `upload of 256 samples (25 MB, including the upload) -> shard and metadata: ${ms.toFixed(0)} ms`,
   );
-  // Alone on the machine it takes less than a second (bench/cloud.ts); here, tests in other processes share the cores.
-  assert.ok(ms < 5 * uploadLimit);
+  // Twice the goal, since the emulator shares the cores.
+  assert.ok(ms < 2 * uploadLimit);
 });
 
 test('a poison message becomes a dead letter, other messages are processed, and redrive resends it', async () => {

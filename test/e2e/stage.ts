@@ -17,7 +17,6 @@ import { parseMetadata } from '../../src/records/metadata.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
-import { buildIn } from '../cloud/package.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { findPort, setEnvironment } from '../support/emulator.ts';
 
@@ -65,7 +64,7 @@ export async function startStage(): Promise<void> {
 
 /** Deploys the stage; `variables` change its settings. */
 export function deploy(variables: Record<string, string> = {}): Promise<void> {
-  return cloud.deploy({ ...buildIn(folder), CHIRPLINE_SHARD_SIZE: SHARD_SIZE, ...variables });
+  return cloud.deploy({ CHIRPLINE_SHARD_SIZE: SHARD_SIZE, ...variables });
 }
 
 export async function endStage(): Promise<void> {

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { nodeBackend } from '../../src/tensorflow/graph/bind.ts';
 import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { Engine } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
-import { type Batch, createBatch } from '../../src/training/input/batch.ts';
+import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
-import { makeSignal } from './toy.ts';
+import { type Allowed, AUGMENTED, listFaults, makeBatch, trainTwice } from './two-steps.ts';
 
 const RATE = 1e-3;
 /** For tests that don't depend on the model: its programs are recorded in half the time of diy's. */
@@ -19,58 +18,27 @@ const start = (kind: EngineKind, given: GivenSettings = {}, weights?: Weights) =
   return createEngine(tf, kind, weights ?? initialWeights(settings.preset, 11), settings);
 };
 
-function makeBatch(size: number, seed = 1): Batch {
-  const labels = Float32Array.from({ length: size }, (_, i) => i % 2);
-  const signals = new Float32Array(size * SAMPLE_SIZE);
-  for (const [i, label] of labels.entries())
-    signals.set(makeSignal(label === 1 ? 1 : 0, seed, i), i * SAMPLE_SIZE);
-  return createBatch(tf, signals, labels);
-}
-
 const batch = makeBatch(6);
 const short = makeBatch(3, 2);
 
-/** Losses of two steps, and the moments after the first: a tenth of the gradients, and a thousandth of their squares. */
-function startTraining(engine: Engine, seed = 1) {
-  const first = engine.train(batch, RATE, [seed, 1]);
-  const { moments } = engine.getOptimizer();
-  const losses = [first, engine.train(batch, RATE, [seed, 2])];
-  engine.dispose();
-  return { losses, moments };
-}
-
-function listDifferences(actual: ReturnType<typeof startTraining>, expected: typeof actual): string[] {
-  const faults: string[] = [];
-  for (const [i, loss] of expected.losses.entries()) {
-    const difference = Math.abs(actual.losses[i]! / loss - 1);
-    if (!(difference <= 2e-5)) faults.push(`loss ${i + 1}: ${difference}`);
-  }
-  for (const [i, moment] of expected.moments.entries()) {
-    const largest = moment.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const difference = largestDifference(actual.moments[i]!, moment);
-    if (!(difference <= 1e-4 * largest)) faults.push(`moment ${i}: ${difference} of ${largest}`);
-  }
-  return faults;
-}
-
-const AUGMENTED: GivenSettings = {
-  time_shift: 20,
-  sign_flip: true,
-  detector_swap: true,
-  noise: 0.1,
-  mixup: 0.4,
+const train = (kind: EngineKind, given: GivenSettings, seed = 1) => trainTwice(kind, given, batch, { seed });
+const SAME: Allowed = {
+  losses: [2e-5, 2e-5],
+  arrays: 1e-4,
+  distance: (actual, expected) =>
+    largestDifference(actual, expected) /
+    Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0),
 };
 
 test('the graph engine computes the losses and gradients of the eager engine, with dropout and augmentation', () => {
-  const eager = startTraining(start('eager', AUGMENTED));
-  assert.deepEqual(listDifferences(startTraining(start('graph', AUGMENTED)), eager), []);
-  const faults = listDifferences(startTraining(start('graph', AUGMENTED), 2), eager);
+  const eager = train('eager', AUGMENTED);
+  assert.deepEqual(listFaults(train('graph', AUGMENTED), eager, SAME), []);
+  const faults = listFaults(train('graph', AUGMENTED, 2), eager, SAME);
   assert.ok(faults.some((fault) => fault.startsWith('loss 1')) && faults.length > 20, faults.join(', '));
 });
 
 test('the coherent model trains the same in both engines', () => {
-  const eager = startTraining(start('eager', { preset: 'coherent' }));
-  assert.deepEqual(listDifferences(startTraining(start('graph', { preset: 'coherent' })), eager), []);
+  assert.deepEqual(listFaults(train('graph', SMALL), train('eager', SMALL), SAME), []);
 });
 
 test('batches of two sizes, and predictions in between, use and update the same weights', () => {

@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SettingError } from '../../src/core/errors.ts';
-import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { createEngine } from '../../src/training/engine/engines.ts';
-import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
-import { makeSignal } from './toy.ts';
+import { makeBatch } from './two-steps.ts';
 
 const start = (given: GivenSettings, kind: 'graph' | 'eager' = 'graph') => {
   const settings = completeSettings({ dropout_rate: 0, ...given }, 'cpu');
   return createEngine(tf, kind, initialWeights(settings.preset, 3), settings);
 };
 
-const SIZE = 8;
-const signals = new Float32Array(SIZE * SAMPLE_SIZE);
-const labels = Float32Array.from({ length: SIZE }, (_, i) => i % 2);
-for (const [i, label] of labels.entries())
-  signals.set(makeSignal(label === 1 ? 1 : 0, 1, i), i * SAMPLE_SIZE);
-const batch = createBatch(tf, signals, labels);
+const batch = makeBatch(8);
 
 /** Losses of some steps, gradients of the first (ten times the first moments), and predictions after the last. */
 function run(given: GivenSettings) {

@@ -1,0 +1,94 @@
+/** Two steps of training, to compare engines. */
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { initialWeights } from '../../src/model/weights.ts';
+import type { EngineOptions } from '../../src/training/engine/engine.ts';
+import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
+import { type Batch, createBatch } from '../../src/training/input/batch.ts';
+import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
+import { tf } from '../model/tensorflow.ts';
+import { makeSignal } from './toy.ts';
+
+export const AUGMENTED: GivenSettings = {
+  time_shift: 20,
+  sign_flip: true,
+  detector_swap: true,
+  noise: 0.1,
+  mixup: 0.4,
+};
+
+/** Samples with and without a signal in turn. `silent` is a detector that is 0 in all of them. */
+export function makeBatch(size: number, seed = 1, silent?: number): Batch {
+  const labels = Float32Array.from({ length: size }, (_, i) => i % 2);
+  const signals = new Float32Array(size * SAMPLE_SIZE);
+  for (const [i, label] of labels.entries()) {
+    signals.set(makeSignal(label === 1 ? 1 : 0, seed, i), i * SAMPLE_SIZE);
+    if (silent === undefined) continue;
+    const start = i * SAMPLE_SIZE + silent * SAMPLE_LENGTH;
+    signals.fill(0, start, start + SAMPLE_LENGTH);
+  }
+  return createBatch(tf, signals, labels);
+}
+
+export interface Run {
+  /** Of each step, before its update. */
+  losses: number[];
+  /**
+   * After the first step, by name: the first moments `gradient of W` (a tenth of the gradients), the second moments `square of W`
+   * (a thousandth of their squares), and the moving statistics. After the second, `probabilities`.
+   */
+  arrays: Map<string, ArrayLike<number>>;
+}
+
+export function trainTwice(
+  kind: EngineKind,
+  given: GivenSettings,
+  batch: Batch,
+  { seed = 1, ...options }: EngineOptions & { seed?: number } = {},
+): Run {
+  const settings = completeSettings(given, 'cpu');
+  const weights = initialWeights(settings.preset, 11);
+  const engine = createEngine(tf, kind, weights, settings, options);
+  const losses = [engine.train(batch, 1e-3, [seed, 1])];
+  const { moments } = engine.getOptimizer();
+  const arrays = new Map<string, ArrayLike<number>>();
+  const isStatistic = (name: string) => /_(mean|var)$/.test(name);
+  for (const [i, name] of [...weights.keys()].filter((name) => !isStatistic(name)).entries()) {
+    arrays.set(`gradient of ${name}`, moments[2 * i]!);
+    arrays.set(`square of ${name}`, moments[2 * i + 1]!);
+  }
+  for (const [name, { data }] of engine.getWeights()) if (isStatistic(name)) arrays.set(name, data);
+  losses.push(engine.train(batch, 1e-3, [seed, 2]));
+  arrays.set('probabilities', engine.predict(batch));
+  engine.dispose();
+  return { losses, arrays };
+}
+
+export interface Allowed {
+  /** Relative difference of the loss of each step. */
+  losses: readonly [number, number];
+  /** Of each array, as `distance` measures it. */
+  arrays: number;
+  distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number;
+  /** Names of arrays that aren't compared. */
+  except?: RegExp;
+}
+
+export function listFaults(
+  actual: Run,
+  expected: Run,
+  { losses, arrays, distance, except }: Allowed,
+): string[] {
+  const faults: string[] = [];
+  for (const [i, loss] of expected.losses.entries()) {
+    const difference = Math.abs(actual.losses[i]! / loss - 1);
+    if (!(difference <= losses[i]!)) faults.push(`loss ${i + 1}: ${difference}`);
+  }
+  for (const [name, values] of expected.arrays) {
+    if (except?.test(name)) continue;
+    // A bias before a batch norm has no gradient.
+    if (Array.from(values).every((value) => value === 0)) continue;
+    const difference = distance(actual.arrays.get(name)!, values);
+    if (!(difference <= arrays)) faults.push(`${name}: ${difference}`);
+  }
+  return faults;
+}
