@@ -61,7 +61,7 @@ interface Mode {
  * layers, one probability. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
-  const blocks = createMaps(tf, options.convolution ?? 'direct');
+  const layout = createMaps(tf, options.convolution ?? 'direct');
   const { shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
@@ -73,13 +73,13 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 
   function forward(signals: Tensor3D, mode: Mode): Tensor1D {
     const block = (map: Tensor, i: number) =>
-      mode.pool(blocks.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
-    let maps = blocks.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
+      mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
+    let maps = layout.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
     if (merged.length > 0)
-      maps = [merged.reduce((last, _, i) => block(last, shared.length + i), blocks.merge(maps))];
+      maps = [merged.reduce((last, _, i) => block(last, shared.length + i), layout.merge(maps))];
     const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
     let h = tf.concat(
-      maps.map((map) => blocks.average(map.clipByValue(...POOLED_RANGE), p)),
+      maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p)),
       1,
     );
     for (const [layer, { name }] of dense.entries()) {
@@ -94,7 +94,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     normalize: (h, name, bias) => normalize(h, name, movingStatistics(name, bias)),
     pool: (convolved, name, bias) => {
       const { gamma, beta } = affine(name);
-      return blocks.poolBy(convolved, movingStatistics(name, bias), gamma, beta);
+      return layout.poolBy(convolved, movingStatistics(name, bias), gamma, beta);
     },
     drop: (h) => h,
   };
@@ -113,7 +113,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       },
       pool: (convolved, name, bias) => {
         const { gamma, beta } = affine(name);
-        const { output, mean, variance } = blocks.poolBatch(convolved, gamma, beta);
+        const { output, mean, variance } = layout.poolBatch(convolved, gamma, beta);
         moveBoth(name, bias, mean, variance);
         return output;
       },

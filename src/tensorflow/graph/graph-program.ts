@@ -100,8 +100,6 @@ export function recordProgram(
       graph,
       graph.nodes.filter(({ name }, index) => index >= first || reads.has(name)),
     );
-    for (const variable of variables)
-      variable.value = graph.add('ReadVariableOp', [variable.handle], { dtype: { type: variable.type } });
   }
   const fetched = outputs.map(({ name, type }) => {
     const output = compile ? leaveCluster(graph, name, type) : name;
@@ -126,7 +124,7 @@ export function recordProgram(
     read: () =>
       session.run(
         new Map(),
-        variables.map(({ value }) => `${value}:0`),
+        variables.map(({ stored }) => `${stored}:0`),
       ),
     write: (values) => tf.dispose(session.run(feed(newValues, values), [written])),
     dispose: () => session.dispose(),
@@ -158,7 +156,7 @@ function feed(placeholders: readonly Placeholder[], tensors: readonly Tensor[]):
   );
 }
 
-/** Adds a variable: its resource, its value, and the nodes that set it. */
+/** Adds a variable: its resource, its value for the work, its value outside of it, and the nodes that set it. */
 function addVariable(graph: Graph, variable: Variable, index: number) {
   const type = DATA_TYPES[variable.dtype as DataTypeName];
   const dtype = { type };
@@ -173,9 +171,10 @@ function addVariable(graph: Graph, variable: Variable, index: number) {
     `variable_${index}`,
   );
   const value = graph.add('ReadVariableOp', [handle], { dtype });
+  const stored = graph.add('ReadVariableOp', [handle], { dtype });
   const newValue = addPlaceholder(graph, variable, `value_${index}`);
   const assign = graph.add('AssignVariableOp', [handle, newValue.name], { dtype });
-  return { handle, value, newValue, assign, type };
+  return { handle, value, stored, newValue, assign, type };
 }
 
 /** Adds an output that is computed after all `nodes` have run. */
