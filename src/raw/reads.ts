@@ -1,7 +1,8 @@
 /** Plans and runs the reads for a list of samples: neighbours in one object share a read, and reads start ahead of use. */
+import { groupBy } from '../core/group-by.ts';
 import type { ByteRange, ObjectStore } from '../storage/store.ts';
 import { createListedReader } from './absence.ts';
-import type { SampleRef } from './sample-ref.ts';
+import type { PassRef, SampleRef } from './sample-ref.ts';
 import { FILE_READ } from './strain-array.ts';
 
 /** One range of an object that holds the bytes of `refs`. */
@@ -23,16 +24,33 @@ const READS_AHEAD = 16;
 /** Once the reads under way have this many bytes in total, no further read starts: so they have at most 16 MiB. */
 const BYTES_AHEAD = 8 << 20;
 
-/** Cuts the refs, in their order, into reads. */
-export function* planReads(refs: Iterable<SampleRef>): Generator<Read> {
+/**
+ * Cuts the refs, in their order, into reads. A stack that must be read whole is one read, with all its refs, where the first of
+ * them is.
+ */
+export function* planReads(refs: readonly SampleRef[]): Generator<Read> {
+  const stacks = groupBy(
+    refs.filter((ref) => ref.kind === 'pass'),
+    stackOf,
+  );
   let read: Read | undefined;
   for (const ref of refs) {
-    if (read !== undefined && extend(read, ref)) continue;
-    if (read !== undefined) yield read;
-    read = startRead(ref);
+    if (ref.kind === 'pass') {
+      const stack = stacks.get(stackOf(ref));
+      if (stack === undefined) continue;
+      stacks.delete(stackOf(ref));
+      if (read !== undefined) yield read;
+      read = undefined;
+      yield { ...startRead(ref), refs: stack };
+    } else if (read === undefined || !extend(read, ref)) {
+      if (read !== undefined) yield read;
+      read = startRead(ref);
+    }
   }
   if (read !== undefined) yield read;
 }
+
+const stackOf = (ref: PassRef): string => `${ref.array.offset} ${ref.etag} ${ref.key}`;
 
 function startRead(ref: SampleRef): Read {
   const { offset, length } = rangeOf(ref);
@@ -44,16 +62,15 @@ function rangeOf(ref: SampleRef): ByteRange {
   return ref.kind === 'pass' ? ref.array : ref;
 }
 
-/** Adds the ref to the read if it is in the same array, or follows the read's last ref closely enough. Returns whether it did. */
-function extend(read: Read, ref: SampleRef): boolean {
+/** Adds the ref to the read if it follows the read's last ref closely enough. Returns whether it did. */
+function extend(read: Read, ref: Exclude<SampleRef, PassRef>): boolean {
   const last = read.refs.at(-1)!;
-  if (ref.kind === 'npy' || last.key !== ref.key || last.etag !== ref.etag || last.kind !== ref.kind)
-    return false;
+  if (ref.kind === 'npy' || last.kind !== ref.kind) return false;
+  if (last.key !== ref.key || last.etag !== ref.etag) return false;
   const { offset, length } = rangeOf(ref);
   const gap = offset - (read.offset + read.length);
   const whole = offset + length - read.offset;
-  const isNeighbour = gap >= 0 && gap <= GAP_LIMIT && whole <= RANGE_LIMIT;
-  if (ref.kind === 'pass' ? offset !== read.offset : !isNeighbour) return false;
+  if (gap < 0 || gap > GAP_LIMIT || whole > RANGE_LIMIT) return false;
   read.refs.push(ref);
   read.length = whole;
   return true;

@@ -41,7 +41,7 @@ interface SpanRef extends SamplePlace {
 }
 
 /** A row of a stack that must be read whole, since it is deflated or in Fortran order. */
-interface PassRef extends SamplePlace {
+export interface PassRef extends SamplePlace {
   kind: 'pass';
   row: number;
   array: {

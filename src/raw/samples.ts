@@ -17,8 +17,9 @@ export type SampleReading =
  * Reads samples in the order of `refs`: float64, shape (3, 4096), the values as in the file. The values are not checked.
  * A broken sample yields a reason; its neighbours are read as usual.
  *
- * Neighbours in an object share a read, and reads are started ahead. An object that is missing, or is not the ref's version,
- * yields a reason too. All other errors of the store are thrown.
+ * Neighbours in an object share a read, and reads are started ahead. A stack that must be read whole is read once for each
+ * AT_ONCE refs, whose strain is kept until it is their turn. An object that is missing, or is not the ref's version, yields a
+ * reason too. All other errors of the store are thrown.
  *
  * @param chooseTarget returns the array for the next sample's strain. Default: one array for all, so copy what you keep.
  */
@@ -29,13 +30,45 @@ export async function* readSamples(
 ): AsyncGenerator<SampleReading> {
   const own: Strain = new Float64Array(SAMPLE_SIZE);
   const target = chooseTarget ?? (() => own);
+  const all = [...refs];
+  for (let start = 0; start < all.length; start += AT_ONCE) {
+    yield* readInOrder(store, all.slice(start, start + AT_ONCE), target);
+  }
+}
+
+/** Refs that are read together. Their strain takes at most 100 MB, and less unless they are rows of stacks read whole. */
+const AT_ONCE = 1024;
+
+async function* readInOrder(
+  store: ObjectStore,
+  refs: readonly SampleRef[],
+  target: () => Strain,
+): AsyncGenerator<SampleReading> {
+  /** Samples that were read before their turn. A ref may have several turns. */
+  const kept = new Map<SampleRef, SampleReading>();
+  let next = 0;
   for await (const { read, bytes } of readAhead(store, planReads(refs))) {
     const content = unpackRead(read, bytes);
     for (const ref of read.refs) {
-      const strain = target();
+      const isNext = ref === refs[next];
+      const strain = isNext ? target() : new Float64Array(SAMPLE_SIZE);
       const reason =
         typeof content === 'string' ? content : reasonFor(() => decode(ref, read, content, strain));
-      yield reason === undefined ? { ref, strain } : { ref, reason };
+      const reading = reason === undefined ? { ref, strain } : { ref, reason };
+      if (!isNext) {
+        kept.set(ref, reading);
+        continue;
+      }
+      yield reading;
+      for (next += 1; kept.has(refs[next]!); next += 1) {
+        const early = kept.get(refs[next]!)!;
+        if (early.strain === undefined) yield early;
+        else {
+          const strain = target();
+          strain.set(early.strain);
+          yield { ref: early.ref, strain };
+        }
+      }
     }
   }
 }

@@ -243,6 +243,44 @@ describe('reading samples', () => {
     assert.equal(watched.ranges.length, 1);
   });
 
+  test('reads deflated stacks once each, however their rows alternate, with broken rows among them', async () => {
+    const plain = createMemoryStore();
+    const stacks = await Promise.all(
+      ['a', 'b', 'c'].map(async (name, i) => {
+        const x = { dtype: '<f8', shape: [8, 3, 4096], data: markedSamples(10 * i, 8) } as const;
+        const bytes = await writeNpz({ x }, { compress: true });
+        const refs = await catalogBytes(plain, `${name}.npz`, bytes, 8);
+        // The second stack is damaged after it was catalogued.
+        if (i === 1) {
+          bytes[bytes.length >> 1]! ^= 0xff;
+          await plain.write('b.npz', bytes);
+          for (const ref of refs) ref.etag = (await plain.head('b.npz'))!.etag;
+        }
+        return refs;
+      }),
+    );
+    await plain.write('single.npy', sampleFile(99));
+    const single = await catalogObject(plain, (await plain.head('single.npy'))!);
+    const rows = Array.from({ length: 8 }, (_, row) => stacks.map((refs) => refs[(5 * row) % 8]!)).flat();
+    const refs = [...rows.slice(0, 7), single[0]!, ...rows.slice(7)];
+    const watched = watch(plain);
+    const found = await readMarks(watched.store, refs);
+    assert.deepEqual(
+      found.map(([id]) => id),
+      refs.map(({ id }) => id),
+    );
+    const expected = refs.map((ref) => {
+      if (ref.key === 'single.npy') return 99;
+      const row = 'row' in ref ? ref.row : Number.NaN;
+      return ref.key === 'b.npz' ? undefined : row + (ref.key === 'c.npz' ? 20 : 0);
+    });
+    assert.deepEqual(
+      found.map(([, mark]) => (typeof mark === 'number' ? mark : undefined)),
+      expected,
+    );
+    assert.equal(watched.ranges.length, 4);
+  });
+
   test('starts at most 16 reads ahead of the consumer', async () => {
     const plain = createMemoryStore();
     for (let n = 0; n < 60; n += 1) await plain.write(`s${String(n).padStart(2, '0')}.npy`, sampleFile(n));
