@@ -26,7 +26,7 @@ for (const compile of [false, true]) {
       [encodeFloats(tf, VALUES, [1, 6]), VALUES],
       [encodeHalves(VALUES), rounded],
     ] as const) {
-      const program = recordProgram(tf, [], [encoded], (x) => ({ outputs: [x!.add(0)] }), { compile });
+      const program = recordProgram(tf, [], [encoded], ([x]) => ({ outputs: [x!.add(0)] }), { compile });
       const [result] = program.run([encoded]) as [Tensor];
       assert.deepEqual(result.shape, [1, 6]);
       assert.deepEqual([...result.dataSync()], [...expected]);

@@ -14,7 +14,7 @@ const values = (tensors: readonly Tensor[]) => tensors.map((tensor) => [...tenso
 test('recorded work runs on other inputs, and updates the program’s variables, not the recorded ones', () => {
   const total = tf.variable(tf.tensor1d([1, 2]), false);
   const x = tf.tensor2d([[1, 2]]);
-  const program = recordProgram(tf, [total], [x], () => {
+  const program = recordProgram(tf, [[total]], [x], () => {
     // Reshapes there and back, which tfjs does without an op.
     total.assign(total.reshape([1, 2]).add(x).reshape([2]));
     return { outputs: [total.mul(2), ...tf.split(x, 2, 1)] };
@@ -24,7 +24,7 @@ test('recorded work runs on other inputs, and updates the program’s variables,
   const inputs = [tf.tensor2d([[3, 4]])];
   assert.deepEqual(values(program.run(inputs)), [[26, 48], [3], [4]]);
   assert.deepEqual(values(program.run(inputs)), [[32, 56], [3], [4]]);
-  assert.deepEqual(values(program.read()), [[16, 28]]);
+  assert.deepEqual(values(program.read([0])), [[16, 28]]);
   assert.deepEqual(values([total]), [[1, 2]]);
   program.dispose();
 });
@@ -32,14 +32,14 @@ test('recorded work runs on other inputs, and updates the program’s variables,
 test('variables keep their values if commit is false', () => {
   const state = tf.variable(tf.scalar(1), false);
   const x = tf.scalar(1);
-  const program = recordProgram(tf, [state], [x], () => {
+  const program = recordProgram(tf, [[state]], [x], () => {
     state.assign(state.div(x));
     return { outputs: [state], commit: x.greater(0) as Scalar };
   });
-  program.write([tf.scalar(8)]);
+  program.write([tf.tensor1d([8])]);
   assert.deepEqual(values(program.run([tf.scalar(2)])), [[4]]);
   assert.deepEqual(values(program.run([tf.scalar(0)])), [[Number.POSITIVE_INFINITY]]);
-  assert.deepEqual(values(program.read()), [[4]]);
+  assert.deepEqual(values(program.read([0])), [[4]]);
   program.dispose();
 });
 
@@ -47,7 +47,7 @@ test('large constants are refused, as is reading a value; afterwards tfjs works 
   const data = tf.randomUniform([140, 140]);
   const state = tf.variable(tf.scalar(1), false);
   const record = (work: () => Tensor) => () =>
-    recordProgram(tf, [state], [], () => {
+    recordProgram(tf, [[state]], [], () => {
       state.assign(tf.scalar(2));
       return { outputs: [work()] };
     });
@@ -62,7 +62,7 @@ test('large constants are refused, as is reading a value; afterwards tfjs works 
   assert.deepEqual(values([state, tf.scalar(2).add(3)]), [[1], [5]]);
   assert.ok(!Object.hasOwn(nodeBackend(tf), 'executeSingleOutput'));
   const program = record(() => tf.ones([140, 140]).add(1).sum())();
-  program.write([state]);
+  program.write([state.reshape([1])]);
   assert.deepEqual(values(program.run([])), [[39200]]);
   program.dispose();
 });

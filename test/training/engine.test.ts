@@ -8,7 +8,7 @@ import { createEngine, type EngineKind } from '../../src/training/engine/engines
 import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
-import { type Allowed, AUGMENTED, listFaults, makeBatch, trainTwice } from './two-steps.ts';
+import { type Allowed, AUGMENTED, listFaults, makeBatch, step, trainTwice } from './two-steps.ts';
 
 const RATE = 1e-3;
 /** For tests that don't depend on the model: its programs are recorded in half the time of diy's. */
@@ -46,7 +46,7 @@ test('batches of two sizes, and predictions in between, use and update the same 
     const engine = start(kind, SMALL);
     const seen: number[] = [];
     for (const [i, next] of [batch, short, batch, short].entries()) {
-      seen.push(engine.train(next, 1e-4, [1, i]), ...engine.predict(short), ...engine.predict(batch));
+      seen.push(step(engine, next, 1e-4, [1, i]), ...engine.predict(short), ...engine.predict(batch));
     }
     const { updates } = engine.getOptimizer();
     engine.dispose();
@@ -62,10 +62,10 @@ test('batches of two sizes, and predictions in between, use and update the same 
 for (const kind of ['graph', 'eager'] as const) {
   test(`training resumes exactly from weights and optimizer state in a new engine (${kind})`, () => {
     const whole = start(kind, SMALL);
-    whole.train(batch, RATE, [1, 1]);
+    step(whole, batch, RATE, [1, 1]);
     const [weights, optimizer] = [whole.getWeights(), whole.getOptimizer()];
     const finish = (engine: Engine) => {
-      const loss = engine.train(batch, RATE, [1, 2]);
+      const loss = step(engine, batch, RATE, [1, 2]);
       const end = { loss, weights: engine.getWeights(), optimizer: engine.getOptimizer() };
       engine.dispose();
       return end;
@@ -73,7 +73,7 @@ for (const kind of ['graph', 'eager'] as const) {
     const expected = finish(whole);
     const resumed = start(kind, SMALL);
     // As after a few steps of another training.
-    resumed.train(batch, RATE, [5, 5]);
+    step(resumed, batch, RATE, [5, 5]);
     resumed.setWeights(weights);
     resumed.setOptimizer(optimizer);
     assert.deepEqual(finish(resumed), expected);
@@ -85,19 +85,19 @@ for (const kind of ['graph', 'eager'] as const) {
 
   test(`a batch with a loss that is not finite updates nothing, and the next batch does (${kind})`, () => {
     const engine = start(kind, SMALL);
-    engine.train(batch, RATE, [1, 1]);
+    step(engine, batch, RATE, [1, 1]);
     const before = engine.getWeights();
     const optimizer = engine.getOptimizer();
     const spoilt = Float32Array.from(decodeFloats(tf, batch.signals).dataSync(), (value, i) =>
       i === 100 ? Number.NaN : value,
     );
     const bad = createBatch(tf, spoilt, batch.labels.dataSync());
-    assert.ok(Number.isNaN(engine.train(bad, RATE, [1, 2])));
+    assert.ok(Number.isNaN(step(engine, bad, RATE, [1, 2])));
     assert.deepEqual(engine.getOptimizer(), optimizer);
     for (const [name, { data }] of engine.getWeights())
       if (!/_(mean|var)$/.test(name)) assert.deepEqual(data, before.get(name)!.data, name);
     engine.setWeights(before);
-    assert.ok(Number.isFinite(engine.train(batch, RATE, [1, 2])));
+    assert.ok(Number.isFinite(step(engine, batch, RATE, [1, 2])));
     assert.notDeepEqual(engine.getWeights(), before);
     engine.dispose();
   });
@@ -108,16 +108,16 @@ test('an engine leaks neither tensors nor graphs, however many steps it runs', (
   const count = () => [tf.memory().numTensors, backend.getNumOfTFTensors(), backend.getNumOfSavedModels()];
   const before = count();
   const engine = start('graph', SMALL);
-  const step = (i: number) => {
+  const use = (i: number) => {
     for (const next of [batch, short]) {
-      engine.train(next, RATE, [1, i]);
+      step(engine, next, RATE, [1, i]);
       engine.predict(next);
     }
     engine.setWeights(engine.getWeights());
   };
-  step(0);
+  use(0);
   const held = count();
-  for (let i = 1; i < 4; i++) step(i);
+  for (let i = 1; i < 4; i++) use(i);
   assert.deepEqual(count(), held);
   engine.dispose();
   assert.deepEqual(count(), before);

@@ -11,6 +11,7 @@ import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { fixture } from '../support/fixtures.ts';
+import { step } from './two-steps.ts';
 
 interface Run {
   /** Loss of each step. */
@@ -49,8 +50,8 @@ const batchOf = (step: number) =>
 
 function train(kind: EngineKind, learningRate: number): Run {
   const engine = start(kind);
-  const losses = Array.from({ length: steps }, (_, step) =>
-    engine.train(batchOf(step), learningRate, [0, step]),
+  const losses = Array.from({ length: steps }, (_, number) =>
+    step(engine, batchOf(number), learningRate, [0, number]),
   );
   const weights = engine.getWeights();
   engine.dispose();
@@ -104,19 +105,14 @@ test('the golden comparison detects a learning rate that is 1 % off', () => {
 });
 
 test('AdamW decays every trainable variable, even without a gradient', () => {
-  const variables = [
-    tf.variable(tf.scalar(2)),
-    tf.variable(tf.scalar(2)),
-    tf.variable(tf.scalar(2), false),
-  ] as const;
+  const variables = [tf.variable(tf.scalar(2)), tf.variable(tf.tensor2d([[2]]))];
   const optimizer = createAdamW(tf, variables);
-  const gradient = tf.scalar(-3);
-  optimizer.update({ [variables[0].name]: gradient }, updateFactors(0.1, 1));
-  const [stepped, decayed, still] = variables.map((variable) => variable.dataSync()[0]!);
+  const gradient = tf.tensor1d([-3, 0]);
+  optimizer.update(gradient, updateFactors(0.1, 1));
+  const [stepped, decayed] = variables.map((variable) => variable.dataSync()[0]!);
   // The first step of Adam is the learning rate, whatever the gradient.
   assert.ok(Math.abs(stepped! - (2 * (1 - 0.1 * 1e-4) + 0.1)) < 1e-6);
   assert.ok(Math.abs(decayed! - 2 * (1 - 0.1 * 1e-4)) < 1e-7);
-  assert.equal(still, 2);
   optimizer.dispose();
   tf.dispose([...variables, gradient]);
 });

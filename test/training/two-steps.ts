@@ -1,7 +1,7 @@
 /** Two steps of training, to compare engines. */
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
-import type { EngineOptions } from '../../src/training/engine/engine.ts';
+import type { Engine, EngineOptions } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
@@ -29,6 +29,12 @@ export function makeBatch(size: number, seed = 1, silent?: number): Batch {
   return createBatch(tf, signals, labels);
 }
 
+/** One step. Returns the mean loss of the batch, or NaN. */
+export function step(engine: Engine, batch: Batch, rate: number, seed: readonly [number, number]): number {
+  engine.train(batch, rate, seed);
+  return engine.takeLoss() / batch.size;
+}
+
 export interface Run {
   /** Of each step, before its update. */
   losses: number[];
@@ -48,7 +54,7 @@ export function trainTwice(
   const settings = completeSettings(given, 'cpu');
   const weights = initialWeights(settings.preset, 11);
   const engine = createEngine(tf, kind, weights, settings, options);
-  const losses = [engine.train(batch, 1e-3, [seed, 1])];
+  const losses = [step(engine, batch, 1e-3, [seed, 1])];
   const { moments } = engine.getOptimizer();
   const arrays = new Map<string, ArrayLike<number>>();
   const isStatistic = (name: string) => /_(mean|var)$/.test(name);
@@ -57,7 +63,7 @@ export function trainTwice(
     arrays.set(`square of ${name}`, moments[2 * i + 1]!);
   }
   for (const [name, { data }] of engine.getWeights()) if (isStatistic(name)) arrays.set(name, data);
-  losses.push(engine.train(batch, 1e-3, [seed, 2]));
+  losses.push(step(engine, batch, 1e-3, [seed, 2]));
   arrays.set('probabilities', engine.predict(batch));
   engine.dispose();
   return { losses, arrays };

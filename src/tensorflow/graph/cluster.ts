@@ -8,13 +8,14 @@ import type { Graph, Node } from './graph.ts';
 const CLUSTER = '_xla_compile_id';
 
 /**
- * Marks the nodes for XLA, except those that draw random numbers and what these need: XLA draws other numbers from the same
- * seed, and has no gamma distribution. Variables must be read and assigned inside if the work does so.
+ * Marks the nodes that belong to a cluster for XLA, except those that draw random numbers and what these need: XLA draws other
+ * numbers from the same seed, and has no gamma distribution. A cluster must read and assign its variables itself.
  */
-export function markCluster(graph: Graph, work: readonly Node[]): void {
+export function markClusters(graph: Graph): void {
+  const work = graph.nodes.filter(({ cluster }) => cluster !== undefined);
   const drawn = listDrawn(work);
   for (const node of work)
-    if (!drawn.has(node.name)) graph.annotate(node, CLUSTER, { s: Buffer.from('program') });
+    if (!drawn.has(node.name)) graph.annotate(node, CLUSTER, { s: Buffer.from(node.cluster!) });
 }
 
 /** Makes the output of a marked node available outside. `type`: see DATA_TYPES. */

@@ -15,7 +15,15 @@ export interface Encoded {
   shape: readonly number[];
 }
 
-export function isEncoded(input: Tensor | Encoded): input is Encoded {
+/** What is fed to a program: a tensor, or floats that travel as int32. */
+export type Input = Tensor | Encoded;
+
+/** The tensor that is fed. */
+export function tensorOf(input: Input): Tensor {
+  return isEncoded(input) ? input.tensor : input;
+}
+
+export function isEncoded(input: Input): input is Encoded {
   return 'tensor' in input;
 }
 

@@ -1,31 +1,39 @@
-import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from './bind.ts';
-import { leaveCluster, markCluster } from './cluster.ts';
-import { addDecoder, type Encoded, isEncoded } from './encoded.ts';
-import { createGraph, DATA_TYPES, type DataTypeName, type Graph, shapeOf } from './graph.ts';
+import { leaveCluster, markClusters } from './cluster.ts';
+import { type Input, isEncoded, tensorOf } from './encoded.ts';
+import { createGraph, DATA_TYPES, type DataTypeName, type Graph } from './graph.ts';
 import type { LowType } from './precision.ts';
 import { openSession } from './session.ts';
+import { createSpread, knowInputs, type Spread } from './spread.ts';
 import { createTrace } from './trace.ts';
+import {
+  addAssignment,
+  addPlaceholder,
+  addVariable,
+  asVector,
+  type Group,
+  joinGroup,
+  type Placeholder,
+  splitGroup,
+} from './variables.ts';
 
 /** Result of recorded work. */
 export interface Result {
   outputs: readonly Tensor[];
-  /** Bool: if given and false, the variables keep their values, but for the `uncommitted` ones. */
+  /** Bool: if given and false, the variables keep their values, but for the `uncommitted` groups. */
   commit?: Scalar;
-  uncommitted?: readonly Variable[];
+  uncommitted?: readonly Group[];
 }
-
-/** What is fed to a program: a tensor, or floats that travel as int32. */
-export type Input = Tensor | Encoded;
 
 /** Work that was recorded once. TensorFlow runs it as one graph with its own variables. */
 export interface Program {
   /** Runs the work on inputs of the recorded order, shape and type. Returns the outputs and updates the variables. */
   run(inputs: readonly Input[]): Tensor[];
-  /** Values of the variables. */
-  read(): Tensor[];
-  /** Sets all variables; needed before the first run. */
-  write(values: readonly Tensor[]): void;
+  /** The vectors of the groups with these numbers. */
+  read(groups: readonly number[]): Tensor[];
+  /** Sets the vectors of all groups; needed before the first run. */
+  write(vectors: readonly Tensor[]): void;
   dispose(): void;
 }
 
@@ -34,6 +42,8 @@ export interface ProgramOptions {
   low?: LowType | undefined;
   /** Whether XLA compiles the program. This takes seconds in the first run, and pays on a GPU. Default false. */
   compile?: boolean;
+  /** Where `spread` runs its work; all else runs on the first one. With fewer than two, TensorFlow decides. */
+  devices?: readonly string[];
 }
 
 /**
@@ -44,67 +54,73 @@ export interface ProgramOptions {
  */
 export function recordProgram(
   tf: TF,
-  state: readonly Variable[],
+  state: readonly Group[],
   inputs: readonly Input[],
-  work: (...inputs: Tensor[]) => Result,
-  { low, compile = false }: ProgramOptions = {},
+  work: (inputs: Tensor[], spread: Spread) => Result,
+  { low, compile = false, devices = [] }: ProgramOptions = {},
 ): Program {
   const graph = createGraph();
   const trace = createTrace(tf, graph, { low, fused: compile });
-  const placeholders = inputs.map((input, i) =>
-    addPlaceholder(graph, isEncoded(input) ? input.tensor : input, `input_${i}`),
-  );
-  const variables = state.map((variable, i) => {
-    const added = addVariable(graph, variable, i);
-    trace.know(variable, added.value);
-    return added;
-  });
+  const device = devices.length > 1 ? devices[0] : undefined;
+  const main = { device, cluster: 'main' };
+  const placeholders = inputs.map((input, i) => addPlaceholder(graph, tensorOf(input), `input_${i}`));
+  const variables = graph.at({ device }, () => state.map((group, i) => addVariable(graph, group, i, main)));
+  const knowState = (vectors: readonly string[]) => {
+    for (const [i, group] of state.entries()) {
+      const split = once(() => splitGroup(graph, vectors[i]!, group));
+      for (const [j, variable] of group.entries()) trace.know(asVector(variable), () => split()[j]!);
+    }
+  };
+  const leave = (output: string, { dtype }: Tensor): string =>
+    compile ? leaveCluster(graph, output, DATA_TYPES[dtype as DataTypeName]) : output;
 
-  const first = graph.nodes.length;
-  const { outputs, assigned } = tf.tidy(() => {
+  const { fetched, assigned } = tf.tidy(() => {
     const given = inputs.map((input) => (isEncoded(input) ? tf.zeros([...input.shape]) : input));
-    for (const [i, tensor] of given.entries()) {
-      const input = inputs[i]!;
-      const { name } = placeholders[i]!;
-      trace.know(tensor, isEncoded(input) ? addDecoder(graph, name, input) : name);
-    }
-    const before = state.map((variable) => variable.clone());
+    const fed = given.map((tensor, i) => ({ tensor, input: inputs[i]!, name: placeholders[i]!.name }));
+    const before = state.map((group) => group.map((variable) => variable.clone()));
+    const restore = () => {
+      for (const [i, group] of state.entries())
+        for (const [j, variable] of group.entries()) variable.assign(before[i]![j]!);
+    };
+    const spread: Spread =
+      device === undefined
+        ? (shared, work) => [work([...shared], 0)]
+        : createSpread(tf, {
+            graph,
+            trace,
+            devices,
+            fed,
+            knowState: () => knowState(variables.map(({ stored }) => stored)),
+            restore,
+            leave,
+          });
     try {
-      const { outputs, commit, uncommitted = [] } = trace.record(() => work(...given));
-      const condition = commit && trace.outputOf(commit);
-      return {
-        outputs: outputs.map((tensor) => ({
-          name: trace.outputOf(tensor),
-          type: DATA_TYPES[tensor.dtype as DataTypeName],
-        })),
-        assigned: state.flatMap((variable, i) => {
-          const { handle, value, type } = variables[i]!;
-          const result = trace.outputOf(variable);
-          if (result === value) return [];
-          const T = { type };
-          const kept =
-            condition && !uncommitted.includes(variable)
-              ? graph.add('SelectV2', [condition, result, value], { T })
-              : result;
-          return [graph.add('AssignVariableOp', [handle, kept], { dtype: T })];
-        }),
-      };
+      return graph.at(main, () => {
+        knowState(variables.map(({ value }) => value));
+        knowInputs(graph, trace, fed);
+        const { outputs, commit, uncommitted = [] } = trace.record(() => work(given, spread));
+        const condition = commit && trace.outputOf(commit);
+        const assigned = state.flatMap((group, i) => {
+          const { handle, value } = variables[i]!;
+          if (group.every(({ dataId }, j) => dataId === before[i]![j]!.dataId)) return [];
+          const result = joinGroup(
+            graph,
+            group.map((variable) => trace.outputOf(asVector(variable))),
+          );
+          const isSafe = condition === undefined || uncommitted.includes(group);
+          const T = { type: DATA_TYPES.float32 };
+          const kept = isSafe ? result : graph.add('SelectV2', [condition, result, value], { T });
+          return [addAssignment(graph, handle, kept)];
+        });
+        const results = outputs.map((tensor) => [trace.outputOf(tensor), tensor] as const);
+        const fetched = graph.at({ device }, () => results.map((result) => leave(...result)));
+        return { fetched, assigned };
+      });
     } finally {
-      for (const [i, variable] of state.entries()) variable.assign(before[i]!);
+      restore();
     }
   });
-  if (compile) {
-    // The reads of the variables, which were added before, belong to the work: XLA updates them in place.
-    const reads = new Set(variables.map(({ value }) => value));
-    markCluster(
-      graph,
-      graph.nodes.filter(({ name }, index) => index >= first || reads.has(name)),
-    );
-  }
-  const fetched = outputs.map(({ name, type }) => {
-    const output = compile ? leaveCluster(graph, name, type) : name;
-    return output.includes(':') ? output : `${output}:0`;
-  });
+  if (compile) markClusters(graph);
   const ran = addBarrier(graph, assigned, 'ran');
   const written = addBarrier(
     graph,
@@ -116,31 +132,30 @@ export function recordProgram(
   const newValues = variables.map(({ newValue }) => newValue);
   return {
     run: (inputs) => {
-      const fed = inputs.map((input) => (isEncoded(input) ? input.tensor : input));
-      const results = session.run(feed(placeholders, fed), [...fetched, ran]);
+      const fed = inputs.map(tensorOf);
+      const results = session.run(feed(placeholders, fed), [...fetched.map(firstOutput), ran]);
       results.pop()!.dispose();
       return results;
     },
-    read: () =>
+    read: (groups) =>
       session.run(
         new Map(),
-        variables.map(({ stored }) => `${stored}:0`),
+        groups.map((group) => `${variables[group]!.stored}:0`),
       ),
-    write: (values) => tf.dispose(session.run(feed(newValues, values), [written])),
+    write: (vectors) => tf.dispose(session.run(feed(newValues, vectors), [written])),
     dispose: () => session.dispose(),
   };
 }
 
-interface Placeholder {
-  name: string;
-  shape: readonly number[];
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
-function addPlaceholder(graph: Graph, { dtype, shape }: Tensor, name: string): Placeholder {
-  const type = DATA_TYPES[dtype as DataTypeName];
-  graph.add('Placeholder', [], { dtype: { type }, shape: { shape: shapeOf(shape) } }, name);
-  return { name, shape };
-}
+const firstOutput = (output: string): string => (output.includes(':') ? output : `${output}:0`);
 
 /** Maps the names of the placeholders to the tensors. Checks their shapes, which TensorFlow doesn't. */
 function feed(placeholders: readonly Placeholder[], tensors: readonly Tensor[]): Map<string, Tensor> {
@@ -154,27 +169,6 @@ function feed(placeholders: readonly Placeholder[], tensors: readonly Tensor[]):
       return [name, tensor];
     }),
   );
-}
-
-/** Adds a variable: its resource, its value for the work, its value outside of it, and the nodes that set it. */
-function addVariable(graph: Graph, variable: Variable, index: number) {
-  const type = DATA_TYPES[variable.dtype as DataTypeName];
-  const dtype = { type };
-  const handle = graph.add(
-    'VarHandleOp',
-    [],
-    {
-      dtype,
-      shape: { shape: shapeOf(variable.shape) },
-      shared_name: { s: Buffer.from(`variable_${index}`) },
-    },
-    `variable_${index}`,
-  );
-  const value = graph.add('ReadVariableOp', [handle], { dtype });
-  const stored = graph.add('ReadVariableOp', [handle], { dtype });
-  const newValue = addPlaceholder(graph, variable, `value_${index}`);
-  const assign = graph.add('AssignVariableOp', [handle, newValue.name], { dtype });
-  return { handle, value, stored, newValue, assign, type };
 }
 
 /** Adds an output that is computed after all `nodes` have run. */

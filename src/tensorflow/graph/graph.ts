@@ -59,6 +59,17 @@ export interface Node {
   op: string;
   input: readonly string[];
   attr: Readonly<Record<string, Attribute>>;
+  /** If missing, TensorFlow decides. */
+  device?: string | undefined;
+  cluster?: string | undefined;
+}
+
+/** Where nodes run. */
+export interface Place {
+  /** Like `/device:GPU:1`. */
+  device?: string | undefined;
+  /** Name of the cluster that XLA may compile them in (cluster.ts). */
+  cluster?: string | undefined;
 }
 
 /** A graph that grows node by node. Outputs are named `node` (the first) or `node:1`, control dependencies `^node`. */
@@ -75,6 +86,8 @@ export interface Graph {
   define(definition: GraphFunction): void;
   /** The nodes so far, in the order in which they were added. */
   readonly nodes: readonly Node[];
+  /** Calls `add`. The nodes that it adds get this place. */
+  at<T>(place: Place, add: () => T): T;
   /** Adds an attribute to a node. */
   annotate(node: Node, name: string, value: Attribute): void;
   /** The graph as saved_model.pb. */
@@ -98,8 +111,9 @@ interface Endpoint {
 export function createGraph(): Graph {
   const nodes: Node[] = [];
   const functions: GraphFunction[] = [];
+  let current: Place = {};
   const add: Graph['add'] = (op, input, attr = {}, name = `${op}_${nodes.length}`) => {
-    nodes.push({ name, op, input, attr });
+    nodes.push({ name, op, input, attr, ...current });
     return name;
   };
   return {
@@ -109,6 +123,15 @@ export function createGraph(): Graph {
     },
     define: (definition) => void functions.push(definition),
     nodes,
+    at: (place, addAll) => {
+      const outer = current;
+      current = place;
+      try {
+        return addAll();
+      } finally {
+        current = outer;
+      }
+    },
     annotate: (node, name, value) => {
       nodes[nodes.indexOf(node)] = { ...node, attr: { ...node.attr, [name]: value } };
     },
@@ -237,6 +260,7 @@ const SAVED_MODEL = protobuf.Root.fromJSON({
         name: { type: 'string', id: 1 },
         op: { type: 'string', id: 2 },
         input: repeated('string', 3),
+        device: { type: 'string', id: 4 },
         attr: mapOf('AttrValue', 5),
       },
     },

@@ -17,15 +17,25 @@ interface Known {
   shape: readonly number[];
   /** The outputs that hold them, by type. */
   outputs: Map<DataTypeName, string>;
+  /** Adds the first output. */
+  add?: () => string;
 }
 
 export interface Trace {
-  /** Registers a tensor as this output of the graph. Throws when its data is already registered. */
-  know(tensor: TensorInfo, output: string): void;
+  /**
+   * Registers a tensor as this output of the graph, or as the one that is added when the tensor is used first. Throws when its
+   * data is already registered.
+   */
+  know(tensor: TensorInfo, output: string | (() => string)): void;
   /** The output of the graph that is this tensor, in its shape. An unknown tensor becomes a constant. */
   outputOf(tensor: TensorInfo): string;
   /** Runs `work` and adds each TensorFlow op that tfjs executes in it to the graph. */
   record<T>(work: () => T): T;
+  /**
+   * Runs `work` as a part of the recorded work that shares only constants with the rest: it must `know` what it uses, and
+   * nothing outside knows its tensors.
+   */
+  isolate<T>(work: () => T): T;
 }
 
 export interface TraceOptions {
@@ -50,19 +60,37 @@ export interface TraceOptions {
  */
 export function createTrace(tf: TF, graph: Graph, { low: lowType, fused = false }: TraceOptions = {}): Trace {
   const backend = nodeBackend(tf);
-  const known = new Map<DataId, Known>();
+  let known = new Map<DataId, Known>();
+  /** What isn't a constant, in all parts. */
+  const computed = new WeakSet<DataId>();
 
-  function know(tensor: TensorInfo, output: string, type = dataType(tensor)): void {
+  function know(tensor: TensorInfo, output: string | (() => string), type = dataType(tensor)): void {
+    register(tensor, output, type);
+    computed.add(tensor.dataId);
+  }
+
+  function register(tensor: TensorInfo, output: string | (() => string), type: DataTypeName): void {
     const { dataId, shape } = tensor;
     const other = known.get(dataId);
     if (other) throw new Error(`${output} shares its data with ${other.outputs.get(other.type)}`);
-    known.set(dataId, { type, shape, outputs: new Map([[type, output]]) });
+    const later = typeof output === 'function';
+    known.set(dataId, {
+      type,
+      shape,
+      outputs: later ? new Map() : new Map([[type, output]]),
+      ...(later && { add: output }),
+    });
   }
 
   function outputOf(tensor: TensorInfo, type = dataType(tensor)): string {
-    if (!known.has(tensor.dataId)) know(tensor, addConstant(tensor));
-    const { shape, outputs, ...computed } = known.get(tensor.dataId)!;
-    const output = outputs.get(type) ?? addCast(outputs.get(computed.type)!, computed.type, type);
+    if (!known.has(tensor.dataId)) {
+      if (computed.has(tensor.dataId))
+        throw new Error('a tensor of another part of a recorded graph was used');
+      register(tensor, addConstant(tensor), dataType(tensor));
+    }
+    const { shape, outputs, add, type: own } = known.get(tensor.dataId)!;
+    if (add !== undefined && outputs.size === 0) outputs.set(own, add());
+    const output = outputs.get(type) ?? addCast(outputs.get(own)!, own, type);
     outputs.set(type, output);
     if (shape.join() === tensor.shape.join()) return output;
     const target = graph.constant('int32', [tensor.shape.length], Int32Array.from(tensor.shape));
@@ -132,6 +160,15 @@ export function createTrace(tf: TF, graph: Graph, { low: lowType, fused = false 
   return {
     know,
     outputOf,
+    isolate: (work) => {
+      const outer = known;
+      known = new Map();
+      try {
+        return work();
+      } finally {
+        known = outer;
+      }
+    },
     record: (work) => {
       // Set on the object, where they shadow the methods of its class.
       const methods: Partial<NodeJSKernelBackend> = {

@@ -1,5 +1,6 @@
-import type { NamedTensorMap, Scalar, Tensor, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor1D, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../../tensorflow/install/load.ts';
+import { assignFlat, flatten } from './flat.ts';
 
 const BETA_1 = 0.9;
 const BETA_2 = 0.999;
@@ -25,52 +26,41 @@ export function updateFactors(learningRate: number, step: number): UpdateFactors
 }
 
 export interface AdamW {
-  /** First and second moment of each trainable variable's gradient, alternating. */
-  readonly moments: readonly Variable[];
-  /**
-   * Updates every trainable variable once. `gradients` is keyed by variable name; a variable without an entry
-   * (gradient 0) only decays.
-   */
-  update(gradients: NamedTensorMap, factors: UpdateFactors): void;
+  /** First and second moment of the gradient, each a vector of all trainable weights. */
+  readonly moments: readonly [Variable, Variable];
+  /** Updates the variables once. `gradient` is a vector as flatten makes it. */
+  update(gradient: Tensor1D, factors: UpdateFactors): void;
   dispose(): void;
 }
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019) as Keras computes it: the decay
  * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the square root of the uncorrected second moment.
+ *
+ * It computes with vectors of all weights: on a GPU an op for each of 30 arrays costs more than its work.
  */
-export function createAdamW(tf: TF, variables: Iterable<Variable>): AdamW {
-  const zeros = (variable: Variable) => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));
-  const slots = [...variables]
-    .filter((variable) => variable.trainable)
-    .map((variable) => ({ variable, first: zeros(variable), second: zeros(variable) }));
-  const moments = slots.flatMap(({ first, second }) => [first, second]);
-
+export function createAdamW(tf: TF, variables: readonly Variable[]): AdamW {
+  const size = variables.reduce((sum, variable) => sum + variable.size, 0);
+  const zeros = () => tf.tidy(() => tf.variable(tf.zeros([size]), false));
+  const [first, second] = [zeros(), zeros()];
   return {
-    moments,
-    update: (gradients, { kept, rate }) =>
+    moments: [first, second],
+    update: (gradient, { kept, rate }) =>
       tf.tidy(() => {
-        for (const { variable, first, second } of slots) {
-          const decayed = variable.mul<Tensor>(kept);
-          const gradient = gradients[variable.name];
-          if (gradient === undefined) {
-            variable.assign(decayed);
-            continue;
-          }
-          first.assign(first.add(gradient.sub(first).mul(1 - BETA_1)));
-          second.assign(
-            second.add(
-              gradient
-                .square()
-                .sub(second)
-                .mul(1 - BETA_2),
-            ),
-          );
-          variable.assign(decayed.sub(first.mul(rate).div(second.sqrt().add(EPSILON))));
-        }
+        first.assign(first.add(gradient.sub(first).mul(1 - BETA_1)));
+        second.assign(
+          second.add(
+            gradient
+              .square()
+              .sub(second)
+              .mul(1 - BETA_2),
+          ),
+        );
+        const decayed = flatten(tf, variables).mul<Tensor1D>(kept);
+        assignFlat(tf, variables, decayed.sub(first.mul(rate).div(second.sqrt().add(EPSILON))));
       }),
     dispose: () => {
-      tf.dispose([...moments]);
+      tf.dispose([first, second]);
     },
   };
 }

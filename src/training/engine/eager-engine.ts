@@ -16,22 +16,29 @@ export function createEagerEngine(
   options: EngineOptions,
 ): Engine {
   const learner = createLearner(tf, initial, settings, options);
-  const { model, optimizer } = learner;
+  const { model, optimizer, trainable } = learner;
+  let lossSum = 0;
   return {
-    train: ({ signals, labels }, learningRate, seed) =>
+    train: ({ size, signals, labels }, learningRate, seed) =>
       tf.tidy(() => {
         const seeds = tf.tensor1d([...seed], 'int32');
-        const { loss, gradients, finite } = differentiate(
+        const { loss, gradient, finite } = differentiate(
           tf,
           model,
+          trainable,
           augment(tf, { signals: decodeFloats(tf, signals) as Tensor3D, labels }, seeds, settings),
           seeds,
         );
-        if (!finite.dataSync()[0]) return Number.NaN;
+        lossSum += finite.dataSync()[0] ? loss.dataSync()[0]! * size : Number.NaN;
+        if (Number.isNaN(lossSum)) return;
         learner.updates++;
-        optimizer.update(gradients, updateFactors(learningRate, learner.updates));
-        return loss.dataSync()[0]!;
+        optimizer.update(gradient, updateFactors(learningRate, learner.updates));
       }),
+    takeLoss: () => {
+      const taken = lossSum;
+      lossSum = 0;
+      return taken;
+    },
     predict: ({ signals }) =>
       tf.tidy(() => Float32Array.from(model.predict(decodeFloats(tf, signals) as Tensor3D).dataSync())),
     getWeights: () => model.getWeights(),

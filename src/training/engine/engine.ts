@@ -21,16 +21,25 @@ export interface EngineOptions {
   low?: LowType;
   /** Default: the fastest on the device. */
   convolution?: ConvolutionKind;
+  /**
+   * Devices that share each batch, like `/device:GPU:1`. Each normalizes by the statistics of its own share. With fewer than
+   * two, TensorFlow decides. The eager engine ignores them.
+   */
+  devices?: readonly string[];
 }
 
 /** Executes the model's steps and holds the state that they change. */
 export interface Engine {
   /**
-   * One training step: computes the loss and its gradients on the batch, then updates the weights. Returns the loss
-   * before the update. If the loss or a gradient isn't finite, updates no weight and returns NaN; in float16 a step whose
-   * gradients overflow is skipped, and its loss returned. Equal seeds give equal augmentation and dropout.
+   * One training step: computes the loss and its gradient on the batch, then updates the weights. If the loss or the gradient
+   * isn't finite, updates no weight. Equal seeds give equal augmentation and dropout. A GPU may still compute when this returns.
    */
-  train(batch: Batch, learningRate: number, seed: readonly [number, number]): number;
+  train(batch: Batch, learningRate: number, seed: readonly [number, number]): void;
+  /**
+   * Waits for the steps since the last call and returns the sum of their samples' losses, each before the step's update. NaN if
+   * the loss or the gradient of one step wasn't finite, but in float16 a gradient that overflows is only skipped.
+   */
+  takeLoss(): number;
   /** Probability of a signal in each sample of the batch. */
   predict(batch: Batch): Float32Array;
   /** A copy of the weights and moving statistics. */

@@ -1,8 +1,9 @@
-import type { Scalar, Tensor, Tensor1D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { MachineError } from '../../core/errors.ts';
 import type { Weights } from '../../model/weights.ts';
-import { encodeFloats } from '../../tensorflow/graph/encoded.ts';
-import { type Input, type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
+import { encodeFloats, type Input } from '../../tensorflow/graph/encoded.ts';
+import { type Program, recordProgram } from '../../tensorflow/graph/graph-program.ts';
+import type { Group } from '../../tensorflow/graph/variables.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import { compileCache } from '../../tensorflow/install/xla.ts';
 import type { Batch } from '../input/batch.ts';
@@ -10,12 +11,17 @@ import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
 import { isOutOfMemory } from './batch-memory.ts';
 import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
+import { assignFlat, flatten } from './flat.ts';
 import { createLearner } from './learner.ts';
-import { isDiverged, updateScale } from './loss-scale.ts';
+import { updateScale } from './loss-scale.ts';
+import { addToTally, createTally } from './loss-tally.ts';
 import { differentiate } from './step.ts';
 
-/** Holds a set of variables: tfjs, or a program. */
+/** Holds the values of the groups of variables as vectors: tfjs, or a program. */
 type Holder = Pick<Program, 'read' | 'write'>;
+
+/** Number of groups that prediction needs: the weights and the moving statistics. */
+const MODEL_GROUPS = 2;
 
 /**
  * Runs the steps as recorded programs: one for training and one for prediction per batch size. A fit has two batch sizes,
@@ -35,11 +41,14 @@ export function createGraphEngine(
 ): Engine {
   const low = settings.precision === 'mixed' ? (options.low ?? 'bfloat16') : undefined;
   const learner = createLearner(tf, initial, settings, options);
-  const { model, optimizer, variables, lossScale } = learner;
+  const { model, optimizer, trainable, lossScale } = learner;
+  const tally = createTally(tf);
+  const groups = [...learner.groups, [tally]];
+  const [, statistics] = groups as [Group, Group];
   const home: Holder = {
-    read: () => variables.map((variable) => variable.clone()),
-    write: (values) => {
-      for (const [i, variable] of variables.entries()) variable.assign(values[i]!);
+    read: (wanted) => wanted.map((group) => flatten(tf, groups[group]!)),
+    write: (vectors) => {
+      for (const [i, vector] of vectors.entries()) assignFlat(tf, groups[i]!, vector);
     },
   };
   const training = new Map<number, Program>();
@@ -49,10 +58,10 @@ export function createGraphEngine(
   /** Holders whose variables all have the newest values. */
   let current = new Set<Holder>([home]);
 
-  /** Writes the newest values to `holder`, which has the first `count` variables. */
+  /** Writes the newest values to `holder`, which has the first `count` groups. */
   function update(holder: Holder, count: number): void {
     if (current.has(holder)) return;
-    tf.tidy(() => holder.write(newest.read().slice(0, count)));
+    tf.tidy(() => holder.write(newest.read(groups.slice(0, count).map((_, i) => i))));
     current.add(holder);
   }
 
@@ -63,23 +72,29 @@ export function createGraphEngine(
   }
 
   function updateHome(): void {
-    update(home, variables.length);
+    update(home, groups.length);
   }
 
   /** Programs that have run, and are compiled. */
   const compiled = new Set<Program>();
-  let compile = options.compile ?? false;
+  let { compile = false } = options;
+  const { devices = [] } = options;
+  /** Whether the tally belongs to losses that were taken. */
+  let taken = true;
 
-  /** Runs the batch's program, which is recorded on the first batch of its size. Its first variables are `state`. */
+  /** Runs the batch's program, which is recorded on the first batch of its size. Its variables are the first groups, `state`. */
   function run(
     programs: Map<number, Program>,
     batch: Batch,
-    state: readonly Variable[],
+    state: readonly Group[],
     inputs: readonly Input[],
     work: Parameters<typeof recordProgram>[3],
   ): { program: Program; outputs: Tensor[] } {
     const { size } = batch;
-    const program = programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile });
+    // A device needs two samples for its statistics.
+    const used = devices.slice(0, size >> 1);
+    const program =
+      programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
     programs.set(size, program);
     update(program, state.length);
     if (!compile || compiled.has(program)) return { program, outputs: program.run(inputs) };
@@ -104,54 +119,59 @@ export function createGraphEngine(
   return {
     train: (batch, learningRate, seed) =>
       tf.tidy(() => {
-        const seeds = tf.tensor1d([...seed], 'int32');
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
-        const factors = encodeFloats(tf, Float32Array.of(kept, rate), [2]);
-        const inputs = [batch.signals, batch.labels, seeds, factors];
-        const { program, outputs } = run(
-          training,
-          batch,
-          variables,
-          inputs,
-          (signals, labels, seeds, factors) => {
-            const { loss, gradients, finite } = differentiate(
-              tf,
-              model,
-              augment(
-                tf,
-                { signals: signals as Tensor3D, labels: labels as Tensor1D },
-                seeds as Tensor1D,
-                settings,
-              ),
-              seeds as Tensor1D,
-              lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar),
-            );
-            const [kept, rate] = tf.unstack(factors!) as [Scalar, Scalar];
-            optimizer.update(gradients, { kept, rate });
-            if (lossScale === undefined) return { outputs: [loss, finite], commit: finite };
-            updateScale(tf, lossScale, finite);
-            const scale = lossScale.slice([0], [1]);
-            return { outputs: [loss, finite, scale], commit: finite, uncommitted: [lossScale] };
-          },
-        );
-        const [loss, finite, scale] = outputs as [Tensor, Tensor, Tensor | undefined];
+        const factors = encodeFloats(tf, Float32Array.of(kept, rate, taken ? 0 : 1), [3]);
+        const inputs = [batch.signals, batch.labels, tf.tensor1d([...seed], 'int32'), factors];
+        const { program, outputs } = run(training, batch, groups, inputs, (given, spread) => {
+          const [signals, labels, seeds, factors] = given as [Tensor3D, Tensor1D, Tensor1D, Tensor1D];
+          const parts = spread([signals, labels], (shares, device) => {
+            const [signals, labels] = shares as [Tensor3D, Tensor1D];
+            const seed = seedOfDevice(tf, seeds, device);
+            const samples = augment(tf, { signals, labels }, seed, settings);
+            const scale = lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar);
+            const { loss, gradient, finite } = differentiate(tf, model, trainable, samples, seed, scale);
+            const weight = signals.shape[0] / batch.size;
+            return [finite, ...[loss, gradient, flatten(tf, statistics)].map((x) => x.mul(weight))];
+          });
+          const [finite, loss, gradient, moved] = combine(parts);
+          const [kept, rate, carry] = tf.unstack(factors) as [Scalar, Scalar, Scalar];
+          optimizer.update(gradient, { kept, rate });
+          assignFlat(tf, statistics, moved);
+          const isSound = lossScale === undefined ? finite : updateScale(tf, lossScale, loss, finite);
+          addToTally(tf, tally, loss.mul(batch.size), isSound, carry);
+          return {
+            outputs: lossScale === undefined ? [] : [finite],
+            commit: finite,
+            uncommitted: groups.slice(MODEL_GROUPS + optimizer.moments.length),
+          };
+        });
         own(program);
-        if (!finite.dataSync()[0]) {
-          const isSkipped = scale !== undefined && !isDiverged(scale.dataSync()[0]!);
-          return isSkipped ? loss.dataSync()[0]! : Number.NaN;
-        }
-        learner.updates++;
-        return loss.dataSync()[0]!;
+        taken = false;
+        // In float16 a step may be skipped, and the next one needs the number of updates.
+        if (outputs.every((finite) => finite.dataSync()[0])) learner.updates++;
+      }),
+    takeLoss: () =>
+      tf.tidy(() => {
+        if (taken) return 0;
+        const [values] = newest.read([groups.length - 1]) as [Tensor];
+        const [sum, bad] = values.dataSync();
+        taken = true;
+        if (lossScale === undefined) learner.updates -= bad!;
+        return bad === 0 ? sum! : Number.NaN;
       }),
     predict: (batch) =>
       tf.tidy(() => {
-        const inputs = [batch.signals];
-        const weights = [...model.variables.values()];
-        const { outputs } = run(prediction, batch, weights, inputs, (signals) => ({
-          outputs: [model.predict(signals as Tensor3D)],
-        }));
-        const [probabilities] = outputs as [Tensor];
-        return Float32Array.from(probabilities.dataSync() as Float32Array);
+        const { outputs } = run(
+          prediction,
+          batch,
+          groups.slice(0, MODEL_GROUPS),
+          [batch.signals],
+          ([signals], spread) => {
+            const parts = spread([signals!], ([share]) => [model.predict(share as Tensor3D)]);
+            return { outputs: [flatten(tf, parts.flat())] };
+          },
+        );
+        return Float32Array.from(outputs[0]!.dataSync() as Float32Array);
       }),
     getWeights: () => {
       updateHome();
@@ -173,9 +193,22 @@ export function createGraphEngine(
     },
     dispose: () => {
       for (const program of [...training.values(), ...prediction.values()]) program.dispose();
+      tally.dispose();
       learner.dispose();
     },
   };
+}
+
+/** Devices draw different numbers from one seed, int32 [2]. Its second number is the number of the step. */
+function seedOfDevice(tf: TF, seeds: Tensor1D, device: number): Tensor1D {
+  return device === 0 ? seeds : seeds.add(tf.tensor1d([0, device << 26], 'int32'));
+}
+
+/** Whether all devices found finite numbers, and the sums of what they found: loss, gradient, moving statistics. */
+function combine(parts: readonly Tensor[][]): [Scalar, Scalar, Tensor1D, Tensor1D] {
+  return parts.reduce((all, part) =>
+    all.map((x, i) => (i === 0 ? x.logicalAnd(part[i]!) : x.add(part[i]!))),
+  ) as [Scalar, Scalar, Tensor1D, Tensor1D];
 }
 
 function explainCompileError({ message }: Error): string {

@@ -1,9 +1,11 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu';
 import { createModel, type Model } from '../../model/model.ts';
 import type { Weights } from '../../model/weights.ts';
+import type { Group } from '../../tensorflow/graph/variables.ts';
 import { describeTensorFlow, type TF } from '../../tensorflow/install/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
 import type { EngineOptions, EngineSettings, OptimizerState } from './engine.ts';
+import { flatten } from './flat.ts';
 import { FIRST_SCALE, scaleVariable } from './loss-scale.ts';
 
 /** The state that training changes, as tfjs variables. */
@@ -12,8 +14,10 @@ export interface Learner {
   readonly optimizer: AdamW;
   /** Scale of the loss and number of steps, in float16 (loss-scale.ts). */
   readonly lossScale: Variable | undefined;
-  /** All variables, the model's first. */
-  readonly variables: readonly Variable[];
+  /** The model's trainable variables. */
+  readonly trainable: Group;
+  /** All variables in groups: the trainable ones, the moving statistics, and what prediction doesn't need. */
+  readonly groups: readonly Group[];
   /** Updates made so far. */
   updates: number;
   getOptimizer(): OptimizerState;
@@ -36,18 +40,29 @@ export function createLearner(
     dropout: dropout_rate,
     convolution: convolution ?? (describeTensorFlow(tf).device === 'cpu' ? onCpu : 'blocks'),
   });
-  const optimizer = createAdamW(tf, model.variables.values());
+  const variables = [...model.variables.values()];
+  const trainable = variables.filter((variable) => variable.trainable);
+  const optimizer = createAdamW(tf, trainable);
   const isScaled = precision === 'mixed' && low === 'float16';
   const lossScale = isScaled ? scaleVariable(tf, FIRST_SCALE) : undefined;
-  const scales = lossScale === undefined ? [] : [lossScale];
+  const scales = lossScale === undefined ? [] : [[lossScale]];
+  const statistics = variables.filter((variable) => !variable.trainable);
   return {
     model,
     optimizer,
     lossScale,
-    variables: [...model.variables.values(), ...optimizer.moments, ...scales],
+    trainable,
+    groups: [trainable, statistics, ...optimizer.moments.map((moment) => [moment]), ...scales],
     updates: 0,
     getOptimizer() {
-      const moments = optimizer.moments.map((moment) => Float32Array.from(moment.dataSync()));
+      const [first, second] = optimizer.moments.map((moment) => moment.dataSync() as Float32Array);
+      let start = 0;
+      const moments = trainable.flatMap(({ size }) => {
+        const end = start + size;
+        const both = [first!.slice(start, end), second!.slice(start, end)];
+        start = end;
+        return both;
+      });
       const state = { updates: this.updates, moments };
       if (lossScale === undefined) return state;
       const [scale, steps] = lossScale.dataSync();
@@ -56,8 +71,15 @@ export function createLearner(
     setOptimizer({ updates, moments, lossScale: given = FIRST_SCALE }) {
       tf.tidy(() => {
         lossScale?.assign(tf.tensor1d([given.scale, given.steps]));
-        for (const [i, moment] of optimizer.moments.entries())
-          moment.assign(tf.tensor(Float32Array.from(moments[i]!), moment.shape));
+        for (const [i, moment] of optimizer.moments.entries()) {
+          const own = moments.filter((_, index) => index % 2 === i);
+          moment.assign(
+            flatten(
+              tf,
+              own.map((array) => tf.tensor1d(Float32Array.from(array))),
+            ),
+          );
+        }
       });
       this.updates = updates;
     },

@@ -15,10 +15,8 @@ export interface LossScale {
 
 export const FIRST_SCALE: LossScale = { scale: 2 ** 15, steps: 0 };
 
+/** A smaller scale means that the loss has diverged: float16 holds any gradient of a sound model times it. */
 const LEAST_SCALE = 2 ** -14;
-
-/** Whether the scale is so small that the loss must have diverged: float16 holds any gradient of a sound model times it. */
-export const isDiverged = (scale: number): boolean => scale < LEAST_SCALE;
 
 const STEPS_TO_DOUBLE = 2000;
 
@@ -27,12 +25,16 @@ export function scaleVariable(tf: TF, { scale, steps }: LossScale): Variable {
   return tf.tidy(() => tf.variable(tf.tensor1d([scale, steps]), false));
 }
 
-/** Sets the variable to the scale of the next step. `finite` says whether this step's loss and gradients are. */
-export function updateScale(tf: TF, variable: Variable, finite: Scalar): void {
+/**
+ * Sets the variable to the scale of the next step. `finite` says whether this step's loss and gradient are. Returns false if the
+ * step wasn't merely skipped: its loss isn't finite, or the scale has become too small.
+ */
+export function updateScale(tf: TF, variable: Variable, loss: Scalar, finite: Scalar): Scalar {
   const [scale, steps] = tf.unstack(variable) as [Scalar, Scalar];
   const good = finite.cast('float32') as Scalar;
   const doubles = steps.greaterEqual(STEPS_TO_DOUBLE - 1).cast('float32');
   const factor = good.mul(doubles.add(1)).add(tf.sub(1, good).mul(0.5));
-  const next = good.mul(tf.sub(1, doubles)).mul(steps.add(1));
-  variable.assign(tf.stack([scale.mul(factor), next]) as Tensor1D);
+  const next = scale.mul(factor);
+  variable.assign(tf.stack([next, good.mul(tf.sub(1, doubles)).mul(steps.add(1))]) as Tensor1D);
+  return tf.logicalAnd(tf.isFinite(loss), next.greaterEqual(LEAST_SCALE));
 }

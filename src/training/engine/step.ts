@@ -1,40 +1,43 @@
-import type { NamedTensorMap, Scalar, Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import type { Scalar, Tensor1D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
 import { crossEntropy, type Model } from '../../model/model.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
+import { flatten } from './flat.ts';
 
 /** Result of a training step on a batch before the update. */
 export interface Differentiated {
   /** Mean over the batch, with the current weights. */
   loss: Scalar;
-  /** Keyed by variable name. */
-  gradients: NamedTensorMap;
-  /** Bool: whether the loss and all gradients are finite. */
+  /** Of all trainable variables, as flatten orders them; 0 for one that has no effect. */
+  gradient: Tensor1D;
+  /** Bool: whether the loss and the gradient are finite. */
   finite: Scalar;
 }
 
 /**
- * Computes loss and gradients, and updates the moving statistics. `seed`, int32 [2], is the seed of dropout. The loss
- * is multiplied by `scale` before it is differentiated; loss and gradients are returned unscaled.
+ * Computes the loss and its gradient by `trainable`, and updates the moving statistics. `seed`, int32 [2], is the seed of dropout.
+ * The loss is multiplied by `scale` before it is differentiated; loss and gradient are returned unscaled.
  */
 export function differentiate(
   tf: TF,
   model: Model,
+  trainable: readonly Variable[],
   { signals, labels }: { signals: Tensor3D; labels: Tensor1D },
   seed: Tensor1D,
   scale?: Scalar,
 ): Differentiated {
-  const trainable = [...model.variables.values()].filter((variable) => variable.trainable);
   const computeLoss = () => crossEntropy(tf, labels, model.predictForTraining(signals, seed));
   const { value, grads } = tf.variableGrads(
     () => (scale === undefined ? computeLoss() : computeLoss().mul(scale)),
-    trainable,
+    [...trainable],
   );
-  // A NaN may not reach the loss, since max-pool and clipping can drop it, but it reaches the gradients.
-  const sums = Object.values(grads).map((gradient) => gradient.sum());
-  const unscale = <T extends Tensor>(x: T): T => (scale === undefined ? x : x.div(scale));
+  const scaled = flatten(
+    tf,
+    trainable.map(({ name, shape }) => grads[name] ?? tf.zeros(shape)),
+  );
   return {
-    loss: unscale(value),
-    gradients: Object.fromEntries(Object.entries(grads).map(([name, gradient]) => [name, unscale(gradient)])),
-    finite: tf.isFinite(tf.addN<Scalar>([value, ...(sums as Scalar[])])),
+    loss: scale === undefined ? value : value.div(scale),
+    gradient: scale === undefined ? scaled : scaled.div(scale),
+    // A NaN may not reach the loss, since max-pool and clipping can drop it, but it reaches the gradient.
+    finite: tf.isFinite(value.add(scaled.sum())),
   };
 }

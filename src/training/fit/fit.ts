@@ -11,6 +11,16 @@ import { advanceSchedule, rateOfStep, type ScheduleSettings, startSchedule } fro
 /** The settings that a fit uses. `seed` is the seed of dropout and augmentation. */
 export type FitSettings = ScheduleSettings & { epochs: number; seed: number };
 
+export interface FitOptions {
+  signal?: AbortSignal | undefined;
+  snapshot?: Snapshot | undefined;
+  /**
+   * Steps that are started before their losses are read. On a GPU the host prepares one step while the GPU computes another. A
+   * loss that isn't finite is noticed when the losses are read. Default 1.
+   */
+  stepsAhead?: number;
+}
+
 /** Thrown when a loss or a gradient isn't finite. The model then has the weights of the best epoch. */
 export class DivergedError extends ChirplineError {
   readonly exitCode = 1;
@@ -36,13 +46,15 @@ export async function fit(
   input: TrainingInput,
   settings: FitSettings,
   observer: FitObserver = {},
-  { signal, snapshot }: { signal?: AbortSignal | undefined; snapshot?: Snapshot | undefined } = {},
+  { signal, snapshot, stepsAhead = 1 }: FitOptions = {},
 ): Promise<History> {
   const state = structuredClone(snapshot?.state) ?? startState(settings);
   if (snapshot !== undefined) {
     engine.setWeights(snapshot.weights);
     engine.setOptimizer(snapshot.optimizer);
   }
+  // Those of another fit.
+  engine.takeLoss();
   let best = snapshot?.best ?? engine.getWeights();
   const save = async () => {
     const [weights, optimizer] = [engine.getWeights(), engine.getOptimizer()];
@@ -52,7 +64,7 @@ export async function fit(
     if (snapshot === undefined) await save();
     while (state.epoch <= settings.epochs && !state.schedule.stop) {
       const { epoch } = state;
-      await trainEpoch({ engine, input, settings, state, signal, observer, save });
+      await trainEpoch({ engine, input, settings, state, signal, stepsAhead, observer, save });
       const start = performance.now();
       const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
       if (!Number.isFinite(evaluation.loss))
@@ -91,6 +103,7 @@ interface EpochWork {
   settings: FitSettings;
   state: FitState;
   signal: AbortSignal | undefined;
+  stepsAhead: number;
   observer: FitObserver;
   save(): Promise<void>;
 }
@@ -102,6 +115,7 @@ async function trainEpoch({
   settings,
   state,
   signal,
+  stepsAhead,
   observer,
   save,
 }: EpochWork): Promise<void> {
@@ -117,22 +131,39 @@ async function trainEpoch({
     time = now;
     waited = input.waited;
   };
+  /** Steps and samples whose losses are not read yet. */
+  let ahead = { steps: 0, samples: 0 };
+  /** Waits for the steps, of which `last` is the last. */
+  const settle = async (last?: Batch) => {
+    if (ahead.steps === 0) return;
+    const sum = withMemoryFor(input.batchSize, () => engine.takeLoss());
+    const where =
+      ahead.steps === 1 ? `step ${state.step}` : `steps ${state.step - ahead.steps + 1} to ${state.step}`;
+    if (!Number.isFinite(sum)) {
+      const culprit = ahead.steps === 1 ? last : undefined;
+      await diverge(input, state, `epoch ${epoch}, ${where} of ${steps}`, culprit);
+    }
+    state.samples += ahead.samples;
+    state.lossSum += sum;
+    ahead = { steps: 0, samples: 0 };
+  };
   for await (const batch of input.training(epoch, state.step)) {
     // A step blocks the event loop. This lets signals and network traffic through.
     await setImmediate();
+    const isDue = observer.due?.() ?? false;
+    if (signal?.aborted || isDue) await settle();
     if (signal?.aborted)
       throw new StoppedError(`stopped in epoch ${epoch} after step ${state.step} of ${steps}`);
-    if (observer.due?.()) await save();
+    if (isDue) await save();
     const number = (epoch - 1) * steps + state.step;
     const rate = rateOfStep(settings, state.schedule, number, settings.epochs * steps);
-    const loss = withMemoryFor(batch.size, () => engine.train(batch, rate, [settings.seed, number + 1]));
-    if (!Number.isFinite(loss))
-      await diverge(input, state, `epoch ${epoch}, step ${state.step + 1} of ${steps}`, batch);
+    withMemoryFor(batch.size, () => engine.train(batch, rate, [settings.seed, number + 1]));
     state.step++;
-    state.samples += batch.size;
-    state.lossSum += loss * batch.size;
+    ahead = { steps: ahead.steps + 1, samples: ahead.samples + batch.size };
+    if (ahead.steps === stepsAhead || state.step === steps) await settle(batch);
     addTime();
-    observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
+    if (state.samples > 0)
+      observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
   }
 }
 
