@@ -48,15 +48,11 @@ export function createSpread(tf: TF, context: SpreadContext): Spread {
   const { graph, trace, devices, fed, knowState, restore, leave } = context;
 
   function share({ input, tensor, name }: Fed, start: number, end: number): Fed {
-    const { dtype, shape } = tensorOf(input);
-    const index = (values: number[]) => graph.constant('int32', [values.length], Int32Array.from(values));
-    const ends = [index(shape.map((_, i) => (i === 0 ? start : 0))), index([end - start, ...shape.slice(1)])];
-    const attributes = { T: { type: DATA_TYPES[dtype as DataTypeName] }, Index: { type: DATA_TYPES.int32 } };
-    const shared = [end - start, ...tensor.shape.slice(1)];
+    const shape = [end - start, ...tensor.shape.slice(1)];
     return {
-      name: graph.at({ device: HOST }, () => graph.add('Slice', [name, ...ends], attributes)),
-      tensor: tf.zeros(shared, tensor.dtype),
-      input: isEncoded(input) ? { ...input, shape: shared } : input,
+      name: graph.at({ device: HOST }, () => addRows(graph, name, tensorOf(input), start, end)),
+      tensor: tf.zeros(shape, tensor.dtype),
+      input: isEncoded(input) ? { ...input, shape } : input,
     };
   }
 
@@ -74,7 +70,8 @@ export function createSpread(tf: TF, context: SpreadContext): Spread {
             shares.map(({ tensor }) => tensor),
             d,
           );
-          return tensors.map((tensor) => [tensor, trace.outputOf(tensor)] as const);
+          // A clone keeps the value of a variable that is restored below.
+          return tensors.map((tensor) => [tensor.clone(), trace.outputOf(tensor)] as const);
         });
         restore();
         return graph.at({ device }, () =>
@@ -85,4 +82,19 @@ export function createSpread(tf: TF, context: SpreadContext): Spread {
     for (const [result, output] of parts.flat()) trace.know(result, output);
     return parts.map((results) => results.map(([result]) => result));
   };
+}
+
+/** Adds a slice of a tensor along its first axis. */
+function addRows(graph: Graph, name: string, { dtype, shape }: Tensor, start: number, end: number): string {
+  const index = (first: number, others: number[]) =>
+    graph.constant('int32', [shape.length], Int32Array.of(first, ...others));
+  const others = shape.slice(1);
+  const from = index(
+    start,
+    others.map(() => 0),
+  );
+  return graph.add('Slice', [name, from, index(end - start, others)], {
+    T: { type: DATA_TYPES[dtype as DataTypeName] },
+    Index: { type: DATA_TYPES.int32 },
+  });
 }
