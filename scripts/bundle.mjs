@@ -12,7 +12,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -135,22 +134,12 @@ async function bundleTfjs() {
   write(join('node_modules', TFJS, 'dist/index.js'), outputFiles[0].text);
 }
 
-const written = { code: [], packages: [], node_modules: [], prepare: [] };
-
 function write(path, text) {
   mkdirSync(dirname(join(TARGET, path)), { recursive: true });
   writeFileSync(join(TARGET, path), text);
-  written[path.split('/')[0]].push(text);
 }
 
 rmSync(TARGET, { recursive: true, force: true });
 await bundleProgram();
 await bundlePrepare();
 await bundleTfjs();
-for (const [part, texts] of Object.entries(written)) {
-  const kilobytes = (size) => `${(size / 1000).toFixed(0)} KB`;
-  const bytes = Buffer.from(texts.join(''));
-  console.log(
-    `${part}: ${texts.length} files, ${kilobytes(bytes.length)}, compressed ${kilobytes(gzipSync(bytes).length)}`,
-  );
-}

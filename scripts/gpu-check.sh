@@ -15,11 +15,15 @@ PLACE=${CHIRPLINE_GPU_CHECK:-/tmp/chirpline-gpu}
 PIECE=60000000
 
 pack() {
-  local out=out/gpu draft wheel
+  local out=out/gpu draft wheel tensorflow
   draft=$(mktemp -d)
   trap 'rm -rf "$draft"' EXIT
   rm -rf $out && mkdir -p $out "$draft/check" "$draft/site/nvidia"
   npm run build --silent
+  tensorflow=$(node --input-type=module -e "
+    import { PINNED_VERSION } from './dist/tensorflow/install/pins.js';
+    console.log(PINNED_VERSION);
+  ")
   # The training program with tfjs, as it travels to Kaggle, and the addon where a cache has it.
   node --input-type=module -e "
     import { cpSync } from 'node:fs';
@@ -48,12 +52,12 @@ pack() {
       echo .chirpline/python/lib/python3*/site-packages)
   else
     python3 -m pip download --no-deps --only-binary=:all: --platform manylinux2014_x86_64 --platform manylinux_2_27_x86_64 \
-      --python-version 3.12 --dest "$draft/wheels" tensorflow==2.21.0 nvidia-cuda-runtime-cu12
+      --python-version 3.12 --dest "$draft/wheels" "tensorflow==$tensorflow" nvidia-cuda-runtime-cu12
     wheel=$draft/wheel
     for file in "$draft"/wheels/*.whl; do python3 -m zipfile -e "$file" "$wheel"; done
     cp "$wheel"/nvidia/cuda_runtime/lib/libcudart.so.12 "$draft/site/nvidia/"
   fi
-  mkdir -p "$draft/site/tensorflow/python/platform" "$draft/site/tensorflow-2.21.0.dist-info"
+  mkdir -p "$draft/site/tensorflow/python/platform" "$draft/site/tensorflow-$tensorflow.dist-info"
   cp "$wheel"/tensorflow/python/platform/build_info.py "$draft/site/tensorflow/python/platform/"
   for name in libtensorflow_cc.so.2 libtensorflow_framework.so.2; do
     strip -o "$draft/site/tensorflow/$name" "$wheel/tensorflow/$name"
@@ -82,13 +86,19 @@ link_cuda() {
   export PATH=$cuda/bin:$PATH XLA_FLAGS="--xla_gpu_cuda_data_dir=$cuda"
 }
 
+unpack() {
+  cat "$PLACE/pieces/$1".* | tar -xJ -C "$PLACE" && return
+  echo "$PLACE/pieces/$1.*: not a complete archive. Transfer all of its pieces again, then: $0 put DIR" >&2
+  return 1
+}
+
 run() {
   local start=$SECONDS node=$PLACE/check/node
   say() { printf '\n== %s (after %s s)\n' "$1" $((SECONDS - start)); }
-  mkdir -p "$PLACE"
-  cat "$PLACE"/pieces/site.* | tar -xJ -C "$PLACE" &
-  cat "$PLACE"/pieces/check.* | tar -xJ -C "$PLACE"
-  wait
+  unpack site &
+  unpack check
+  # Without the process id, `wait` succeeds even if the process failed.
+  wait $!
   export CHIRPLINE_TENSORFLOW=$PLACE/site/tensorflow CHIRPLINE_CACHE=$PLACE/check/cache DEVICE
   if nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader; then
     DEVICE=gpu
@@ -110,7 +120,7 @@ run() {
     "$node" code/main.mjs train records "models-$precision" --epochs 6 --batch-size 64 --seed 1 \
       --learning-rate 1e-3 --precision $precision --device $DEVICE || echo 'TRAINING FAILED'
   done
-  say done
+  say 'done'
 }
 
 case ${1:-} in

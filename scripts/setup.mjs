@@ -54,9 +54,9 @@ function once(name, inputs, product, make) {
 }
 
 export function checkNode() {
-  const [major] = process.versions.node.split('.').map(Number);
-  if (major < 20)
-    giveUp(`Node ${process.versions.node} is too old. Install Node 20 or newer: https://nodejs.org`);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 11))
+    giveUp(`Node ${process.versions.node} is too old. Install Node 20.11 or newer: https://nodejs.org`);
 }
 
 export function installPackages() {
@@ -66,7 +66,7 @@ export function installPackages() {
     if (status === 127) giveUp('npm is not installed. It comes with Node.js: https://nodejs.org');
     if (status !== 0)
       giveUp(
-        'npm ci failed: see the output above. It needs access to a package registry and 700 MB of disk.',
+        'npm ci failed: see the output above. It needs access to a package registry and 900 MB of disk.',
       );
   });
 }

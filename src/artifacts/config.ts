@@ -7,6 +7,8 @@ import { type GivenSettings, SETTING_NAMES, SETTINGS, type Settings } from '../t
 
 /** Facts about a training that are not settings. */
 interface RunFacts {
+  /** Type that convolutions computed in: `precision` mixed is another one on each kind of device. */
+  compute_dtype: 'float32' | 'bfloat16' | 'float16';
   /** Length of one detector's strain [points]. */
   n_samples: number;
   /** Recipe and PSD that the records were made with. */
@@ -20,7 +22,7 @@ export type RunConfig = Settings & RunFacts;
 
 /** The keys that other programs read. */
 const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
-const FACTS = ['n_samples', 'recipe_hash', 'psd_sha256', 'records'] as const;
+const FACTS = ['n_samples', 'compute_dtype', 'recipe_hash', 'psd_sha256', 'records'] as const;
 
 /** Size limit of a config file [bytes]; a config.json has 1 KB. */
 export const CONFIG_LIMIT = 1 << 16;

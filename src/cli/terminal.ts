@@ -5,7 +5,6 @@
  * file prints.
  */
 import { constants } from 'node:os';
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { ChirplineError } from '../core/errors.ts';
 import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
@@ -14,14 +13,25 @@ import { explainShortage } from '../storage/file/file-errors.ts';
 /** Interval between two progress lines of a stage when standard error is not a terminal [ms]. */
 const LINE_INTERVAL = 10_000;
 
+/** Interval between two drawings of a bar [ms]. */
+const BAR_INTERVAL = 100;
+/** Length of a bar [characters]. */
+const BAR_LENGTH = 20;
+
+/** Standard error, or what a test has instead. */
+interface Output {
+  isTTY?: boolean;
+  write(text: string): unknown;
+}
+
 export interface Terminal extends Observer {
   progress(progress: Progress): void;
   say(line: string): void;
-  /** Removes the bar, so that a result can be printed. */
+  /** Ends the bar, so that a result can be printed below it. */
   close(): void;
 }
 
-function openTerminal(stream: NodeJS.WriteStream = process.stderr): Terminal {
+export function openTerminal(stream: Output = process.stderr): Terminal {
   return stream.isTTY ? openBars(stream) : openLines(stream);
 }
 
@@ -30,22 +40,28 @@ const words: Record<string, string> = {
   list: 'listing',
   psd: 'estimating PSD',
   preprocess: 'preprocessing',
-  train: 'training',
-  validate: 'validating',
   predict: 'predicting',
   merge: 'merging',
 };
 
-function openBars(stream: NodeJS.WriteStream): Terminal {
-  let bars: MultiBar | undefined;
-  let bar: SingleBar | undefined;
+/**
+ * The last line is the bar of the stage under way. Messages appear above it, except that a message takes the place of a complete
+ * bar: it says what came of it. A bar never wraps, a message does.
+ */
+function openBars(stream: Output): Terminal {
   let stage = '';
   let start: Start = { time: 0, done: 0 };
+  let bar: { text: string; complete: boolean } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (bar !== undefined) stream.write(`\r\x1b[?7l${bar.text}\x1b[K\x1b[?7h`);
+  };
   const close = () => {
-    bars?.stop();
-    bars = undefined;
+    draw();
+    if (bar !== undefined) stream.write('\n');
     bar = undefined;
-    stage = '';
   };
   return {
     progress(progress) {
@@ -53,35 +69,27 @@ function openBars(stream: NodeJS.WriteStream): Terminal {
         close();
         stage = progress.stage;
         start = { time: Date.now(), done: progress.done };
-        bars = new MultiBar(
-          {
-            stream,
-            hideCursor: true,
-            clearOnComplete: false,
-            linewrap: false,
-            barsize: 20,
-            format: '{label} {bar} {value}/{total} {unit}  {pace}{note}',
-          },
-          Presets.shades_classic,
-        );
-        bar = bars.create(progress.total, 0, describe(progress, start));
       }
-      bar?.setTotal(progress.total);
-      bar?.update(progress.done, describe(progress, start));
+      bar = { text: drawBar(progress, start), complete: progress.done >= progress.total };
+      timer ??= setTimeout(draw, BAR_INTERVAL);
     },
     say(line) {
-      if (bars === undefined) stream.write(`${visibleLines(line)}\n`);
-      else {
-        // The library prints only whole lines above its bars.
-        bars.log(`${visibleLines(line)}\n`);
-        bars.update();
-      }
+      stream.write(`\r\x1b[K${visibleLines(line)}\n`);
+      if (bar?.complete) bar = undefined;
+      draw();
     },
     close,
   };
 }
 
-function openLines(stream: NodeJS.WriteStream): Terminal {
+function drawBar(progress: Progress, start: Start): string {
+  const { done, total } = progress;
+  const { label, unit, pace, note } = describe(progress, start);
+  const full = total > 0 ? Math.round((BAR_LENGTH * Math.min(done, total)) / total) : BAR_LENGTH;
+  return `${label} ${'█'.repeat(full).padEnd(BAR_LENGTH, '░')} ${done}/${total} ${unit}  ${pace}${note}`;
+}
+
+function openLines(stream: Output): Terminal {
   let stage = '';
   let start: Start = { time: 0, done: 0 };
   let printed = 0;
@@ -193,7 +201,6 @@ function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      // Shows the cursor again.
       terminal.close();
       process.exit(128 + constants.signals[name]);
     }

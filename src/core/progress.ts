@@ -1,6 +1,6 @@
 /** Progress of a long-running step. */
 export interface Progress {
-  /** Name of the work: 'list', 'psd', 'preprocess', 'train' ... */
+  /** Name of the work: 'list', 'psd', 'preprocess', 'epoch 1/50' ... */
   stage: string;
   done: number;
   total: number;

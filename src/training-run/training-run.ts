@@ -131,12 +131,12 @@ async function train(training: Training): Promise<SavedRun> {
   say(
     `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}`,
   );
-  const config = describeRun(training);
   const { epochs, preset, seed } = settings;
   const { compile = 'auto' } = options;
   if (compile === 'on' && options.engine === 'eager')
     throw new SettingError('--compile on compiles a graph: use --engine graph, or omit --compile');
   const { precision, low } = await choosePrecision(settings, device, say);
+  const config = describeRun(training, low);
   const engine = createEngine(
     tf,
     options.engine,
@@ -206,7 +206,8 @@ async function choosePrecision(
   device: 'cpu' | 'gpu',
   say: (line: string) => void,
 ): Promise<Pick<Settings, 'precision'> & { low?: LowType }> {
-  if (precision === 'float32' || device === 'cpu') return { precision };
+  if (precision === 'float32') return { precision };
+  if (device === 'cpu') return { precision, low: 'bfloat16' };
   const gpus = await listGpus(process.env);
   const low = fastLowType(gpus);
   if (low === undefined) {
@@ -223,9 +224,13 @@ function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
   return new PausedError(`${cause.message}; the same command resumes from ${from}`, { cause });
 }
 
-function describeRun({ settings, set: { metadata }, recordsLocation }: Training): RunConfig {
+function describeRun(
+  { settings, set: { metadata }, recordsLocation }: Training,
+  low: LowType | undefined,
+): RunConfig {
   return {
     ...settings,
+    compute_dtype: low ?? 'float32',
     n_samples: SAMPLE_LENGTH,
     recipe_hash: metadata?.recipe_hash ?? 'unknown',
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',

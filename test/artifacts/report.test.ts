@@ -29,6 +29,7 @@ test('the report shows settings, data, versions, device and all numbers', () => 
     data.config.recipe_hash,
     data.config.psd_sha256,
     data.evaluation.auc!.toFixed(3),
+    'mixed (bfloat16)',
     'CPU, 2 threads',
     '2.21.0',
     data.note!,
@@ -85,6 +86,9 @@ function faultsOf(page: Page): Promise<string[]> {
     for (const table of document.querySelectorAll('table')) {
       if (!table.querySelector('thead th[scope=col]')) faults.push('table without header');
     }
+    for (const time of document.querySelectorAll('time')) {
+      if (time.getClientRects().length !== 1) faults.push('date in several lines');
+    }
     if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
     return faults;
   })()`);
@@ -98,7 +102,7 @@ test('browsers show the report on phones and wide screens, light and dark, and l
   const backgrounds = new Set<string>();
   const pictures = new Set<string>();
   for (const colorScheme of ['light', 'dark'] as const) {
-    for (const width of [390, 1440]) {
+    for (const width of [320, 390, 1440]) {
       const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
       const said: string[] = [];
       const requested: string[] = [];
@@ -123,8 +127,15 @@ test('browsers show the report on phones and wide screens, light and dark, and l
   // The same checks find the faults of a bad page.
   const page = await browser.newPage({ viewport: { width: 390, height: 900 } });
   await page.setContent(
-    `<h1>a</h1><h1>b</h1><img src="data:,x"><div style="width:999px">x</div><table></table>`,
+    `<h1>a</h1><h1>b</h1><img src="data:,x"><div style="width:999px">x</div><table></table>
+<p style="width:2em"><time>2025-01-31</time></p>`,
   );
-  const faults = ['not one h1', 'picture not loaded', 'picture without text', 'table without header'];
+  const faults = [
+    'date in several lines',
+    'not one h1',
+    'picture not loaded',
+    'picture without text',
+    'table without header',
+  ];
   assert.deepEqual((await faultsOf(page)).sort(), [...faults, 'wider than the window']);
 });

@@ -70,6 +70,7 @@ test('metrics and config have the keys that other programs read', () => {
     { n_samples, learning_rate, dropout_rate, epochs, batch_size },
     { n_samples: 4096, learning_rate: 1e-3, dropout_rate: 0.5, epochs: 2, batch_size: 16 },
   );
+  assert.equal(json('_config.json').compute_dtype, 'float32');
   assert.equal(json('_history.json').epochs.length, 2);
 });
 

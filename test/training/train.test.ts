@@ -147,6 +147,15 @@ test('with an unreadable rejected.csv only the table of the report is missing, a
   assert.match(report, /2 in total\. Their list is not available here/);
 });
 
+test('the files of a training in mixed precision name the type that was computed in', async (t) => {
+  const [records, models] = [await makeSingleFile(scratch(t)), scratch(t)];
+  const { run } = await trainModel(records, models, { ...SETTINGS, precision: 'mixed' }, OPTIONS);
+  const saved = (name: string) => readFileSync(join(models, 'saved', name), 'utf8');
+  const { precision, compute_dtype } = JSON.parse(saved(`${run}_config.json`));
+  assert.deepEqual([precision, compute_dtype], ['mixed', 'bfloat16']);
+  assert.match(saved('report.html'), /mixed \(bfloat16\)/);
+});
+
 test('files that can’t be written during training are reported, and the training continues', async (t) => {
   const [records, models] = [await makeSingleFile(scratch(t)), scratch(t)];
   const { observer, said } = listen(/^training on/, () =>

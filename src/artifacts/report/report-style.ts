@@ -16,6 +16,7 @@ main { max-width: 1240px; margin: 0 auto; padding: 32px 24px 48px; }
 h1 { margin: 0; font-size: 28px; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { margin: 40px 0 12px; font-size: 20px; }
 p { margin: 6px 0; max-width: 75ch; overflow-wrap: anywhere; }
+time { white-space: nowrap; }
 .muted { color: var(--muted); }
 .note { margin: 16px 0; padding: 12px 16px; max-width: none; background: var(--background);
   border-left: 4px solid var(--orange); border-radius: 4px; }

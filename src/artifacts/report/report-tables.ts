@@ -57,7 +57,7 @@ export function settingFacts(config: RunConfig): Fact[] {
     ['learning rate', `${config.learning_rate}, ${config.schedule}`],
     ['dropout', String(config.dropout_rate)],
     ['augmentation', describeAugmentation(config)],
-    ['precision', config.precision],
+    ['precision', describePrecision(config)],
     [
       'validation',
       config.folds > 1
@@ -66,6 +66,10 @@ export function settingFacts(config: RunConfig): Fact[] {
     ],
     ['seed', String(config.seed)],
   ];
+}
+
+function describePrecision({ precision, compute_dtype }: RunConfig): string {
+  return precision === 'mixed' ? `mixed (${compute_dtype})` : precision;
 }
 
 function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mixup }: RunConfig): string {

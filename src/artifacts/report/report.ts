@@ -86,6 +86,7 @@ ${keyNumbers(data).map(({ name, value }) => html`<div><dt>${name}</dt><dd>${valu
 </header>`;
 }
 
-function timeOf(date: Date): string {
-  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+function timeOf(date: Date): Html {
+  const minute = date.toISOString().slice(0, 16);
+  return html`<time datetime="${minute}Z">${minute.replace('T', ' ')} UTC</time>`;
 }

@@ -49,5 +49,6 @@ export function describeRecords(metadata: Metadata, records: string): string {
   const { n_samples, n_failed, shards, dtype } = metadata;
   const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
   const rejected = n_failed === 0 ? 'none rejected' : `${n_failed} rejected (see rejected.csv)`;
-  return `${n_samples} records in ${shards.length} shards of ${dtype}, ${formatBytes(bytes)}, ${rejected}: ${records}`;
+  const files = shards.length === 1 ? '1 shard' : `${shards.length} shards`;
+  return `${n_samples} records in ${files} of ${dtype}, ${formatBytes(bytes)}, ${rejected}: ${records}`;
 }
