@@ -1,4 +1,5 @@
-"""A Keras training step of DIYModel as tf.function, or compiled by XLA. Each line on stdin makes a step and prints its seconds.
+"""Keras training steps of DIYModel as tf.function, or compiled by XLA. A number on stdin makes so many steps, reads the last loss
+and prints the seconds of a step.
 
 keras_step.py BATCH_SIZE [xla] [mixed] [gpu]
 """
@@ -60,7 +61,10 @@ def step(x, y):
 batch = int(sys.argv[1])
 x = np.random.default_rng(0).normal(size=(batch, 3, 4096)).astype(np.float32)
 y = (np.arange(batch) % 2).astype(np.float32)[:, None]
-for _ in sys.stdin:
+for line in sys.stdin:
+    steps = int(line)
     start = time.perf_counter()
-    float(step(tf.constant(x), tf.constant(y)))
-    print(time.perf_counter() - start, flush=True)
+    for _ in range(steps):
+        value = step(tf.constant(x), tf.constant(y))
+    float(value)
+    print((time.perf_counter() - start) / steps, flush=True)

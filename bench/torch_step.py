@@ -1,4 +1,5 @@
-"""A PyTorch training step of DIYModel, eager or compiled. Each line on stdin makes a step and prints its seconds.
+"""PyTorch training steps of DIYModel, eager or compiled. A number on stdin makes so many steps, reads the last loss and prints the
+seconds of a step.
 
 torch_step.py BATCH_SIZE [compile|graphs] [mixed] [gpu]
 
@@ -63,12 +64,14 @@ if "graphs" in sys.argv:
 batch = int(sys.argv[1])
 x = torch.from_numpy(np.random.default_rng(0).normal(size=(batch, 3, 4096)).astype(np.float32))
 y = (torch.arange(batch) % 2).float()
-for _ in sys.stdin:
+for line in sys.stdin:
+    steps = int(line)
     start = time.perf_counter()
-    optimizer.zero_grad(set_to_none=True)
-    value = differentiate(x.to(device), y.to(device))
-    optimizer.step()
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        value = differentiate(x.to(device), y.to(device))
+        optimizer.step()
     value.item()
     if device == "cuda":
         torch.cuda.synchronize()
-    print(time.perf_counter() - start, flush=True)
+    print((time.perf_counter() - start) / steps, flush=True)

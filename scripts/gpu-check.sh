@@ -36,7 +36,7 @@ pack() {
     cpSync(addon, \`\${folder}/cache/\${await addonName()}/\${ADDON}\`);
   " "$draft/check"
   cp "$(command -v node)" "$draft/check/node"
-  node_modules/.bin/esbuild test/training/{compiled,golden,engine,mixed}.test.ts bench/training.ts \
+  node_modules/.bin/esbuild test/training/{compiled,devices,golden,engine,mixed}.test.ts bench/training.ts \
     --outdir="$draft/check" --outbase=. --out-extension:.js=.mjs --bundle --platform=node --format=esm --target=node20 \
     --main-fields=module,main --external:@tensorflow/* --external:@node-rs/* --external:piscina --external:playwright-core \
     --banner:js="import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);" \
@@ -111,7 +111,7 @@ run() {
   say 'tests'
   # TF32 is off, as in the eager engine's float32. Tests that need a TypeScript loader or equal bits are left out.
   NVIDIA_TF32_OVERRIDE=0 "$node" --test --test-reporter=spec \
-    --test-name-pattern='/compiled steps|float16|bfloat16|golden|reference|graph engine|coherent|mixed precision/' \
+    --test-name-pattern='/compiled steps|float16|bfloat16|golden|reference|graph engine|coherent|mixed precision|two devices/' \
     test/training/*.mjs || echo 'TESTS FAILED'
   say 'training step'
   timeout 300 "$node" bench/training.mjs --device $DEVICE --python "$(command -v python3)" || echo 'BENCHMARK FAILED'

@@ -20,8 +20,9 @@ import {
   describeTensorFlow,
   loadTensorFlow,
 } from '../tensorflow/install/load.ts';
-import { compileOptions } from '../training/engine/compile-options.ts';
+import { listGpus } from '../tensorflow/install/nvidia.ts';
 import type { Engine } from '../training/engine/engine.ts';
+import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
 import { predictSignals } from '../training/fit/predictor.ts';
@@ -79,8 +80,10 @@ export async function predictDataset(
 
   const say = (line: string) => observer.say?.(line);
   const tf = await loadTensorFlow({ device: settings.device, log: say });
-  say(`TensorFlow ${describeTensorFlow(tf).version}, ${source.count} samples`);
-  const options = compileOptions(tf, settings.compile ?? 'auto', say);
+  const { version, device } = describeTensorFlow(tf);
+  say(`TensorFlow ${version}, ${source.count} samples`);
+  const gpus = device === 'gpu' ? await listGpus(process.env) : [];
+  const options = engineOptions(tf, settings.compile ?? 'auto', gpus, say);
   const engines: Engine[] = [];
   const report = () => {
     const done = predictions.probabilities.length + predictions.rejected.length;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { fastLowType, listGpus } from '../../src/tensorflow/install/nvidia.ts';
+import { fastLowType, listGpus, nameDevices } from '../../src/tensorflow/install/nvidia.ts';
 import {
   compileCache,
   explainMissingTools,
@@ -103,4 +103,12 @@ test('mixed precision computes in the type that the oldest GPU is fast in', () =
   assert.equal(of(6), undefined);
   assert.equal(of(), 'bfloat16');
   assert.equal(of(Number.NaN), 'bfloat16');
+});
+
+test('the visible GPUs are those of nvidia-smi, or those that CUDA_VISIBLE_DEVICES lists', () => {
+  const gpu = { name: 'Tesla T4', capability: 7.5 };
+  const count = (CUDA_VISIBLE_DEVICES?: string) =>
+    nameDevices([gpu, gpu], CUDA_VISIBLE_DEVICES === undefined ? {} : { CUDA_VISIBLE_DEVICES }).length;
+  assert.deepEqual(nameDevices([gpu, gpu], {}), ['/device:GPU:0', '/device:GPU:1']);
+  assert.deepEqual([undefined, '1', '0,1', '0,-1,1', '', 'GPU-1a, GPU-2b'].map(count), [2, 1, 2, 1, 0, 2]);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { describeTensorFlow } from '../../src/tensorflow/graph/bind.ts';
 import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { EngineOptions } from '../../src/training/engine/engine.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
@@ -9,7 +10,8 @@ import type { GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { type Allowed, listFaults, makeBatch, type Run, trainTwice } from './two-steps.ts';
 
-const DEVICES = ['/device:CPU:0', '/device:CPU:1'];
+const { device } = describeTensorFlow(tf);
+const DEVICES = device === 'cpu' ? ['/device:CPU:0', '/device:CPU:1'] : ['/device:GPU:0', '/device:GPU:0'];
 const SIZE = 7;
 const batch = makeBatch(SIZE);
 /** Nothing random: each device draws its own numbers. */

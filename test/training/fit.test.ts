@@ -109,6 +109,33 @@ test('every epoch reports its steps, including the last short batch, and leaks n
   assert.equal(new Set(tensors).size, 1);
 });
 
+test('losses that are read every few steps give the same fit', async () => {
+  const input = await makeInput({ count: 30 }, 4);
+  const run = (stepsAhead: number) =>
+    withEngine(async (engine) => {
+      const shown: number[] = [];
+      const { epochs } = await train(
+        engine,
+        input,
+        { epochs: 2 },
+        { step: ({ step }) => void shown.push(step) },
+        { stepsAhead },
+      );
+      return { shown, losses: epochs.map(({ loss }) => loss), weights: engine.getWeights() };
+    });
+  const [each, some] = [await run(1), await run(4)];
+  assert.deepEqual(each.shown, [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(some.shown, [4, 6, 4, 6]);
+  assert.deepEqual(some.weights, each.weights);
+  for (const [i, loss] of each.losses.entries()) assert.ok(Math.abs(some.losses[i]! / loss - 1) < 1e-6);
+  await withEngine((engine) =>
+    assert.rejects(
+      train(engine, input, { epochs: 1, learning_rate: 1e30 }, {}, { stepsAhead: 4 }),
+      /the loss is not finite in epoch 1, steps 1 to 4 of 6, although all records are valid/,
+    ),
+  );
+});
+
 test('a training that diverges ends, reports where, and restores the weights', async () => {
   const input = await makeInput({ count: 20 });
   await withEngine(async (engine) => {

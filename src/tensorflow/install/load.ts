@@ -75,6 +75,8 @@ async function load(device: Device, options: LoadOptions): Promise<TF> {
   if (device === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
   // Otherwise TensorFlow takes nearly all of a GPU's memory at once, and a second training on it fails.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  // Otherwise the host waits at the end of each step, although nobody needs its results yet.
+  process.env.TF_SYNC_ON_FINISH ??= 'false';
   const folder = await realpath(library.folder);
   if (device !== 'cpu' && library.cuda && seesGpu(process.env)) {
     await useCompileCache(cacheFolder(), folder, process.env);

@@ -65,6 +65,20 @@ export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
 }
 
 /**
+ * TensorFlow's names of the GPUs that CUDA_VISIBLE_DEVICES leaves visible: `/device:GPU:0`, ... Empty if their number is unknown.
+ */
+export function nameDevices(
+  gpus: readonly Gpu[],
+  { CUDA_VISIBLE_DEVICES: chosen }: NodeJS.ProcessEnv,
+): string[] {
+  const entries = chosen?.split(',').map((entry) => entry.trim());
+  // CUDA ignores what follows an entry that names no GPU.
+  const end = entries?.findIndex((entry) => entry === '' || entry === '-1') ?? -1;
+  const count = end < 0 ? (entries ?? gpus).length : end;
+  return Array.from({ length: count }, (_, i) => `/device:GPU:${i}`);
+}
+
+/**
  * The 16-bit type that all these GPUs compute fast in: bfloat16 since Ampere (8.0), float16 since Volta (7.0), none before.
  * An unknown GPU is taken for a new one.
  */

@@ -51,8 +51,8 @@ export function createGraphEngine(
       for (const [i, vector] of vectors.entries()) assignFlat(tf, groups[i]!, vector);
     },
   };
-  const training = new Map<number, Program>();
-  const prediction = new Map<number, Program>();
+  const training = new Map<string, Program>();
+  const prediction = new Map<string, Program>();
   /** Holds the newest values of all variables. */
   let newest = home;
   /** Holders whose variables all have the newest values. */
@@ -82,20 +82,21 @@ export function createGraphEngine(
   /** Whether the tally belongs to losses that were taken. */
   let taken = true;
 
-  /** Runs the batch's program, which is recorded on the first batch of its size. Its variables are the first groups, `state`. */
+  /** Runs the batch's program, which is recorded on the first batch of its size and type. Its variables are the first groups, `state`. */
   function run(
-    programs: Map<number, Program>,
+    programs: Map<string, Program>,
     batch: Batch,
     state: readonly Group[],
     inputs: readonly Input[],
     work: Parameters<typeof recordProgram>[3],
   ): { program: Program; outputs: Tensor[] } {
-    const { size } = batch;
+    const { size, signals } = batch;
+    const kind = `${size} ${signals.type}`;
     // A device needs two samples for its statistics.
     const used = devices.slice(0, size >> 1);
     const program =
-      programs.get(size) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
-    programs.set(size, program);
+      programs.get(kind) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
+    programs.set(kind, program);
     update(program, state.length);
     if (!compile || compiled.has(program)) return { program, outputs: program.run(inputs) };
     options.onCompile?.(`${programs === training ? 'training on' : 'prediction of'} ${size} samples`);
@@ -110,7 +111,7 @@ export function createGraphEngine(
       options.onUncompiled(reason);
     }
     compile = false;
-    programs.delete(size);
+    programs.delete(kind);
     current.delete(program);
     program.dispose();
     return run(programs, batch, state, inputs, work);

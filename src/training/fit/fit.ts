@@ -162,7 +162,7 @@ async function trainEpoch({
     ahead = { steps: ahead.steps + 1, samples: ahead.samples + batch.size };
     if (ahead.steps === stepsAhead || state.step === steps) await settle(batch);
     addTime();
-    if (state.samples > 0)
+    if (ahead.steps === 0)
       observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
   }
 }
