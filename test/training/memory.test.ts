@@ -17,13 +17,13 @@ test('when TensorFlow runs out of memory in a step, the error names a batch size
     (error) =>
       error instanceof MachineError &&
       error.message ===
-        `TensorFlow ran out of memory on a batch of 64 samples (${reason}). Use --batch-size 32, which needs about half the memory`,
+        `TensorFlow ran out of memory on a batch of 64 samples (${reason}). Use --batch-size 32, which needs about half the memory. \`nvidia-smi\` shows what else uses the GPU`,
   );
   assert.throws(() => withMemoryFor(3, fail('CUDA_ERROR_OUT_OF_MEMORY: out of memory')), /--batch-size 2,/);
   for (const size of [1, 2])
     assert.throws(
       () => withMemoryFor(size, fail(reason)),
-      /on a batch of [12] samples .*Use a machine with more memory$/,
+      /on a batch of [12] samples .*Use a machine with more memory\. `nvidia-smi`/,
     );
 });
 
@@ -32,7 +32,7 @@ test('when TensorFlow runs out of memory in a prediction, the error is the same'
     for (let i = 0; i < 4; i++) yield new Float32Array(SAMPLE_SIZE);
   }
   const predicted = predictSignals(tf, { predict: fail('OOM when allocating tensor') }, samples(), 4);
-  await assert.rejects(predicted.next(), /on a batch of 4 samples .*--batch-size 2, which needs/);
+  await assert.rejects(predicted.next(), /on a batch of 4 samples .*--batch-size 2, which needs about half the memory$/);
 });
 
 test('any other error is passed on unchanged', () => {

@@ -25,8 +25,9 @@ export function withMemoryFor<T>(size: number, step: () => T): T {
       half < size
         ? `Use --batch-size ${half}, which needs about half the memory`
         : 'Use a machine with more memory';
+    const others = /gpu|cuda/i.test(error.message) ? '. `nvidia-smi` shows what else uses the GPU' : '';
     throw new MachineError(
-      `TensorFlow ran out of memory on a batch of ${size} samples (${reason}). ${advice}`,
+      `TensorFlow ran out of memory on a batch of ${size} samples (${reason}). ${advice}${others}`,
       { cause: error },
     );
   }
