@@ -191,8 +191,7 @@ test('signals are predicted in order, independently of the batch size', async ()
   await withEngine(async (engine) => {
     const predict = async (batchSize: number) => {
       const probabilities: number[] = [];
-      for await (const probability of predictSignals(tf, engine, read(), batchSize))
-        probabilities.push(probability);
+      for await (const batch of predictSignals(tf, engine, read(), batchSize)) probabilities.push(...batch);
       return probabilities;
     };
     const alone = await predict(1);

@@ -8,6 +8,7 @@ import {
   preprocessOption,
   settingOption,
   splitLocation,
+  workersOption,
 } from '../../options/command-options.ts';
 import { exceeds, formatRejected, formatShare } from '../../preprocess/state/rejected.ts';
 import { openStore } from '../../storage/open.ts';
@@ -17,6 +18,7 @@ import { attend, printResult } from '../terminal.ts';
 interface PredictFlags {
   out: string;
   psd?: string;
+  workers?: number;
   batchSize: number;
   device: 'auto' | 'cpu' | 'gpu';
   compile: 'auto' | 'on' | 'off';
@@ -39,6 +41,7 @@ export function predictCommand(): Command {
         'output file with a row id,target for each sample; rejected samples are listed in <csv>.rejected.csv',
       )
       .option('--psd <file>', 'avg_psd.npz to whiten raw samples with (default: the one next to the weights)')
+      .addOption(workersOption())
       .addOption(settingOption('batchSize', whole('samples per batch', 1, 65_536), 64))
       .addOption(deviceOption())
       .addOption(compileOption())
@@ -56,11 +59,12 @@ export function predictCommand(): Command {
         const data = places.at(-1)!;
         if (weights.length === 0)
           throw new SettingError(`only ${data} was given: give WEIGHTS first, then RAW_OR_RECORDS`);
-        const { out, psd, batchSize, device, compile, maxRejected, json } = flags;
+        const { out, psd, workers, batchSize, device, compile, maxRejected, json } = flags;
         const settings = {
           batchSize,
           device,
           compile,
+          ...(workers !== undefined && { workers }),
           ...(psd !== undefined && { psd: splitLocation(psd) }),
         };
         const { formatSubmission, predictDataset } = await import('../../inference/prediction-run.ts');

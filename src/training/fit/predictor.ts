@@ -5,7 +5,7 @@ import { createBatch, disposeBatch } from '../input/batch.ts';
 import type { Predictor } from './ensemble.ts';
 
 /**
- * Yields the probability of a signal for each preprocessed sample of shape (3, 4096), in order. The source may reuse a
+ * Yields for each batch of preprocessed samples (3, 4096), in order, their probabilities of a signal. The source may reuse a
  * sample's array when the next sample is requested.
  */
 export async function* predictSignals(
@@ -13,7 +13,7 @@ export async function* predictSignals(
   predictor: Predictor,
   source: AsyncIterable<Float32Array>,
   batchSize: number,
-): AsyncGenerator<number> {
+): AsyncGenerator<Float32Array> {
   const signals = new Float32Array(batchSize * SAMPLE_SIZE);
   let size = 0;
   let filled = false;
@@ -32,8 +32,8 @@ export async function* predictSignals(
       throw new RangeError(`a sample has ${signal.length} values, needed ${DETECTORS.length} x 4096`);
     signals.set(signal, size++ * SAMPLE_SIZE);
     if (size < batchSize) continue;
-    yield* predict();
+    yield predict();
     size = 0;
   }
-  if (size > 0) yield* predict();
+  if (size > 0) yield predict();
 }
