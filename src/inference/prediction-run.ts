@@ -1,5 +1,4 @@
 /** Predicts the probability of a signal for raw samples or records, by one trained model or the mean of several. */
-import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { quote } from '../core/quote.ts';
@@ -30,12 +29,15 @@ import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels, type PlacedModel } from './models.ts';
 import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';
 import { findRawSamples, withRawSource } from './raw-source.ts';
+import { type RowSettings, requireListed } from './submission.ts';
 
 export interface PredictSettings {
   /** The PSD for whitening raw samples. Default: the one beside the weights; all models have the same. */
   psd?: FilePlace;
   /** Threads that preprocess raw samples. Default: one per core. */
   workers?: number;
+  /** The rows that will be made of the predictions: if they can't, the run fails before it starts. */
+  rows?: RowSettings;
   batchSize: number;
   device: Device;
   /** Default 'auto'. */
@@ -46,7 +48,7 @@ export interface PredictSettings {
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all models.
  *
  * Throws the errors of openModels; SettingError when settings for raw samples are given for records; InputError when records are
- * damaged, a sample occurs twice, or a record has an invalid id; ConflictError when the data's recipe differs from that of the
+ * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError when the data's recipe differs from that of the
  * models' training data; and StoppedError when `signal` is aborted. Records of a dataset are hashed as they are read, and no
  * prediction is returned before the last shard's hash was right.
  */
@@ -70,6 +72,9 @@ export async function predictDataset(
     else {
       const psd = await findPsd(models, settings.psd);
       const samples = await findRawSamples(data, predictions);
+      const { like, fill } = settings.rows ?? {};
+      if (like !== undefined && fill === undefined)
+        requireListed(like, new Set(samples.refs.map(({ id }) => id)));
       const options = { workers: settings.workers, signal };
       await withRawSource(dataLocation, psd, samples, predictions, options, predict);
     }
@@ -80,9 +85,13 @@ export async function predictDataset(
   return predictions;
 }
 
-function refuseRawSettings({ location }: ObjectStore, { psd, workers }: PredictSettings): void {
-  const flag = psd === undefined ? workers && '--workers' : '--psd';
-  if (flag) throw new SettingError(`${location} holds records, which are already whitened. Omit ${flag}`);
+function refuseRawSettings({ location }: ObjectStore, { psd, workers, rows }: PredictSettings): void {
+  const refuse = (flag: string, because: string) => {
+    throw new SettingError(`${location} holds records, which ${because}. Omit ${flag}`);
+  };
+  if (psd !== undefined) refuse('--psd', 'are already whitened');
+  if (workers !== undefined) refuse('--workers', 'are already preprocessed');
+  if (rows?.fill !== undefined && rows.like === undefined) refuse('--fill', 'all get a prediction');
 }
 
 async function predictWithModels(
@@ -105,12 +114,6 @@ async function predictWithModels(
   } finally {
     for (const engine of engines) engine.dispose();
   }
-}
-
-/** submission.csv: rows `id,target`, target = probability of a signal. */
-export function formatSubmission({ ids, probabilities }: Predictions): string {
-  const rows = ids.map((id, index) => [id, String(Math.fround(probabilities[index]!))]);
-  return stringify(rows, { header: true, columns: ['id', 'target'] });
 }
 
 async function holdsRecords(data: ObjectStore): Promise<boolean> {
