@@ -39,6 +39,8 @@ export interface PredictSettings {
   /** The rows that will be made of the predictions: if they can't, the run fails before it starts. */
   rows?: RowSettings;
   batchSize: number;
+  /** Whether each probability is the mean over the sample's four symmetries (test-time augmentation). Default false. */
+  tta?: boolean;
   device: Device;
   /** Default 'auto'. */
   compile?: CompileChoice;
@@ -48,9 +50,9 @@ export interface PredictSettings {
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all models.
  *
  * Throws the errors of openModels; SettingError when settings for raw samples are given for records; InputError when records are
- * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError when the data's recipe differs from that of the
- * models' training data; and StoppedError when `signal` is aborted. Records of a dataset are hashed as they are read, and no
- * prediction is returned before the last shard's hash was right.
+ * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError
+ * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted. Records of a
+ * dataset are hashed as they are read, and no prediction is returned before the last shard's hash was right.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],

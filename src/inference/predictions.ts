@@ -37,7 +37,7 @@ export async function predictSource(
   predictor: Predictor,
   source: Source,
   predictions: Predictions,
-  { batchSize }: { batchSize: number },
+  { batchSize, tta }: { batchSize: number; tta?: boolean },
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<void> {
@@ -47,7 +47,7 @@ export async function predictSource(
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   report();
-  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize)) {
+  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta)) {
     for (const probability of batch) probabilities.push(probability);
     report();
     // A batch blocks the event loop. Ctrl-C, the progress bar and the worker threads are served between batches.

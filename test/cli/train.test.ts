@@ -126,6 +126,13 @@ test('the rows of a prediction are those of --like, with the value of --fill whe
     ['id', 'none', ids[7], ids[2]],
   );
   assert.equal(rows[1], 'none,0.1');
+  // Another value for each sample, and the same rows.
+  assert.equal(predict('--fill', '0.1', '--tta').status, 0);
+  const means = readFileSync(submission, 'utf8').trim().split('\n');
+  assert.deepEqual(
+    rows.map((row, i) => row === means[i]),
+    [true, true, false, false],
+  );
   assert.match(stdout, /^2 predictions, 1 filled \(--fill\): /);
   assert.match(
     stderr,

@@ -24,6 +24,7 @@ interface PredictFlags {
   psd?: string;
   workers?: number;
   batchSize: number;
+  tta?: boolean;
   device: 'auto' | 'cpu' | 'gpu';
   compile: 'auto' | 'on' | 'off';
   maxRejected: number;
@@ -49,6 +50,10 @@ export function predictCommand(): Command {
       .option('--psd <file>', 'avg_psd.npz to whiten raw samples with (default: the one next to the weights)')
       .addOption(workersOption())
       .addOption(settingOption('batchSize', whole('samples per batch', 1, 65_536), 64))
+      .option(
+        '--tta',
+        'test-time augmentation: the mean over each sample as it is, with the other sign, with H1 and L1 swapped, and with both (four times the time of the model)',
+      )
       .addOption(deviceOption())
       .addOption(compileOption())
       .addOption(preprocessOption('maxRejected'))
@@ -95,7 +100,7 @@ interface Result {
 async function predict(
   weights: FilePlace[],
   data: string,
-  { out, psd, workers, batchSize, device, compile, maxRejected, like, fill }: PredictFlags,
+  { out, psd, workers, batchSize, tta, device, compile, maxRejected, like, fill }: PredictFlags,
   terminal: Terminal,
   stop: AbortSignal,
 ): Promise<Result> {
@@ -112,6 +117,7 @@ async function predict(
   };
   const settings: PredictSettings = {
     batchSize,
+    ...(tta !== undefined && { tta }),
     device,
     compile,
     rows,
