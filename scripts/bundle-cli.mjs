@@ -9,7 +9,13 @@ import { build } from 'esbuild';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 /** The command, and the tasks that src/workers/pool.ts expects next to itself. */
-const ENTRIES = ['cli/main', 'workers/preprocess-task', 'workers/simulation-task', 'workers/staging-task'];
+const ENTRIES = [
+  'cli/main',
+  'workers/preprocess-task',
+  'workers/signals-task',
+  'workers/simulation-task',
+  'workers/staging-task',
+];
 /** Packages that aren't bundled: they have a binary or a worker file, or they are large and few commands need them. */
 const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
 /**

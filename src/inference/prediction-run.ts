@@ -1,16 +1,10 @@
 /** Predicts the probability of a signal for raw samples or records, by one trained model or the mean of several. */
-import { setImmediate } from 'node:timers/promises';
-import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { quote } from '../core/quote.ts';
-import { type Psd, SAMPLE_SIZE } from '../core/strain.ts';
-import type { Rejection } from '../preprocess/state/rejected.ts';
-import { catalogDataset } from '../raw/catalog.ts';
+import { SAMPLE_SIZE } from '../core/strain.ts';
 import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
-import { readSamples } from '../raw/samples.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
-import { createPreprocessor } from '../signal/preprocessor.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -25,7 +19,6 @@ import type { Engine } from '../training/engine/engine.ts';
 import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
-import { predictSignals } from '../training/fit/predictor.ts';
 import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
 import {
   openRecords,
@@ -34,31 +27,33 @@ import {
   type SignalRecord,
 } from '../training/input/records.ts';
 import { completeSettings } from '../training/settings.ts';
-import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
+import { checkRecipe, type FilePlace, findPsd, openModels, type PlacedModel } from './models.ts';
+import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';
+import { findRawSamples, withRawSource } from './raw-source.ts';
+import { type RowSettings, requireListed } from './submission.ts';
 
 export interface PredictSettings {
   /** The PSD for whitening raw samples. Default: the one beside the weights; all models have the same. */
   psd?: FilePlace;
+  /** Threads that preprocess raw samples. Default: one per core. */
+  workers?: number;
+  /** The rows that will be made of the predictions: if they can't, the run fails before it starts. */
+  rows?: RowSettings;
   batchSize: number;
+  /** Whether each probability is the mean over the sample's four symmetries (test-time augmentation). Default false. */
+  tta?: boolean;
   device: Device;
   /** Default 'auto'. */
   compile?: CompileChoice;
 }
 
-export interface Predictions {
-  ids: string[];
-  /** Probability of a signal, one per id. */
-  probabilities: number[];
-  rejected: Rejection[];
-}
-
 /**
  * Predicts with one model, or with the mean of several: samples are read and preprocessed once for all models.
  *
- * Throws the errors of openModels; SettingError when a PSD is given for records; InputError when records are damaged, a sample
- * occurs twice, or a record has an invalid id; and ConflictError when the data's recipe differs from that of the models'
- * training data. Records of a dataset are hashed as they are read, and no prediction is returned before the last shard's hash
- * was right.
+ * Throws the errors of openModels; SettingError when settings for raw samples are given for records; InputError when records are
+ * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError
+ * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted. Records of a
+ * dataset are hashed as they are read, and no prediction is returned before the last shard's hash was right.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -70,14 +65,46 @@ export async function predictDataset(
   const models = await openModels(weights);
   const data = openStore(dataLocation);
   const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
-  if (records !== undefined && settings.psd !== undefined)
-    throw new SettingError(`${data.location} holds records, which are already whitened. Omit --psd`);
+  if (records !== undefined) refuseRawSettings(data, settings);
   checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
-  const predictions: Predictions = { ids: [], probabilities: [], rejected: [] };
-  const source = records
-    ? openRecordSource(records, predictions)
-    : await openRawSource(data, await findPsd(models, settings.psd), predictions);
+  const predictions = noPredictions();
+  const predict = (source: Source) =>
+    predictWithModels(models, source, predictions, settings, observer, signal);
+  try {
+    if (records !== undefined) await predict(openRecordSource(records, predictions));
+    else {
+      const psd = await findPsd(models, settings.psd);
+      const samples = await findRawSamples(data, predictions);
+      const { like, fill } = settings.rows ?? {};
+      if (like !== undefined && fill === undefined)
+        requireListed(like, new Set(samples.refs.map(({ id }) => id)));
+      const options = { workers: settings.workers, signal };
+      await withRawSource(dataLocation, psd, samples, predictions, options, predict);
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    throw new StoppedError('stopped; no prediction was written', { cause: error });
+  }
+  return predictions;
+}
 
+function refuseRawSettings({ location }: ObjectStore, { psd, workers, rows }: PredictSettings): void {
+  const refuse = (flag: string, because: string) => {
+    throw new SettingError(`${location} holds records, which ${because}. Omit ${flag}`);
+  };
+  if (psd !== undefined) refuse('--psd', 'are already whitened');
+  if (workers !== undefined) refuse('--workers', 'are already preprocessed');
+  if (rows?.fill !== undefined && rows.like === undefined) refuse('--fill', 'all get a prediction');
+}
+
+async function predictWithModels(
+  models: readonly PlacedModel[],
+  source: Source,
+  predictions: Predictions,
+  settings: PredictSettings,
+  observer: Observer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const say = (line: string) => observer.say?.(line);
   const tf = await loadTensorFlow({ device: settings.device, log: say });
   const { version, device } = describeTensorFlow(tf);
@@ -85,45 +112,20 @@ export async function predictDataset(
   const gpus = device === 'gpu' ? await listGpus(process.env) : [];
   const options = engineOptions(tf, settings.compile ?? 'auto', gpus, say);
   const engines: Engine[] = [];
-  const report = () => {
-    const done = predictions.probabilities.length + predictions.rejected.length;
-    observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
-  };
   try {
     for (const { preset, weights } of models)
       engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu'), options));
-    const predictor = averagePredictors(engines);
-    report();
-    for await (const probability of predictSignals(tf, predictor, source.signals, settings.batchSize)) {
-      // A batch blocks the event loop. Ctrl-C and the progress bar are handled between batches.
-      if (predictions.probabilities.length % settings.batchSize === 0) await setImmediate();
-      if (signal?.aborted) throw new StoppedError('stopped; no prediction was written');
-      predictions.probabilities.push(probability);
-      report();
-    }
+    await predictSource(tf, averagePredictors(engines), source, predictions, settings, observer, signal);
   } finally {
     for (const engine of engines) engine.dispose();
   }
-  return predictions;
-}
-
-/** submission.csv: rows `id,target`, target = probability of a signal. */
-export function formatSubmission({ ids, probabilities }: Predictions): string {
-  const rows = ids.map((id, index) => [id, String(Math.fround(probabilities[index]!))]);
-  return stringify(rows, { header: true, columns: ['id', 'target'] });
-}
-
-interface Source {
-  count: number;
-  /** Yields the same buffer for each sample, after pushing its id. Samples that are rejected are pushed to `rejected`. */
-  signals: AsyncIterable<Float32Array>;
 }
 
 async function holdsRecords(data: ObjectStore): Promise<boolean> {
   return (await data.head(METADATA_KEY)) !== undefined || (await data.head('train.tfrecord')) !== undefined;
 }
 
-function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
+function openRecordSource(set: RecordSet, { samples, ids }: Predictions): Source {
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
     const checkId = createIdCheck();
@@ -131,6 +133,7 @@ function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
       decodeRecord(record, set.dtype, signal);
       const id = recordId(record, ids.length);
       checkId({ ...record, id });
+      samples.push(id);
       ids.push(id);
       yield signal;
     }
@@ -153,39 +156,4 @@ function recordId({ id, object, offset }: SignalRecord, number: number): string 
     needed: SAMPLE_ID_RULE,
     advice: 'Rename the sample: ids are written unchanged, and a spreadsheet may run other ids as formulas',
   });
-}
-
-async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Predictions): Promise<Source> {
-  const { refs, faults } = await catalogDataset(data);
-  if (refs.length === 0) {
-    const [first] = faults;
-    throw new InputError({
-      object: data.location,
-      found:
-        first === undefined
-          ? 'neither raw samples nor records'
-          : `no readable raw sample (${first.file}: ${first.reason})`,
-      needed: '.npy, .npz or .tar files, or metadata.json with its shards',
-    });
-  }
-  rejected.push(...faults);
-  const counts = new Map<string, number>();
-  for (const { id } of refs) counts.set(id, (counts.get(id) ?? 0) + 1);
-  const single = refs.filter(({ id }) => counts.get(id) === 1);
-  for (const { id, key } of refs) {
-    const count = counts.get(id)!;
-    if (count > 1) rejected.push({ id, file: key, reason: `${count} raw samples have this id` });
-  }
-  const preprocessor = createPreprocessor(psd);
-  async function* read(): AsyncGenerator<Float32Array> {
-    const signal = new Float32Array(SAMPLE_SIZE);
-    for await (const { ref, strain, reason } of readSamples(data, single)) {
-      const fault = reason ?? preprocessor.process(strain, signal);
-      if (fault === undefined) {
-        ids.push(ref.id);
-        yield signal;
-      } else rejected.push({ id: ref.id, file: ref.key, reason: fault });
-    }
-  }
-  return { count: refs.length + faults.length, signals: read() };
 }

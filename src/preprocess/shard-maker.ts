@@ -7,9 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { InputError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
-import { type Stop, stopIfAborted } from '../core/stop.ts';
+import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
-import { createSampleReader } from '../raw/samples.ts';
 import { decodeExample } from '../records/example.ts';
 import type { RecordDType } from '../records/record-dtype.ts';
 import { createShardBuilder } from '../records/shard.ts';
@@ -22,6 +21,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { hashIds, type LabelledRef, readShardChunk } from './plan/chunks.ts';
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
+import { preprocessSamples } from './signals.ts';
 import { requirePlan } from './state/manifest.ts';
 import { shardListKey, shardResultKey } from './state/record-keys.ts';
 import { type Rejection, rejectionSchema } from './state/rejected.ts';
@@ -205,8 +205,7 @@ export function makeShard(
   preprocessor: Preprocessor,
   stop?: Stop,
 ): Shard {
-  const { inputs, processBlock } = preprocessor;
-  const builder = createShardBuilder(dtype, PIECE + inputs.length);
+  const builder = createShardBuilder(dtype, PIECE + preprocessor.inputs.length);
   const hash = createHash('sha256');
   const rejected: Rejection[] = [];
   let bytes = 0;
@@ -220,25 +219,17 @@ export function makeShard(
   }
 
   async function* make(): AsyncGenerator<Uint8Array> {
-    const reader = createSampleReader(
-      raw,
-      samples.map(({ ref }) => ref),
-    );
-    for (let position = 0, held = 0; ; ) {
-      const reasons = await reader.read(inputs);
-      if (reasons.length === 0) break;
-      stopIfAborted(stop, name, position, samples.length);
-      const good = reasons.filter((reason) => reason === undefined).length;
-      const results = processBlock(inputs.slice(0, good), dtype).values();
-      held += good;
-      for (const reason of reasons) {
+    const refs = samples.map(({ ref }) => ref);
+    let position = 0;
+    let finished = 0;
+    for await (const results of preprocessSamples(raw, refs, preprocessor, dtype, name, stop)) {
+      for (const result of results) {
         const { ref, label } = samples[position++]!;
-        const result = reason ?? results.next().value!;
         if (typeof result !== 'string') builder.add(ref.id, label, result);
         else rejected.push({ ...rowOf(ref), reason: result, ...versionOf(ref.etag, result) });
       }
-      if (held < PIECE) continue;
-      held = 0;
+      if (builder.count - finished < PIECE) continue;
+      finished = builder.count;
       yield finishPiece();
       // Lets the writes of other shards continue.
       await setImmediate();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
@@ -91,6 +91,70 @@ test('raw samples and their records get the same predictions, except for the rou
       `${id}: ${probability} and ${fromRaw.get(id)}`,
     );
   }
+});
+
+test('the rows of a prediction are those of --like, with the value of --fill where there is no sample', (t) => {
+  const place = scratch(t);
+  const [list, submission] = [join(place, 'sample_submission.csv'), join(place, 'out.csv')];
+  const ids = readFileSync(join(raw, 'training_labels.csv'), 'utf8').match(/^[0-9a-f]{10}/gm)!;
+  writeFileSync(list, `id,target\nnone,0.5\n${ids[7]},0.5\n${ids[2]},0.5\n`);
+  const predict = (...more: string[]) =>
+    chirpline(
+      'predict',
+      file('_weights.npz'),
+      raw,
+      '--out',
+      submission,
+      '--like',
+      list,
+      '--device',
+      'cpu',
+      ...more,
+    );
+  const refused = predict();
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.stderr,
+    /sample_submission\.csv: found 1 of 3 ids without a usable sample: none, needed .*--fill/,
+  );
+  // It was refused before TensorFlow was loaded.
+  assert.doesNotMatch(refused.stderr, /TensorFlow/);
+  const { status, stdout, stderr } = predict('--fill', '0.1');
+  assert.equal(status, 0, stderr);
+  const rows = readFileSync(submission, 'utf8').trim().split('\n');
+  assert.deepEqual(
+    rows.map((row) => row.split(',')[0]),
+    ['id', 'none', ids[7], ids[2]],
+  );
+  assert.equal(rows[1], 'none,0.1');
+  // Another value for each sample, and the same rows.
+  assert.equal(predict('--fill', '0.1', '--tta').status, 0);
+  const means = readFileSync(submission, 'utf8').trim().split('\n');
+  assert.deepEqual(
+    rows.map((row, i) => row === means[i]),
+    [true, true, false, false],
+  );
+  assert.match(stdout, /^2 predictions, 1 filled \(--fill\): /);
+  assert.match(
+    stderr,
+    /^left out, since .*sample_submission\.csv doesn't list them: 38 samples \(\w+, \w+, \w+, \.\.\.\)$/m,
+  );
+});
+
+test('a prediction that is stopped ends with exit code 130 and writes nothing', async (t) => {
+  const submission = join(scratch(t), 'out.csv');
+  const options = ['--out', submission, '--device', 'cpu', '--batch-size', '1'];
+  const child = startChirpline('predict', file('_weights.npz'), raw, ...options);
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    // This line comes before the model is made.
+    if (!/40 samples/.test(said) && /40 samples/.test(said + text)) child.kill('SIGINT');
+    said += text;
+  });
+  const [code] = await once(child, 'close');
+  assert.equal(code, 130, said);
+  assert.match(said, /^chirpline: stopped; no prediction was written$/m);
+  assert.ok(!existsSync(submission));
 });
 
 test('the same seed gives the same weights', (t) => {

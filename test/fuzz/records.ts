@@ -7,7 +7,9 @@ import { encodeIndex, readIndex } from '../../src/preprocess/plan/sample-index.t
 import { type Manifest, readManifest } from '../../src/preprocess/state/manifest.ts';
 import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
 import { formatRejected, parseRejected } from '../../src/preprocess/state/rejected.ts';
+import { parseIdList } from '../../src/raw/id-list.ts';
 import { parseLabels } from '../../src/raw/labels.ts';
+import { isSampleId } from '../../src/raw/sample-ref.ts';
 import { decodeExample, encodeExample } from '../../src/records/example.ts';
 import { parseMetadata, serializeMetadata } from '../../src/records/metadata.ts';
 import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
@@ -168,6 +170,16 @@ export const RECORDS = [
     seeds: () => [encode(metadata)],
     parse: (bytes) => parseMetadata(bytes, 'metadata.json'),
     check: (value) => assertKept(parseMetadata(encode(serializeMetadata(value)), 'again'), value),
+  }),
+  target({
+    name: 'id-list',
+    text: true,
+    seeds: () => ['id,target\na,0.5\nb,0.5\n', '\ufeff"target","id"\r\n0.5,"a"\r\n,b\r\n'].map(encode),
+    parse: (bytes) => parseIdList(bytes, 'list.csv'),
+    check(ids) {
+      assert.ok(ids.length > 0 && ids.every(isSampleId));
+      assert.equal(new Set(ids).size, ids.length);
+    },
   }),
   target({
     name: 'labels',

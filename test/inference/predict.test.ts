@@ -7,6 +7,7 @@ import { SPECTRUM_LENGTH } from '../../src/core/strain.ts';
 import { encodeWeights } from '../../src/inference/model-file.ts';
 import type { FilePlace } from '../../src/inference/models.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
+import type { RowSettings } from '../../src/inference/submission.ts';
 import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
@@ -148,14 +149,37 @@ test('models with different preprocessing are not averaged', async () => {
   assert.match(await refusal([first, first], SettingError), /first_weights\.npz is given twice/);
 });
 
-test('a PSD is refused for records, which are already whitened', async () => {
+test('settings for raw samples are refused for records', async () => {
   const model = await writeModel('psd', 'diy', TOY);
-  const psd = { folder, key: 'none.npz' };
+  for (const [given, message] of [
+    [{ psd: { folder, key: 'none.npz' } }, /holds records, which are already whitened\. Omit --psd/],
+    [{ workers: 2 }, /holds records, which are already preprocessed\. Omit --workers/],
+    [{ rows: { fill: 0.5 } }, /holds records, which all get a prediction\. Omit --fill/],
+  ] as const)
+    await assert.rejects(
+      predictDataset([model], records, { ...SETTINGS, ...given }),
+      (error) => error instanceof SettingError && message.test(error.message),
+    );
+});
+
+test('listed ids without a raw sample are refused before the prediction, unless they get a value', async (t) => {
+  const place = scratch(t);
+  const psd = new Float64Array(3 * SPECTRUM_LENGTH).fill(1e-46);
+  const npz = await writeNpz({ avg_psd: { dtype: '<f8', shape: [3, SPECTRUM_LENGTH], data: psd } });
+  writeFileSync(join(place, 'psd.npz'), npz);
+  const model = await writeModel('listed', 'diy', recipeHash());
+  const like = { object: 'list.csv', ids: ['none'] };
+  const said: string[] = [];
+  const predict = (rows: RowSettings) => {
+    const settings = { ...SETTINGS, rows, psd: { folder: place, key: 'psd.npz' } };
+    return predictDataset([model], raw, settings, { say: (line) => said.push(line) });
+  };
   await assert.rejects(
-    predictDataset([model], records, { ...SETTINGS, psd }),
-    (error) =>
-      error instanceof SettingError && /holds records, which are already whitened/.test(error.message),
+    predict({ like }),
+    (error) => error instanceof InputError && /^list\.csv: found 1 of 1 ids/.test(error.message),
   );
+  assert.deepEqual(said, []);
+  assert.equal((await predict({ like, fill: 0 })).ids.length, 6);
 });
 
 /** Writes a single file of records with these ids. */

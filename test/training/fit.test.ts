@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { StoppedError } from '../../src/core/errors.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { Engine } from '../../src/training/engine/engine.ts';
 import { createEngine } from '../../src/training/engine/engines.ts';
 import { evaluate } from '../../src/training/fit/evaluate.ts';
 import { DivergedError, type FitSettings, fit } from '../../src/training/fit/fit.ts';
 import type { FitObserver } from '../../src/training/fit/fit-state.ts';
 import { predictSignals } from '../../src/training/fit/predictor.ts';
+import type { Batch } from '../../src/training/input/batch.ts';
 import { openTrainingInput, type TrainingInput } from '../../src/training/input/record-input.ts';
 import { openRecords } from '../../src/training/input/records.ts';
 import { completeSettings } from '../../src/training/settings.ts';
@@ -218,8 +221,7 @@ test('signals are predicted in order, independently of the batch size', async ()
   await withEngine(async (engine) => {
     const predict = async (batchSize: number) => {
       const probabilities: number[] = [];
-      for await (const probability of predictSignals(tf, engine, read(), batchSize))
-        probabilities.push(probability);
+      for await (const batch of predictSignals(tf, engine, read(), batchSize)) probabilities.push(...batch);
       return probabilities;
     };
     const alone = await predict(1);
@@ -228,4 +230,44 @@ test('signals are predicted in order, independently of the batch size', async ()
     for (const [i, probability] of (await predict(2)).entries())
       assert.ok(Math.abs(probability - alone[i]!) < 1e-6);
   });
+});
+
+test('test-time augmentation is the mean over both signs, with H1 and L1 in both places', async () => {
+  const seen: number[][] = [];
+  // Odd and even powers: no two symmetries give the same.
+  const model = (h1: number, l1: number, v1: number) => h1 + 2 * l1 ** 2 + 4 * v1 ** 3;
+  const predictor = {
+    predict({ size, signals }: Batch) {
+      const values = decodeFloats(tf, signals).dataSync();
+      return Float32Array.from({ length: size }, (_, i) => {
+        // The last point of each detector.
+        const ends = [1, 2, 3].map((rows) => values[i * SAMPLE_SIZE + rows * SAMPLE_LENGTH - 1]!);
+        seen.push(ends);
+        return model(...(ends as [number, number, number]));
+      });
+    },
+  };
+  async function* read() {
+    for (const ends of [
+      [1, 2, 3],
+      [5, 6, 7],
+      [-8, 0, 9],
+    ]) {
+      const signal = new Float32Array(SAMPLE_SIZE);
+      for (const [row, end] of ends.entries()) signal[(row + 1) * SAMPLE_LENGTH - 1] = end;
+      yield signal;
+    }
+  }
+  const means: number[] = [];
+  for await (const batch of predictSignals(tf, predictor, read(), 2, true)) means.push(...batch);
+  assert.deepEqual(means, [(2 + 8) / 2, (50 + 72) / 2, (128 + 0) / 2]);
+  assert.deepEqual(
+    seen.filter((_, i) => i < 8 && i % 2 === 0),
+    [
+      [1, 2, 3],
+      [-1, -2, -3],
+      [-2, -1, -3],
+      [2, 1, 3],
+    ],
+  );
 });
