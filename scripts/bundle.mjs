@@ -1,6 +1,6 @@
 /**
- * `node scripts/bundle.mjs`: bundles the training program (containers/training/entry.ts), for the container and for
- * Kaggle, into containers/training/dist/:
+ * `node scripts/bundle.mjs`: bundles the program of the container and of Kaggle (containers/training/entry.ts) into
+ * containers/training/dist/:
  *
  *     code/           our own code; main.mjs is the entry point
  *     packages/       the npm packages that it uses
@@ -22,6 +22,8 @@ const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
 /** The program, and the tasks of its worker threads, which it loads by these names from its own folder. */
 const ENTRIES = {
   main: 'containers/training/entry.ts',
+  'preprocess-task': 'src/workers/preprocess-task.ts',
+  'signals-task': 'src/workers/signals-task.ts',
   'staging-task': 'src/workers/staging-task.ts',
 };
 /** Some packages are CommonJS and load Node's own modules with `require`. */

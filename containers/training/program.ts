@@ -1,8 +1,11 @@
 /**
- * The command line of the training container: `chirpline train`, which also takes its settings from the environment,
- * since that is what AWS Batch, Kubernetes and `docker run` pass on. Arguments take precedence.
+ * The command line of the container and of Kaggle: `chirpline train`, which also takes its settings from the environment, since
+ * that is what AWS Batch, Kubernetes and `docker run` pass on (arguments take precedence), and what comes before and after it.
  */
 import { type Argument, Command } from 'commander';
+import { oofCommand } from '../../src/cli/commands/oof.ts';
+import { predictCommand } from '../../src/cli/commands/predict.ts';
+import { preprocessCommand } from '../../src/cli/commands/preprocess.ts';
 import { trainCommand } from '../../src/cli/commands/train.ts';
 import { printError } from '../../src/cli/terminal.ts';
 import { SOFTWARE } from '../../src/core/software.ts';
@@ -16,13 +19,14 @@ export async function runProgram(words: readonly string[], env: NodeJS.ProcessEn
   const train = trainCommand();
   const program = new Command('chirpline')
     .description(
-      'Trains on preprocessed records. Each setting is a flag or an environment variable: --batch-size or BATCH_SIZE. ' +
-        'BUCKET and DATASET replace RECORDS and OUT.',
+      'Each setting of train is a flag or an environment variable: --batch-size or BATCH_SIZE. BUCKET and DATASET replace its ' +
+        'RECORDS and OUT.',
     )
     .version(SOFTWARE.version)
     .configureOutput({ writeErr: printError })
-    .exitOverride()
-    .addCommand(train.configureOutput({ writeErr: printError }).exitOverride());
+    .exitOverride();
+  for (const command of [preprocessCommand(), train, oofCommand(), predictCommand()])
+    program.addCommand(command.configureOutput({ writeErr: printError }).exitOverride());
   const [command, ...given] = words;
   if (command !== train.name()) {
     await program.parseAsync(words, { from: 'user' });

@@ -1,18 +1,20 @@
-/** The bundle for training on Kaggle. */
+/** The bundle for Kaggle: from the competition's data to a submission. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConflictError, MachineError, SettingError } from '../core/errors.ts';
-import { describeDataset, KERNEL, RUNTIME, SOURCE } from './dataset-names.ts';
-import { writeKernel } from './kernel.ts';
+import { describeDataset, RUNTIME, SOURCE } from './dataset-names.ts';
+import { type KernelName, STEPS, writeKernel } from './kernel.ts';
 import { downloadNode } from './node.ts';
 import { writeSource } from './source-dataset.ts';
 
 export interface KaggleSettings {
   /** User name on Kaggle. */
   user: string;
-  /** Options of `chirpline train` in the kernel. */
-  options: readonly string[];
+  /** The notebooks to be written. */
+  kernels: readonly KernelName[];
+  /** Options of the commands that they run. */
+  options: Readonly<Record<(typeof STEPS)[KernelName], readonly string[]>>;
   log: (line: string) => void;
 }
 
@@ -24,16 +26,15 @@ export interface KaggleFile {
 }
 
 /**
- * Writes three folders into `out`: gw-src-code and gw-node-runtime for `kaggle datasets create`, gw-training for
- * `kaggle kernels push`. This machine must be Linux on x86-64, as Kaggle's machines are: the bundle contains
- * binaries.
+ * Writes folders into `out`: gw-src-code and gw-node-runtime for `kaggle datasets create`, and one for each notebook for
+ * `kaggle kernels push`. This machine must be Linux on x86-64, as Kaggle's machines are: the bundle contains binaries.
  *
  * Throws SettingError for an invalid user, ConflictError when a folder already exists, MachineError when this machine
  * lacks something that is needed to make them.
  */
 export async function writeKaggleBundle(
   out: string,
-  { user, options, log }: KaggleSettings,
+  { user, kernels, options, log }: KaggleSettings,
 ): Promise<KaggleFile[]> {
   checkUser(user);
   if (process.platform !== 'linux' || process.arch !== 'x64') {
@@ -41,7 +42,8 @@ export async function writeKaggleBundle(
       `Kaggle's machines are linux x64, this one is ${process.platform} ${process.arch}: run this in a linux x64 container`,
     );
   }
-  for (const name of [SOURCE, RUNTIME, KERNEL]) {
+  const folders = [SOURCE, RUNTIME, ...kernels];
+  for (const name of folders) {
     if (existsSync(join(out, name))) {
       throw new ConflictError(`${join(out, name)} already exists: choose another folder or delete it`);
     }
@@ -50,17 +52,19 @@ export async function writeKaggleBundle(
   // All folders or none: an incomplete folder would be uploaded like a complete one.
   const draft = await mkdtemp(join(out, '.draft-'));
   try {
-    for (const name of [SOURCE, RUNTIME, KERNEL]) await mkdir(join(draft, name));
+    for (const name of folders) await mkdir(join(draft, name));
     await writeSource(join(draft, SOURCE), log);
     await describeDataset(join(draft, SOURCE), user, SOURCE);
     await downloadNode(join(draft, RUNTIME), log);
     await describeDataset(join(draft, RUNTIME), user, RUNTIME);
-    await writeKernel(join(draft, KERNEL), user, options);
-    for (const name of [SOURCE, RUNTIME, KERNEL]) await rename(join(draft, name), join(out, name));
+    const recordsThere = kernels.includes('gw-preprocess');
+    for (const name of kernels)
+      await writeKernel(join(draft, name), name, { user, options: options[STEPS[name]], recordsThere });
+    for (const name of folders) await rename(join(draft, name), join(out, name));
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  return listFiles(out);
+  return listFiles(out, folders);
 }
 
 function checkUser(user: string): void {
@@ -70,9 +74,9 @@ function checkUser(user: string): void {
   );
 }
 
-async function listFiles(out: string): Promise<KaggleFile[]> {
+async function listFiles(out: string, folders: readonly string[]): Promise<KaggleFile[]> {
   const names = await Promise.all(
-    [SOURCE, RUNTIME, KERNEL].map(async (folder) =>
+    folders.map(async (folder) =>
       (await readdir(join(out, folder))).sort().map((name) => `${folder}/${name}`),
     ),
   );

@@ -1,4 +1,4 @@
-/** Names on Kaggle. The launcher (containers/kaggle/train.py) looks for them. */
+/** Names on Kaggle. The launcher (containers/kaggle/launch.py) looks for them. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -6,8 +6,7 @@ import { join } from 'node:path';
 export const SOURCE = 'gw-src-code';
 export const RUNTIME = 'gw-node-runtime';
 export const RECORDS = 'g2net-preprocessed-tfrecords';
-/** The notebook that trains. */
-export const KERNEL = 'gw-training';
+export const COMPETITION = 'g2net-gravitational-wave-detection';
 
 /** Writes the metadata for `kaggle datasets create`: https://github.com/Kaggle/kaggle-api/wiki/Dataset-Metadata */
 export async function describeDataset(folder: string, user: string, name: string): Promise<void> {

@@ -1,13 +1,16 @@
-/** The training program as files: what `npm run build` bundles, and what can't be bundled. */
+/** The program of the container and of Kaggle as files: what `npm run build` bundles, and what can't be bundled. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MachineError } from '../core/errors.ts';
 
 /** The output of scripts/bundle.mjs. The relative path is the same from src/ and from dist/. */
 const BUNDLE = fileURLToPath(new URL('../../containers/training/dist/', import.meta.url));
+
+/** Output of scripts/native.mjs. The program works without it, more slowly. */
+const ADDON = fileURLToPath(new URL(`../../build/native-linux-${process.arch}.node`, import.meta.url));
 
 /** Files of installed packages that are loaded or read at run time, and the package that depends on each. */
 const listPackages = (platform: string): { name: string; from?: string; files: RegExp }[] => [
@@ -24,18 +27,19 @@ const FONTS = ['inter-latin-400-normal.woff2', 'inter-latin-600-normal.woff2'];
 const ALWAYS = /^(package\.json|LICENSE.*)$/;
 
 /**
- * Writes the training program for Linux on this machine's CPU architecture into `folder`:
+ * Writes the program for Linux on this machine's CPU architecture into `folder`:
  *
  *     code/main.mjs   the entry point, for Node 20 or later, with the rest of our own code
  *     packages/       the packages that can be bundled
  *     node_modules/   the packages that can't
+ *     build/          chirpline's own addon, if it was built here
  *     prepare/        prepare.mjs, which installs TensorFlow in an image
  *
  * Throws MachineError when the program isn't bundled yet, or a package's binary for Linux isn't installed.
  */
 export async function copyProgram(folder: string): Promise<void> {
   if (!existsSync(BUNDLE)) {
-    throw new MachineError(`${BUNDLE} is missing: run npm run build to bundle the training program`);
+    throw new MachineError(`${BUNDLE} is missing: run npm run build to bundle the program`);
   }
   await cp(BUNDLE, folder, { recursive: true });
   const modules = join(folder, 'node_modules');
@@ -48,6 +52,8 @@ export async function copyProgram(folder: string): Promise<void> {
   await copyFiles(join(inter, 'files'), join(modules, '@fontsource/inter/files'), (file) =>
     FONTS.includes(file),
   );
+  await mkdir(join(folder, 'build'), { recursive: true });
+  if (existsSync(ADDON)) await cp(ADDON, join(folder, 'build', basename(ADDON)));
   // tfjs asks this package for the path of its addon. The package must exist, although src/tensorflow/graph/bind.ts
   // answers instead of it.
   await mkdir(join(modules, '@mapbox/node-pre-gyp'), { recursive: true });
@@ -63,7 +69,7 @@ function findPackage(name: string, from?: string): string {
   const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
   if (found !== undefined) return found;
   throw new MachineError(
-    `the package ${name}, which training needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
+    `the package ${name}, which it needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
   );
 }
 

@@ -1,7 +1,8 @@
-/** The dataset with the training program, as two archives: our own code, and its dependencies. */
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+/** The dataset with the program, as two archives: our own code, and its dependencies. The launcher is a file beside them. */
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ADDON, addonName } from '../tensorflow/install/addon.ts';
 import { prepareTensorFlow } from '../tensorflow/install/load.ts';
 import { copyProgram } from './program-files.ts';
@@ -12,23 +13,39 @@ const CODE_LIMIT = 150_000;
 /** The newest symbol versions in the C and C++ libraries of Kaggle's image, which is Ubuntu 22.04. */
 const NEWEST: Readonly<Record<string, readonly number[]>> = { GLIBC: [2, 35], GLIBCXX: [3, 4, 30] };
 
-/** Writes code.zip and packages.zip into `folder`. Throws MachineError when the addon can't be built here. */
+/** The relative path is the same from src/ and from dist/. */
+const LAUNCHER = fileURLToPath(new URL('../../containers/kaggle/launch.py', import.meta.url));
+
+/** Writes launch.py, code.zip and packages.zip into `folder`. Throws MachineError when the addon can't be built here. */
 export async function writeSource(folder: string, log: (line: string) => void): Promise<void> {
   const draft = await mkdtemp(join(tmpdir(), 'chirpline-kaggle-'));
   try {
     const program = join(draft, 'program');
     await copyProgram(program);
+    await cp(LAUNCHER, join(folder, 'launch.py'));
     const size = await zipFolder(join(program, 'code'), join(folder, 'code.zip'));
     if (size > CODE_LIMIT) throw new Error(`code.zip has ${size} bytes, more than ${CODE_LIMIT}`);
     const packages = join(draft, 'packages');
-    for (const part of ['packages', 'node_modules']) {
+    for (const part of ['packages', 'node_modules', 'build']) {
       await cp(join(program, part), join(packages, part), { recursive: true });
     }
+    await checkNative(join(packages, 'build'), log);
     await copyAddon(join(packages, 'cache'), log);
     await zipFolder(packages, join(folder, 'packages.zip'));
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/** Says what chirpline's own addon costs on Kaggle if it can't be loaded there. */
+async function checkNative(folder: string, log: (line: string) => void): Promise<void> {
+  const names = await readdir(folder);
+  const binaries = await Promise.all(names.map((name) => readFile(join(folder, name))));
+  const symbols = binaries.map((binary) => findNewer(binary, NEWEST));
+  if (names.length > 0 && symbols.every((symbol) => symbol === undefined)) return;
+  const why =
+    names.length === 0 ? "isn't built" : `needs ${symbols.find(Boolean)}, which Kaggle's image lacks`;
+  log(`chirpline's addon ${why}: preprocessing on Kaggle uses WebAssembly, which is slower`);
 }
 
 /**

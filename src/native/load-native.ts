@@ -22,9 +22,9 @@ interface FolderListing {
   sizes: Float64Array;
 }
 
-/** Output of scripts/native.mjs. The relative path is the same from src/ and dist/. */
-const PATH = fileURLToPath(
-  new URL(`../../build/native-${process.platform}-${process.arch}.node`, import.meta.url),
+/** Output of scripts/native.mjs, as seen from src/native/ and dist/native/, and from the one folder of a bundle. */
+const PATHS = ['../../build', '../build'].map((folder) =>
+  fileURLToPath(new URL(`${folder}/native-${process.platform}-${process.arch}.node`, import.meta.url)),
 );
 
 let loaded: { addon: Addon; reason?: undefined } | { addon?: undefined; reason: string } | undefined;
@@ -34,7 +34,7 @@ let loaded: { addon: Addon; reason?: undefined } | { addon?: undefined; reason: 
  * and missing in cloud functions, which wait for S3 anyway.
  */
 export function loadAddon() {
-  loaded ??= readAddon(PATH);
+  loaded ??= readAddon(PATHS.find((path) => existsSync(path)) ?? PATHS[0]!);
   return loaded;
 }
 

@@ -52,6 +52,12 @@ export const simulationOptions = () => [
 export const workersOption = () =>
   settingOption('workers', whole('worker threads (default: one per core)', 1, 1024));
 
+export const ttaOption = () =>
+  new Option(
+    '--tta',
+    'test-time augmentation: the mean over each sample as it is, with the other sign, with H1 and L1 swapped, and with both (four times the time of the model)',
+  );
+
 export const deviceOption = () =>
   settingOption('device', choice('device that TensorFlow uses', ['auto', 'cpu', 'gpu']), 'auto');
 

@@ -1,5 +1,5 @@
 /** The settings of a training from a config file and flags, and the command line that passes them to another machine. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { CONFIG_LIMIT, parseConfig } from '../artifacts/config.ts';
 import { flagOf } from '../core/setting.ts';
 import { type GivenSettings, SETTING_NAMES } from '../training/settings.ts';
@@ -37,12 +37,16 @@ export function handOnOptions(
     settings[name] === undefined ? [] : [flagOf(name), String(settings[name])],
   );
   const named = [...SETTING_NAMES.map(flagOf), '--config', ...apart];
-  const others = trainOptions()
-    .filter(({ long }) => !named.includes(long ?? ''))
+  const others = trainOptions().filter(({ long }) => !named.includes(long ?? ''));
+  return [...flags, ...handOn(command, others)];
+}
+
+/** The words for those options that were given to the parsed command. */
+export function handOn(command: Command, options: readonly Option[]): string[] {
+  return options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .flatMap((option) => {
       const value = String(command.getOptionValue(option.attributeName()));
       return option.isBoolean() ? [option.long!] : [option.long!, value];
     });
-  return [...flags, ...others];
 }

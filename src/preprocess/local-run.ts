@@ -11,6 +11,7 @@ import { openStore } from '../storage/open.ts';
 import { withWorkers } from '../workers/pool.ts';
 import { listUnsummed, readPsd, reducePsd } from './average-psd.ts';
 import type { Task, TaskResult } from './chunk-task.ts';
+import { requireSpace } from './disk-space.ts';
 import { finalizePlan } from './finalize.ts';
 import { type Plan, type PlanOptions, planDataset, readLabels, type Stores } from './plan/plan.ts';
 import type { RecordSettings } from './preprocess-settings.ts';
@@ -79,6 +80,7 @@ export async function runPlans(
       return;
     }
     const { plan, resumed } = made;
+    await requireSpace(records, plan);
     await estimatePsd(stores, plan, run, observer);
     await writeShards(plan, run, observer);
     const finished = await finalizePlan(stores, plan.id, maxRejected);

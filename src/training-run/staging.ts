@@ -1,10 +1,11 @@
 /** Provides shards as local files for TensorFlow. Each is verified against its hash before TensorFlow reads it. */
 
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MachineError, StoppedError } from '../core/errors.ts';
 import { formatBytes } from '../core/format-bytes.ts';
+import { freeSpace } from '../core/free-space.ts';
 import type { Observer } from '../core/progress.ts';
 import type { RecordSet } from '../training/input/records.ts';
 import { filesOf, type ShardFiles } from '../training/input/shard-files.ts';
@@ -73,10 +74,10 @@ async function withCheckedFiles<T>(
 
 async function checkRoom({ store, shards }: RecordSet, folder: string): Promise<number> {
   const bytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize > bytes) return bytes;
+  const free = await freeSpace(folder);
+  if (free > bytes) return bytes;
   throw new MachineError(
-    `${tmpdir()}: ${formatBytes(bavail * bsize)} are free, but the shards of ${store.location} need ${formatBytes(bytes)}. Set TMPDIR to a folder on another disk; for a job in AWS Batch, raise the stage's setting jobDisk`,
+    `${tmpdir()}: ${formatBytes(free)} are free, but the shards of ${store.location} need ${formatBytes(bytes)}. Set TMPDIR to a folder on another disk; for a job in AWS Batch, raise the stage's setting jobDisk`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs a notebook as Kaggle does, as far as one machine can: its paths, a read-only input, no network and no Node. It
+ * Runs a notebook as Kaggle does, as far as one machine can: its paths, a read-only input, two CPUs, no network and no Node. It
  * uses Linux namespaces, which needs root.
  */
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ done
 # The file exists, but is not a program.
 [ -z "$node" ] || mount --bind /dev/null "$node"
 cd "$place/working"
-exec "$python" "$launcher"
+exec taskset --cpu-list 0,1 "$python" "$launcher"
 `;
 
 export interface Notebook {
@@ -34,20 +34,23 @@ export interface Notebook {
   datasets: Record<string, string>;
   /** The folder that becomes /kaggle/working. */
   working: string;
+  /** Hours until the launcher ends the session. */
+  hours?: number;
 }
 
 /** Runs the notebook to its end; `output` is what Kaggle would show. Throws when this machine can't run it. */
-export function runNotebook({ launcher, python, datasets, working }: Notebook) {
+export function runNotebook({ launcher, python, datasets, working, hours }: Notebook) {
   // Only the mount point: what is mounted there is visible to the notebook alone.
   const made = !existsSync(PLACE);
   if (made) mkdirSync(PLACE);
   try {
     const node = spawnSync('which', ['node'], { encoding: 'utf8' }).stdout.trim();
+    const limit = hours === undefined ? {} : { CHIRPLINE_HOURS: String(hours) };
     const words = [PLACE, working, node, python, launcher, ...Object.entries(datasets).flat()];
     const { status, stdout, stderr, error } = spawnSync(
       'unshare',
       ['--mount', '--net', 'bash', '-c', SCRIPT, 'notebook', ...words],
-      { encoding: 'utf8', env: { PATH: process.env.PATH, TF_CPP_MIN_LOG_LEVEL: '3' } },
+      { encoding: 'utf8', env: { PATH: process.env.PATH, TF_CPP_MIN_LOG_LEVEL: '3', ...limit } },
     );
     if (error) throw error;
     if (/^unshare: |^mount: /m.test(stderr)) {

@@ -32,7 +32,10 @@ test('when TensorFlow runs out of memory in a prediction, the error is the same'
     for (let i = 0; i < 4; i++) yield new Float32Array(SAMPLE_SIZE);
   }
   const predicted = predictSignals(tf, { predict: fail('OOM when allocating tensor') }, samples(), 4);
-  await assert.rejects(predicted.next(), /on a batch of 4 samples .*--batch-size 2, which needs about half the memory$/);
+  await assert.rejects(
+    predicted.next(),
+    /on a batch of 4 samples .*--batch-size 2, which needs about half the memory$/,
+  );
 });
 
 test('any other error is passed on unchanged', () => {

@@ -11,6 +11,7 @@ import {
   preprocessOption,
   settingOption,
   splitLocation,
+  ttaOption,
   workersOption,
 } from '../../options/command-options.ts';
 import { exceeds, formatRejected, formatShare } from '../../preprocess/state/rejected.ts';
@@ -50,10 +51,7 @@ export function predictCommand(): Command {
       .option('--psd <file>', 'avg_psd.npz to whiten raw samples with (default: the one next to the weights)')
       .addOption(workersOption())
       .addOption(settingOption('batchSize', whole('samples per batch', 1, 65_536), 64))
-      .option(
-        '--tta',
-        'test-time augmentation: the mean over each sample as it is, with the other sign, with H1 and L1 swapped, and with both (four times the time of the model)',
-      )
+      .addOption(ttaOption())
       .addOption(deviceOption())
       .addOption(compileOption())
       .addOption(preprocessOption('maxRejected'))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
@@ -58,12 +58,6 @@ async function removeLeftovers(drafts: string): Promise<void> {
     });
     if (seen && Date.now() - seen.mtimeMs > LEFTOVER_AGE) await rm(path, { recursive: true, force: true });
   }
-}
-
-/** Free space on the disk of a folder [bytes]. */
-export async function freeSpace(folder: string): Promise<number> {
-  const disk = await statfs(folder);
-  return disk.bavail * disk.bsize;
 }
 
 function cacheError(error: unknown, cache: string): unknown {

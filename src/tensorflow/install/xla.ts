@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { freeSpace } from '../../core/free-space.ts';
 import { sha256 } from '../../core/sha256.ts';
-import { errorCode, freeSpace } from './cache.ts';
+import { errorCode } from './cache.ts';
 import { listGpus } from './nvidia.ts';
 
 export interface XlaTools {

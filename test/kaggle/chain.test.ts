@@ -1,0 +1,193 @@
+/** The notebooks from the competition's data to a submission, under Kaggle's conditions. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
+import { PYTHON } from '../support/python.ts';
+import { runNotebook } from './machine.ts';
+import { checkSubmission } from './submission.ts';
+
+const COMPETITION = 'g2net-gravitational-wave-detection';
+const TRAINING = ['--preset', 'coherent', '--batch-size', '32', '--folds', '2'];
+
+let folder: string;
+let bundle: string;
+const place = (...names: string[]) => join(folder, ...names);
+/** The ids of the test folder, not in the order of their names. */
+let ids: string[];
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
+  bundle = place('bundle');
+  const settings = [...TRAINING, '--epochs', '1', '--shard-size', '16', '--tta'];
+  chirplineWell('kaggle', 'bundle', '--user', 'jane', '--out', bundle, ...settings);
+  chirplineWell('simulate', place('data'), '--samples', '600', '--seed', '1', '--snr-median', '15');
+  chirplineWell('simulate', place('unlabelled'), '--samples', '60', '--seed', '2');
+  renameSync(place('unlabelled/train'), place('data/test'));
+  rmSync(place('data/truth.csv'));
+  const files = readdirSync(place('data/test'), { recursive: true, encoding: 'utf8' });
+  ids = files.filter((name) => name.endsWith('.npy')).map((name) => basename(name, '.npy'));
+  ids.reverse();
+  writeFileSync(place('data/sample_submission.csv'), `id,target\n${ids.map((id) => `${id},0.5\n`).join('')}`);
+  // One file of each kind is damaged.
+  writeFileSync(join(place('data/test'), files.find((name) => name.endsWith(`${ids[7]}.npy`))!), 'damaged');
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Session {
+  /** Where /kaggle/working is kept. */
+  working: string;
+  inputs: Record<string, string>;
+  hours?: number;
+}
+
+/** Runs a notebook of the bundle with further inputs. `inputs` are paths below /kaggle/input and folders. */
+function runKernel(kernel: string, step: string, { working, inputs, hours }: Session) {
+  mkdirSync(working, { recursive: true });
+  return runNotebook({
+    launcher: join(bundle, kernel, `${step}.py`),
+    python: PYTHON,
+    datasets: {
+      'gw-src-code': join(bundle, 'gw-src-code'),
+      'gw-node-runtime': join(bundle, 'gw-node-runtime'),
+      ...inputs,
+    },
+    working,
+    ...(hours !== undefined && { hours }),
+  });
+}
+
+const competition = () => ({ [COMPETITION]: place('data') });
+const newPath = () => ({ [`competitions/${COMPETITION}`]: place('data') });
+
+test('preprocessing: a session that is ended keeps what is done, and its next version goes on', async () => {
+  const ended = runKernel('gw-preprocess', 'preprocess', {
+    working: place('first'),
+    inputs: competition(),
+    hours: 0,
+  });
+  assert.equal(ended.status, 0, ended.output);
+  assert.match(ended.output, /stopped after 0 hours.*add the output of this notebook to its inputs/);
+  assert.ok(!existsSync(place('first/records/metadata.json')));
+
+  const args = [place('data'), '--dataset', COMPETITION, '--shard-size', '16', '--workers', '1'];
+  chirplineWell('preprocess', ...args, place('whole'));
+  const shards = readdirSync(place('whole')).filter((name) => name.endsWith('.tfrecord'));
+  rmSync(place('first/records'), { recursive: true, force: true });
+  const child = startChirpline('preprocess', ...args, place('first/records'));
+  while (!existsSync(place('first/records', shards[3]!))) {}
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.ok(!existsSync(place('first/records/metadata.json')), 'the run was killed too late');
+
+  const { status, output } = runKernel('gw-preprocess', 'preprocess', {
+    working: place('second'),
+    inputs: { ...newPath(), 'notebooks/jane/gw-preprocess': place('first') },
+  });
+  assert.equal(status, 0, output);
+  assert.match(output, /going on from .*notebooks\/jane\/gw-preprocess\/records/);
+  assert.match(output, /600 records in 38 shards of float16, .*, none rejected/);
+  for (const name of shards)
+    assert.ok(readFileSync(place('second/records', name)).equals(readFileSync(place('whole', name))), name);
+});
+
+test('training: a session that is ended leaves a checkpoint, from which its next version goes on', () => {
+  const inputs = { 'gw-preprocess': place('second') };
+  const long = place('long');
+  const script = readFileSync(join(bundle, 'gw-training/train.py'), 'utf8');
+  mkdirSync(long);
+  writeFileSync(join(long, 'train.py'), script.replace('"--epochs","1"', '"--epochs","500"'));
+  const session = (name: string, more: Record<string, string> = {}) => {
+    mkdirSync(place(name), { recursive: true });
+    return runNotebook({
+      launcher: join(long, 'train.py'),
+      python: PYTHON,
+      datasets: {
+        'gw-src-code': join(bundle, 'gw-src-code'),
+        'gw-node-runtime': join(bundle, 'gw-node-runtime'),
+        ...inputs,
+        ...more,
+      },
+      working: place(name),
+      hours: 15 / 3600,
+    });
+  };
+  const ended = session('ended');
+  assert.equal(ended.status, 0, ended.output);
+  assert.match(ended.output, /stopped after 0\.00416667 hours/);
+  const next = session('next', { 'gw-training': place('ended') });
+  assert.match(next.output, /going on from \/kaggle\/input\/gw-training\/models/);
+  assert.match(next.output, /resuming coherent_\S+ from its checkpoint in epoch \d+/);
+});
+
+test('training: all folds are trained, but those that are, and their predictions are joined', () => {
+  const inputs = { 'gw-preprocess': place('second') };
+  const first = runKernel('gw-training', 'train', { working: place('trained'), inputs });
+  assert.equal(first.status, 0, first.output);
+  const saved = readdirSync(place('trained/models/saved'));
+  assert.equal(saved.filter((name) => name.endsWith('_weights.npz')).length, 2);
+  const rows = readFileSync(place('trained/models/oof.csv'), 'utf8').trimEnd().split('\n');
+  assert.equal(rows[0], 'id,target,prediction,fold');
+  assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 600);
+  assert.match(first.output, /AUC/);
+
+  for (const name of saved.filter((name) => /_1_/.test(name) || name.includes('fold1')))
+    rmSync(place('trained/models/saved', name), { recursive: true });
+  const again = runKernel('gw-training', 'train', {
+    working: place('again'),
+    inputs: { ...inputs, 'gw-training': place('trained') },
+  });
+  assert.match(again.output, /fold 0 of 2 is trained: coherent_\S+_weights\.npz/);
+});
+
+test('prediction: all ids of the sample submission, in its order, by all models', () => {
+  const inputs = { ...competition(), 'gw-training': place('trained') };
+  const { status, output } = runKernel('gw-predict', 'predict', { working: place('predicted'), inputs });
+  assert.equal(status, 5, output);
+});
+
+test('inputs that are missing or unfinished are named, with what to do', () => {
+  const run = (kernel: string, step: string, inputs: Record<string, string>) => {
+    const { status, output } = runKernel(kernel, step, { working: place('none'), inputs });
+    assert.equal(status, 1, output);
+    return output;
+  };
+  mkdirSync(place('empty'));
+  for (const inputs of [{}, { [COMPETITION]: place('empty') }])
+    assert.match(
+      run('gw-preprocess', 'preprocess', inputs),
+      /has no g2net-gravitational-wave-detection\/training_labels\.csv: accept the competition's rules at https/,
+    );
+  assert.match(
+    run('gw-training', 'train', { 'gw-preprocess': place('first') }),
+    /gw-preprocess has no complete records .*: run gw-preprocess to its end first/,
+  );
+  assert.match(run('gw-predict', 'predict', competition()), /has no weights: add the output of gw-training/);
+  cpSync(place('data/training_labels.csv'), place('empty/training_labels.csv'));
+  mkdirSync(place('empty/train'));
+  assert.match(
+    run('gw-predict', 'predict', { [COMPETITION]: place('empty'), 'gw-training': place('trained') }),
+    /has no g2net-gravitational-wave-detection\/test: accept/,
+  );
+});
+
+test('float32 records are refused, since a notebook keeps 20 GB', () => {
+  const refused = chirpline(
+    ...['kaggle', 'bundle', '--user', 'jane', '--out', place('other'), '--dtype', 'float32'],
+  );
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /27\.6 GB in float32, and a notebook's output holds 20 GB/);
+});
