@@ -119,6 +119,8 @@ run() {
   for precision in float32 mixed; do
     "$node" code/main.mjs train records "models-$precision" --epochs 6 --batch-size 64 --seed 1 \
       --learning-rate 1e-3 --precision $precision --device $DEVICE || echo 'TRAINING FAILED'
+    # The share of each epoch that the training waited for records.
+    grep -ho '"input_wait":[^,]*' "models-$precision"/saved/*_history.json || true
   done
   say 'done'
 }
