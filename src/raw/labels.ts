@@ -1,8 +1,7 @@
 /** Reads training_labels.csv, which says which samples contain a signal. */
-import { CsvError, parse } from 'csv-parse/sync';
-import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
-import { isSampleId, type RawFault, SAMPLE_ID_RULE } from './sample-ref.ts';
+import { findLines, parseTable, rowFault, TABLE_LIMIT } from './csv-table.ts';
+import { isSampleId, type RawFault } from './sample-ref.ts';
 import { decodeText } from './utf8.ts';
 
 /** Stored beside the raw samples. In a bucket, its upload starts the run. */
@@ -21,9 +20,6 @@ export interface Labels {
   repeated: number;
 }
 
-/** Bytes. 560,000 rows take 7 MB. */
-const LABELS_LIMIT = 1 << 28;
-
 /**
  * The labels in the file's order, and a fault for each invalid row: a bad id, a target other than 0 or 1, a number of cells
  * other than the header's, or rows of one id that differ (then all of them). A row that repeats another row exactly is counted
@@ -33,7 +29,7 @@ const LABELS_LIMIT = 1 << 28;
  * quotes and empty lines are accepted. Throws InputError for any other file.
  */
 export function parseLabels(bytes: Uint8Array, object: string): Labels {
-  const text = decodeText(bytes, object, LABELS_LIMIT);
+  const text = decodeText(bytes, object, TABLE_LIMIT);
   const labels = parsePlain(text);
   if (labels !== undefined) return { labels, faults: [], repeated: 0 };
   return parseAny(text, object);
@@ -62,14 +58,10 @@ function parsePlain(text: string): Label[] | undefined {
 }
 
 function parseAny(text: string, object: string): Labels {
-  const [header, ...rows] = parseCsv(text, object);
-  const idColumn = header?.indexOf('id') ?? -1;
-  const targetColumn = header?.indexOf('target') ?? -1;
-  if (header === undefined || idColumn < 0 || targetColumn < 0) {
-    const found =
-      header === undefined ? 'no rows' : `the columns ${JSON.stringify(header.slice(0, 8)).slice(0, 80)}`;
-    throw new InputError({ object, found, needed: 'a header line with the columns id and target' });
-  }
+  const table = parseTable(text, object, ['id', 'target']);
+  const { header, rows } = table;
+  const idColumn = header.indexOf('id');
+  const targetColumn = header.indexOf('target');
   /** The distinct rows of each id. */
   const versions = new Map<string, Set<string>>();
   const counts = new Map<string, number>();
@@ -91,16 +83,11 @@ function parseAny(text: string, object: string): Labels {
       continue;
     }
     seen.add(id);
-    if (row.length !== header.length) {
-      const found = `${row.length} ${row.length === 1 ? 'cell' : 'cells'}`;
-      invalid.push({
-        index,
-        id: isSampleId(id) ? id : '',
-        reason: `found ${found}, needed ${header.length}`,
-      });
-    } else if (!isSampleId(id))
-      invalid.push({ index, id: '', reason: `found the id ${quote(id)}, needed ${SAMPLE_ID_RULE}` });
-    else if (!alone) invalid.push({ index, id, reason: `${counts.get(id)} labels have this id` });
+    const fault = rowFault(table, row, id);
+    if (fault !== undefined) {
+      const reason = `found ${fault.found}, needed ${fault.needed}`;
+      invalid.push({ index, id: isSampleId(id) ? id : '', reason });
+    } else if (!alone) invalid.push({ index, id, reason: `${counts.get(id)} labels have this id` });
     else if (target === '0' || target === '1') labels.push({ id, target: target === '1' ? 1 : 0 });
     else invalid.push({ index, id, reason: `found the target ${quote(target)}, needed 0 or 1` });
   }
@@ -108,25 +95,7 @@ function parseAny(text: string, object: string): Labels {
   const faults = invalid.map(({ index, id, reason }) => ({
     id,
     file: object,
-    reason: `${reason} (line ${lines[index + 1]})`,
+    reason: `${reason} (line ${lines[index]})`,
   }));
   return { labels, faults, repeated };
-}
-
-/** A row is far shorter than max_record_size. An unclosed quote would make the whole file one row. */
-const OPTIONS = { skip_empty_lines: true, relax_column_count: true, max_record_size: 1 << 16 } as const;
-
-function parseCsv(text: string, object: string): string[][] {
-  try {
-    return parse(text, OPTIONS);
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new InputError({ object, found: error.message, needed: 'a CSV file' }, { cause: error });
-  }
-}
-
-/** The line on which each row ends. Parsing with line numbers takes five times as long, so only faults need it. */
-function findLines(text: string): number[] {
-  const records = parse(text, { ...OPTIONS, info: true }) as unknown as { info: { lines: number } }[];
-  return records.map(({ info }) => info.lines);
 }
