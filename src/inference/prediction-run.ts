@@ -3,11 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import { stringify } from 'csv-stringify/sync';
 import { InputError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
-import { quote } from '../core/quote.ts';
 import { type Psd, SAMPLE_SIZE } from '../core/strain.ts';
 import type { Rejection } from '../preprocess/state/rejected.ts';
 import { catalogDataset } from '../raw/catalog.ts';
-import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
 import { readSamples } from '../raw/samples.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import { createPreprocessor } from '../signal/preprocessor.ts';
@@ -27,14 +25,10 @@ import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
 import { predictSignals } from '../training/fit/predictor.ts';
 import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
-import {
-  openRecords,
-  type RecordSet,
-  readRecordRange,
-  type SignalRecord,
-} from '../training/input/records.ts';
+import { openRecords, type RecordSet, readRecordRange } from '../training/input/records.ts';
 import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels } from './models.ts';
+import { recordId } from './record-id.ts';
 
 export interface PredictSettings {
   /** The PSD for whitening raw samples. Default: the one beside the weights; all models have the same. */
@@ -136,23 +130,6 @@ function openRecordSource(set: RecordSet, { ids }: Predictions): Source {
     }
   }
   return { count: set.count, signals: read() };
-}
-
-/**
- * The record's id, or its number if it has none. Throws InputError for an invalid id, since ids are written unchanged, as
- * Kaggle requires, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed: without `( ) ! | =` a
- * formula can't call or fetch anything. At worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
- */
-function recordId({ id, object, offset }: SignalRecord, number: number): string {
-  if (id === '') return String(number);
-  if (isSampleId(id)) return id;
-  throw new InputError({
-    object,
-    offset,
-    found: `the id ${quote(id)}`,
-    needed: SAMPLE_ID_RULE,
-    advice: 'Rename the sample: ids are written unchanged, and a spreadsheet may run other ids as formulas',
-  });
 }
 
 async function openRawSource(data: ObjectStore, psd: Psd, { ids, rejected }: Predictions): Promise<Source> {
