@@ -24,6 +24,7 @@ export interface ArtifactNames {
   config: string;
   metrics: string;
   history: string;
+  predictions: string;
   report: string;
 }
 
@@ -34,6 +35,7 @@ export function artifactNames(run: string): ArtifactNames {
     config: `${run}_config.json`,
     metrics: `${run}_metrics.json`,
     history: `${run}_history.json`,
+    predictions: `${run}_predictions.csv`,
     report: 'report.html',
   };
 }

@@ -8,6 +8,7 @@ import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { kaggleCommand } from './commands/kaggle.ts';
 import { mergeCommand } from './commands/merge.ts';
+import { oofCommand } from './commands/oof.ts';
 import { predictCommand } from './commands/predict.ts';
 import { preprocessCommand } from './commands/preprocess.ts';
 import { redriveCommand } from './commands/redrive.ts';
@@ -37,6 +38,7 @@ for (const command of [
   simulateCommand(),
   preprocessCommand(),
   trainCommand(),
+  oofCommand(),
   predictCommand(),
   exportCommand(),
   runCommand(),

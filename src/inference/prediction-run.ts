@@ -1,9 +1,7 @@
 /** Predicts the probability of a signal for raw samples or records, by one trained model or the mean of several. */
-import { InputError, SettingError, StoppedError } from '../core/errors.ts';
+import { SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
-import { quote } from '../core/quote.ts';
 import { SAMPLE_SIZE } from '../core/strain.ts';
-import { isSampleId, SAMPLE_ID_RULE } from '../raw/sample-ref.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { openStore } from '../storage/open.ts';
@@ -20,16 +18,12 @@ import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine } from '../training/engine/engines.ts';
 import { averagePredictors } from '../training/fit/ensemble.ts';
 import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
-import {
-  openRecords,
-  type RecordSet,
-  readRecordRange,
-  type SignalRecord,
-} from '../training/input/records.ts';
+import { openRecords, type RecordSet, readRecordRange } from '../training/input/records.ts';
 import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels, type PlacedModel } from './models.ts';
 import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';
 import { findRawSamples, withRawSource } from './raw-source.ts';
+import { recordId } from './record-id.ts';
 import { type RowSettings, requireListed } from './submission.ts';
 
 export interface PredictSettings {
@@ -139,21 +133,4 @@ function openRecordSource(set: RecordSet, { samples, ids }: Predictions): Source
     }
   }
   return { count: set.count, signals: read() };
-}
-
-/**
- * The record's id, or its number if it has none. Throws InputError for an invalid id, since ids are written unchanged, as
- * Kaggle requires, and a spreadsheet would run a cell such as `=cmd|...`. A leading `-` is allowed: without `( ) ! | =` a
- * formula can't call or fetch anything. At worst a spreadsheet shows `-1-1` as a number, as it does with `1e5`.
- */
-function recordId({ id, object, offset }: SignalRecord, number: number): string {
-  if (id === '') return String(number);
-  if (isSampleId(id)) return id;
-  throw new InputError({
-    object,
-    offset,
-    found: `the id ${quote(id)}`,
-    needed: SAMPLE_ID_RULE,
-    advice: 'Rename the sample: ids are written unchanged, and a spreadsheet may run other ids as formulas',
-  });
 }

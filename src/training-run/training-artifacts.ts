@@ -8,6 +8,8 @@ import { renderReport } from '../artifacts/report/report.ts';
 import { InputError, NotFoundError, PreconditionError } from '../core/errors.ts';
 import { SOFTWARE } from '../core/software.ts';
 import { companionNames, encodeWeights } from '../inference/model-file.ts';
+import { serializePredictions } from '../inference/predictions-file.ts';
+import { recordId } from '../inference/record-id.ts';
 import type { Weights } from '../model/weights.ts';
 import { PSD_KEY, REJECTED_KEY } from '../preprocess/state/record-keys.ts';
 import { parseRejected, type Rejection } from '../preprocess/state/rejected.ts';
@@ -30,6 +32,8 @@ export interface FinishedRun {
   evaluation: Evaluation;
   /** Number of training records. */
   training: number;
+  /** Number of the first validation record among all records. */
+  validationFirst: number;
   /** TensorFlow's version. */
   tensorflow: string;
   device: 'cpu' | 'gpu';
@@ -64,7 +68,8 @@ export async function saveRun(
   const metrics = summarizeRun(date, config, history, evaluation);
   const names = artifactNames(run);
   const rejected = await readRejected(records);
-  const notes = [finished.note, rejected.fault].filter((note) => note !== undefined);
+  const predictions = predictionsText(finished);
+  const notes = [finished.note, rejected.fault, predictions.fault].filter((note) => note !== undefined);
   const report = renderReport({
     ...results,
     run,
@@ -85,6 +90,7 @@ export async function saveRun(
     [names.history, encode(serializeHistory(history))],
     ...(await preprocessingFiles(records, run, finished.set.metadata)),
     ...[...renderPlots(run, results)].map(([name, png]): [string, Uint8Array] => [`plots/${name}`, png]),
+    ...(predictions.text === undefined ? [] : [[names.predictions, encode(predictions.text)] as const]),
     [names.report, encode(report)],
     [names.metrics, encode(serializeMetrics(metrics))],
   ]);
@@ -167,6 +173,25 @@ async function readRejected(records: ObjectStore): Promise<{ samples: Rejection[
     if (error instanceof NotFoundError) return { samples: [] };
     if (error instanceof InputError)
       return { samples: [], fault: `The rejected samples are not listed: ${error.message}` };
+    throw error;
+  }
+}
+
+/** The validation records' predictions, or why they can't be written: a finished training must not fail over an id. */
+function predictionsText({ set, config, evaluation, validationFirst }: FinishedRun): {
+  text?: string;
+  fault?: string;
+} {
+  const { ids, labels, probabilities } = evaluation;
+  try {
+    const names = ids.map((id, index) => {
+      const number = validationFirst + index;
+      return recordId({ id, object: `${set.store.location}, record ${number}` }, number);
+    });
+    return { text: serializePredictions([{ fold: config.fold, ids: names, labels, probabilities }]) };
+  } catch (error) {
+    if (error instanceof InputError)
+      return { fault: `The predictions of the validation records are not written: ${error.message}` };
     throw error;
   }
 }

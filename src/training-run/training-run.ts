@@ -172,6 +172,7 @@ async function train(training: Training): Promise<SavedRun> {
         history,
         evaluation,
         training: input.trainingCount,
+        validationFirst: input.validationFirst,
         tensorflow: version,
         device,
         note: options.note,

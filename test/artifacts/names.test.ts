@@ -14,6 +14,7 @@ test('artifacts have the names that other programs expect', () => {
     config: 'diy_20250103_0904_config.json',
     metrics: 'diy_20250103_0904_metrics.json',
     history: 'diy_20250103_0904_history.json',
+    predictions: 'diy_20250103_0904_predictions.csv',
     report: 'report.html',
   });
   assert.deepEqual(

@@ -38,6 +38,7 @@ test('a run writes all artifacts with the names that other programs expect', () 
     'RUN_config.json',
     'RUN_history.json',
     'RUN_metrics.json',
+    'RUN_predictions.csv',
     'RUN_recipe.json',
     'RUN_weights.npz',
     'plots/RUN_confusion_matrix.png',

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/artifacts/config.ts';
 import { encodeWeights, readModel } from '../../src/inference/model-file.ts';
 import { readPreprocessing } from '../../src/inference/model-recipe.ts';
+import { parsePredictions, serializePredictions } from '../../src/inference/predictions-file.ts';
 import { initialWeights, isTrainable, type Weights } from '../../src/model/weights.ts';
+import { isSampleId } from '../../src/raw/sample-ref.ts';
 import { encodeJson } from '../../src/storage/json.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/fit/checkpoint.ts';
 import { parseStoredState, type StoredState } from '../../src/training/fit/stored-state.ts';
@@ -109,6 +111,22 @@ export const MODELS = [
       const store = createMemoryStore();
       await store.write(`${RUN}_recipe.json`, bytes);
       return readPreprocessing(store, KEY);
+    },
+  }),
+  target({
+    name: 'predictions',
+    text: true,
+    seeds: () =>
+      [
+        'id,target,prediction,fold\na,1,0.5,0\n-b,0,1e-7,0\n',
+        '\ufeff"fold",prediction,target,id,note\r\n999,0.25,0,a.b,"x\ny"\r\n',
+      ].map(encode),
+    parse: (bytes) => parsePredictions(bytes, 'p.csv'),
+    check(value) {
+      assert.ok(value.ids.every(isSampleId) && value.probabilities.every((p) => p >= 0 && p <= 1));
+      // Compared as text, which has no -0.
+      const text = serializePredictions([value]);
+      assert.equal(serializePredictions([parsePredictions(encode(text), 'again')]), text);
     },
   }),
   target({

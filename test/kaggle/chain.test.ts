@@ -32,7 +32,7 @@ let ids: string[];
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
   bundle = place('bundle');
-  const settings = [...TRAINING, '--epochs', '1', '--shard-size', '16', '--tta'];
+  const settings = [...TRAINING, '--epochs', '1', '--shard-size', '16', '--max-rejected', '5%', '--tta'];
   chirplineWell('kaggle', 'bundle', '--user', 'jane', '--out', bundle, ...settings);
   chirplineWell('simulate', place('data'), '--samples', '600', '--seed', '1', '--snr-median', '15');
   chirplineWell('simulate', place('unlabelled'), '--samples', '60', '--seed', '2');
@@ -144,19 +144,33 @@ test('training: all folds are trained, but those that are, and their predictions
   assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 600);
   assert.match(first.output, /AUC/);
 
-  for (const name of saved.filter((name) => /_1_/.test(name) || name.includes('fold1')))
-    rmSync(place('trained/models/saved', name), { recursive: true });
   const again = runKernel('gw-training', 'train', {
     working: place('again'),
     inputs: { ...inputs, 'gw-training': place('trained') },
   });
-  assert.match(again.output, /fold 0 of 2 is trained: coherent_\S+_weights\.npz/);
+  assert.equal(again.status, 0, again.output);
+  for (const fold of [0, 1])
+    assert.match(again.output, new RegExp(`fold ${fold} of 2 is trained: coherent_\\S+_weights\\.npz`));
+  assert.deepEqual(
+    readFileSync(place('again/models/oof.csv')),
+    readFileSync(place('trained/models/oof.csv')),
+  );
 });
 
 test('prediction: all ids of the sample submission, in its order, by all models', () => {
   const inputs = { ...competition(), 'gw-training': place('trained') };
   const { status, output } = runKernel('gw-predict', 'predict', { working: place('predicted'), inputs });
-  assert.equal(status, 5, output);
+  assert.equal(status, 0, output);
+  const submission = readFileSync(place('predicted/submission.csv'), 'utf8');
+  const sample = readFileSync(place('data/sample_submission.csv'), 'utf8');
+  assert.deepEqual(checkSubmission(submission, sample), []);
+  const rows = submission.trimEnd().split('\n');
+  assert.equal(rows[8], `${ids[7]},0.5`);
+  assert.equal(rows.filter((row) => row.endsWith(',0.5')).length, 1);
+  assert.match(output, /59 predictions, averaged over 2 models, 1 filled \(--fill\), 1 rejected/);
+
+  assert.equal(checkSubmission(submission.replace(`${ids[3]},`, `${ids[4]},`), sample).length, 3);
+  assert.match(checkSubmission(submission.replace(/0\.5\n/, 'nan\n'), sample).join(), /nan is no number/);
 });
 
 test('inputs that are missing or unfinished are named, with what to do', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -10,12 +10,17 @@ import {
   SettingError,
 } from '../../src/core/errors.ts';
 import type { Observer } from '../../src/core/progress.ts';
+import { orderFolds } from '../../src/inference/out-of-fold.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
+import { readPredictions } from '../../src/inference/predictions-file.ts';
+import { createFileStore } from '../../src/storage/file/file-store.ts';
+import { score } from '../../src/training/fit/metrics.ts';
 import type { GivenSettings } from '../../src/training/settings.ts';
 import { type TrainOptions, trainModel } from '../../src/training-run/training-run.ts';
+import { buildShard, makeSamples } from '../records/samples.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
-import { makeToyRecords, replaceShard } from './toy.ts';
+import { makeToyRecords, replaceShard, toyId } from './toy.ts';
 
 // The test environment's TensorFlow, unless one is chosen.
 process.env.PATH = PATH_WITH_TENSORFLOW;
@@ -133,6 +138,86 @@ test('a duplicate sample ends the training even if the hashes are right', async 
   );
 });
 
+test('the predictions of the validation records are those of the kept weights, and give the scores of metrics.json', async (t) => {
+  const [toy, models] = [await makeToyRecords({ count: 23 }), scratch(t)];
+  await toy.write('avg_psd.npz', new Uint8Array(1));
+  const { run, metrics, files } = await trainModel(
+    toy.location,
+    models,
+    { ...SETTINGS, folds: 3, fold: 1 },
+    OPTIONS,
+  );
+  assert.equal(files.indexOf(`saved/${run}_predictions.csv`), files.length - 3);
+  const [header, ...rows] = readFileSync(join(models, 'saved', `${run}_predictions.csv`), 'utf8')
+    .trimEnd()
+    .split('\n');
+  assert.equal(header, 'id,target,prediction,fold');
+  const cells = rows.map((row) => row.split(','));
+  // Records 7 to 14; every other record is a signal.
+  const expected = Array.from({ length: 8 }, (_, i) => [toyId(7 + i), String((7 + i) % 2), '1']);
+  assert.deepEqual(
+    cells.map(([id, target, , fold]) => [id, target, fold]),
+    expected,
+  );
+  const probabilities = Float32Array.from(cells, ([, , prediction]) => Number(prediction));
+  assert.deepEqual(
+    cells.map(([, , prediction]) => prediction),
+    Array.from(probabilities, String),
+  );
+  const labels = Uint8Array.from(cells, ([, target]) => Number(target));
+  assert.deepEqual(score(labels, probabilities), metrics.val_metrics);
+  const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
+  const all = await predictDataset([weights], toy.location, { batchSize: 4, device: 'cpu' });
+  for (const [i, probability] of probabilities.entries()) {
+    assert.ok(Math.abs(probability - all.probabilities[7 + i]!) < 1e-5, `record ${7 + i}`);
+    assert.ok(Math.abs(probability - all.probabilities[6 + i]!) > 1e-5, `record ${6 + i}`);
+  }
+});
+
+/** A folder with a single train.tfrecord of records with these ids. */
+async function makeNamed(folder: string, ids: readonly string[]): Promise<string> {
+  const samples = makeSamples(ids.length).map((sample, i) => ({ ...sample, id: ids[i]! }));
+  writeFileSync(join(folder, 'train.tfrecord'), buildShard(samples, 'float16'));
+  return folder;
+}
+
+test('in the predictions a record without an id has its number among all records', async (t) => {
+  const [records, models] = [await makeNamed(scratch(t), ['', '', 'a', '', '', 'b']), scratch(t)];
+  const folds = [];
+  for (const fold of [1, 0]) {
+    const settings = { ...SETTINGS, epochs: 1, folds: 2, fold };
+    const { run } = await trainModel(records, models, settings, OPTIONS);
+    folds.push(await readPredictions(createFileStore(join(models, 'saved')), `${run}_predictions.csv`));
+  }
+  const joined = orderFolds(folds);
+  assert.deepEqual(
+    joined.map(({ ids, labels }) => [ids, [...labels]]),
+    [
+      [
+        ['0', '1', 'a'],
+        [1, 0, 0],
+      ],
+      [
+        ['3', '4', 'b'],
+        [1, 0, 0],
+      ],
+    ],
+  );
+});
+
+test('a record whose id a spreadsheet might run costs a training its predictions, and nothing else', async (t) => {
+  const [records, models] = [await makeNamed(scratch(t), ['a', 'b', 'c', '=cmd', 'd', 'e']), scratch(t)];
+  const settings = { ...SETTINGS, epochs: 1, folds: 2, fold: 1 };
+  const { run, files } = await trainModel(records, models, settings, OPTIONS);
+  assert.ok(files.includes(`saved/${run}_metrics.json`));
+  assert.ok(!files.includes(`saved/${run}_predictions.csv`));
+  assert.ok(!existsSync(join(models, 'saved', `${run}_predictions.csv`)));
+  assert.match(
+    readFileSync(join(models, 'saved', 'report.html'), 'utf8'),
+    /The predictions of the validation records are not written: .*\/, record 3: found the id .*=cmd/,
+  );
+});
+
 test('with an unreadable rejected.csv only the table of the report is missing, and the weights are written', async (t) => {
   const [toy, models] = [await makeToyRecords({ count: 10 }), scratch(t)];
   await toy.write('avg_psd.npz', new Uint8Array(1));
@@ -163,7 +248,7 @@ test('files that can’t be written during training are reported, and the traini
   );
   const { files } = await trainModel(records, models, SETTINGS, OPTIONS, observer);
   assert.equal(said.filter((line) => /^epoch \d is missing from a file: cannot write/.test(line)).length, 2);
-  assert.equal(files.length, 11);
+  assert.equal(files.length, 12);
 });
 
 test('a training that is stopped without a checkpoint doesn’t claim to have one', async (t) => {

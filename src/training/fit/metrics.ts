@@ -112,7 +112,7 @@ function countClasses(labels: Uint8Array): { signals: number; noise: number } {
 }
 
 /** Counts the samples at each distinct probability, from the highest down. */
-function* thresholds(
+export function* thresholds(
   labels: Uint8Array,
   probabilities: Float32Array,
 ): Generator<{ signals: number; noise: number }> {

@@ -13,6 +13,8 @@ import type { ShardFiles } from './shard-files.ts';
 export interface TrainingInput {
   readonly trainingCount: number;
   readonly validationCount: number;
+  /** Number of the first validation record among all records, from 0; the others follow it. */
+  readonly validationFirst: number;
   /** Samples per batch; the last batch of a pass may be shorter. */
   readonly batchSize: number;
   /** Time spent waiting for batches so far [ms]. */
@@ -60,6 +62,7 @@ export function openTrainingInput(
   return {
     trainingCount: set.count - (held.end - held.first),
     validationCount: held.end - held.first,
+    validationFirst: held.first,
     batchSize,
     get waited() {
       return passes.waited;
