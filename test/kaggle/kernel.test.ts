@@ -21,7 +21,17 @@ before(() => {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
   bundle = place('bundle');
   writeFileSync(place('settings.yaml'), 'batch_size: 16\nsign_flip: true\nepochs: 9\n');
-  const settings = ['--config', place('settings.yaml'), '--epochs', '1', '--fresh', '--note', 'a "note"'];
+  const settings = [
+    '--only',
+    'gw-training',
+    '--config',
+    place('settings.yaml'),
+    '--epochs',
+    '1',
+    '--fresh',
+    '--note',
+    'a "note"',
+  ];
   printed = chirplineWell('kaggle', 'bundle', '--user', 'jane-doe', '--out', bundle, ...settings);
   chirplineWell('simulate', place('raw'), '--samples', '40', '--seed', '1', '--snr-median', '15');
   chirplineWell('preprocess', place('raw'), place('shards'), '--dataset', 'set', '--shard-size', '16');
@@ -70,6 +80,58 @@ test('the bundle is two datasets and a private notebook with a GPU and without i
   ]);
 });
 
+test('the bundle of all notebooks passes outputs on, and they have less than 10 KB', () => {
+  const all = place('all');
+  const options = ['--preset', 'coherent', '--folds', '3', '--shard-size', '512', '--max-rejected', '2%'];
+  chirplineWell('kaggle', 'bundle', '--user', 'jane', '--out', all, ...options);
+  const kernels = ['gw-preprocess', 'gw-training', 'gw-predict'].map((name) => {
+    const metadata = JSON.parse(readFileSync(join(all, name, 'kernel-metadata.json'), 'utf8'));
+    const { code_file, enable_gpu, dataset_sources, competition_sources, kernel_sources } = metadata;
+    const code = readFileSync(join(all, name, code_file), 'utf8');
+    const [, words] = /^ARGUMENTS = (.*)$/m.exec(code)!;
+    return {
+      code_file,
+      enable_gpu,
+      dataset_sources,
+      competition_sources,
+      kernel_sources,
+      words: JSON.parse(words!),
+    };
+  });
+  const common = { dataset_sources: ['jane/gw-src-code', 'jane/gw-node-runtime'] };
+  const competition_sources = ['g2net-gravitational-wave-detection'];
+  assert.deepEqual(kernels, [
+    {
+      ...common,
+      code_file: 'preprocess.py',
+      enable_gpu: false,
+      competition_sources,
+      kernel_sources: [],
+      words: ['--shard-size', '512', '--max-rejected', '0.02'],
+    },
+    {
+      ...common,
+      code_file: 'train.py',
+      enable_gpu: true,
+      competition_sources: [],
+      kernel_sources: ['jane/gw-preprocess'],
+      words: ['--preset', 'coherent', '--folds', '3'],
+    },
+    {
+      ...common,
+      code_file: 'predict.py',
+      enable_gpu: true,
+      competition_sources,
+      kernel_sources: ['jane/gw-training'],
+      words: ['--max-rejected', '0.02'],
+    },
+  ]);
+  const sizes = ['gw-preprocess', 'gw-training', 'gw-predict'].flatMap((name) =>
+    readdirSync(join(all, name)).map((file) => statSync(join(all, name, file)).size),
+  );
+  assert.ok(sizes.reduce((sum, size) => sum + size) < 10_000, `${sizes}`);
+});
+
 test('our code has at most 150 KB, and the sizes are printed', () => {
   const { size } = statSync(join(bundle, 'gw-src-code/code.zip'));
   assert.ok(size > 20_000 && size <= 150_000, `${size}`);
@@ -112,7 +174,8 @@ test('the notebook trains on our shards, with the archives unpacked by Kaggle, a
   const unpack = `import sys, zipfile
 for name in ('code', 'packages'):
     zipfile.ZipFile(f'{sys.argv[1]}/gw-src-code/{name}.zip').extractall(f'{sys.argv[2]}/gw-src-code/{name}')
-import glob
+import glob, shutil
+shutil.copy(f'{sys.argv[1]}/gw-src-code/launch.py', f'{sys.argv[2]}/gw-src-code')
 zipfile.ZipFile(glob.glob(sys.argv[1] + '/gw-node-runtime/*.whl')[0]).extractall(f'{sys.argv[2]}/gw-node-runtime')`;
   runPython(unpack, bundle, unpacked);
   const working = makeWorking('unpacked');
@@ -163,7 +226,7 @@ test('a training that fails makes the notebook fail', () => {
   });
   assert.equal(status, 1);
   assert.match(output, /chirpline: .*train\.tfrecord/);
-  assert.match(output, /the training ended with exit code 1: see above/);
+  assert.match(output, /train ended with exit code 1: see above/);
 });
 
 test('a bundle does not overwrite an earlier one, and invalid users are refused', () => {
