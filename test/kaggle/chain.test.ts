@@ -42,8 +42,13 @@ before(() => {
   ids = files.filter((name) => name.endsWith('.npy')).map((name) => basename(name, '.npy'));
   ids.reverse();
   writeFileSync(place('data/sample_submission.csv'), `id,target\n${ids.map((id) => `${id},0.5\n`).join('')}`);
-  // One file of each kind is damaged.
-  writeFileSync(join(place('data/test'), files.find((name) => name.endsWith(`${ids[7]}.npy`))!), 'damaged');
+  const damage = (part: string, id: string) =>
+    writeFileSync(join(place('data', part), id[0]!, id[1]!, id[2]!, `${id}.npy`), 'damaged');
+  damage('test', ids[7]!);
+  const labels = readFileSync(place('data/training_labels.csv'), 'utf8').trimEnd().split('\n');
+  damage('train', labels[1]!.split(',')[0]!);
+  const others = ['0123456789,1', '0123456788,0', '0123456787,1'];
+  writeFileSync(place('data/training_labels.csv'), `${[...labels.slice(0, -5), ...others].join('\n')}\n`);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -83,7 +88,17 @@ test('preprocessing: a session that is ended keeps what is done, and its next ve
   assert.match(ended.output, /stopped after 0 hours.*add the output of this notebook to its inputs/);
   assert.ok(!existsSync(place('first/records/metadata.json')));
 
-  const args = [place('data'), '--dataset', COMPETITION, '--shard-size', '16', '--workers', '1'];
+  const args = [
+    place('data'),
+    '--dataset',
+    COMPETITION,
+    '--shard-size',
+    '16',
+    '--max-rejected',
+    '5%',
+    '--workers',
+    '1',
+  ];
   chirplineWell('preprocess', ...args, place('whole'));
   const shards = readdirSync(place('whole')).filter((name) => name.endsWith('.tfrecord'));
   rmSync(place('first/records'), { recursive: true, force: true });
@@ -99,7 +114,7 @@ test('preprocessing: a session that is ended keeps what is done, and its next ve
   });
   assert.equal(status, 0, output);
   assert.match(output, /going on from .*notebooks\/jane\/gw-preprocess\/records/);
-  assert.match(output, /600 records in 38 shards of float16, .*, none rejected/);
+  assert.match(output, /594 records in 38 shards of float16, .*, 9 rejected/);
   for (const name of shards)
     assert.ok(readFileSync(place('second/records', name)).equals(readFileSync(place('whole', name))), name);
 });
@@ -141,7 +156,7 @@ test('training: all folds are trained, but those that are, and their predictions
   assert.equal(saved.filter((name) => name.endsWith('_weights.npz')).length, 2);
   const rows = readFileSync(place('trained/models/oof.csv'), 'utf8').trimEnd().split('\n');
   assert.equal(rows[0], 'id,target,prediction,fold');
-  assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 600);
+  assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 594);
   assert.match(first.output, /AUC/);
 
   const again = runKernel('gw-training', 'train', {
