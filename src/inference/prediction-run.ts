@@ -21,6 +21,8 @@ import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
 import { openRecords, type RecordSet, readRecordRange } from '../training/input/records.ts';
 import { completeSettings } from '../training/settings.ts';
 import { checkRecipe, type FilePlace, findPsd, openModels, type PlacedModel } from './models.ts';
+import { openPartial, type PartialFile, type PartialPlace } from './partial-file.ts';
+import { describeRaw, describeRecords, identifyPrediction } from './prediction-identity.ts';
 import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';
 import { findRawSamples, withRawSource } from './raw-source.ts';
 import { recordId } from './record-id.ts';
@@ -36,6 +38,8 @@ export interface PredictSettings {
   batchSize: number;
   /** Whether each probability is the mean over the sample's four symmetries (test-time augmentation). Default false. */
   tta?: boolean;
+  /** Keeps the results so far: the same prediction resumes from them. Default: a stop loses them. */
+  partial?: PartialPlace;
   device: Device;
   /** Default 'auto'. */
   compile?: CompileChoice;
@@ -46,8 +50,11 @@ export interface PredictSettings {
  *
  * Throws the errors of openModels; SettingError when settings for raw samples are given for records; InputError when records are
  * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError
- * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted. Records of a
- * dataset are hashed as they are read, and no prediction is returned before the last shard's hash was right.
+ * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted, after
+ * writing the partial file. Records of a dataset are hashed as they are read, also those that a resumed prediction skips, and no
+ * prediction is returned before the last shard's hash was right.
+ *
+ * A resumed prediction gives the same probabilities as one without a stop, bit for bit on a CPU, if it has the same batch size.
  */
 export async function predictDataset(
   weights: readonly FilePlace[],
@@ -61,25 +68,47 @@ export async function predictDataset(
   const records = (await holdsRecords(data)) ? await openRecords(data) : undefined;
   if (records !== undefined) refuseRawSettings(data, settings);
   checkRecipe(models, data.location, records?.metadata?.recipe_hash ?? recipeHash());
+  const { tta = false } = settings;
   const predictions = noPredictions();
+  const partial =
+    settings.partial && openPartial(settings.partial, predictions, (line) => observer.say?.(line));
   const predict = (source: Source) =>
-    predictWithModels(models, source, predictions, settings, observer, signal);
+    predictWithModels(models, source, predictions, settings, partial, observer, signal);
   try {
-    if (records !== undefined) await predict(openRecordSource(records, predictions));
-    else {
+    if (records !== undefined) {
+      await partial?.resume({
+        identity: await identifyPrediction(models, tta, describeRecords(records)),
+        count: records.count,
+        rejectable: new Set(),
+      });
+      await predict(openRecordSource(records, predictions));
+    } else {
       const psd = await findPsd(models, settings.psd);
       const samples = await findRawSamples(data, predictions);
+      const ids = new Set(samples.refs.map(({ id }) => id));
       const { like, fill } = settings.rows ?? {};
-      if (like !== undefined && fill === undefined)
-        requireListed(like, new Set(samples.refs.map(({ id }) => id)));
+      if (like !== undefined && fill === undefined) requireListed(like, ids);
+      await partial?.resume({
+        identity: await identifyPrediction(models, tta, describeRaw(psd, samples.refs)),
+        count: ids.size,
+        rejectable: ids,
+      });
       const options = { workers: settings.workers, signal };
       await withRawSource(dataLocation, psd, samples, predictions, options, predict);
     }
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new StoppedError('stopped; no prediction was written', { cause: error });
+    throw await stop(error, partial);
   }
   return predictions;
+}
+
+async function stop(cause: unknown, partial: PartialFile | undefined): Promise<StoppedError> {
+  if (partial === undefined) return new StoppedError('stopped; no prediction was written', { cause });
+  const from = (await partial.save())
+    ? partial.object
+    : 'the results that were saved before, or starts over if there are none';
+  return new StoppedError(`stopped; the same command resumes from ${from}`, { cause });
 }
 
 function refuseRawSettings({ location }: ObjectStore, { psd, workers, rows }: PredictSettings): void {
@@ -96,6 +125,7 @@ async function predictWithModels(
   source: Source,
   predictions: Predictions,
   settings: PredictSettings,
+  partial: PartialFile | undefined,
   observer: Observer,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -109,7 +139,12 @@ async function predictWithModels(
   try {
     for (const { preset, weights } of models)
       engines.push(createEngine(tf, 'graph', weights, completeSettings({ preset }, 'cpu'), options));
-    await predictSource(tf, averagePredictors(engines), source, predictions, settings, observer, signal);
+    const { batchSize, tta } = settings;
+    const afterBatch = async () => {
+      if (partial?.due()) await partial.save();
+    };
+    const batches = { batchSize, tta, afterBatch };
+    await predictSource(tf, averagePredictors(engines), source, predictions, batches, observer, signal);
   } finally {
     for (const engine of engines) engine.dispose();
   }
@@ -119,7 +154,9 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
   return (await data.head(METADATA_KEY)) !== undefined || (await data.head('train.tfrecord')) !== undefined;
 }
 
-function openRecordSource(set: RecordSet, { samples, ids }: Predictions): Source {
+/** Records whose probability is known are read and checked like the others, for the hashes and the ids, but not yielded. */
+function openRecordSource(set: RecordSet, { samples, ids, probabilities }: Predictions): Source {
+  const known = probabilities.length;
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
     const checkId = createIdCheck();
@@ -129,7 +166,7 @@ function openRecordSource(set: RecordSet, { samples, ids }: Predictions): Source
       checkId({ ...record, id });
       samples.push(id);
       ids.push(id);
-      yield signal;
+      if (ids.length > known) yield signal;
     }
   }
   return { count: set.count, signals: read() };

@@ -11,8 +11,9 @@ export interface Source {
   /** Of all samples, also those that are rejected. */
   count: number;
   /**
-   * Yields the signals (3, 4096) of the samples in order. A signal is valid until the next one is requested. Before a signal is
-   * yielded, its id is pushed to the predictions, and so are the samples before it that were rejected.
+   * Yields the signals (3, 4096) of the samples whose result the predictions don't hold yet, in order. A signal is valid until the
+   * next one is requested. Before a signal is yielded, its id is pushed to the predictions, and so are the samples before it that
+   * have a result or were rejected.
    */
   signals: AsyncIterable<Float32Array>;
 }
@@ -31,13 +32,23 @@ export function noPredictions(): Predictions {
   return { samples: [], ids: [], probabilities: [], rejected: [] };
 }
 
-/** Predicts all samples of the source. Throws the reason of `signal` after the batch during which it was aborted. */
+export interface BatchSettings {
+  batchSize: number;
+  tta?: boolean | undefined;
+  /** Called when the probabilities of a batch are among the predictions. */
+  afterBatch?: () => Promise<void>;
+}
+
+/**
+ * Predicts the samples of the source. The predictions may hold the probabilities of the samples before them, which were predicted
+ * in batches of the same size. Throws the reason of `signal` after the batch during which it was aborted.
+ */
 export async function predictSource(
   tf: TF,
   predictor: Predictor,
   source: Source,
   predictions: Predictions,
-  { batchSize, tta }: { batchSize: number; tta?: boolean },
+  { batchSize, tta, afterBatch }: BatchSettings,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<void> {
@@ -47,12 +58,14 @@ export async function predictSource(
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   report();
-  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta)) {
+  const resumed = probabilities.length > 0;
+  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta, resumed)) {
     for (const probability of batch) probabilities.push(probability);
     report();
     // A batch blocks the event loop. Ctrl-C, the progress bar and the worker threads are served between batches.
     await setImmediate();
     signal?.throwIfAborted();
+    await afterBatch?.();
   }
   // The last samples may have been rejected.
   report();

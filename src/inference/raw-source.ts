@@ -55,8 +55,9 @@ export async function findRawSamples(
 }
 
 /**
- * Calls `work` with a source of the samples at the location `raw`, whitened by the PSD. One chunk for each of the worker threads
- * and one more, which is being predicted, are in memory: 48 MiB each. Throws the errors of withWorkers.
+ * Calls `work` with a source of the samples at the location `raw`, whitened by the PSD. Samples whose results the predictions hold
+ * aren't read again: those that were rejected, and as many of the others as there are probabilities. One chunk for each of the
+ * worker threads and one more, which is being predicted, are in memory: 48 MiB each. Throws the errors of withWorkers.
  *
  * @param workers default: one per core.
  */
@@ -64,15 +65,19 @@ export function withRawSource<Product>(
   raw: string,
   psd: Psd,
   { refs, count }: RawSamples,
-  { ids, rejected }: Predictions,
+  { ids, probabilities, rejected }: Predictions,
   {
     workers = availableParallelism(),
     signal,
   }: { workers?: number | undefined; signal?: AbortSignal | undefined },
   work: (source: Source) => Promise<Product>,
 ): Promise<Product> {
+  const unusable = new Set(rejected.map(({ id }) => id));
+  const usable = refs.filter(({ id }) => !unusable.has(id));
+  for (const { id } of usable.slice(0, probabilities.length)) ids.push(id);
   const chunks: SampleRef[][] = [];
-  for (let start = 0; start < refs.length; start += CHUNK) chunks.push(refs.slice(start, start + CHUNK));
+  for (let start = probabilities.length; start < usable.length; start += CHUNK)
+    chunks.push(usable.slice(start, start + CHUNK));
   const atOnce = Math.min(workers + 1, chunks.length);
 
   return withWorkers<SignalTask, SignalFaults, Product>('signals-task', { workers, signal }, (run) => {

@@ -142,10 +142,12 @@ test('the rows of a prediction are those of --like, with the value of --fill whe
   );
 });
 
-test('a prediction that is stopped ends with exit code 130 and writes nothing', async (t) => {
-  const submission = join(scratch(t), 'out.csv');
-  const options = ['--out', submission, '--device', 'cpu', '--batch-size', '1'];
-  const child = startChirpline('predict', file('_weights.npz'), raw, ...options);
+test('a stopped prediction ends with exit code 130 and no output, and the same command resumes to the same bytes', async (t) => {
+  const place = scratch(t);
+  const submission = join(place, 'out.csv');
+  const predict = (out: string) =>
+    ['predict', file('_weights.npz'), raw, '--out', out, '--device', 'cpu', '--batch-size', '1'] as const;
+  const child = startChirpline(...predict(submission));
   let said = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     // This line comes before the model is made.
@@ -154,8 +156,22 @@ test('a prediction that is stopped ends with exit code 130 and writes nothing', 
   });
   const [code] = await once(child, 'close');
   assert.equal(code, 130, said);
-  assert.match(said, /^chirpline: stopped; no prediction was written$/m);
+  assert.match(said, /^chirpline: stopped; the same command resumes from /m);
   assert.ok(!existsSync(submission));
+  // It may have been stopped before the first batch, or after it.
+  const partial = `${submission}.partial`;
+  const known = existsSync(partial) ? JSON.parse(readFileSync(partial, 'utf8')).probabilities.length : 0;
+  const { status, stderr } = chirpline(...predict(submission));
+  assert.equal(status, 0, stderr);
+  if (known > 0) assert.match(stderr, new RegExp(`^resuming: ${known} of 40 samples are predicted$`, 'm'));
+  const whole = join(place, 'whole.csv');
+  writeFileSync(`${whole}.partial`, 'damaged');
+  assert.match(
+    chirpline(...predict(whole)).stderr,
+    /^not resumed, all samples will be predicted: .*invalid JSON/m,
+  );
+  assert.ok(readFileSync(submission).equals(readFileSync(whole)));
+  assert.deepEqual(readdirSync(place).sort(), ['out.csv', 'whole.csv']);
 });
 
 test('the same seed gives the same weights', (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import { readUploads } from '../../functions/uploads.ts';
+import { parsePartial } from '../../src/inference/partial-file.ts';
 import { encodeJson, parseJson } from '../../src/storage/json.ts';
 import { s3Event } from '../functions/events.ts';
 import { assertKept, decode, encode, target } from './target.ts';
@@ -15,6 +16,9 @@ const SCHEMA = v.object({
   note: v.optional(v.string()),
 });
 
+/** What the prediction of a partial file is to predict. */
+const WANTED = { identity: 'c0ffee', count: 4, rejectable: new Set(['a', 'b', 'c', 'd']) };
+
 export const DOCUMENTS = [
   target({
     name: 'json',
@@ -26,6 +30,24 @@ export const DOCUMENTS = [
     check(value) {
       assert.ok(v.is(SCHEMA, value));
       assertKept(parseJson(encodeJson(value), 'again', SCHEMA), value);
+    },
+  }),
+  target({
+    name: 'partial-predictions',
+    text: true,
+    seeds: () => [
+      encodeJson({
+        version: 1,
+        identity: WANTED.identity,
+        probabilities: [0, 0.25, 1],
+        rejected: [{ id: 'b', file: 'b.npy', reason: 'found 3 bytes, needed 80' }],
+      }),
+    ],
+    parse: (bytes) => parsePartial(bytes, 'x.partial', WANTED),
+    check({ probabilities, rejected }) {
+      assert.ok(probabilities.length + rejected.length <= WANTED.count);
+      assert.ok(probabilities.every((probability) => probability >= 0 && probability <= 1));
+      assert.ok(rejected.every(({ id }) => WANTED.rejectable.has(id)));
     },
   }),
   target({

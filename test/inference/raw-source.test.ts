@@ -1,6 +1,6 @@
 /** Raw samples are preprocessed by worker threads as `preprocess` does, and come in the order of the catalog. */
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { InputError, StoppedError } from '../../src/core/errors.ts';
@@ -114,6 +114,41 @@ test('samples come in the order of the catalog, whatever thread made them, and b
     );
     for (const { reason } of predictions.rejected) assert.match(reason, /needed/);
   }
+});
+
+test('samples with a result are not read again', async () => {
+  const data = join(folder, 'resumed');
+  mkdirSync(data);
+  for (let i = 0; i < 20; i++) linkSync(join(many, `${nameOf(i)}.npy`), join(data, `${nameOf(i)}.npy`));
+  const predictions = noPredictions();
+  const samples = await findRawSamples(createFileStore(data), predictions);
+  // Sample 2 was rejected, and five others were predicted. Reading one of them would reject it: it is gone.
+  for (let i = 0; i < 6; i++) unlinkSync(join(data, `${nameOf(i)}.npy`));
+  const rejection = { id: nameOf(2), file: `${nameOf(2)}.npy`, reason: 'broken' };
+  predictions.rejected.push(rejection);
+  predictions.probabilities.push(0.1, 0.2, 0.3, 0.4, 0.5);
+  const sizes: number[] = [];
+  const predictor = {
+    predict({ size }: Batch) {
+      sizes.push(size);
+      return new Float32Array(size).fill(0.75);
+    },
+  };
+  const reports: number[] = [];
+  const observer = { progress: ({ done }: Progress) => void reports.push(done) };
+  await withRawSource(data, psd, samples, predictions, { workers: 1 }, (source) =>
+    predictSource(tf, predictor, source, predictions, { batchSize: 5 }, observer),
+  );
+  const all = Array.from({ length: 20 }, (_, i) => nameOf(i));
+  assert.deepEqual(
+    predictions.ids,
+    all.filter((_, i) => i !== 2),
+  );
+  assert.deepEqual(predictions.rejected, [rejection]);
+  assert.deepEqual(predictions.probabilities, [0.1, 0.2, 0.3, 0.4, 0.5, ...new Array(14).fill(0.75)]);
+  // Of the last five, one is filled in.
+  assert.deepEqual(sizes, [5, 5, 5]);
+  assert.deepEqual(reports, [6, 11, 16, 20, 20]);
 });
 
 test('a stop in the middle ends the source', async () => {

@@ -107,6 +107,7 @@ async function predict(
     import('../../inference/submission.ts'),
   ]);
   const { folder, key } = splitLocation(out);
+  const partialKey = `${key}.partial`;
   const store = openStore(folder);
   await probeWriting(store, key);
   const rows: RowSettings = {
@@ -119,6 +120,7 @@ async function predict(
     device,
     compile,
     rows,
+    partial: { folder, key: partialKey },
     ...(workers !== undefined && { workers }),
     ...(psd !== undefined && { psd: splitLocation(psd) }),
   };
@@ -137,6 +139,7 @@ async function predict(
   }
   const submission = arrangeRows(predictions, rows);
   await store.write(key, new TextEncoder().encode(formatSubmission(submission.rows)));
+  await store.remove(partialKey);
   const { filled, unlisted } = submission;
   if (unlisted.length > 0)
     terminal.say(

@@ -10,6 +10,8 @@ import { IDENTITY, SYMMETRIES } from './symmetries.ts';
  * sample's array when the next sample is requested.
  *
  * @param tta whether a probability is the mean over the sample's four symmetries, see symmetries.ts.
+ * @param resumed whether full batches were predicted before: the size of a batch can change the last bits of its probabilities,
+ * so a short last batch must be filled as if they had been predicted here.
  */
 export async function* predictSignals(
   tf: TF,
@@ -17,10 +19,11 @@ export async function* predictSignals(
   source: AsyncIterable<Float32Array>,
   batchSize: number,
   tta = false,
+  resumed = false,
 ): AsyncGenerator<Float32Array> {
   const signals = new Float32Array(batchSize * SAMPLE_SIZE);
   let size = 0;
-  let filled = false;
+  let filled = resumed;
   function predict(): Float32Array {
     // A batch of another size would be recorded, and compiled, again: a short last batch is filled with old samples.
     filled ||= size === batchSize;
