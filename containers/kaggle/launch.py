@@ -52,12 +52,16 @@ def find_competition(*needed):
 def keep_on(kernel, name):
     """Copies what an earlier version of this notebook left, if its output is an input. The program goes on from there."""
     target = WORKING / name
-    earlier = find_input(kernel)
-    if earlier is not None and (earlier / name).is_dir() and not target.exists():
-        print(f"going on from {earlier / name}", flush=True)
+    folder = find_input(kernel)
+    if folder is not None and (folder / name).exists() and not target.exists():
+        earlier, draft = folder / name, WORKING / f".{name}"
+        print(f"going on from {earlier}", flush=True)
         # Without the input's modes, which are read-only. A copy that is cut short must not look like a whole one.
-        shutil.copytree(earlier / name, WORKING / f".{name}", copy_function=shutil.copyfile, dirs_exist_ok=True)
-        (WORKING / f".{name}").rename(target)
+        if earlier.is_dir():
+            shutil.copytree(earlier, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(earlier, draft)
+        draft.rename(target)
     return target
 
 
@@ -155,6 +159,7 @@ def predict(arguments):
     weights = sorted(training.rglob("*_weights.npz")) if training else []
     if not weights:
         sys.exit(f"{INPUT} has no weights: add the output of gw-training to this notebook (kernel_sources), run to its end")
+    keep_on("gw-predict", "submission.csv.partial")
     # Kaggle refuses a submission without all ids.
     rows = ["--like", competition / "sample_submission.csv", "--fill", "0.5"]
     yield ["predict", *weights, competition / "test", "--out", WORKING / "submission.csv", *rows, *arguments]

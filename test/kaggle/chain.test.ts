@@ -174,8 +174,15 @@ test('training: all folds are trained, but those that are, and their predictions
 
 test('prediction: all ids of the sample submission, in its order, by all models', () => {
   const inputs = { ...competition(), 'gw-training': place('trained') };
-  const { status, output } = runKernel('gw-predict', 'predict', { working: place('predicted'), inputs });
+  // What an earlier version left, of another prediction.
+  mkdirSync(place('partial'));
+  writeFileSync(place('partial/submission.csv.partial'), '{}');
+  const { status, output } = runKernel('gw-predict', 'predict', {
+    working: place('predicted'),
+    inputs: { ...inputs, 'gw-predict': place('partial') },
+  });
   assert.equal(status, 0, output);
+  assert.match(output, /going on from \/kaggle\/input\/gw-predict\/submission\.csv\.partial/);
   const submission = readFileSync(place('predicted/submission.csv'), 'utf8');
   const sample = readFileSync(place('data/sample_submission.csv'), 'utf8');
   assert.deepEqual(checkSubmission(submission, sample), []);
