@@ -98,7 +98,7 @@ if (options.json) {
     }
   }
   console.log(
-    `memory in ${MEMORY_STEPS} steps of ${MEMORY_BATCH_SIZE} (graph): ${memory.settled_mb.toFixed(0)} MB after ${MEMORY_WARM_UP}, ${memory.at_end_mb.toFixed(0)} MB at the end`,
+    `memory in ${MEMORY_STEPS * AT_ONCE} steps of ${MEMORY_BATCH_SIZE} (graph): ${memory.settled_mb.toFixed(0)} MB after ${MEMORY_WARM_UP * AT_ONCE}, ${memory.at_end_mb.toFixed(0)} MB at the end`,
   );
 }
 

@@ -19,6 +19,8 @@ WORKING = Path("/kaggle/working")
 COMPETITION = "g2net-gravitational-wave-detection"
 # A session ends after 12 hours, and Kaggle keeps nothing of one that it ends.
 HOURS = float(os.environ.get("CHIRPLINE_HOURS", 11.5))
+# Exit codes of a program that was told to stop: a training that is to be resumed, others, and one that hadn't started yet.
+STOPPED = (75, 130, 128 + signal.SIGTERM, -signal.SIGTERM)
 
 
 def find_input(*names):
@@ -79,11 +81,11 @@ def unpack(dataset, archive, marker, target):
 
 
 def find_node(folder):
-    """Node 20 or later: from this machine, or from gw-node-runtime."""
+    """Node 20.11 or later: from this machine, or from gw-node-runtime."""
     node = shutil.which("node")
     if node:
         version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
-        if version.startswith("v") and int(version[1:].split(".")[0]) >= 20:
+        if version.startswith("v") and [int(part) for part in version[1:].split(".")[:2]] >= [20, 11]:
             return node
     runtime = find_dataset("gw-node-runtime")
     node = folder / "node"
@@ -114,51 +116,106 @@ def preprocess(arguments):
 
 
 def find_records():
-    folder = find_input("gw-preprocess")
-    if folder is None:
-        return find_dataset("g2net-preprocessed-tfrecords")
-    if not (folder / "records" / "metadata.json").is_file():
-        sys.exit(f"{folder} has no complete records (records/metadata.json): run gw-preprocess to its end first")
-    return folder / "records"
+    made = find_input("gw-preprocess")
+    if made is None:
+        records = find_input("g2net-preprocessed-tfrecords")
+        if records is None:
+            sys.exit(
+                f"{INPUT} has no records: add the output of gw-preprocess (kernel_sources in kernel-metadata.json) or your dataset "
+                "g2net-preprocessed-tfrecords (dataset_sources) to this notebook"
+            )
+        return records
+    if not (made / "records" / "metadata.json").is_file():
+        sys.exit(f"{made} has no complete records (records/metadata.json): run gw-preprocess to its end first")
+    return made / "records"
+
+
+def read_options(arguments):
+    """The options among the arguments, by the names that config.json has."""
+    options = {}
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in ("--fresh", "--tta"):
+            value = value if equals else next(words)
+        options[name[2:].replace("-", "_")] = json.loads(value) if is_json(value) else value
+    return options
+
+
+def is_json(text):
+    try:
+        json.loads(text)
+        return True
+    except ValueError:
+        return False
+
+
+def list_models(folder):
+    """Weights and settings of the finished trainings below a folder, the oldest first."""
+    # RUN is PRESET_DATE_TIME.
+    configs = sorted(folder.rglob("*_config.json"), key=lambda config: config.name.split("_", 1)[1])
+    pairs = [(config.with_name(config.name.replace("_config", "_weights")).with_suffix(".npz"), config) for config in configs]
+    return [(weights, json.loads(config.read_text())) for weights, config in pairs if weights.is_file()]
 
 
 def train(arguments):
     """Trains one model, or those of all folds that aren't trained yet."""
     records = find_records()
     models = keep_on("gw-training", "models")
-    command = ["train", records, models, *arguments]
-    option = lambda name: arguments[arguments.index(name) + 1] if name in arguments else None
-    folds = int(option("--folds") or 1)
-    if folds == 1 or option("--fold") is not None:
-        yield command
+    if models.exists():
+        # It would ignore the checkpoint.
+        arguments = [word for word in arguments if word != "--fresh"]
+    options = read_options(arguments)
+    folds = options.get("folds", 1)
+    if folds == 1 or "fold" in options:
+        yield ["train", records, models, *arguments]
         return
     for fold in range(folds):
-        trained = find_fold(models, folds, fold)
+        trained = find_fold(models, options, fold)
         if trained is None:
-            yield [*command, "--fold", str(fold)]
+            yield ["train", records, models, *arguments, "--fold", str(fold)]
         else:
             print(f"fold {fold} of {folds} is trained: {trained.name}", flush=True)
-    weights = [find_fold(models, folds, fold) for fold in range(folds)]
+    weights = [find_fold(models, options, fold) for fold in range(folds)]
     predictions = [file.with_name(file.name.replace("_weights.npz", "_predictions.csv")) for file in weights]
-    yield ["oof", *predictions, "--out", models / "oof.csv"]
+    missing = [file.name for file in predictions if not file.is_file()]
+    if missing:
+        print(f"no oof.csv: there is no {missing[0]}, for which the report says why", flush=True)
+    else:
+        yield ["oof", *predictions, "--out", models / "oof.csv"]
 
 
-def find_fold(models, folds, fold):
-    """The weights of a fold, if a session trained it to its end."""
-    for config in sorted(models.glob("saved/*_config.json")):
-        weights = config.with_name(config.name.replace("_config.json", "_weights.npz"))
-        settings = json.loads(config.read_text())
-        if (settings["folds"], settings["fold"]) == (folds, fold) and weights.is_file():
+def find_fold(models, options, fold):
+    """The weights of a fold, if a session trained it to its end with these options."""
+    wanted = {**options, "fold": fold}
+    for weights, settings in list_models(models):
+        if all(settings[name] == value for name, value in wanted.items() if name in settings):
             return weights
     return None
 
 
+def find_weights():
+    """The weights of all folds of the last training."""
+    training = find_input("gw-training")
+    models = list_models(training) if training else []
+    if not models:
+        sys.exit(f"{INPUT} has no weights: add the output of gw-training to this notebook (kernel_sources), run to its end")
+    # Sessions may have run on other GPUs.
+    apart = ("fold", "compute_dtype", "n_gpus", "records")
+    common = lambda settings: {name: value for name, value in settings.items() if name not in apart}
+    last = common(models[-1][1])
+    folds = {settings["fold"]: weights for weights, settings in models if common(settings) == last}
+    missing = [str(fold) for fold in range(last["folds"]) if fold not in folds]
+    if missing and len(folds) > 1:
+        sys.exit(f"{training} has no model of fold {', '.join(missing)} of {last['folds']}: run gw-training to its end first")
+    if missing:
+        print(f"predicting with the model of one fold of {last['folds']}", flush=True)
+    return [folds[fold] for fold in sorted(folds)]
+
+
 def predict(arguments):
     competition = find_competition("test", "sample_submission.csv")
-    training = find_input("gw-training")
-    weights = sorted(training.rglob("*_weights.npz")) if training else []
-    if not weights:
-        sys.exit(f"{INPUT} has no weights: add the output of gw-training to this notebook (kernel_sources), run to its end")
+    weights = find_weights()
     keep_on("gw-predict", "submission.csv.partial")
     # Kaggle refuses a submission without all ids.
     rows = ["--like", competition / "sample_submission.csv", "--fill", "0.5"]
@@ -218,11 +275,15 @@ def main(step, arguments):
             code = run([*program, *command], environment, limit)
             if code != 0:
                 break
-    if code != 0 and limit.reached:
-        # Kaggle keeps the output of a notebook that succeeds.
+    # Kaggle keeps the output of a notebook that succeeds only.
+    if code == 0:
+        return
+    if limit.reached and code in STOPPED:
         print(
             f"stopped after {HOURS:g} hours, before the session's time is up. What is done is in {WORKING}. To go on, add the "
             "output of this notebook to its inputs (kernel_sources in kernel-metadata.json) and push it again"
         )
-    elif code != 0:
+    elif step == "train" and list_models(WORKING):
+        print(f"FAILED: {step} ended with exit code {code}, see above. This notebook succeeds, so that the finished folds are kept")
+    else:
         sys.exit(f"{step} ended with exit code {code}: see above")

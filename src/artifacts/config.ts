@@ -9,6 +9,8 @@ import { type GivenSettings, SETTING_NAMES, SETTINGS, type Settings } from '../t
 interface RunFacts {
   /** Type that convolutions computed in: `precision` mixed is another one on each kind of device. */
   compute_dtype: 'float32' | 'bfloat16' | 'float16';
+  /** GPUs that shared each batch, each of which normalized by its own share; 0 on a CPU. */
+  n_gpus: number;
   /** Length of one detector's strain [points]. */
   n_samples: number;
   /** Recipe and PSD that the records were made with. */
@@ -22,7 +24,7 @@ export type RunConfig = Settings & RunFacts;
 
 /** The keys that other programs read. */
 const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
-const FACTS = ['n_samples', 'compute_dtype', 'recipe_hash', 'psd_sha256', 'records'] as const;
+const FACTS = ['n_samples', 'compute_dtype', 'n_gpus', 'recipe_hash', 'psd_sha256', 'records'] as const;
 
 /** Size limit of a config file [bytes]; a config.json has 1 KB. */
 export const CONFIG_LIMIT = 1 << 16;

@@ -22,8 +22,8 @@ interface FolderListing {
   sizes: Float64Array;
 }
 
-/** Output of scripts/native.mjs, as seen from src/native/ and dist/native/, and from the one folder of a bundle. */
-const PATHS = ['../../build', '../build'].map((folder) =>
+/** Output of scripts/native.mjs, as seen from the one folder of a bundle, and from src/native/ and dist/native/. */
+const PATHS = ['../build', '../../build'].map((folder) =>
   fileURLToPath(new URL(`${folder}/native-${process.platform}-${process.arch}.node`, import.meta.url)),
 );
 
@@ -34,7 +34,7 @@ let loaded: { addon: Addon; reason?: undefined } | { addon?: undefined; reason: 
  * and missing in cloud functions, which wait for S3 anyway.
  */
 export function loadAddon() {
-  loaded ??= readAddon(PATHS.find((path) => existsSync(path)) ?? PATHS[0]!);
+  loaded ??= readAddon(PATHS.find((path) => existsSync(path)) ?? PATHS[1]!);
   return loaded;
 }
 

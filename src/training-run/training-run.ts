@@ -18,6 +18,7 @@ import {
 import { fastLowType, type Gpu, listGpus } from '../tensorflow/install/nvidia.ts';
 import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
+import { sharingDevices } from '../training/engine/sharing.ts';
 import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
 import type { History } from '../training/fit/fit-state.ts';
@@ -143,16 +144,17 @@ async function train(training: Training): Promise<SavedRun> {
     throw new SettingError('--compile on compiles a graph: use --engine graph, or omit --compile');
   const gpus = device === 'gpu' ? await listGpus(process.env) : [];
   const { precision, low } = choosePrecision(settings, device, gpus, say);
-  const config = describeRun(training, low);
+  const how = options.engine === 'graph' ? engineOptions(tf, compile, gpus, say) : {};
+  const config = describeRun(training, {
+    compute_dtype: low ?? 'float32',
+    n_gpus: device === 'cpu' ? 0 : Math.max(1, sharingDevices(how.devices ?? [], input.batchSize).length),
+  });
   const engine = createEngine(
     tf,
     options.engine,
     initialWeights(preset, seed),
     { ...settings, precision },
-    {
-      ...(low && { low }),
-      ...(options.engine === 'graph' && engineOptions(tf, compile, gpus, say)),
-    },
+    { ...how, ...(low && { low }) },
   );
   try {
     const from = options.fresh ? undefined : await checkpoints.load();
@@ -235,11 +237,11 @@ function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
 
 function describeRun(
   { settings, set: { metadata }, recordsLocation }: Training,
-  low: LowType | undefined,
+  computed: Pick<RunConfig, 'compute_dtype' | 'n_gpus'>,
 ): RunConfig {
   return {
     ...settings,
-    compute_dtype: low ?? 'float32',
+    ...computed,
     n_samples: SAMPLE_LENGTH,
     recipe_hash: metadata?.recipe_hash ?? 'unknown',
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',

@@ -11,7 +11,7 @@ test('config.json begins with the five keys that other programs read, and can be
   const five = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'];
   assert.deepEqual(Object.keys(JSON.parse(text)).slice(0, 5), five);
   assert.deepEqual(JSON.parse(text), config);
-  const { n_samples, compute_dtype, recipe_hash, psd_sha256, records, ...settings } = config;
+  const { n_samples, compute_dtype, n_gpus, recipe_hash, psd_sha256, records, ...settings } = config;
   assert.deepEqual(parseConfig(text, 'config.json'), settings);
 });
 

@@ -126,6 +126,7 @@ export function madeUpConfig(): RunConfig {
     ...completeSettings({ seed: 7, precision: 'mixed' }, 'gpu'),
     n_samples: 4096,
     compute_dtype: 'bfloat16',
+    n_gpus: 2,
     recipe_hash: '3f9a1c0d27be',
     psd_sha256: '9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab',
     records: 'g2net-like',

@@ -29,7 +29,7 @@ test('the report shows settings, data, versions, device and all numbers', () => 
     data.config.recipe_hash,
     data.config.psd_sha256,
     data.evaluation.auc!.toFixed(3),
-    'mixed (bfloat16)',
+    'mixed (bfloat16), on 2 GPUs',
     'CPU, 2 threads',
     '2.21.0',
     data.note!,

@@ -206,7 +206,7 @@ test('a dataset that was not added to the notebook is named', () => {
   assert.equal(status, 1);
   assert.match(
     output,
-    /\/kaggle\/input has no dataset g2net-preprocessed-tfrecords: add it to this notebook/,
+    /\/kaggle\/input has no records: add the output of gw-preprocess .* or your dataset g2net-preprocessed-tfrecords/,
   );
 });
 

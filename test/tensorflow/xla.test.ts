@@ -110,5 +110,10 @@ test('the visible GPUs are those of nvidia-smi, or those that CUDA_VISIBLE_DEVIC
   const count = (CUDA_VISIBLE_DEVICES?: string) =>
     nameDevices([gpu, gpu], CUDA_VISIBLE_DEVICES === undefined ? {} : { CUDA_VISIBLE_DEVICES }).length;
   assert.deepEqual(nameDevices([gpu, gpu], {}), ['/device:GPU:0', '/device:GPU:1']);
-  assert.deepEqual([undefined, '1', '0,1', '0,-1,1', '', 'GPU-1a, GPU-2b'].map(count), [2, 1, 2, 1, 0, 2]);
+  assert.deepEqual(
+    [undefined, '1', '0,1', '0,-1,1', '0,7,1', '', 'GPU-1a, GPU-2b'].map(count),
+    [2, 1, 2, 1, 1, 0, 2],
+  );
+  assert.deepEqual(nameDevices([gpu, { ...gpu, name: 'Quadro P400' }], {}), []);
+  assert.deepEqual(nameDevices([], { CUDA_VISIBLE_DEVICES: '0,1' }), []);
 });

@@ -8,7 +8,7 @@ import type { Engine } from '../../src/training/engine/engine.ts';
 import { createEngine } from '../../src/training/engine/engines.ts';
 import { evaluate } from '../../src/training/fit/evaluate.ts';
 import { DivergedError, type FitSettings, fit } from '../../src/training/fit/fit.ts';
-import type { FitObserver } from '../../src/training/fit/fit-state.ts';
+import type { FitObserver, FitState } from '../../src/training/fit/fit-state.ts';
 import { predictSignals } from '../../src/training/fit/predictor.ts';
 import type { Batch } from '../../src/training/input/batch.ts';
 import { openTrainingInput, type TrainingInput } from '../../src/training/input/record-input.ts';
@@ -137,6 +137,32 @@ test('losses that are read every few steps give the same fit', async () => {
       /the loss is not finite in epoch 1, steps 1 to 4 of 6, although all records are valid/,
     ),
   );
+});
+
+test('a fit that is stopped while its input waits saves the losses of all steps', async () => {
+  const input = await makeInput({ count: 30 }, 4);
+  const stopped: TrainingInput = {
+    ...input,
+    async *training(epoch, done) {
+      let left = 3;
+      for await (const batch of input.training(epoch, done)) {
+        if (left-- === 0) throw new StoppedError('stopped while waiting for a shard');
+        yield batch;
+      }
+    },
+  };
+  const saved = (stepsAhead: number) =>
+    withEngine(async (engine) => {
+      const states: FitState[] = [];
+      const observer: FitObserver = { save: async ({ state }) => void states.push(state) };
+      await assert.rejects(train(engine, stopped, { epochs: 1 }, observer, { stepsAhead }), StoppedError);
+      const { step, samples, lossSum } = states.at(-1)!;
+      return { step, samples, lossSum };
+    });
+  const [each, some] = [await saved(1), await saved(16)];
+  assert.deepEqual([each.step, each.samples], [3, 12]);
+  assert.deepEqual([some.step, some.samples], [3, 12]);
+  assert.ok(Math.abs(some.lossSum / each.lossSum - 1) < 1e-6);
 });
 
 test('a training that diverges ends, reports where, and restores the weights', async () => {

@@ -236,8 +236,8 @@ test('the files of a training in mixed precision name the type that was computed
   const [records, models] = [await makeSingleFile(scratch(t)), scratch(t)];
   const { run } = await trainModel(records, models, { ...SETTINGS, precision: 'mixed' }, OPTIONS);
   const saved = (name: string) => readFileSync(join(models, 'saved', name), 'utf8');
-  const { precision, compute_dtype } = JSON.parse(saved(`${run}_config.json`));
-  assert.deepEqual([precision, compute_dtype], ['mixed', 'bfloat16']);
+  const { precision, compute_dtype, n_gpus } = JSON.parse(saved(`${run}_config.json`));
+  assert.deepEqual([precision, compute_dtype, n_gpus], ['mixed', 'bfloat16', 0]);
   assert.match(saved('report.html'), /mixed \(bfloat16\)/);
 });
 

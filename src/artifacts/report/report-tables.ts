@@ -68,8 +68,9 @@ export function settingFacts(config: RunConfig): Fact[] {
   ];
 }
 
-function describePrecision({ precision, compute_dtype }: RunConfig): string {
-  return precision === 'mixed' ? `mixed (${compute_dtype})` : precision;
+function describePrecision({ precision, compute_dtype, n_gpus }: RunConfig): string {
+  const shown = precision === 'mixed' ? `mixed (${compute_dtype})` : precision;
+  return n_gpus > 1 ? `${shown}, on ${n_gpus} GPUs` : shown;
 }
 
 function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mixup }: RunConfig): string {

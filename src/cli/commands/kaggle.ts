@@ -51,7 +51,7 @@ function bundleCommand(): Command {
   for (const option of [...trainOptions(), ...preprocess, tta, jsonOption()]) command.addOption(option);
   return command.action(async (flags: KaggleFlags) => {
     const { user, out, only } = flags;
-    if (flags.dtype === 'float32') throw new SettingError(TOO_LARGE);
+    if (flags.dtype === 'float32' && only.includes('gw-preprocess')) throw new SettingError(TOO_LARGE);
     const options = {
       preprocess: handOn(command, preprocess),
       train: handOnOptions(command, await readSettings(flags)),

@@ -65,17 +65,18 @@ export async function listGpus(env: NodeJS.ProcessEnv): Promise<Gpu[]> {
 }
 
 /**
- * TensorFlow's names of the GPUs that CUDA_VISIBLE_DEVICES leaves visible: `/device:GPU:0`, ... Empty if their number is unknown.
+ * TensorFlow's names of the GPUs that CUDA_VISIBLE_DEVICES leaves visible: `/device:GPU:0`, ... Empty if they aren't all alike, or
+ * some are unknown: TensorFlow leaves out GPUs that are much slower than others, and equal shares fit only equal GPUs.
  */
 export function nameDevices(
   gpus: readonly Gpu[],
   { CUDA_VISIBLE_DEVICES: chosen }: NodeJS.ProcessEnv,
 ): string[] {
-  const entries = chosen?.split(',').map((entry) => entry.trim());
+  const entries = chosen?.split(',').map((entry) => entry.trim()) ?? [...gpus.keys()].map(String);
   // CUDA ignores what follows an entry that names no GPU.
-  const end = entries?.findIndex((entry) => entry === '' || entry === '-1') ?? -1;
-  const count = end < 0 ? (entries ?? gpus).length : end;
-  return Array.from({ length: count }, (_, i) => `/device:GPU:${i}`);
+  const end = entries.findIndex((entry) => !/^(\d+|GPU-.*)$/.test(entry) || Number(entry) >= gpus.length);
+  const visible = end < 0 ? entries : entries.slice(0, end);
+  return new Set(gpus.map(({ name }) => name)).size === 1 ? visible.map((_, i) => `/device:GPU:${i}`) : [];
 }
 
 /**

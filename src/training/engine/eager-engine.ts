@@ -29,8 +29,9 @@ export function createEagerEngine(
           augment(tf, { signals: decodeFloats(tf, signals) as Tensor3D, labels }, seeds, settings),
           seeds,
         );
-        lossSum += finite.dataSync()[0] ? loss.dataSync()[0]! * size : Number.NaN;
-        if (Number.isNaN(lossSum)) return;
+        const isGood = finite.dataSync()[0] === 1;
+        lossSum += isGood ? loss.dataSync()[0]! * size : Number.NaN;
+        if (!isGood) return;
         learner.updates++;
         optimizer.update(gradient, updateFactors(learningRate, learner.updates));
       }),

@@ -9,7 +9,7 @@ import type { LossScale } from './loss-scale.ts';
 /** The settings that change how a step is computed. */
 export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision'> & Augmentation;
 
-/** How a step is computed. All ways give the same result, up to rounding. */
+/** How a step is computed. All ways give the same result, up to rounding, but for `devices`. */
 export interface EngineOptions {
   /** Whether XLA compiles the steps. Default false. The eager engine ignores it. */
   compile?: boolean;
@@ -22,8 +22,8 @@ export interface EngineOptions {
   /** Default: the fastest on the device. */
   convolution?: ConvolutionKind;
   /**
-   * Devices that share each batch, like `/device:GPU:1`. Each normalizes by the statistics of its own share. With fewer than
-   * two, TensorFlow decides. The eager engine ignores them.
+   * Devices that share each batch, like `/device:GPU:1`, at least 16 samples each. Each normalizes by the statistics of its own
+   * share. With fewer than two, TensorFlow decides. The eager engine ignores them.
    */
   devices?: readonly string[];
 }

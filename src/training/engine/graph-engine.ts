@@ -15,6 +15,7 @@ import { assignFlat, flatten } from './flat.ts';
 import { createLearner } from './learner.ts';
 import { updateScale } from './loss-scale.ts';
 import { addToTally, createTally } from './loss-tally.ts';
+import { sharingDevices } from './sharing.ts';
 import { differentiate } from './step.ts';
 
 /** Holds the values of the groups of variables as vectors: tfjs, or a program. */
@@ -28,7 +29,7 @@ const MODEL_GROUPS = 2;
  * since the last batch of a pass is shorter.
  *
  * Each program has its own variables. It gets the newest values before it runs, and the learner gets them before they are
- * read. TensorFlow passes references, so nothing is copied on a CPU.
+ * read. TensorFlow passes references, so between programs nothing is copied on a CPU.
  *
  * TensorFlow optimizes a graph before it runs it, which may change the rounding. test/training/engine.test.ts bounds the
  * difference from the eager engine.
@@ -92,8 +93,7 @@ export function createGraphEngine(
   ): { program: Program; outputs: Tensor[] } {
     const { size, signals } = batch;
     const kind = `${size} ${signals.type}`;
-    // A device needs two samples for its statistics.
-    const used = devices.slice(0, size >> 1);
+    const used = sharingDevices(devices, size);
     const program =
       programs.get(kind) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
     programs.set(kind, program);

@@ -49,12 +49,12 @@ export async function fit(
   { signal, snapshot, stepsAhead = 1 }: FitOptions = {},
 ): Promise<History> {
   const state = structuredClone(snapshot?.state) ?? startState(settings);
+  // Those of another fit.
+  engine.takeLoss();
   if (snapshot !== undefined) {
     engine.setWeights(snapshot.weights);
     engine.setOptimizer(snapshot.optimizer);
   }
-  // Those of another fit.
-  engine.takeLoss();
   let best = snapshot?.best ?? engine.getWeights();
   const save = async () => {
     const [weights, optimizer] = [engine.getWeights(), engine.getOptimizer()];
@@ -147,23 +147,31 @@ async function trainEpoch({
     state.lossSum += sum;
     ahead = { steps: 0, samples: 0 };
   };
-  for await (const batch of input.training(epoch, state.step)) {
-    // A step blocks the event loop. This lets signals and network traffic through.
-    await setImmediate();
-    const isDue = observer.due?.() ?? false;
-    if (signal?.aborted || isDue) await settle();
-    if (signal?.aborted)
-      throw new StoppedError(`stopped in epoch ${epoch} after step ${state.step} of ${steps}`);
-    if (isDue) await save();
-    const number = (epoch - 1) * steps + state.step;
-    const rate = rateOfStep(settings, state.schedule, number, settings.epochs * steps);
-    withMemoryFor(batch.size, () => engine.train(batch, rate, [settings.seed, number + 1]));
-    state.step++;
-    ahead = { steps: ahead.steps + 1, samples: ahead.samples + batch.size };
-    if (ahead.steps === stepsAhead || state.step === steps) await settle(batch);
-    addTime();
-    if (ahead.steps === 0)
-      observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
+  try {
+    for await (const batch of input.training(epoch, state.step)) {
+      // A step blocks the event loop. This lets signals and network traffic through.
+      await setImmediate();
+      const isDue = observer.due?.() ?? false;
+      if (signal?.aborted)
+        throw new StoppedError(`stopped in epoch ${epoch} after step ${state.step} of ${steps}`);
+      if (isDue) {
+        await settle();
+        await save();
+      }
+      const number = (epoch - 1) * steps + state.step;
+      const rate = rateOfStep(settings, state.schedule, number, settings.epochs * steps);
+      withMemoryFor(batch.size, () => engine.train(batch, rate, [settings.seed, number + 1]));
+      state.step++;
+      ahead = { steps: ahead.steps + 1, samples: ahead.samples + batch.size };
+      if (ahead.steps === stepsAhead || state.step === steps) await settle(batch);
+      addTime();
+      if (ahead.steps === 0)
+        observer.step?.({ epoch, step: state.step, steps, loss: state.lossSum / state.samples });
+    }
+  } catch (error) {
+    // The input may be stopped, too. The snapshot then needs the losses of all steps.
+    if (error instanceof StoppedError) await settle();
+    throw error;
   }
 }
 
