@@ -58,7 +58,12 @@ const { toleratesFailures, uploadLimit } = {
   localstack: { toleratesFailures: false, uploadLimit: 5_000 },
 }[EMULATOR];
 
-before(startStage);
+/** LocalStack is much slower [s]. */
+const DEPLOY_LIMIT = { ministack: 30, localstack: 60 }[EMULATOR];
+before(async () => {
+  const deployed = await startStage();
+  assert.ok(deployed < DEPLOY_LIMIT, `deployed in ${deployed} s`);
+});
 after(endStage);
 
 async function readObject<T>(store: ObjectStore, key: string): Promise<T> {

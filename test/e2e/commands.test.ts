@@ -40,7 +40,7 @@ import {
   waitForRuns,
 } from './stage.ts';
 
-before(startStage);
+before(async () => void (await startStage()));
 after(endStage);
 
 /** Suspends a function of the stage; returns a function that resumes it. */

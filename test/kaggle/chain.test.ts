@@ -15,13 +15,20 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { StoppedError } from '../../src/core/errors.ts';
+import type { Progress } from '../../src/core/progress.ts';
+import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
 import { PYTHON } from '../support/python.ts';
+import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 import { runNotebook } from './machine.ts';
 import { checkSubmission } from './submission.ts';
 
 const COMPETITION = 'g2net-gravitational-wave-detection';
 const TRAINING = ['--preset', 'coherent', '--batch-size', '32', '--folds', '2'];
+
+// For predictDataset: the test environment's TensorFlow, unless one is chosen.
+process.env.PATH = PATH_WITH_TENSORFLOW;
 
 let folder: string;
 let bundle: string;
@@ -172,17 +179,32 @@ test('training: all folds are trained, but those that are, and their predictions
   );
 });
 
-test('prediction: all ids of the sample submission, in its order, by all models', () => {
+test('prediction: all ids of the sample submission, in its order, by all models, from where the last session ended', async () => {
   const inputs = { ...competition(), 'gw-training': place('trained') };
-  // What an earlier version left, of another prediction.
+  // What a version leaves that was ended after two batches.
+  const saved = place('trained/models/saved');
+  const weights = readdirSync(saved).filter((name) => name.endsWith('_weights.npz'));
+  const stop = new AbortController();
   mkdirSync(place('partial'));
-  writeFileSync(place('partial/submission.csv.partial'), '{}');
+  const settings = {
+    batchSize: 8,
+    device: 'cpu',
+    tta: true,
+    partial: { folder: place('partial'), key: 'submission.csv.partial' },
+  } as const;
+  const progress = ({ done }: Progress) => done >= 16 && stop.abort();
+  const places = weights.sort().map((key) => ({ folder: saved, key }));
+  await assert.rejects(
+    predictDataset(places, place('data/test'), settings, { progress }, stop.signal),
+    StoppedError,
+  );
   const { status, output } = runKernel('gw-predict', 'predict', {
     working: place('predicted'),
     inputs: { ...inputs, 'gw-predict': place('partial') },
   });
   assert.equal(status, 0, output);
   assert.match(output, /going on from \/kaggle\/input\/gw-predict\/submission\.csv\.partial/);
+  assert.match(output, /resuming: 16 of /);
   const submission = readFileSync(place('predicted/submission.csv'), 'utf8');
   const sample = readFileSync(place('data/sample_submission.csv'), 'utf8');
   assert.deepEqual(checkSubmission(submission, sample), []);
