@@ -152,10 +152,15 @@ def is_json(text):
 
 def list_models(folder):
     """Weights and settings of the finished trainings below a folder, the oldest first."""
-    # RUN is PRESET_DATE_TIME.
-    configs = sorted(folder.rglob("*_config.json"), key=lambda config: config.name.split("_", 1)[1])
+    configs = sorted(folder.rglob("*_config.json"), key=run_order)
     pairs = [(config.with_name(config.name.replace("_config", "_weights")).with_suffix(".npz"), config) for config in configs]
     return [(weights, json.loads(config.read_text())) for weights, config in pairs if weights.is_file()]
+
+
+def run_order(config):
+    """Sorts runs by their start: RUN is PRESET_DATE_TIME, or PRESET_DATE_TIME_2 if there is one of that minute."""
+    _, date, time, *number = config.name[: -len("_config.json")].split("_")
+    return date, time, int(number[0]) if number else 1
 
 
 def train(arguments):

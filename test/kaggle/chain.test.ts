@@ -183,7 +183,10 @@ test('prediction: all ids of the sample submission, in its order, by all models,
   const inputs = { ...competition(), 'gw-training': place('trained') };
   // What a version leaves that was ended after two batches.
   const saved = place('trained/models/saved');
+  const foldOf = (name: string): number =>
+    JSON.parse(readFileSync(join(saved, name.replace('_weights.npz', '_config.json')), 'utf8')).fold;
   const weights = readdirSync(saved).filter((name) => name.endsWith('_weights.npz'));
+  weights.sort((a, b) => foldOf(a) - foldOf(b));
   const stop = new AbortController();
   mkdirSync(place('partial'));
   const settings = {
@@ -193,7 +196,7 @@ test('prediction: all ids of the sample submission, in its order, by all models,
     partial: { folder: place('partial'), key: 'submission.csv.partial' },
   } as const;
   const progress = ({ done }: Progress) => done >= 16 && stop.abort();
-  const places = weights.sort().map((key) => ({ folder: saved, key }));
+  const places = weights.map((key) => ({ folder: saved, key }));
   await assert.rejects(
     predictDataset(places, place('data/test'), settings, { progress }, stop.signal),
     StoppedError,

@@ -96,6 +96,8 @@ test('the models of the last training predict, of each fold the newest, wherever
     [file(13), file(12)],
   );
   assert.deepEqual(weights(run(10, { folds: 3 })), [file(10)]);
+  const twice = { ...run(10, {}), name: 'coherent_20260101_0010_2' };
+  assert.match(JSON.stringify(weights(run(10, {}), twice)), /_0010_2_weights/);
   assert.match(
     String(weights(run(10, { folds: 3 }), run(11, { folds: 3, fold: 2 }))),
     /no model of fold 1 of 3/,
