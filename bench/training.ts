@@ -42,7 +42,7 @@ if (options.device !== 'cpu' && options.device !== 'gpu')
   throw new Error(`--device ${options.device}: needed cpu or gpu`);
 const { device } = options;
 const BATCH_SIZES = { cpu: [64, 128], gpu: [64, 256, 1024] }[device];
-const WARM_UP = { cpu: 2, gpu: 2 }[device];
+const WARM_UP = 2;
 const STEPS = { cpu: 7, gpu: 11 }[device];
 /** Steps until the loss is read. */
 const AT_ONCE = { cpu: 1, gpu: 8 }[device];
@@ -55,6 +55,8 @@ const TORCH = 'PyTorch compile';
 
 interface Contestant<Took = number | Promise<number>> {
   name: string;
+  /** Share of the last steps' time in which they were started, not waited for. */
+  feeding?(): number;
   /** Makes AT_ONCE steps; returns the duration of one [s]. */
   step(): Took;
   stop(): void;
@@ -66,6 +68,8 @@ interface Result {
   seconds: [string, number][];
   /** Name of the contestant that the others are compared with. */
   reference: string;
+  /** Share of the time of chirpline's first contestant in which the host feeds steps: the most that a GPU can have waited. */
+  feeding: number;
 }
 
 if (device === 'cpu') process.env.PATH = PATH_WITH_TENSORFLOW;
@@ -86,7 +90,7 @@ if (options.json) {
   const threads = availableParallelism();
   console.log(JSON.stringify({ device, threads, steps: results, memory }, undefined, 2));
 } else {
-  for (const { batch_size, seconds, reference } of results) {
+  for (const { batch_size, seconds, reference, feeding } of results) {
     const [, unit] = seconds.find(([name]) => name === reference)!;
     console.log(
       `training step on the ${device}, batch ${batch_size}, ${availableParallelism()} threads, median of ${STEPS} times ${AT_ONCE} steps`,
@@ -96,6 +100,11 @@ if (options.json) {
         `  ${name.padEnd(25)} ${median.toFixed(3)} s   ${(batch_size / median).toFixed(0).padStart(6)} samples/s   ${(median / unit).toFixed(2)} x ${reference}`,
       );
     }
+    // On a CPU a step is over when it was started.
+    if (device === 'gpu')
+      console.log(
+        `  ${seconds[0]![0]}: the host feeds steps for ${(100 * feeding).toFixed(0)} % of the time`,
+      );
   }
   console.log(
     `memory in ${MEMORY_STEPS * AT_ONCE} steps of ${MEMORY_BATCH_SIZE} (graph): ${memory.settled_mb.toFixed(0)} MB after ${MEMORY_WARM_UP * AT_ONCE}, ${memory.at_end_mb.toFixed(0)} MB at the end`,
@@ -138,6 +147,7 @@ async function compare(size: number): Promise<Result> {
     batch_size: size,
     seconds: seconds.map(([name, all]) => [name, median(all)]),
     reference: peers.keras ? KERAS : TORCH,
+    feeding: contestants[0]!.feeding!(),
   };
 }
 
@@ -160,6 +170,7 @@ function startEngine(
     Float32Array.from({ length: size }, (_, i) => i % 2),
   );
   let count = 0;
+  let feeding = 0;
   const names = [
     `chirpline ${options.compile ? 'compiled' : kind}`,
     ...(given.precision === 'mixed' ? [low] : []),
@@ -169,13 +180,19 @@ function startEngine(
     name: names.join(', '),
     step: () => {
       const start = performance.now();
+      let waited = 0;
       for (let i = 1; i <= AT_ONCE; i++) {
         engine.train(batch, 1e-4, [1, count++]);
+        const started = performance.now();
         const loss = i % stepsAhead === 0 ? engine.takeLoss() : 0;
         if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
+        waited += performance.now() - started;
       }
-      return (performance.now() - start) / 1000 / AT_ONCE;
+      const took = performance.now() - start;
+      feeding = 1 - waited / took;
+      return took / 1000 / AT_ONCE;
     },
+    feeding: () => feeding,
     stop: () => engine.dispose(),
   };
 }

@@ -5,16 +5,16 @@
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-/** They hold how long something takes, so they run alone, first. */
+/** They assert durations, so they run alone, first. */
 const TIMED = /test\/(cli\/preprocess|e2e\/cloud)\.test\.ts$/;
 /**
  * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another,
  * beside the others.
  */
-const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|cloud|commands))\.test\.ts$/;
+const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|commands))\.test\.ts$/;
 const [concurrency, ...files] = process.argv.slice(2);
 const timed = files.filter((file) => TIMED.test(file));
-const packaging = files.filter((file) => PACKAGING.test(file) && !TIMED.test(file));
+const packaging = files.filter((file) => PACKAGING.test(file));
 const others = files.filter((file) => !PACKAGING.test(file) && !TIMED.test(file));
 await runFiles(timed, 1);
 await Promise.all([

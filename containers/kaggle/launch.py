@@ -51,13 +51,13 @@ def find_competition(*needed):
     return folder
 
 
-def keep_on(kernel, name):
-    """Copies what an earlier version of this notebook left, if its output is an input. The program goes on from there."""
+def restore(kernel, name):
+    """Copies what an earlier version of this notebook left, if its output is an input. The program resumes from there."""
     target = WORKING / name
     folder = find_input(kernel)
     if folder is not None and (folder / name).exists() and not target.exists():
         earlier, draft = folder / name, WORKING / f".{name}"
-        print(f"going on from {earlier}", flush=True)
+        print(f"resuming from {earlier}", flush=True)
         # Without the input's modes, which are read-only. A copy that is cut short must not look like a whole one.
         if earlier.is_dir():
             shutil.copytree(earlier, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
@@ -112,7 +112,7 @@ def find_tensorflow():
 
 def preprocess(arguments):
     raw = find_competition("training_labels.csv", "train")
-    yield ["preprocess", raw, keep_on("gw-preprocess", "records"), *arguments]
+    yield ["preprocess", raw, restore("gw-preprocess", "records"), *arguments]
 
 
 def find_records():
@@ -136,18 +136,16 @@ def read_options(arguments):
     words = iter(arguments)
     for word in words:
         name, equals, value = word.partition("=")
-        if name not in ("--fresh", "--tta"):
-            value = value if equals else next(words)
-        options[name[2:].replace("-", "_")] = json.loads(value) if is_json(value) else value
+        if name != "--fresh":
+            options[name[2:].replace("-", "_")] = parse(value if equals else next(words))
     return options
 
 
-def is_json(text):
+def parse(text):
     try:
-        json.loads(text)
-        return True
+        return json.loads(text)
     except ValueError:
-        return False
+        return text
 
 
 def list_models(folder):
@@ -166,7 +164,7 @@ def run_order(config):
 def train(arguments):
     """Trains one model, or those of all folds that aren't trained yet."""
     records = find_records()
-    models = keep_on("gw-training", "models")
+    models = restore("gw-training", "models")
     if models.exists():
         # It would ignore the checkpoint.
         arguments = [word for word in arguments if word != "--fresh"]
@@ -221,7 +219,7 @@ def find_weights():
 def predict(arguments):
     competition = find_competition("test", "sample_submission.csv")
     weights = find_weights()
-    keep_on("gw-predict", "submission.csv.partial")
+    restore("gw-predict", "submission.csv.partial")
     # Kaggle refuses a submission without all ids.
     rows = ["--like", competition / "sample_submission.csv", "--fill", "0.5"]
     yield ["predict", *weights, competition / "test", "--out", WORKING / "submission.csv", *rows, *arguments]
@@ -285,10 +283,10 @@ def main(step, arguments):
         return
     if limit.reached and code in STOPPED:
         print(
-            f"stopped after {HOURS:g} hours, before the session's time is up. What is done is in {WORKING}. To go on, add the "
+            f"stopped after {HOURS:g} hours, before the session's time is up. What is done is in {WORKING}. To continue, add the "
             "output of this notebook to its inputs (kernel_sources in kernel-metadata.json) and push it again"
         )
     elif step == "train" and list_models(WORKING):
-        print(f"FAILED: {step} ended with exit code {code}, see above. This notebook succeeds, so that the finished folds are kept")
+        print(f"FAILED: {step} failed with exit code {code}, see above. This notebook succeeds, so that the finished folds are kept")
     else:
-        sys.exit(f"{step} ended with exit code {code}: see above")
+        sys.exit(f"{step} failed with exit code {code}: see above")

@@ -17,7 +17,7 @@ export interface FoldScores {
 
 /**
  * The files in the order of their folds. Throws ConflictError when two have the same fold, SettingError when a fold before the
- * last one is missing, and InputError when an id occurs twice. That the last fold is missing can't be seen.
+ * last one is missing, and InputError when an id occurs twice. A missing last fold can't be detected.
  */
 export function orderFolds(files: readonly StoredPredictions[]): StoredPredictions[] {
   const folds = files.toSorted((a, b) => a.fold - b.fold);

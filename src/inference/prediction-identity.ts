@@ -1,4 +1,4 @@
-/** Identifies a prediction by what decides its probabilities, so that results are never taken for those of another one. */
+/** Identifies a prediction by what decides its probabilities, up to rounding: results are never taken for those of another one. */
 import { createHash } from 'node:crypto';
 import type { Psd } from '../core/strain.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
@@ -26,7 +26,11 @@ export function* describeRaw(psd: Psd, refs: readonly SampleRef[]): Generator<st
   for (const ref of refs) yield JSON.stringify(ref);
 }
 
-/** The hash of each shard: of a single train.tfrecord, as found; of the others, as metadata.json says. */
-export function describeRecords({ count, dtype, shards }: RecordSet): string[] {
-  return [JSON.stringify({ count, dtype, shards })];
+/**
+ * Each shard's hash, and the version of its object: results may be saved before the bytes are known to have the hash that
+ * metadata.json says.
+ */
+export async function describeRecords({ store, count, dtype, shards }: RecordSet): Promise<string[]> {
+  const versions = await Promise.all(shards.map(async ({ name }) => (await store.head(name))?.etag));
+  return [JSON.stringify({ count, dtype, shards, versions })];
 }

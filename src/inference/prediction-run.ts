@@ -50,9 +50,9 @@ export interface PredictSettings {
  *
  * Throws the errors of openModels; SettingError when settings for raw samples are given for records; InputError when records are
  * damaged, a sample occurs twice, a record has an invalid id, or an id that needs a prediction has no raw sample; ConflictError
- * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted, after
- * writing the partial file. Records of a dataset are hashed as they are read, also those that a resumed prediction skips, and no
- * prediction is returned before the last shard's hash was right.
+ * when the data's recipe differs from that of the models' training data; and StoppedError when `signal` is aborted. The partial
+ * file is written before an error is thrown. Records of a dataset are hashed as they are read, also those that a resumed prediction
+ * skips, and no prediction is returned before the last shard's hash has been verified.
  *
  * A resumed prediction gives the same probabilities as one without a stop, bit for bit on a CPU, if it has the same batch size.
  */
@@ -77,7 +77,7 @@ export async function predictDataset(
   try {
     if (records !== undefined) {
       await partial?.resume({
-        identity: await identifyPrediction(models, tta, describeRecords(records)),
+        identity: await identifyPrediction(models, tta, await describeRecords(records)),
         count: records.count,
         rejectable: new Set(),
       });
@@ -97,8 +97,9 @@ export async function predictDataset(
       await withRawSource(dataLocation, psd, samples, predictions, options, predict);
     }
   } catch (error) {
-    if (!signal?.aborted) throw error;
-    throw await stop(error, partial);
+    if (signal?.aborted) throw await stop(error, partial);
+    await partial?.save();
+    throw error;
   }
   return predictions;
 }

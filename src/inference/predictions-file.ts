@@ -77,7 +77,7 @@ export function parsePredictions(bytes: Uint8Array, object: string): StoredPredi
   return { object, fold, ids, labels, probabilities };
 }
 
-/** The number of a row of predictions, as a spreadsheet shows it: the header is row 1. */
+/** The number of a row of predictions: the header is row 1, empty lines are not counted. */
 export function rowNumber(index: number): number {
   return index + 2;
 }

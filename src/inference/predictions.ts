@@ -40,8 +40,7 @@ export interface BatchSettings {
 }
 
 /**
- * Predicts the samples of the source. The predictions may hold the probabilities of the samples before them, which were predicted
- * in batches of the same size. Throws the reason of `signal` after the batch during which it was aborted.
+ * Predicts the samples of the source. The predictions may hold the probabilities of the samples before them. Throws the reason of `signal` after the batch during which it was aborted.
  */
 export async function predictSource(
   tf: TF,
@@ -58,8 +57,7 @@ export async function predictSource(
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   report();
-  const resumed = probabilities.length > 0;
-  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta, resumed)) {
+  for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta)) {
     for (const probability of batch) probabilities.push(probability);
     report();
     // A batch blocks the event loop. Ctrl-C, the progress bar and the worker threads are served between batches.

@@ -5,16 +5,14 @@ import { type Psd, SAMPLE_SIZE } from '../core/strain.ts';
 import type { SignalFaults, SignalTask } from '../preprocess/signal-chunk.ts';
 import { catalogDataset } from '../raw/catalog.ts';
 import type { SampleRef } from '../raw/sample-ref.ts';
+import { WINDOW } from '../raw/samples.ts';
 import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { withWorkers } from '../workers/pool.ts';
 import type { Predictions, Source } from './predictions.ts';
 
-/**
- * Samples of one task: 48 MiB of signals. A stack that must be read whole is read once for each chunk, as in preprocessing, whose
- * shards have as many records.
- */
-const CHUNK = 1024;
+/** Samples of one task: 48 MiB of signals. */
+const CHUNK = WINDOW;
 
 export interface RawSamples {
   /** The samples that can be predicted: each has an id of its own. */

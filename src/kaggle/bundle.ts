@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConflictError, MachineError, SettingError } from '../core/errors.ts';
 import { describeDataset, RUNTIME, SOURCE } from './dataset-names.ts';
-import { type KernelName, STEPS, writeKernel } from './kernel.ts';
+import { KERNELS, type KernelName, writeKernel } from './kernel.ts';
 import { downloadNode } from './node.ts';
 import { writeSource } from './source-dataset.ts';
 
@@ -14,7 +14,7 @@ export interface KaggleSettings {
   /** The notebooks to be written. */
   kernels: readonly KernelName[];
   /** Options of the commands that they run. */
-  options: Readonly<Record<(typeof STEPS)[KernelName], readonly string[]>>;
+  options: Readonly<Record<(typeof KERNELS)[KernelName]['step'], readonly string[]>>;
   log: (line: string) => void;
 }
 
@@ -57,9 +57,9 @@ export async function writeKaggleBundle(
     await describeDataset(join(draft, SOURCE), user, SOURCE);
     await downloadNode(join(draft, RUNTIME), log);
     await describeDataset(join(draft, RUNTIME), user, RUNTIME);
-    const recordsThere = kernels.includes('gw-preprocess');
+    const ownRecords = !kernels.includes('gw-preprocess');
     for (const name of kernels)
-      await writeKernel(join(draft, name), name, { user, options: options[STEPS[name]], recordsThere });
+      await writeKernel(join(draft, name), name, { user, options: options[KERNELS[name].step], ownRecords });
     for (const name of folders) await rename(join(draft, name), join(out, name));
   } finally {
     await rm(draft, { recursive: true, force: true });

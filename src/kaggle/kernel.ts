@@ -4,16 +4,24 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COMPETITION, RECORDS, RUNTIME, SOURCE, writeJson } from './dataset-names.ts';
 
-/** The notebooks in the order in which they run: each one's input is the output of the one before. */
-export const KERNELS = ['gw-preprocess', 'gw-training', 'gw-predict'] as const;
-export type KernelName = (typeof KERNELS)[number];
+interface Kernel {
+  /** The command that it runs. */
+  step: 'preprocess' | 'train' | 'predict';
+  gpu: boolean;
+  /** Whether it reads the competition's data. */
+  competition: boolean;
+  /** The notebook whose output it takes. */
+  after?: KernelName;
+}
+export type KernelName = 'gw-preprocess' | 'gw-training' | 'gw-predict';
 
-/** The command that each one runs. */
-export const STEPS = {
-  'gw-preprocess': 'preprocess',
-  'gw-training': 'train',
-  'gw-predict': 'predict',
-} as const;
+/** In the order in which they run. */
+export const KERNELS: Readonly<Record<KernelName, Kernel>> = {
+  'gw-preprocess': { step: 'preprocess', gpu: false, competition: true },
+  'gw-training': { step: 'train', gpu: true, competition: false, after: 'gw-preprocess' },
+  'gw-predict': { step: 'predict', gpu: true, competition: true, after: 'gw-training' },
+};
+export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
 /** The relative path is the same from src/ and from dist/. */
 const SCRIPT = fileURLToPath(new URL('../../containers/kaggle/kernel.py', import.meta.url));
@@ -22,32 +30,23 @@ export interface KernelSettings {
   user: string;
   /** Options of the command. */
   options: readonly string[];
-  /** Whether the records are those of gw-preprocess, not a dataset of the user. */
-  recordsThere: boolean;
+  /** Whether the records are a dataset of the user, not the output of gw-preprocess. */
+  ownRecords: boolean;
 }
 
 /** Writes the script and kernel-metadata.json into `folder`. */
 export async function writeKernel(
   folder: string,
   name: KernelName,
-  { user, options, recordsThere }: KernelSettings,
+  { user, options, ownRecords }: KernelSettings,
 ): Promise<void> {
-  const step = STEPS[name];
+  const { step, gpu, competition, after } = KERNELS[name];
   const file = `${step}.py`;
   const script = await readFile(SCRIPT, 'utf8');
-  // A string and a list of strings are the same in JSON and in Python.
-  const filled = Object.entries({ STEP: ['""', step], ARGUMENTS: ['[]', options] }).reduce(
-    (text, [variable, [empty, value]]) => {
-      const line = `\n${variable} = ${empty}\n`;
-      if (!text.includes(line)) throw new Error(`${SCRIPT} has no line ${variable} = ${empty}`);
-      return text.replace(line, () => `\n${variable} = ${JSON.stringify(value)}\n`);
-    },
-    script,
-  );
-  await writeFile(join(folder, file), filled);
-  const earlier: KernelName[] =
-    name === 'gw-predict' ? ['gw-training'] : name === 'gw-training' && recordsThere ? ['gw-preprocess'] : [];
-  const datasets = [SOURCE, RUNTIME, ...(name === 'gw-training' && !recordsThere ? [RECORDS] : [])];
+  await writeFile(join(folder, file), fill(fill(script, 'STEP', '""', step), 'ARGUMENTS', '[]', options));
+  const takesOwn = ownRecords && after === 'gw-preprocess';
+  const datasets = [SOURCE, RUNTIME, ...(takesOwn ? [RECORDS] : [])];
+  const kernels = after === undefined || takesOwn ? [] : [after];
   // https://github.com/Kaggle/kaggle-api/wiki/Kernel-Metadata
   await writeJson(join(folder, 'kernel-metadata.json'), {
     id: `${user}/${name}`,
@@ -56,10 +55,17 @@ export async function writeKernel(
     language: 'python',
     kernel_type: 'script',
     is_private: true,
-    enable_gpu: name !== 'gw-preprocess',
+    enable_gpu: gpu,
     enable_internet: false,
     dataset_sources: datasets.map((dataset) => `${user}/${dataset}`),
-    competition_sources: name === 'gw-training' ? [] : [COMPETITION],
-    kernel_sources: earlier.map((kernel) => `${user}/${kernel}`),
+    competition_sources: competition ? [COMPETITION] : [],
+    kernel_sources: kernels.map((kernel) => `${user}/${kernel}`),
   });
+}
+
+/** Sets a variable of the script. A string and a list of strings are the same in JSON and in Python. */
+function fill(script: string, variable: string, empty: string, value: string | readonly string[]): string {
+  const line = `\n${variable} = ${empty}\n`;
+  if (!script.includes(line)) throw new Error(`${SCRIPT} has no line ${variable} = ${empty}`);
+  return script.replace(line, () => `\n${variable} = ${JSON.stringify(value)}\n`);
 }

@@ -69,7 +69,7 @@ function findPackage(name: string, from?: string): string {
   const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
   if (found !== undefined) return found;
   throw new MachineError(
-    `the package ${name}, which it needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
+    `the package ${name}, which the program needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
   );
 }
 

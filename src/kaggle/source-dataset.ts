@@ -39,12 +39,10 @@ export async function writeSource(folder: string, log: (line: string) => void): 
 
 /** Says what chirpline's own addon costs on Kaggle if it can't be loaded there. */
 async function checkNative(folder: string, log: (line: string) => void): Promise<void> {
-  const names = await readdir(folder);
-  const binaries = await Promise.all(names.map((name) => readFile(join(folder, name))));
-  const symbols = binaries.map((binary) => findNewer(binary, NEWEST));
-  if (names.length > 0 && symbols.every((symbol) => symbol === undefined)) return;
-  const why =
-    names.length === 0 ? "isn't built" : `needs ${symbols.find(Boolean)}, which Kaggle's image lacks`;
+  const [name] = await readdir(folder);
+  const symbol = name && findNewer(await readFile(join(folder, name)), NEWEST);
+  if (name !== undefined && symbol === undefined) return;
+  const why = name === undefined ? "isn't built" : `needs ${symbol}, which Kaggle's image lacks`;
   log(`chirpline's addon ${why}: preprocessing on Kaggle uses WebAssembly, which is slower`);
 }
 

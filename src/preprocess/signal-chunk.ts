@@ -19,17 +19,18 @@ export interface SignalTask {
 /** For each ref why its sample is rejected; undefined if its signal is the next one in the task's `signals`. */
 export type SignalFaults = (string | undefined)[];
 
-/** All tasks of a thread are those of one prediction, with one place and one PSD. Making the tables takes milliseconds. */
-let kept: { store: ObjectStore; preprocessor: Preprocessor } | undefined;
+/** For the next task, since making the tables takes milliseconds. */
+let kept: { raw: string; psd: Psd; store: ObjectStore; preprocessor: Preprocessor } | undefined;
 
 /** Preprocesses the samples of `refs` into `signals`, without gaps. A thread must run one task at a time. */
 export async function preprocessSignals(
   { raw, psd, refs, signals }: SignalTask,
   stop: Stop,
 ): Promise<SignalFaults> {
-  kept ??= { store: openStore(raw), preprocessor: createPreprocessor(psd) };
+  if (kept?.raw !== raw || Buffer.compare(bytesOf(kept.psd), bytesOf(psd)) !== 0)
+    kept = { raw, psd, store: openStore(raw), preprocessor: createPreprocessor(psd) };
   const { store, preprocessor } = kept;
-  const out = new Uint8Array(signals.buffer, signals.byteOffset, signals.byteLength);
+  const out = bytesOf(signals);
   const faults: SignalFaults = [];
   let end = 0;
   for await (const results of preprocessSamples(store, refs, preprocessor, 'float32', refs[0]!.key, stop)) {
@@ -43,4 +44,8 @@ export async function preprocessSignals(
     }
   }
   return faults;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

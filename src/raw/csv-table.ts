@@ -28,7 +28,7 @@ export function parseTable(text: string, object: string, columns: readonly strin
     object,
     found:
       header === undefined ? 'no rows' : `the columns ${JSON.stringify(header.slice(0, 8)).slice(0, 80)}`,
-    needed: `a header line with the ${columns.length === 1 ? 'column' : 'columns'} ${columns.join(' and ')}`,
+    needed: `a header line with the ${columns.length === 1 ? 'column' : 'columns'} ${new Intl.ListFormat('en').format(columns)}`,
   });
 }
 

@@ -18,26 +18,25 @@ export type SampleReading =
  * A broken sample yields a reason; its neighbours are read as usual.
  *
  * Neighbours in an object share a read, and reads are started ahead. A stack that must be read whole is read once for each
- * AT_ONCE refs, whose strain is kept until it is their turn. An object that is missing, or is not the ref's version, yields a
+ * WINDOW refs, whose strain is kept until it is their turn. An object that is missing, or is not the ref's version, yields a
  * reason too. All other errors of the store are thrown.
  *
  * @param chooseTarget returns the array for the next sample's strain. Default: one array for all, so copy what you keep.
  */
 export async function* readSamples(
   store: ObjectStore,
-  refs: Iterable<SampleRef>,
+  refs: readonly SampleRef[],
   chooseTarget?: () => Strain,
 ): AsyncGenerator<SampleReading> {
   const own: Strain = new Float64Array(SAMPLE_SIZE);
   const target = chooseTarget ?? (() => own);
-  const all = [...refs];
-  for (let start = 0; start < all.length; start += AT_ONCE) {
-    yield* readInOrder(store, all.slice(start, start + AT_ONCE), target);
+  for (let start = 0; start < refs.length; start += WINDOW) {
+    yield* readInOrder(store, refs.slice(start, start + WINDOW), target);
   }
 }
 
 /** Refs that are read together. Their strain takes at most 100 MB, and less unless they are rows of stacks read whole. */
-const AT_ONCE = 1024;
+export const WINDOW = 1024;
 
 async function* readInOrder(
   store: ObjectStore,

@@ -99,7 +99,7 @@ export async function trainModel(
 }
 
 /**
- * A GPU computes while the host prepares the next steps; on a CPU nothing is won by it. With 16 steps the host waits for the GPU
+ * A GPU computes while the host prepares the next steps; on a CPU this gains nothing. With 16 steps the host waits for the GPU
  * a few times a second.
  */
 const STEPS_AHEAD = { cpu: 1, gpu: 16 };

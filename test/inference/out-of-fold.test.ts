@@ -63,7 +63,10 @@ test('a file that holds no predictions is refused, with the row', () => {
       (error) => error instanceof InputError && message.test(error.message),
       text,
     );
-  refused('', /x\.csv: found no rows, needed a header line with the columns id and target/);
+  refused(
+    '',
+    /x\.csv: found no rows, needed a header line with the columns id, target, prediction, and fold/,
+  );
   refused('id,target\na,1\n', /found the columns \["id","target"\], needed a header line/);
   refused(HEADER, /found no row below the header, needed predictions/);
   for (const [row, message] of [

@@ -1,4 +1,4 @@
-/** A stopped prediction resumes from its partial file, and gives the same bytes. A file that doesn't fit is told and ignored. */
+/** A stopped prediction resumes from its partial file, and gives the same bytes. A file that doesn't fit is reported and ignored. */
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -179,7 +179,20 @@ test('records: those that were predicted are not predicted again, but still chec
   await createFileStore(records).write(shard, own);
 });
 
-test('the results of another prediction are told and ignored', async (t) => {
+test('records: results of a shard that was wrong are not used when it is right again', async (t) => {
+  const { predictions } = await predict({ folder: scratch(t), key: 'out.csv.partial' }, { data: records });
+  const place = { folder: scratch(t), key: 'out.csv.partial' };
+  const shard = 'train-00001-of-00003.tfrecord';
+  const store = createFileStore(records);
+  const own = await store.read(shard);
+  await store.write(shard, await (await makeToyRecords({ count: GOOD, shardSize: 4, seed: 2 })).read(shard));
+  await assert.rejects(predict(place, { data: records }), InputError);
+  assert.ok(existsSync(join(place.folder, place.key)));
+  await store.write(shard, own);
+  assert.deepEqual((await predict(place, { data: records })).predictions, predictions);
+});
+
+test('the results of another prediction are reported and ignored', async (t) => {
   const copy = await copyRaw(t);
   const place = { folder: scratch(t), key: 'out.csv.partial' };
   const file = join(place.folder, place.key);
@@ -218,7 +231,7 @@ test('a raw file that changed, also one that was predicted, makes the prediction
   assert.equal(predictions!.probabilities[0], predictions!.probabilities.at(-1));
 });
 
-test('a damaged file is told and ignored', async (t) => {
+test('a damaged file is reported and ignored', async (t) => {
   const place = { folder: scratch(t), key: 'out.csv.partial' };
   const file = join(place.folder, place.key);
   await predict(place, { batches: 2 });
@@ -261,7 +274,7 @@ test('the results are saved when the interval has passed', async (t) => {
   assert.deepEqual((await predict(place)).predictions, whole);
 });
 
-test('a file that cannot be written is told once, and the prediction goes on', async (t) => {
+test('a failure to write the file is reported once, and the prediction continues', async (t) => {
   const place = { folder: scratch(t), key: 'out.csv.partial', interval: 0 };
   mkdirSync(join(place.folder, place.key));
   const { said, predictions } = await predict(place);

@@ -26,7 +26,7 @@ test('each sample with a prediction has a row; with a value for the others, each
   });
 });
 
-test('the rows are the listed ids in their order, and samples that are not listed are told', () => {
+test('the rows are the listed ids in their order, and samples that are not listed are reported', () => {
   assert.deepEqual(arrangeRows(PREDICTIONS, { like: like('c') }), {
     rows: [['c', 0.75]],
     filled: 0,

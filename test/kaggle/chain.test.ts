@@ -85,7 +85,7 @@ function runKernel(kernel: string, step: string, { working, inputs, hours }: Ses
 const competition = () => ({ [COMPETITION]: place('data') });
 const newPath = () => ({ [`competitions/${COMPETITION}`]: place('data') });
 
-test('preprocessing: a session that is ended keeps what is done, and its next version goes on', async () => {
+test('preprocessing: a session that is cut off keeps what is done, and the next version resumes', async () => {
   const ended = runKernel('gw-preprocess', 'preprocess', {
     working: place('first'),
     inputs: competition(),
@@ -120,13 +120,13 @@ test('preprocessing: a session that is ended keeps what is done, and its next ve
     inputs: { ...newPath(), 'notebooks/jane/gw-preprocess': place('first') },
   });
   assert.equal(status, 0, output);
-  assert.match(output, /going on from .*notebooks\/jane\/gw-preprocess\/records/);
+  assert.match(output, /resuming from .*notebooks\/jane\/gw-preprocess\/records/);
   assert.match(output, /594 records in 38 shards of float16, .*, 9 rejected/);
   for (const name of shards)
     assert.ok(readFileSync(place('second/records', name)).equals(readFileSync(place('whole', name))), name);
 });
 
-test('training: a session that is ended leaves a checkpoint, from which its next version goes on', () => {
+test('training: a session that is cut off leaves a checkpoint, from which the next version resumes', () => {
   const inputs = { 'gw-preprocess': place('second') };
   const long = place('long');
   const script = readFileSync(join(bundle, 'gw-training/train.py'), 'utf8');
@@ -151,11 +151,11 @@ test('training: a session that is ended leaves a checkpoint, from which its next
   assert.equal(ended.status, 0, ended.output);
   assert.match(ended.output, /stopped after 0\.00416667 hours/);
   const next = session('next', { 'gw-training': place('ended') });
-  assert.match(next.output, /going on from \/kaggle\/input\/gw-training\/models/);
+  assert.match(next.output, /resuming from \/kaggle\/input\/gw-training\/models/);
   assert.match(next.output, /resuming coherent_\S+ from its checkpoint in epoch \d+/);
 });
 
-test('training: all folds are trained, but those that are, and their predictions are joined', () => {
+test('training: only untrained folds are trained, and all predictions are joined', () => {
   const inputs = { 'gw-preprocess': place('second') };
   const first = runKernel('gw-training', 'train', { working: place('trained'), inputs });
   assert.equal(first.status, 0, first.output);
@@ -179,7 +179,7 @@ test('training: all folds are trained, but those that are, and their predictions
   );
 });
 
-test('prediction: all ids of the sample submission, in its order, by all models, from where the last session ended', async () => {
+test('prediction: all ids of the sample submission, in its order, by all models, from where the last session stopped', async () => {
   const inputs = { ...competition(), 'gw-training': place('trained') };
   // What a version leaves that was ended after two batches.
   const saved = place('trained/models/saved');
@@ -206,7 +206,7 @@ test('prediction: all ids of the sample submission, in its order, by all models,
     inputs: { ...inputs, 'gw-predict': place('partial') },
   });
   assert.equal(status, 0, output);
-  assert.match(output, /going on from \/kaggle\/input\/gw-predict\/submission\.csv\.partial/);
+  assert.match(output, /resuming from \/kaggle\/input\/gw-predict\/submission\.csv\.partial/);
   assert.match(output, /resuming: 16 of /);
   const submission = readFileSync(place('predicted/submission.csv'), 'utf8');
   const sample = readFileSync(place('data/sample_submission.csv'), 'utf8');

@@ -30,7 +30,7 @@ export function stackFile(first: number, count: number): Uint8Array {
 /** Reads the refs and checks every value. Returns each sample's number in `marked`, or the reason for its rejection. */
 export async function readMarks(
   store: ObjectStore,
-  refs: Iterable<SampleRef>,
+  refs: readonly SampleRef[],
 ): Promise<[string, number | string][]> {
   const seen: [string, number | string][] = [];
   for await (const { ref, strain, reason } of readSamples(store, refs)) {

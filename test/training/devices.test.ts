@@ -7,8 +7,15 @@ import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { EngineOptions } from '../../src/training/engine/engine.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
 import type { GivenSettings } from '../../src/training/settings.ts';
-import { largestDifference, tf } from '../model/tensorflow.ts';
-import { type Allowed, listFaults, makeBatch, type Run, trainTwice } from './two-steps.ts';
+import { tf } from '../model/tensorflow.ts';
+import {
+  type Allowed,
+  listFaults,
+  makeBatch,
+  type Run,
+  relativeDifference,
+  trainTwice,
+} from './two-steps.ts';
 
 const { device } = describeTensorFlow(tf);
 const DEVICES = device === 'cpu' ? ['/device:CPU:0', '/device:CPU:1'] : ['/device:GPU:0', '/device:GPU:0'];
@@ -31,9 +38,7 @@ const train = (options: EngineOptions, settings = given) =>
 const SAME: Allowed = {
   losses: [2e-5, 1e-4],
   arrays: 1e-4,
-  distance: (actual, expected) =>
-    largestDifference(actual, expected) /
-    Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  distance: relativeDifference,
 };
 
 function share(start: number, end: number): Batch {

@@ -8,7 +8,15 @@ import { createEngine, type EngineKind } from '../../src/training/engine/engines
 import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
-import { type Allowed, AUGMENTED, listFaults, makeBatch, step, trainTwice } from './two-steps.ts';
+import {
+  type Allowed,
+  AUGMENTED,
+  listFaults,
+  makeBatch,
+  relativeDifference,
+  step,
+  trainTwice,
+} from './two-steps.ts';
 
 const RATE = 1e-3;
 /** For tests that don't depend on the model: its programs are recorded in half the time of diy's. */
@@ -25,9 +33,7 @@ const train = (kind: EngineKind, given: GivenSettings, seed = 1) => trainTwice(k
 const SAME: Allowed = {
   losses: [2e-5, 2e-5],
   arrays: 1e-4,
-  distance: (actual, expected) =>
-    largestDifference(actual, expected) /
-    Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  distance: relativeDifference,
 };
 
 test('the graph engine computes the losses and gradients of the eager engine, with dropout and augmentation', () => {

@@ -5,7 +5,7 @@ import type { Engine, EngineOptions } from '../../src/training/engine/engine.ts'
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
-import { tf } from '../model/tensorflow.ts';
+import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal } from './toy.ts';
 
 export const AUGMENTED: GivenSettings = {
@@ -77,6 +77,12 @@ export interface Allowed {
   distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number;
   /** Names of arrays that aren't compared. */
   except?: RegExp;
+}
+
+/** The largest difference, relative to the largest expected value. */
+export function relativeDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const largest = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largestDifference(actual, expected) / largest;
 }
 
 export function listFaults(

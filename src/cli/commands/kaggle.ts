@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { SettingError } from '../../core/errors.ts';
-import { KERNELS, type KernelName } from '../../kaggle/kernel.ts';
+import { KERNEL_NAMES, type KernelName } from '../../kaggle/kernel.ts';
 import { jsonOption, preprocessOption, trainOptions, ttaOption } from '../../options/command-options.ts';
 import { handOn, handOnOptions, readSettings, type TrainFlags } from '../../options/train-flags.ts';
 import { attend, printResult } from '../terminal.ts';
@@ -38,8 +38,8 @@ function bundleCommand(): Command {
         '--only <notebooks...>',
         'write these notebooks; without gw-preprocess the records are your dataset g2net-preprocessed-tfrecords',
       )
-        .choices(KERNELS)
-        .default([...KERNELS], 'all'),
+        .choices(KERNEL_NAMES)
+        .default(KERNEL_NAMES, 'all'),
     )
     .addHelpText(
       'after',
@@ -52,13 +52,16 @@ function bundleCommand(): Command {
   return command.action(async (flags: KaggleFlags) => {
     const { user, out, only } = flags;
     if (flags.dtype === 'float32' && only.includes('gw-preprocess')) throw new SettingError(TOO_LARGE);
+    const settings = await readSettings(flags);
+    // As in `chirpline run`, one seed decides everything.
+    const seed = settings.seed === undefined ? [] : ['--seed', String(settings.seed)];
     const options = {
-      preprocess: handOn(command, preprocess),
-      train: handOnOptions(command, await readSettings(flags)),
+      preprocess: [...handOn(command, preprocess), ...seed],
+      train: handOnOptions(command, settings),
       predict: handOn(command, [maxRejected, tta]),
     };
     const { writeKaggleBundle } = await import('../../kaggle/bundle.ts');
-    const kernels = KERNELS.filter((name) => only.includes(name));
+    const kernels = KERNEL_NAMES.filter((name) => only.includes(name));
     const files = await attend((terminal) =>
       writeKaggleBundle(out, { user, kernels, options, log: (line) => terminal.say(line) }),
     );

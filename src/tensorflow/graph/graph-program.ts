@@ -84,7 +84,11 @@ export function recordProgram(
     };
     const spread: Spread =
       device === undefined
-        ? (shared, work) => [work([...shared], 0)]
+        ? (shared, work) => {
+            const results = work([...shared], 0).map((result) => result.clone());
+            restore();
+            return [results];
+          }
         : createSpread(tf, {
             graph,
             trace,

@@ -7,7 +7,7 @@ import type { Trace } from './trace.ts';
 
 /**
  * Runs `work` on each device, with the device's share of `inputs` along their first axis. Returns its results by device.
- * `inputs` are inputs of the program. With several devices, what work assigns to a variable is lost, unless it is a result.
+ * `inputs` are inputs of the program. What work assigns to a variable is lost, unless it is a result.
  */
 export type Spread = (
   inputs: readonly Tensor[],

@@ -1,15 +1,10 @@
-import {
-  type CompileChoice,
-  chooseCompile,
-  describeTensorFlow,
-  type TF,
-} from '../../tensorflow/install/load.ts';
+import { type CompileChoice, chooseCompile, type TF } from '../../tensorflow/install/load.ts';
 import { type Gpu, nameDevices } from '../../tensorflow/install/nvidia.ts';
 import type { EngineOptions } from './engine.ts';
 
 /**
- * Options of the graph engine: XLA by the user's choice, and all visible ones of these GPUs. `say` is told what they mean. Throws
- * the errors of chooseCompile.
+ * Options of the graph engine: whether XLA compiles, as the user chose, and all of these GPUs that are visible. Reports the choices
+ * through `say`. Throws the errors of chooseCompile.
  */
 export function engineOptions(
   tf: TF,
@@ -17,7 +12,7 @@ export function engineOptions(
   gpus: readonly Gpu[],
   say: (line: string) => void,
 ): EngineOptions {
-  const devices = describeTensorFlow(tf).device === 'gpu' ? nameDevices(gpus, process.env) : [];
+  const devices = nameDevices(gpus, process.env);
   if (devices.length > 1)
     say(`${devices.length} GPUs share each batch (CUDA_VISIBLE_DEVICES chooses others)`);
   return {

@@ -49,7 +49,7 @@ export async function fit(
   { signal, snapshot, stepsAhead = 1 }: FitOptions = {},
 ): Promise<History> {
   const state = structuredClone(snapshot?.state) ?? startState(settings);
-  // Those of another fit.
+  // Discards the losses that another fit left.
   engine.takeLoss();
   if (snapshot !== undefined) {
     engine.setWeights(snapshot.weights);

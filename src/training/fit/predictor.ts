@@ -10,8 +10,6 @@ import { IDENTITY, SYMMETRIES } from './symmetries.ts';
  * sample's array when the next sample is requested.
  *
  * @param tta whether a probability is the mean over the sample's four symmetries, see symmetries.ts.
- * @param resumed whether full batches were predicted before: the size of a batch can change the last bits of its probabilities,
- * so a short last batch must be filled as if they had been predicted here.
  */
 export async function* predictSignals(
   tf: TF,
@@ -19,20 +17,16 @@ export async function* predictSignals(
   source: AsyncIterable<Float32Array>,
   batchSize: number,
   tta = false,
-  resumed = false,
 ): AsyncGenerator<Float32Array> {
   const signals = new Float32Array(batchSize * SAMPLE_SIZE);
   let size = 0;
-  let filled = resumed;
   function predict(): Float32Array {
-    // A batch of another size would be recorded, and compiled, again: a short last batch is filled with old samples.
-    filled ||= size === batchSize;
-    const used = signals.subarray(0, (filled ? batchSize : size) * SAMPLE_SIZE);
     const changes = tta ? SYMMETRIES : IDENTITY;
     const sums = new Float64Array(size);
     for (const change of changes) {
-      change(used);
-      const probabilities = predictBatch(tf, predictor, used);
+      change(signals);
+      // Always a full batch: another size would be recorded and compiled again, and would round differently.
+      const probabilities = predictBatch(tf, predictor, signals);
       for (const i of sums.keys()) sums[i]! += probabilities[i]!;
     }
     return Float32Array.from(sums, (sum) => sum / changes.length);
