@@ -166,6 +166,23 @@ export function gather<T extends Tensor>(tf: TF, x: T, indices: Tensor, axis = 0
   ) as T;
 }
 
+/** The indices (int32) that sort each row of x in ascending order. Equal values keep their order. */
+export function sortedOrder(tf: TF, x: Tensor2D): Tensor2D {
+  const backend = nodeBackend(tf);
+  const { TF_ATTR_BOOL, TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  // The op sorts in descending order, and equal values by their index.
+  const [, order] = backend.executeMultipleOutputs(
+    'TopKV2',
+    [
+      { name: 'sorted', type: TF_ATTR_BOOL, value: true },
+      { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
+    ],
+    [x.neg(), tf.scalar(x.shape[1], 'int32')],
+    2,
+  );
+  return order as Tensor2D;
+}
+
 /** `a` where the condition is true, else `b`. Both may be broadcast, for which tfjs' own `where` makes copies. */
 export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T): T {
   const backend = nodeBackend(tf);

@@ -5,7 +5,14 @@ import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
 import { type Augmentation, augment } from '../../src/training/engine/augment.ts';
 import { tf } from '../model/tensorflow.ts';
 
-const NONE: Augmentation = { time_shift: 0, sign_flip: false, detector_swap: false, noise: 0, mixup: 0 };
+const NONE: Augmentation = {
+  recombine: false,
+  time_shift: 0,
+  sign_flip: false,
+  detector_swap: false,
+  noise: 0,
+  mixup: 0,
+};
 const SIZE = 200;
 const CENTRE = SAMPLE_LENGTH / 2;
 
@@ -60,6 +67,28 @@ test('all detectors of a sample are shifted equally, by up to the time given, in
   assert.ok(Math.max(...shifts) > 30 && Math.min(...shifts) < -30 && new Set(shifts).size > 50);
   const late = change({ time_shift: 900 });
   assert.ok(samples.some((i) => Math.abs(findPulse(late.row(i, 2)).at - CENTRE) > 1000));
+});
+
+test('recombined noise samples take each detector from noise samples in an order of its own; signals stay', () => {
+  const { row, labels } = change({ recombine: true });
+  assert.deepEqual(labels, makePulses().labels.dataSync());
+  const source = (i: number, d: number) => findPulse(row(i, d)).height - 1 - 1000 * d;
+  const noise = samples.filter((i) => i % 2 === 0);
+  for (const i of samples.filter((i) => i % 2 === 1))
+    for (const d of [0, 1, 2]) assert.equal(source(i, d), i);
+  for (const d of [0, 1, 2])
+    assert.deepEqual(
+      noise.map((i) => source(i, d)).sort((a, b) => a - b),
+      noise,
+    );
+  // Of 100 samples, one keeps two detectors together on average.
+  for (const [d, other] of [
+    [0, 1],
+    [0, 2],
+    [1, 2],
+  ] as const)
+    assert.ok(noise.filter((i) => source(i, d) === source(i, other)).length < 8);
+  assert.notDeepEqual(change({ recombine: true }, [1, 2]).values, change({ recombine: true }).values);
 });
 
 test('half of the samples change their sign, and half have H1 and L1 swapped; V1 stays', () => {

@@ -27,6 +27,7 @@ const given: GivenSettings = {
   dropout_rate: 0,
   time_shift: 0,
   sign_flip: false,
+  recombine: false,
   detector_swap: false,
   noise: 0,
   mixup: 0,

@@ -11,6 +11,7 @@ import { makeSignal } from './toy.ts';
 export const AUGMENTED: GivenSettings = {
   time_shift: 20,
   sign_flip: true,
+  recombine: true,
   detector_swap: true,
   noise: 0.1,
   mixup: 0.4,

@@ -73,8 +73,16 @@ function describePrecision({ precision, compute_dtype, n_gpus }: RunConfig): str
   return n_gpus > 1 ? `${shown}, on ${n_gpus} GPUs` : shown;
 }
 
-function describeAugmentation({ time_shift, sign_flip, detector_swap, noise, mixup }: RunConfig): string {
+function describeAugmentation({
+  recombine,
+  time_shift,
+  sign_flip,
+  detector_swap,
+  noise,
+  mixup,
+}: RunConfig): string {
   const parts = [
+    recombine && 'recombined noise',
     time_shift > 0 && `shifts of ${time_shift} ms`,
     sign_flip && 'sign flips',
     detector_swap && 'H1/L1 swaps',
