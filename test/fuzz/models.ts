@@ -31,7 +31,7 @@ const stored: StoredState = {
     waited: 0.25,
     schedule: {
       learningRate: 1e-3,
-      bestLoss: 0.5,
+      lowestError: 0.5,
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,

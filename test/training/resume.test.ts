@@ -112,7 +112,7 @@ const snapshot: Snapshot = {
     waited: 0,
     schedule: {
       learningRate: 1e-3,
-      bestLoss: 0.5,
+      lowestError: 0.5,
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,

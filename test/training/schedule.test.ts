@@ -10,7 +10,7 @@ function follow(losses: number[], learningRate = 1e-4) {
   for (const loss of losses) {
     if (schedule.stop) break;
     rates.push(schedule.learningRate);
-    schedule = advanceSchedule(schedule, loss, 'plateau');
+    schedule = advanceSchedule(schedule, { loss, auc: 0.5 }, 'plateau');
     if (schedule.improved) best = rates.length;
   }
   return { rates, best, last: rates.length, stopped: schedule.stop };
@@ -52,8 +52,23 @@ test('cosine warms up linearly, falls to 0 at the last step, and never stops ear
   const rounded = rates.map((rate) => Number(rate.toFixed(3)));
   assert.deepEqual(rounded, [0.5, 1, 1, 0.962, 0.854, 0.691, 0.5, 0.309, 0.146, 0.038, 0]);
   let after = schedule;
-  for (let epoch = 0; epoch < 9; epoch++) after = advanceSchedule(after, epoch === 0 ? 1 : 2, 'cosine');
+  for (let epoch = 0; epoch < 9; epoch++)
+    after = advanceSchedule(after, { loss: 1, auc: epoch === 0 ? 0.7 : 0.6 }, 'cosine');
   assert.deepEqual([after.stop, after.learningRate, after.epochsSinceBest], [false, 1, 8]);
+});
+
+test('cosine chooses the epoch with the highest AUC, and the one with the lowest loss where there is no AUC', () => {
+  const choose = (validations: { loss: number; auc: number | null }[]) => {
+    let schedule = startSchedule(1);
+    return validations.map((validation) => {
+      schedule = advanceSchedule(schedule, validation, 'cosine');
+      return schedule.improved;
+    });
+  };
+  const found = [0.7, 0.8, 0.8, 0.79, 0.81].map((auc, i) => ({ loss: 0.5 + i / 10, auc }));
+  assert.deepEqual(choose(found), [true, true, false, false, true]);
+  const losses = [0.5, 0.6, 0.4].map((loss) => ({ loss, auc: null }));
+  assert.deepEqual(choose(losses), [true, false, true]);
 });
 
 test('with plateau every step has the learning rate of its epoch', () => {

@@ -19,7 +19,7 @@ export interface Epoch {
   seconds: number;
   /** Fraction of `seconds` that training waited for records. */
   input_wait: number;
-  /** Whether val_loss is the lowest so far. */
+  /** Whether it is the best epoch so far, see advanceSchedule. */
   best: boolean;
 }
 

@@ -32,7 +32,7 @@ export class DivergedError extends ChirplineError {
 }
 
 /**
- * Trains the engine's model. After each epoch the validation loss decides the learning rate and early stopping (see
+ * Trains the engine's model. After each epoch its validation decides the learning rate, early stopping and the best epoch (see
  * advanceSchedule). However the fit ends, the model then has the weights and batch-norm statistics of the best epoch, or
  * its initial ones if no epoch was finished.
  *
@@ -184,7 +184,7 @@ function endEpoch(
 ): Epoch {
   const { epoch, schedule, history } = state;
   const steps = Math.ceil(input.trainingCount / input.batchSize);
-  const next = advanceSchedule(schedule, loss, settings.schedule);
+  const next = advanceSchedule(schedule, { loss, auc }, settings.schedule);
   const line: Epoch = {
     epoch,
     loss: state.lossSum / state.samples,

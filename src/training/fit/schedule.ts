@@ -1,6 +1,6 @@
 import type { Settings } from '../settings.ts';
 
-/** Epochs without a lower validation loss until the learning rate is lowered, and until training stops early. */
+/** Epochs without a new best one until the learning rate is lowered, and until training stops early. */
 const PLATEAU_PATIENCE = 3;
 const STOP_PATIENCE = 5;
 const PLATEAU_FACTOR = 0.5;
@@ -9,12 +9,19 @@ const MIN_LEARNING_RATE = 1e-6;
 /** The settings that decide the learning rate. */
 export type ScheduleSettings = Pick<Settings, 'schedule' | 'learning_rate' | 'warmup_ratio'>;
 
-/** State that follows from the validation losses so far. */
+/** What an epoch's validation found. */
+export interface Validation {
+  loss: number;
+  /** Null when the validation records contain only one class. */
+  auc: number | null;
+}
+
+/** State that follows from the validations so far. */
 export interface Schedule {
   /** Learning rate of the next epoch; not used by `cosine`. */
   learningRate: number;
-  /** The lowest validation loss so far. */
-  bestLoss: number;
+  /** The lowest error so far, see advanceSchedule. */
+  lowestError: number;
   /** Whether the last epoch reached it. */
   improved: boolean;
   /** Epochs since the best epoch. */
@@ -28,7 +35,7 @@ export interface Schedule {
 export function startSchedule(learningRate: number): Schedule {
   return {
     learningRate,
-    bestLoss: Number.MAX_VALUE,
+    lowestError: Number.MAX_VALUE,
     improved: false,
     epochsSinceBest: 0,
     epochsOnPlateau: 0,
@@ -37,19 +44,22 @@ export function startSchedule(learningRate: number): Schedule {
 }
 
 /**
- * The schedule after one more epoch. With `plateau`, 3 epochs without a lower validation loss halve the learning rate
- * (not below 1e-6) and restart the count; 5 stop the training early. `cosine` always runs to its last step.
+ * The schedule after one more epoch. With `plateau` the best epoch has the lowest validation loss; 3 epochs that aren't better
+ * halve the learning rate (not below 1e-6) and restart the count; 5 stop the training early. `cosine` always runs to its last
+ * step, and the best epoch has the highest validation AUC: the loss jumps at high learning rates, since it depends on how far the
+ * moving statistics lag behind the weights.
  */
 export function advanceSchedule(
   schedule: Schedule,
-  validationLoss: number,
+  { loss, auc }: Validation,
   kind: ScheduleSettings['schedule'],
 ): Schedule {
-  const { learningRate, bestLoss } = schedule;
-  if (validationLoss < bestLoss) {
+  const { learningRate, lowestError } = schedule;
+  const error = kind === 'cosine' && auc !== null ? 1 - auc : loss;
+  if (error < lowestError) {
     return {
       learningRate,
-      bestLoss: validationLoss,
+      lowestError: error,
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,
@@ -61,7 +71,7 @@ export function advanceSchedule(
   const lower = kind === 'plateau' && epochsOnPlateau >= PLATEAU_PATIENCE;
   return {
     learningRate: lower ? lowerRate(learningRate) : learningRate,
-    bestLoss,
+    lowestError,
     improved: false,
     epochsSinceBest,
     epochsOnPlateau: lower ? 0 : epochsOnPlateau,

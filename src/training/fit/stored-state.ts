@@ -32,7 +32,7 @@ const stateSchema: v.GenericSchema<unknown, FitState> = v.object({
   waited: number,
   schedule: v.object({
     learningRate: number,
-    bestLoss: number,
+    lowestError: number,
     improved: v.boolean(),
     epochsSinceBest: count,
     epochsOnPlateau: count,
