@@ -99,6 +99,10 @@ export const trainOptions = () => [
     return settingOption(name, { ...setting, help: `${setting.help} (${describeDefault(name)})` });
   }),
   new Option(
+    '--inject <SIGNALS>',
+    'train on the noise of the records with signals injected anew in each step; SIGNALS: records made by preprocess --signals',
+  ),
+  new Option(
     '--config <file>',
     'settings as JSON or YAML, such as the config.json of a run; flags override them',
   ),

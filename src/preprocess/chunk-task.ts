@@ -2,6 +2,7 @@
 
 import { keepLatest } from '../core/keep-latest.ts';
 import type { Stop } from '../core/stop.ts';
+import { createSignalsEngine } from '../signal/engines/linear-path.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
 import { openStore } from '../storage/open.ts';
 import { readPsd, sumPsdChunk } from './average-psd.ts';
@@ -39,7 +40,8 @@ export function createTaskRunner(
   return async ({ step, plan: id, index }, stop) => {
     if (step === 'psd') return { done: (await sumPsdChunk(stores, id, index, stop)).count, rejected: 0 };
     const { plan, psd, sha256, free } = await prepare(id);
-    const preprocessor = free.pop() ?? createPreprocessor(psd);
+    const preprocessor =
+      free.pop() ?? createPreprocessor(psd, plan.settings.signals && createSignalsEngine());
     const result = await preprocessChunk(stores, plan, { preprocessor, psd: sha256 }, index, stop);
     free.push(preprocessor);
     return { done: result.records, rejected: result.rejected.length };

@@ -5,6 +5,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { SettingError } from '../core/errors.ts';
 import { type Observer, workThrough } from '../core/progress.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
@@ -25,6 +26,8 @@ export interface PreprocessSettings extends RecordSettings {
   workers?: number;
   /** A PSD to use instead of an estimate: the location of an avg_psd.npz. */
   psd?: { folder: string; key: string };
+  /** Whether the samples are signals without noise, which get SIGNAL_RECIPE. Needs `psd`. */
+  signals?: true | undefined;
   /** Whether to wait while another run writes the records. Default true. */
   wait?: boolean;
 }
@@ -109,6 +112,14 @@ async function writeShards(plan: Plan, run: RunStep, observer: Observer): Promis
 }
 
 function planSettings(settings: PreprocessSettings, psdSha256: string | undefined): PlanSettings {
-  const { dataset, dtype, shardSize, psdSamples, seed } = settings;
-  return { dataset, dtype, shardSize, psdSamples, seed, ...(psdSha256 !== undefined && { psdSha256 }) };
+  const { dataset, dtype, shardSize, psdSamples, seed, signals } = settings;
+  if (signals && psdSha256 === undefined)
+    throw new SettingError(
+      '--signals without --psd: signals need the PSD of the noise that they will be injected into',
+    );
+  return {
+    ...{ dataset, dtype, shardSize, psdSamples, seed },
+    ...(psdSha256 !== undefined && { psdSha256 }),
+    ...(signals && { signals }),
+  };
 }

@@ -13,8 +13,11 @@ import {
  * '4096 points instead of 12288'.
  */
 export function strainFault(strain: Strain): string | undefined {
-  const dead = deadDetector(strain);
-  if (dead !== undefined) return dead;
+  return deadDetector(strain) ?? nonFinitePoint(strain);
+}
+
+/** 'NaN or Inf at H1[17]', or undefined. */
+export function nonFinitePoint(strain: Strain): string | undefined {
   for (let i = 0; i < strain.length; i++) {
     if (!Number.isFinite(strain[i])) {
       return `NaN or Inf at ${DETECTORS[Math.floor(i / SAMPLE_LENGTH)]}[${i % SAMPLE_LENGTH}]`;

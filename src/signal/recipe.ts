@@ -23,6 +23,15 @@ export const RECIPE = {
   normalization: { taper: 0.2, minimumDeviation: 1e-10 },
 } as const;
 
+/**
+ * The recipe of signals without noise, for injection: that of samples up to the second taper, and then divided by the deviation
+ * that noise has there, which is 1 after it (noiseDeviation). So it is linear.
+ */
+export const SIGNAL_RECIPE = {
+  ...RECIPE,
+  normalization: { taper: RECIPE.normalization.taper, unit: 'deviation of the noise' },
+} as const;
+
 /** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
 export function recipeHash(recipe: unknown = RECIPE): string {
   return sha256(canonicalJson(recipe)).toString('hex');

@@ -10,10 +10,12 @@ import type { Settings } from '../training/settings.ts';
 /** Number of checkpoints to keep. One isn't enough: the newest may turn out to be damaged. */
 const KEPT = 2;
 
-/** Identifies a training by its settings and records. A checkpoint serves every training with the same fingerprint. */
-export function fingerprintOf(settings: Settings, { count, shards, dtype }: RecordSet): string {
-  const records = shards.map(({ name, sha256, runs }) => [name, sha256, runs]);
-  const text = JSON.stringify([Object.entries(settings).sort(), count, dtype, records]);
+/** Identifies a training by its settings, records and signals to inject. A checkpoint serves every training with the same fingerprint. */
+export function fingerprintOf(settings: Settings, ...sets: RecordSet[]): string {
+  const records = sets.flatMap(({ count, shards, dtype }) => {
+    return [count, dtype, shards.map(({ name, sha256, runs }) => [name, sha256, runs])];
+  });
+  const text = JSON.stringify([Object.entries(settings).sort(), ...records]);
   return sha256(text).toString('hex').slice(0, 12);
 }
 

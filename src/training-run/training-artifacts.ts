@@ -183,6 +183,8 @@ function predictionsText({ set, config, evaluation, validationFirst }: FinishedR
   fault?: string;
 } {
   const { ids, labels, probabilities } = evaluation;
+  // Validation samples with injected signals are no samples of the dataset.
+  if (config.signals !== undefined) return {};
   try {
     const names = ids.map((id, index) => {
       const number = validationFirst + index;

@@ -2,6 +2,7 @@
 import { describeLocation, type RunConfig } from '../artifacts/config.ts';
 import { PausedError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
+import { flagOf } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { initialWeights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
@@ -22,12 +23,13 @@ import { sharingDevices } from '../training/engine/sharing.ts';
 import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
 import type { History } from '../training/fit/fit-state.ts';
-import { openTrainingInput } from '../training/input/record-input.ts';
+import { createInjectedInput } from '../training/input/injected-input.ts';
+import { openTrainingInput, type TrainingInput } from '../training/input/record-input.ts';
 import { countRecords, type FoundRecords, findRecords, type RecordSet } from '../training/input/records.ts';
-import type { ShardFiles } from '../training/input/shard-files.ts';
 import { surveyRecords } from '../training/input/survey.ts';
-import { completeSettings, type GivenSettings, type Settings } from '../training/settings.ts';
+import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
+import { openSignals, refuseSignals } from './signal-records.ts';
 import { withShardFiles } from './staging.ts';
 import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './training-artifacts.ts';
 import { type FitWatch, watchFit } from './training-observer.ts';
@@ -38,6 +40,8 @@ export interface TrainOptions {
   engine: EngineKind;
   /** Default 'auto'. */
   compile?: CompileChoice;
+  /** Location of signals to inject into the noise of the records (training/engine/inject.ts). */
+  inject?: string;
   /** Interval between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   /** Location of the checkpoints; default: `checkpoints/` beside the models. */
@@ -70,32 +74,49 @@ export async function trainModel(
   await probeWriting(models, REPORT_KEY);
   const say = (line: string) => observer.say?.(line);
   const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
+  refuseSignals(set);
+  const signals = options.inject === undefined ? undefined : await openSignals(options.inject, set);
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
   const settings = completeSettings(given, device);
+  if (signals === undefined) refuseSnr(settings);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
 
-  const fingerprint = fingerprintOf(settings, set);
+  const fingerprint = fingerprintOf(settings, set, ...(signals === undefined ? [] : [signals]));
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
   // The store of the models was probed above.
   if (options.checkpoints !== undefined) await probeWriting(store, `${fingerprint}/checkpoint`);
   const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
-  return withShardFiles(set, observer, signal, (files) =>
-    train({
-      tf,
-      set,
-      files,
-      records,
-      models,
-      settings,
-      options,
-      checkpoints,
-      recordsLocation,
-      observer,
-      signal,
-    }),
-  );
+  return withShardFiles(set, observer, signal, (files) => {
+    const run = (input: TrainingInput) =>
+      train({
+        tf,
+        set,
+        input,
+        records,
+        models,
+        settings,
+        options,
+        checkpoints,
+        recordsLocation,
+        observer,
+        signal,
+      });
+    const input = openTrainingInput(tf, set, files, settings);
+    if (signals === undefined) return run(input);
+    return withShardFiles(signals, observer, signal, (signalFiles) =>
+      run(createInjectedInput(tf, input, openTrainingInput(tf, signals, signalFiles, settings), settings)),
+    );
+  });
+}
+
+/** Throws SettingError for a setting of injection without signals to inject. */
+function refuseSnr(settings: Settings): void {
+  const defaults = DEFAULTS[settings.preset];
+  for (const name of ['snr', 'snr_median', 'snr_sigma', 'snr_min', 'snr_max'] as const)
+    if (settings[name] !== defaults[name])
+      throw new SettingError(`${flagOf(name)} is set without --inject: it is the SNR of injected signals`);
 }
 
 /**
@@ -119,7 +140,7 @@ async function skipDamaged(found: FoundRecords, say: (line: string) => void): Pr
 interface Training {
   tf: TF;
   set: RecordSet;
-  files: ShardFiles;
+  input: TrainingInput;
   records: ObjectStore;
   models: ObjectStore;
   settings: Settings;
@@ -131,12 +152,11 @@ interface Training {
 }
 
 async function train(training: Training): Promise<SavedRun> {
-  const { tf, set, files, records, models, settings, options, checkpoints, observer, signal } = training;
+  const { tf, set, input, records, models, settings, options, checkpoints, observer, signal } = training;
   const { version, device } = describeTensorFlow(tf);
   const say = (line: string) => observer.say?.(line);
-  const input = openTrainingInput(tf, set, files, settings);
   say(
-    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}`,
+    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}${options.inject === undefined ? '' : ', made of their noise and injected signals'}`,
   );
   const { epochs, preset, seed } = settings;
   const { compile = 'auto' } = options;
@@ -236,7 +256,7 @@ function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
 }
 
 function describeRun(
-  { settings, set: { metadata }, recordsLocation }: Training,
+  { settings, set: { metadata }, recordsLocation, options: { inject } }: Training,
   computed: Pick<RunConfig, 'compute_dtype' | 'n_gpus'>,
 ): RunConfig {
   return {
@@ -246,5 +266,6 @@ function describeRun(
     recipe_hash: metadata?.recipe_hash ?? 'unknown',
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',
     records: describeLocation(recordsLocation),
+    ...(inject !== undefined && { signals: describeLocation(inject) }),
   };
 }

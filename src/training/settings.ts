@@ -26,6 +26,11 @@ export const SETTINGS = {
     'mixed',
   ]),
   shuffle_buffer: whole('records in the shuffle buffer, 25 kB each', 1, 10_000_000),
+  snr: choice('distribution of the network SNR of injected signals', ['lognormal', 'uniform']),
+  snr_median: real('its median, if it is log-normal', 1e-3, 1e4),
+  snr_sigma: real('standard deviation of its natural logarithm, if it is log-normal', 0, 3),
+  snr_min: real('lowest SNR; lower ones are raised to it', 0, 1e4),
+  snr_max: real('highest SNR; higher ones are lowered to it', 1e-3, 1e4),
   recombine: onOff(
     'augmentation: make noise samples from the detectors of different noise samples of the batch',
   ),
@@ -57,6 +62,11 @@ const DIY: Omit<Settings, 'preset' | 'batch_size'> = {
   seed: 42,
   precision: 'float32',
   shuffle_buffer: 50_000,
+  snr: 'lognormal',
+  snr_median: 7.5,
+  snr_sigma: 0.5,
+  snr_min: 1.5,
+  snr_max: 30,
   recombine: false,
   time_shift: 0,
   sign_flip: false,
@@ -90,6 +100,13 @@ export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): S
   const { fold, folds, schedule, warmup_ratio } = settings;
   if (fold >= folds)
     throw new SettingError(`fold is ${fold} of ${folds} folds, needed one from 0 to ${folds - 1}`);
+  for (const [low, high] of [
+    ['snr_min', 'snr_max'],
+    ['snr_min', 'snr_median'],
+    ['snr_median', 'snr_max'],
+  ] as const)
+    if (settings[low] > settings[high])
+      throw new SettingError(`${low} is ${settings[low]}, needed at most ${high} (${settings[high]})`);
   if (warmup_ratio > 0 && schedule !== 'cosine') {
     throw new SettingError(
       `warmup_ratio is ${warmup_ratio} with the schedule ${schedule}, needed 0: only cosine warms up`,

@@ -6,6 +6,11 @@ import { type Augmentation, augment } from '../../src/training/engine/augment.ts
 import { tf } from '../model/tensorflow.ts';
 
 const NONE: Augmentation = {
+  snr: 'uniform',
+  snr_median: 7.5,
+  snr_sigma: 0.5,
+  snr_min: 2,
+  snr_max: 10,
   recombine: false,
   time_shift: 0,
   sign_flip: false,

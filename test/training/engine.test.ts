@@ -43,6 +43,15 @@ test('the graph engine computes the losses and gradients of the eager engine, wi
   assert.ok(faults.some((fault) => fault.startsWith('loss 1')) && faults.length > 20, faults.join(', '));
 });
 
+test('injected signals train the same in both engines', () => {
+  const others = makeBatch(batch.size, 3);
+  const injecting = { ...batch, injected: others.signals };
+  const given = { ...AUGMENTED, snr: 'uniform', snr_min: 0.5, snr_max: 1.5, snr_median: 1 } as const;
+  const [graph, eager] = (['graph', 'eager'] as const).map((kind) => trainTwice(kind, given, injecting));
+  assert.deepEqual(listFaults(graph!, eager!, SAME), []);
+  assert.ok(listFaults(train('graph', given), eager!, SAME).length > 20);
+});
+
 test('the coherent model trains the same in both engines', () => {
   assert.deepEqual(listFaults(train('graph', SMALL), train('eager', SMALL), SAME), []);
 });

@@ -10,14 +10,20 @@ import {
   SettingError,
 } from '../../src/core/errors.ts';
 import type { Observer } from '../../src/core/progress.ts';
+import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { orderFolds } from '../../src/inference/out-of-fold.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { readPredictions } from '../../src/inference/predictions-file.ts';
+import { encodeNpy } from '../../src/numpy/npy.ts';
+import { preprocessDataset } from '../../src/preprocess/local-run.ts';
+import { PREPROCESS_DEFAULTS } from '../../src/preprocess/preprocess-settings.ts';
+import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { score } from '../../src/training/fit/metrics.ts';
 import type { GivenSettings } from '../../src/training/settings.ts';
 import { type TrainOptions, trainModel } from '../../src/training-run/training-run.ts';
 import { buildShard, makeSamples } from '../records/samples.ts';
+import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';
 import { makeToyRecords, replaceShard, toyId } from './toy.ts';
@@ -61,6 +67,66 @@ test('a single train.tfrecord with the reference’s metadata.json can be traine
   const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
   const { probabilities } = await predictDataset([weights], records, { batchSize: 4, device: 'cpu' });
   assert.equal(probabilities.length, 10);
+});
+
+/** Raw noise and signals without noise, preprocessed with the PSD of that noise. */
+async function makeInjection(folder: string): Promise<{ records: string; signals: string }> {
+  const [raw, rawSignals, records, signals] = ['raw', 'raw-signals', 'records', 'signals'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  await writeDataset(createFileStore(raw), 24);
+  const store = createFileStore(rawSignals);
+  const strain = new Float64Array(SAMPLE_SIZE);
+  const ids = Array.from({ length: 24 }, (_, i) => sampleId(7, i));
+  for (const [i, id] of ids.entries()) {
+    for (const t of strain.keys()) strain[t] = 1e-23 * Math.sin(((t % SAMPLE_LENGTH) * (i + 20)) / 300);
+    await store.write(sampleKey(id), encodeNpy({ dtype: '<f8', shape: [3, SAMPLE_LENGTH], data: strain }));
+  }
+  await writeLabels(
+    store,
+    ids.sort().map((id) => [id, 1]),
+  );
+  const settings = { ...PREPROCESS_DEFAULTS, dataset: 'toy' };
+  await preprocessDataset(raw, records, settings);
+  const psd = { folder: records, key: 'avg_psd.npz' };
+  await preprocessDataset(rawSignals, signals, { ...settings, psd, signals: true });
+  return { records, signals };
+}
+
+test('signals are injected into the noise of records; records that do not fit are refused', async (t) => {
+  const { records, signals } = await makeInjection(scratch(t));
+  const given: GivenSettings = { ...SETTINGS, snr: 'uniform', snr_min: 5, snr_max: 20 };
+  const models = scratch(t);
+  const { observer, said } = listen();
+  const { run, files } = await trainModel(records, models, given, { ...OPTIONS, inject: signals }, observer);
+  assert.ok(
+    said.includes(
+      'training on 20 records, validating on 4, in batches of 4, made of their noise and injected signals',
+    ),
+  );
+  const saved = (name: string) => readFileSync(join(models, 'saved', `${run}_${name}`), 'utf8');
+  const config = JSON.parse(saved('config.json'));
+  assert.deepEqual([config.signals, config.snr, config.snr_max], ['signals', 'uniform', 20]);
+  assert.equal(JSON.parse(saved('metrics.json')).n_validation, 4);
+  assert.ok(!files.some((name) => name.includes('predictions')));
+  assert.match(
+    readFileSync(join(models, 'saved', 'report.html'), 'utf8'),
+    /injected signals<\/dt><dd>signals; SNR uniform, 5 to 20/,
+  );
+
+  const refuse = async (where: string, inject: string | undefined, message: RegExp) => {
+    const options = { ...OPTIONS, ...(inject !== undefined && { inject }) };
+    await assert.rejects(trainModel(where, scratch(t), given, options), message);
+  };
+  await refuse(
+    signals,
+    undefined,
+    /signals\/: found records of signals without noise, needed records of samples/,
+  );
+  await refuse(records, records, /records\/: found records that are not signals without noise/);
+  await refuse(records, undefined, /--snr is set without --inject/);
+  const toy = await makeToyRecords({ count: 20 });
+  await refuse(toy.location, signals, /signals whitened by the PSD \w{12}, needed 000000000000/);
 });
 
 test('damaged records of a single file can be skipped', async (t) => {

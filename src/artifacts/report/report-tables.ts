@@ -56,6 +56,7 @@ export function settingFacts(config: RunConfig): Fact[] {
     ['batch size', String(config.batch_size)],
     ['learning rate', `${config.learning_rate}, ${config.schedule}`],
     ['dropout', String(config.dropout_rate)],
+    ...(config.signals === undefined ? [] : [['injected signals', describeInjection(config)] as const]),
     ['augmentation', describeAugmentation(config)],
     ['precision', describePrecision(config)],
     [
@@ -71,6 +72,11 @@ export function settingFacts(config: RunConfig): Fact[] {
 function describePrecision({ precision, compute_dtype, n_gpus }: RunConfig): string {
   const shown = precision === 'mixed' ? `mixed (${compute_dtype})` : precision;
   return n_gpus > 1 ? `${shown}, on ${n_gpus} GPUs` : shown;
+}
+
+function describeInjection({ signals, snr, snr_median, snr_sigma, snr_min, snr_max }: RunConfig): string {
+  const shape = snr === 'lognormal' ? `log-normal (median ${snr_median}, sigma ${snr_sigma})` : 'uniform';
+  return `${signals}; SNR ${shape}, ${snr_min} to ${snr_max}`;
 }
 
 function describeAugmentation({

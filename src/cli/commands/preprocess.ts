@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatBytes } from '../../core/format-bytes.ts';
 import {
   datasetName,
@@ -15,6 +15,7 @@ import { attend, printResult } from '../terminal.ts';
 export interface PreprocessFlags extends RecordSettings {
   workers?: number;
   psd?: string;
+  signals?: true;
   wait: boolean;
   dataset?: string;
   json?: boolean;
@@ -26,7 +27,11 @@ export function preprocessCommand(): Command {
     .argument('<RAW>', 'raw samples and training_labels.csv')
     .argument('<RECORDS>', 'output folder for the shards')
     .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');
-  for (const option of [...preprocessOptions(), preprocessOption('seed'), jsonOption()])
+  const signals = new Option(
+    '--signals',
+    'RAW holds signals without noise, from simulate --signals-only; their records are for train --inject. Needs --psd',
+  );
+  for (const option of [...preprocessOptions(), preprocessOption('seed'), signals, jsonOption()])
     command.addOption(option);
   return command.action(async (raw: string, records: string, flags: PreprocessFlags) => {
     const { preprocessDataset } = await import('../../preprocess/local-run.ts');

@@ -4,6 +4,7 @@ import { LABELS_KEY, type Label } from '../../raw/labels.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import type { PlanSettings } from '../state/manifest.ts';
+import { recipeOf } from '../state/plan-recipe.ts';
 import { readMetadataIfPresent } from '../state/publish.ts';
 import { MANIFEST_KEY } from '../state/record-keys.ts';
 import { describeRejection } from '../state/rejected.ts';
@@ -42,7 +43,7 @@ export function refuseOther(
   const differences = names
     .filter((name) => known[name] !== wanted[name])
     .map((name) => `${name} ${known[name] ?? 'none'}, not ${wanted[name] ?? 'none'}`);
-  if (knownRecipe !== recipeHash()) differences.push('another recipe');
+  if (knownRecipe !== recipeHash(recipeOf(wanted))) differences.push('another recipe');
   if (differences.length > 0) {
     throw new ConflictError(
       `${records.location} holds records with ${differences.join('; ')}. Use another place, or remove the records first.`,

@@ -30,6 +30,7 @@ import {
   settingsSchema,
   startPlanning,
 } from '../state/manifest.ts';
+import { recipeOf } from '../state/plan-recipe.ts';
 import { checkRejected } from '../state/publish.ts';
 import {
   indexKey,
@@ -197,7 +198,7 @@ async function writePlan(
   const estimates = content === undefined && settings.psdSha256 === undefined;
   const noise = estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [];
   const hash = createHash('sha256')
-    .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash() }))
+    .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash(recipeOf(settings)) }))
     .update(labelBytes);
   const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
   const files = encodeLists(id, chunks, noise, rejected, hash);
@@ -211,7 +212,7 @@ async function writePlan(
     settings,
     hash: hash.digest('hex'),
     labelsSha256: sha256(labelBytes).toString('hex'),
-    recipeHash: recipeHash(),
+    recipeHash: recipeHash(recipeOf(settings)),
     inputs: samples.length + rejected.length,
     rejected: rejected.length,
     shards: chunks.map((chunk, position) => ({

@@ -19,11 +19,13 @@ export const settingsSchema = v.object({
   psdSamples: v.number(),
   seed: v.number(),
   psdSha256: v.optional(v.string()),
+  signals: v.optional(v.literal(true)),
 });
 
 /**
  * `shardSize`: samples per shard; the last shard may have fewer. `psdSamples`: maximum number of noise samples that the PSD is
- * averaged over; `seed` chooses them. `psdSha256`: of a PSD file that is used instead of an estimate.
+ * averaged over; `seed` chooses them. `psdSha256`: of a PSD file that is used instead of an estimate. `signals`: of samples
+ * without noise, which get SIGNAL_RECIPE.
  */
 export type PlanSettings = v.InferOutput<typeof settingsSchema>;
 

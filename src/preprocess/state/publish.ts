@@ -3,7 +3,6 @@ import { InputError, PreconditionError, TooManyRejectedError } from '../../core/
 import { SOFTWARE } from '../../core/software.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
 import { METADATA_KEY, type Metadata, parseMetadata, serializeMetadata } from '../../records/metadata.ts';
-import { RECIPE } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import {
   CONTENTION,
@@ -16,6 +15,7 @@ import { readIfPresent } from '../../storage/json.ts';
 import { retry } from '../../storage/retry.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { type Content, countRecords, readManifest } from './manifest.ts';
+import { recipeOf } from './plan-recipe.ts';
 import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
 import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
 
@@ -122,7 +122,7 @@ function describeContent(content: Content): string {
     signal_shape: [DETECTORS.length, SAMPLE_LENGTH],
     dtype: settings.dtype,
     dataset: settings.dataset,
-    recipe: RECIPE,
+    recipe: recipeOf(settings),
     recipe_hash: content.recipeHash,
     psd_sha256: content.psdSha256,
     labels_sha256: content.labelsSha256,

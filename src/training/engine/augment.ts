@@ -1,24 +1,23 @@
 /** Data augmentation: random changes that turn samples into other plausible ones. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../../core/strain.ts';
-import { gather, seededGamma, seededNormal, seededUniform, sortedOrder } from '../../model/operations.ts';
+import { gather, seededGamma, seededNormal, seededUniform } from '../../model/operations.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import type { Settings } from '../settings.ts';
+import { type Injection, inject } from './inject.ts';
+import { recombineNoise, type Samples } from './recombine.ts';
 
-export type Augmentation = Pick<
-  Settings,
-  'recombine' | 'time_shift' | 'sign_flip' | 'detector_swap' | 'noise' | 'mixup'
->;
+export type Augmentation = Injection &
+  Pick<Settings, 'recombine' | 'time_shift' | 'sign_flip' | 'detector_swap' | 'noise' | 'mixup'>;
 
-interface Samples {
-  /** [B, 3, 4096] */
-  signals: Tensor3D;
-  /** [B]; between 0 and 1 after mixup. */
-  labels: Tensor1D;
+/** Samples to augment. */
+interface Given extends Samples {
+  /** [B, 3, 4096]: signals without noise, which replace those of the samples (inject.ts). */
+  injected?: Tensor3D | undefined;
 }
 
 /** Augments the samples of a batch as the settings say. Equal seeds (int32 [2]) give equal changes. */
-export function augment(tf: TF, samples: Samples, seed: Tensor1D, settings: Augmentation): Samples {
+export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmentation): Samples {
   const { recombine, time_shift, sign_flip, detector_swap, noise, mixup } = settings;
   const size = samples.signals.shape[0];
   // A negative first number keeps these seeds apart from dropout's, whose first number is 0 or more.
@@ -27,7 +26,9 @@ export function augment(tf: TF, samples: Samples, seed: Tensor1D, settings: Augm
   const half = (purpose: number) => seededUniform(tf, [size, 1, 1], seedOf(purpose)).less(0.5);
 
   let { signals, labels } = samples;
-  if (recombine) signals = recombineNoise(tf, samples, seedOf(6));
+  if (samples.injected !== undefined)
+    ({ signals, labels } = inject(tf, samples, samples.injected, (i) => seedOf(7 + i), settings));
+  else if (recombine) signals = recombineNoise(tf, samples, seedOf(6));
   // H1 and L1 see a source alike except for a sign and some milliseconds; V1 differs in noise and orientation.
   if (detector_swap) signals = tf.where(half(0), swapFirstTwo(tf, signals), signals);
   if (sign_flip) signals = signals.mul(half(1).cast('float32').mul(2).sub(1));
@@ -53,25 +54,6 @@ export function augment(tf: TF, samples: Samples, seed: Tensor1D, settings: Augm
     labels = mix(labels, share);
   }
   return { signals, labels };
-}
-
-/**
- * Makes new noise samples: each takes H1, L1 and V1 from three noise samples of the batch, since the noise of one detector doesn't
- * depend on that of another. Samples with a signal stay as they are.
- */
-function recombineNoise(tf: TF, { signals, labels }: Samples, seed: Tensor1D): Tensor3D {
-  const [size, detectors] = signals.shape;
-  // Each row: the noise samples in a random order, then the samples with a signal.
-  const drawn = seededUniform(tf, [detectors, size], seed).add<Tensor2D>(labels.mul(2));
-  const orders = sortedOrder(tf, drawn).cast('float32');
-  const isNoise = tf.sub(1, labels);
-  const rank = tf.cumsum(isNoise).sub(1).maximum(0).cast('int32');
-  const own = tf.range(0, size).mul(labels);
-  const recombined = tf.unstack(orders).map((order, detector) => {
-    const source = gather(tf, order, rank).mul(isNoise).add(own).cast('int32');
-    return gather(tf, signals.slice([0, detector, 0], [-1, 1, -1]), source);
-  });
-  return tf.concat(recombined, 1);
 }
 
 function swapFirstTwo(tf: TF, signals: Tensor3D): Tensor3D {

@@ -19,16 +19,13 @@ export function createEagerEngine(
   const { model, optimizer, trainable } = learner;
   let lossSum = 0;
   return {
-    train: ({ size, signals, labels }, learningRate, seed) =>
+    train: ({ size, labels, ...batch }, learningRate, seed) =>
       tf.tidy(() => {
         const seeds = tf.tensor1d([...seed], 'int32');
-        const { loss, gradient, finite } = differentiate(
-          tf,
-          model,
-          trainable,
-          augment(tf, { signals: decodeFloats(tf, signals) as Tensor3D, labels }, seeds, settings),
-          seeds,
-        );
+        const signals = decodeFloats(tf, batch.signals) as Tensor3D;
+        const injected = batch.injected && (decodeFloats(tf, batch.injected) as Tensor3D);
+        const samples = augment(tf, { signals, labels, injected }, seeds, settings);
+        const { loss, gradient, finite } = differentiate(tf, model, trainable, samples, seeds);
         const isGood = finite.dataSync()[0] === 1;
         lossSum += isGood ? loss.dataSync()[0]! * size : Number.NaN;
         if (!isGood) return;

@@ -122,13 +122,15 @@ export function createGraphEngine(
       tf.tidy(() => {
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
         const factors = encodeFloats(tf, Float32Array.of(kept, rate, taken ? 0 : 1), [3]);
-        const inputs = [batch.signals, batch.labels, tf.tensor1d([...seed], 'int32'), factors];
+        const { injected } = batch;
+        const ofSamples = [batch.signals, batch.labels, ...(injected === undefined ? [] : [injected])];
+        const inputs = [tf.tensor1d([...seed], 'int32'), factors, ...ofSamples];
         const { program, outputs } = run(training, batch, groups, inputs, (given, spread) => {
-          const [signals, labels, seeds, factors] = given as [Tensor3D, Tensor1D, Tensor1D, Tensor1D];
-          const parts = spread([signals, labels], (shares, device) => {
-            const [signals, labels] = shares as [Tensor3D, Tensor1D];
+          const [seeds, factors, ...samples] = given as [Tensor1D, Tensor1D, ...Tensor[]];
+          const parts = spread(samples, (shares, device) => {
+            const [signals, labels, injected] = shares as [Tensor3D, Tensor1D, Tensor3D?];
             const seed = seedOfDevice(tf, seeds, device);
-            const samples = augment(tf, { signals, labels }, seed, settings);
+            const samples = augment(tf, { signals, labels, injected }, seed, settings);
             const scale = lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar);
             const { loss, gradient, finite } = differentiate(tf, model, trainable, samples, seed, scale);
             const weight = signals.shape[0] / batch.size;

@@ -8,6 +8,8 @@ export interface Batch {
   size: number;
   /** [size, 3, 4096] */
   signals: Encoded;
+  /** [size, 3, 4096]: signals without noise for injection. */
+  injected?: Encoded;
   /** [size], each 0 or 1. */
   labels: Tensor1D;
   /** [size]; '' where a record has no id. */
@@ -32,6 +34,6 @@ export function createBatch(
   };
 }
 
-export function disposeBatch({ signals, labels, ids }: Batch): void {
-  for (const tensor of [signals.tensor, labels, ids]) tensor.dispose();
+export function disposeBatch({ signals, injected, labels, ids }: Batch): void {
+  for (const tensor of [signals.tensor, injected?.tensor, labels, ids]) tensor?.dispose();
 }

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRandomStream } from '../../src/core/random.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { createSignalsEngine } from '../../src/signal/engines/linear-path.ts';
+import { createPreprocessor } from '../../src/signal/preprocessor.ts';
+import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
+import { createNoiseSource } from '../../src/simulate/noise.ts';
+
+const COUNT = 200;
+const source = createNoiseSource();
+const noise = Array.from({ length: COUNT }, (_, i) => {
+  const strain = new Float64Array(SAMPLE_SIZE);
+  source.fill(createRandomStream(1, i, 0), strain);
+  return strain;
+});
+const estimator = createPsdEstimator();
+for (const strain of noise) assert.equal(estimator.add(strain), undefined);
+const preprocessor = createPreprocessor(averagePsd(estimator.sum, estimator.count), createSignalsEngine());
+
+function run(strain: Float64Array): Float32Array {
+  const out = new Float32Array(SAMPLE_SIZE);
+  assert.equal(preprocessor.process(strain, out), undefined);
+  return out;
+}
+
+test('noise that is preprocessed like a signal has deviation 1 in each detector', () => {
+  const rows = noise.map(run);
+  for (const [d, name] of DETECTORS.entries()) {
+    const squares = rows.map((row) => {
+      const points = row.subarray(d * SAMPLE_LENGTH, (d + 1) * SAMPLE_LENGTH);
+      return points.reduce((sum, x) => sum + x * x, 0) / SAMPLE_LENGTH;
+    });
+    const deviation = Math.sqrt(squares.reduce((sum, x) => sum + x, 0) / COUNT);
+    assert.ok(Math.abs(deviation - 1) < 0.01, `${name}: ${deviation}`);
+  }
+});
+
+test('the path of signals is linear', () => {
+  const [a, b] = [noise[0]!, noise[1]!];
+  const [ofA, ofB, ofSum] = [a, b, a.map((x, i) => 3 * x - b[i]!)].map(run) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const worst = ofSum.reduce((most, x, i) => Math.max(most, Math.abs(x - (3 * ofA[i]! - ofB[i]!))), 0);
+  assert.ok(worst < 1e-5, String(worst));
+});
+
+test('a detector that does not see the signal is 0; a point that is not finite is a fault', () => {
+  const strain = noise[0]!.slice();
+  strain.fill(0, 2 * SAMPLE_LENGTH);
+  const out = run(strain);
+  assert.ok(out.subarray(2 * SAMPLE_LENGTH).every((x) => x === 0));
+  assert.ok(out.subarray(0, SAMPLE_LENGTH).some((x) => Math.abs(x) > 1));
+  strain[SAMPLE_LENGTH + 5] = Number.NaN;
+  assert.equal(preprocessor.process(strain, out), 'NaN or Inf at L1[5]');
+  strain[SAMPLE_LENGTH + 5] = 1;
+  assert.match(preprocessor.process(strain, out) ?? '', /^L1 overflows/);
+});
