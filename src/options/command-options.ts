@@ -44,9 +44,16 @@ export const preprocessOption = (name: keyof RecordSettings, help = PREPROCESS_S
 /** The options of simulated data; the seed has no default. */
 export const simulationOptions = () => [
   settingOption('seed', SIMULATION_SETTINGS.seed).makeOptionMandatory(),
-  ...(Object.keys(SIMULATION_DEFAULTS) as (keyof typeof SIMULATION_DEFAULTS)[]).map((name) =>
-    settingOption(name, SIMULATION_SETTINGS[name], SIMULATION_DEFAULTS[name]),
-  ),
+  new Option(flagOf('signalsOnly'), SIMULATION_SETTINGS.signalsOnly.help),
+  ...(Object.keys(SIMULATION_DEFAULTS.design) as (keyof typeof SIMULATION_DEFAULTS.design)[])
+    .filter((name) => name !== 'signalsOnly')
+    .map((name) => {
+      const setting: Setting<unknown> = SIMULATION_SETTINGS[name];
+      const [design, g2net] = [SIMULATION_DEFAULTS.design[name], SIMULATION_DEFAULTS.g2net[name]];
+      const isCommon = name === 'like' || design === g2net;
+      const shown = isCommon ? `default: ${design}` : `default: ${design}; like g2net: ${g2net}`;
+      return settingOption(name, { ...setting, help: `${setting.help} (${shown})` });
+    }),
 ];
 
 export const workersOption = () =>

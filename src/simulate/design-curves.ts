@@ -1,6 +1,5 @@
 import type { Detector } from '../core/strain.ts';
-
-type Curve = readonly (readonly [frequency: number, psd: number])[];
+import { type Curve, interpolateCurve } from './curve.ts';
 
 /**
  * Advanced LIGO design, LIGO-T1800044, as LALSimulation 6.2 returns it with a lowest frequency of 5 Hz
@@ -166,9 +165,5 @@ const CURVES: Record<Detector, { curve: Curve; lowest: number }> = {
  */
 export function designPsd(detector: Detector, frequency: number): number {
   const { curve, lowest } = CURVES[detector];
-  if (!(frequency >= lowest)) return 0;
-  const right = curve.findIndex(([f]) => f > frequency);
-  if (right === -1) return curve.at(-1)![1];
-  const [[f0, p0], [f1, p1]] = [curve[right - 1]!, curve[right]!];
-  return p0 * (p1 / p0) ** (Math.log(frequency / f0) / Math.log(f1 / f0));
+  return frequency >= lowest ? interpolateCurve(curve, frequency) : 0;
 }

@@ -1,6 +1,6 @@
 import type { RandomStream } from '../core/random.ts';
 import { DETECTORS, type Detector, SAMPLE_LENGTH } from '../core/strain.ts';
-import { designPsd } from './design-curves.ts';
+import type { NoiseCurve } from './noise-curves.ts';
 import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.ts';
 
 /**
@@ -10,14 +10,18 @@ import { createPairSynthesis, SEGMENT_LENGTH, SEGMENT_STEP } from './synthesis.t
 const FIRST = (SEGMENT_LENGTH - SAMPLE_LENGTH) / 2;
 
 export interface NoiseSource {
-  /** Fills `out`, shape (3, 4096), with stationary Gaussian noise of the design curves. */
+  /** Fills `out`, shape (3, 4096), with stationary Gaussian noise of the curves. */
   fill(stream: RandomStream, out: Float64Array): void;
 }
 
-export function createNoiseSource(): NoiseSource {
+export function createNoiseSource(psd: NoiseCurve): NoiseSource {
   const synthesis = createPairSynthesis();
   const normals = new Float64Array(4);
-  const [h1, l1, v1] = DETECTORS.map(coefficientDeviations) as [Float64Array, Float64Array, Float64Array];
+  const [h1, l1, v1] = DETECTORS.map((detector) => coefficientDeviations(psd, detector)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   return {
     fill(stream, out) {
       for (let bin = 1; bin < SEGMENT_LENGTH / 2; bin++) {
@@ -42,9 +46,9 @@ export function createNoiseSource(): NoiseSource {
  * Standard deviation of the real and of the imaginary part of each bin: a one-sided PSD S gives a segment of T seconds
  * Fourier coefficients of mean square S T / 2.
  */
-function coefficientDeviations(detector: Detector): Float64Array {
+function coefficientDeviations(psd: NoiseCurve, detector: Detector): Float64Array {
   const duration = 1 / SEGMENT_STEP;
   return Float64Array.from({ length: SEGMENT_LENGTH / 2 }, (_, bin) =>
-    Math.sqrt((designPsd(detector, bin * SEGMENT_STEP) * duration) / 4),
+    Math.sqrt((psd(detector, bin * SEGMENT_STEP) * duration) / 4),
   );
 }

@@ -19,9 +19,9 @@ import {
   type SimulationResult,
   type SimulationTask,
 } from './simulation-chunk.ts';
-import { checkSimulationSettings, type SimulationSettings } from './simulation-settings.ts';
+import { checkSimulationSettings, type GivenSettings, SIMULATION_DEFAULTS } from './simulation-settings.ts';
 
-export interface SimulateSettings extends SimulationSettings {
+export interface SimulateSettings extends GivenSettings {
   samples: number;
   workers?: number;
 }
@@ -41,6 +41,13 @@ const settingsSchema = v.object({
   snrMin: v.optional(v.number(), 1.5),
   snrMax: v.optional(v.number(), 30),
   signalShare: v.number(),
+  // Missing in datasets before these could be set.
+  like: v.optional(v.picklist(['design', 'g2net']), 'design'),
+  signalsOnly: v.optional(v.boolean(), false),
+  mergerMin: v.optional(v.number(), SIMULATION_DEFAULTS.design.mergerMin),
+  mergerMax: v.optional(v.number(), SIMULATION_DEFAULTS.design.mergerMax),
+  chirpMassMin: v.optional(v.number(), SIMULATION_DEFAULTS.design.chirpMassMin),
+  chirpMassMax: v.optional(v.number(), SIMULATION_DEFAULTS.design.chirpMassMax),
 });
 type DatasetSettings = v.InferOutput<typeof settingsSchema>;
 

@@ -2,9 +2,14 @@ import { createRandomStream, type RandomStream } from '../core/random.ts';
 import { SAMPLE_SIZE } from '../core/strain.ts';
 import { INDEX_LIMIT, sampleId } from './layout.ts';
 import { createNoiseSource } from './noise.ts';
+import { NOISE_CURVES } from './noise-curves.ts';
 import { createSignalSource } from './signal.ts';
 import type { Injection, SimulatedSample } from './simulated-sample.ts';
-import { checkSimulationSettings, type SimulationSettings } from './simulation-settings.ts';
+import {
+  checkSimulationSettings,
+  type GivenSettings,
+  type SimulationSettings,
+} from './simulation-settings.ts';
 import { createSnrMeter } from './snr.ts';
 import { drawSource } from './source.ts';
 
@@ -22,22 +27,20 @@ const NOISE_STREAM = 0;
 const SIGNAL_STREAM = 1;
 
 /**
- * Makes G2Net-like samples: Gaussian noise of the design curves and, in a fraction of the samples, one binary black
- * hole merger whose network SNR is drawn from the distribution in the settings. The sequence of operations is fixed,
+ * Makes G2Net-like samples: Gaussian noise and, in a fraction of the samples, one binary black hole merger whose network
+ * SNR is drawn from the distribution in the settings. With `signalsOnly`, the mergers of the same seed without the noise. The sequence of operations is fixed,
  * so the bytes are the same wherever Math's functions round alike: Node 24 and 26 agree, Node 20 differs in the last
  * digits. Throws SettingError for settings out of range.
  */
-export function createSimulator(
-  given: Pick<SimulationSettings, 'seed'> & Partial<SimulationSettings>,
-): Simulator {
+export function createSimulator(given: GivenSettings): Simulator {
   const settings = checkSimulationSettings(given);
-  const noise = createNoiseSource();
+  const noise = createNoiseSource(NOISE_CURVES[settings.like]);
   const signals = createSignalSource();
-  const meter = createSnrMeter();
+  const meter = createSnrMeter(NOISE_CURVES[settings.like]);
   const signal = new Float64Array(SAMPLE_SIZE);
 
   const inject = (stream: RandomStream, out: Float64Array): Injection => {
-    const source = drawSource(stream);
+    const source = drawSource(stream, settings);
     const networkSnr = drawSnr(stream, settings);
     signals.fill(source, signal);
     const reference = meter.measure(signal);
@@ -54,7 +57,8 @@ export function createSimulator(
       if (out.length !== SAMPLE_SIZE)
         throw new RangeError(`out holds ${out.length} numbers, not ${SAMPLE_SIZE}`);
       const id = sampleId(settings.seed, index);
-      noise.fill(createRandomStream(settings.seed, index, NOISE_STREAM), out);
+      if (settings.signalsOnly) out.fill(0);
+      else noise.fill(createRandomStream(settings.seed, index, NOISE_STREAM), out);
       const stream = createRandomStream(settings.seed, index, SIGNAL_STREAM);
       if (stream.uniform(0, 1) >= settings.signalShare) return { id, target: 0 };
       return { id, target: 1, injection: inject(stream, out) };

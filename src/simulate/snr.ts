@@ -1,7 +1,7 @@
 import FFT from 'fft.js';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 import { tukey } from '../signal/windows.ts';
-import { designPsd } from './design-curves.ts';
+import type { NoiseCurve } from './noise-curves.ts';
 
 const LOWEST_FREQUENCY = 20;
 const HIGHEST_FREQUENCY = 1000;
@@ -9,14 +9,14 @@ const TAPER = 0.1;
 
 export interface SnrMeter {
   /**
-   * Optimal signal-to-noise ratio of a noise-free signal, shape (3, 4096), in each detector, against the design
-   * curves: the square root of the sum of 4 |h(f)|^2 / S(f) df from 20 to 1000 Hz, after a Tukey window (0.1) over
+   * Optimal signal-to-noise ratio of a noise-free signal, shape (3, 4096), in each detector, against the
+   * noise curves: the square root of the sum of 4 |h(f)|^2 / S(f) df from 20 to 1000 Hz, after a Tukey window (0.1) over
    * the 2 s (B. Allen et al., Phys. Rev. D 85, 122006 (2012), eq. 2.5).
    */
   measure(signal: Float64Array): [number, number, number];
 }
 
-export function createSnrMeter(): SnrMeter {
+export function createSnrMeter(psd: NoiseCurve): SnrMeter {
   const fft = new FFT(SAMPLE_LENGTH);
   const window = tukey(SAMPLE_LENGTH, TAPER);
   const tapered = new Float64Array(SAMPLE_LENGTH);
@@ -25,7 +25,7 @@ export function createSnrMeter(): SnrMeter {
   const [firstBin, endBin] = [LOWEST_FREQUENCY / step, HIGHEST_FREQUENCY / step];
   const weights = DETECTORS.map((detector) =>
     Float64Array.from({ length: endBin - firstBin }, (_, i) => {
-      return (4 * step) / (designPsd(detector, (firstBin + i) * step) * SAMPLE_RATE ** 2);
+      return (4 * step) / (psd(detector, (firstBin + i) * step) * SAMPLE_RATE ** 2);
     }),
   );
   const measureOne = (signal: Float64Array, detector: number): number => {

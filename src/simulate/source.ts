@@ -1,5 +1,6 @@
 import type { RandomStream } from '../core/random.ts';
 import type { SkyPosition } from './detectors.ts';
+import type { SimulationSettings } from './simulation-settings.ts';
 import type { BinaryMasses } from './waveform/binary.ts';
 
 /** A coalescing binary as the detectors see it, without its distance. */
@@ -15,19 +16,25 @@ export interface Source extends BinaryMasses, SkyPosition {
 const MASS_RANGE = [5, 80] as const;
 const LARGEST_MASS_RATIO = 8;
 const LARGEST_SPIN = 0.9;
-const MERGER_RANGE = [1.3, 1.9] as const;
+
+/** The part of the prior that is set. */
+export type SourcePrior = Pick<
+  SimulationSettings,
+  'mergerMin' | 'mergerMax' | 'chirpMassMin' | 'chirpMassMax'
+>;
 
 /**
- * Draws a source: masses log-uniform from 5 to 80 solar masses with a ratio of at most 8; spins with isotropic
+ * Draws a source: masses log-uniform from 5 to 80 solar masses, with a ratio of at most 8 and a chirp mass in the range of
+ * the prior, otherwise drawn again; spins with isotropic
  * directions and magnitudes up to 0.9, reduced to their component along the orbit's axis; sky position, inclination,
- * polarization and sidereal time isotropic; merger from 1.3 to 1.9 s.
+ * polarization and sidereal time isotropic; merger time uniform in the range of the prior.
  */
-export function drawSource(stream: RandomStream): Source {
+export function drawSource(stream: RandomStream, prior: SourcePrior): Source {
   const mass = (): number => Math.exp(stream.uniform(Math.log(MASS_RANGE[0]), Math.log(MASS_RANGE[1])));
   const spin = (): number => stream.uniform(0, LARGEST_SPIN) * stream.uniform(-1, 1);
   const angle = (): number => stream.uniform(0, 2 * Math.PI);
   let [m1, m2] = [mass(), mass()];
-  while (Math.max(m1, m2) > LARGEST_MASS_RATIO * Math.min(m1, m2)) [m1, m2] = [mass(), mass()];
+  while (!isAllowed(m1, m2, prior)) [m1, m2] = [mass(), mass()];
   return {
     m1: Math.max(m1, m2),
     m2: Math.min(m1, m2),
@@ -39,6 +46,12 @@ export function drawSource(stream: RandomStream): Source {
     dec: Math.asin(stream.uniform(-1, 1)),
     psi: stream.uniform(0, Math.PI),
     gmst: angle(),
-    tc: stream.uniform(...MERGER_RANGE),
+    tc: stream.uniform(prior.mergerMin, prior.mergerMax),
   };
+}
+
+function isAllowed(m1: number, m2: number, { chirpMassMin, chirpMassMax }: SourcePrior): boolean {
+  const chirpMass = (m1 * m2) ** 0.6 / (m1 + m2) ** 0.2;
+  const isRatioAllowed = Math.max(m1, m2) <= LARGEST_MASS_RATIO * Math.min(m1, m2);
+  return isRatioAllowed && chirpMass >= chirpMassMin && chirpMass <= chirpMassMax;
 }

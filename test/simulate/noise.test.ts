@@ -4,6 +4,7 @@ import FFT from 'fft.js';
 import { createRandomStream } from '../../src/core/random.ts';
 import { DETECTORS, type Detector, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { designPsd } from '../../src/simulate/design-curves.ts';
+import { g2netPsd } from '../../src/simulate/g2net-curves.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
 import { lalValues } from './lal.ts';
 
@@ -46,6 +47,38 @@ test('the design curves are zero below their start and constant above their end'
   assert.equal(designPsd('H1', Number.NaN), 0);
 });
 
+test('the G2Net curves have the published points, the wall at 10 Hz and the lines, and no noise below 5 Hz', () => {
+  const asd = (detector: Detector, f: number) => Math.sqrt(g2netPsd(detector, f));
+  const published: [Detector, number, number][] = [
+    ['H1', 10, 5.41e-21],
+    ['L1', 306.5, 1.96e-23],
+    ['V1', 100, 5.92e-24],
+    ['H1', 1024, 4.61e-24],
+  ];
+  for (const [detector, f, value] of published)
+    assert.ok(Math.abs(asd(detector, f) / value - 1) < 1e-9, `${detector} ${f}`);
+  // Halfway in logarithms.
+  assert.ok(Math.abs(asd('H1', Math.sqrt(900 * 1000)) / Math.sqrt(4.22e-24 * 4.57e-24) - 1) < 1e-9);
+  for (const f of [12, 13, 14, 15]) assert.ok(asd('H1', f) > 10 * Math.sqrt(designPsd('H1', f)), `${f}`);
+  assert.ok(asd('H1', 60) > 1.8 * asd('H1', 61) && asd('H1', 306) > 6 * asd('H1', 300));
+  assert.equal(g2netPsd('V1', 4.999), 0);
+});
+
+test('noise like G2Net has the standard deviation that was measured in the real data, within 10 %', () => {
+  const noise = createNoiseSource(g2netPsd);
+  const strain = new Float64Array(SAMPLE_SIZE);
+  const power = DETECTORS.map(() => 0);
+  for (let index = 0; index < 100; index++) {
+    noise.fill(createRandomStream(7, index, 0), strain);
+    strain.forEach((x, i) => {
+      power[Math.floor(i / SAMPLE_LENGTH)]! += x ** 2 / (100 * SAMPLE_LENGTH);
+    });
+  }
+  [7.42e-21, 7.42e-21, 1.84e-21].forEach((sigma, detector) => {
+    assert.ok(Math.abs(Math.sqrt(power[detector]!) / sigma - 1) < 0.1, `${Math.sqrt(power[detector]!)}`);
+  });
+});
+
 const BANDS = [
   [25, 40],
   [40, 80],
@@ -57,7 +90,7 @@ const SAMPLES = 150;
 
 /** Mean over bins and samples of the Hann-windowed power divided by the design curve; and the H1-L1 coherence. */
 function measureNoise(): { ratios: number[][]; coherence: number[] } {
-  const noise = createNoiseSource();
+  const noise = createNoiseSource(designPsd);
   const fft = new FFT(SAMPLE_LENGTH);
   const strain = new Float64Array(SAMPLE_SIZE);
   const spectra = DETECTORS.map(() => new Float64Array(2 * SAMPLE_LENGTH));
@@ -116,7 +149,7 @@ test('noise has the power of the design curves in every band, and is independent
 });
 
 test('noise is Gaussian, and a sample does not end where it begins', () => {
-  const noise = createNoiseSource();
+  const noise = createNoiseSource(designPsd);
   const strain = new Float64Array(SAMPLE_SIZE);
   let [second, fourth, jump, step] = [0, 0, 0, 0];
   for (let index = 0; index < 60; index++) {

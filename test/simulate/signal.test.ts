@@ -4,6 +4,7 @@ import { createRandomStream } from '../../src/core/random.ts';
 import { SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { detectorResponses } from '../../src/simulate/detectors.ts';
 import { createSignalSource } from '../../src/simulate/signal.ts';
+import { SIMULATION_DEFAULTS } from '../../src/simulate/simulation-settings.ts';
 import { drawSource, type Source } from '../../src/simulate/source.ts';
 
 const signals = createSignalSource();
@@ -16,7 +17,9 @@ function rows(source: Source): Float64Array[] {
 }
 
 function sources(count: number): Source[] {
-  return Array.from({ length: count }, (_, i) => drawSource(createRandomStream(9, i, 1)));
+  return Array.from({ length: count }, (_, i) =>
+    drawSource(createRandomStream(9, i, 1), SIMULATION_DEFAULTS.design),
+  );
 }
 
 /** Root mean square from one time to another [s]. */

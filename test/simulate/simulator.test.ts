@@ -7,7 +7,11 @@ import { createRandomStream } from '../../src/core/random.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { INDEX_LIMIT, sampleId } from '../../src/simulate/layout.ts';
 import type { Injection } from '../../src/simulate/simulated-sample.ts';
-import { checkSimulationSettings, type SimulationSettings } from '../../src/simulate/simulation-settings.ts';
+import {
+  checkSimulationSettings,
+  SIMULATION_DEFAULTS,
+  type SimulationSettings,
+} from '../../src/simulate/simulation-settings.ts';
 import { createSimulator } from '../../src/simulate/simulator.ts';
 import { drawSource, type Source } from '../../src/simulate/source.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
@@ -116,7 +120,9 @@ test('SNRs follow the log-normal distribution of the settings and stay within it
 });
 
 test('sources stay in the documented ranges and fill them', () => {
-  const sources = Array.from({ length: 2000 }, (_, index) => drawSource(createRandomStream(1, index, 1)));
+  const sources = Array.from({ length: 2000 }, (_, index) =>
+    drawSource(createRandomStream(1, index, 1), SIMULATION_DEFAULTS.design),
+  );
   const range = (value: (source: Source) => number): [number, number] => {
     const values = sources.map(value);
     return [Math.min(...values), Math.max(...values)];
@@ -140,6 +146,45 @@ test('sources stay in the documented ranges and fill them', () => {
     const slack = 0.07 * (high - low);
     assert.ok(least >= low - 1e-12 && least < low + slack, `${value} from ${least}, not ${low}`);
     assert.ok(most <= high + 1e-12 && most > high - slack, `${value} to ${most}, not ${high}`);
+  }
+});
+
+test('like g2net, mergers are from 1.5 to 1.9 s, and chirp masses from 9 to 34 solar masses', () => {
+  const simulator = createSimulator({ seed: 61, like: 'g2net', signalsOnly: true });
+  const out = new Float64Array(SAMPLE_SIZE);
+  const sources = Array.from({ length: 300 }, (_, index) => simulator.sample(index, out).injection!.source);
+  const times = sources.map(({ tc }) => tc);
+  const masses = sources.map(({ m1, m2 }) => (m1 * m2) ** 0.6 / (m1 + m2) ** 0.2);
+  for (const [values, low, high] of [[times, 1.5, 1.9] as const, [masses, 9, 34] as const]) {
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    const slack = 0.05 * (high - low);
+    assert.ok(least >= low && least < low + slack, `${least}`);
+    assert.ok(most <= high && most > high - slack, `${most}`);
+  }
+});
+
+test('signals only are the signals of the noisy samples of the same seed, with an SNR of 1', () => {
+  for (const like of ['design', 'g2net'] as const) {
+    const bare = createSimulator({ seed: 71, like, signalsOnly: true });
+    const noisy = createSimulator({ seed: 71, like, signalShare: 1 });
+    const silent = createSimulator({ seed: 71, like, signalShare: 0 });
+    const [signal, loud, noise] = [0, 1, 2].map(() => new Float64Array(SAMPLE_SIZE)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    for (let index = 0; index < 5; index++) {
+      const { target, injection } = bare.sample(index, signal);
+      const { source, networkSnr } = noisy.sample(index, loud).injection!;
+      silent.sample(index, noise);
+      assert.deepEqual([target, injection!.networkSnr, injection!.source], [1, 1, source]);
+      assert.ok(Math.abs(Math.hypot(...injection!.snr) - 1) < 1e-12);
+      const peak = signal.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const error = signal.reduce((most, x, i) => {
+        return Math.max(most, Math.abs(networkSnr * x - (loud[i]! - noise[i]!)));
+      }, 0);
+      assert.ok(error < 1e-6 * networkSnr * peak, `${error / peak}`);
+    }
   }
 });
 
@@ -168,6 +213,21 @@ test('settings out of their range are refused by name, and omitted settings have
     [{ snrMax: Infinity }, /^snrMax/],
     [{ signalShare: 1.01 }, /^signalShare/],
     [{ signalShare: -0.01 }, /^signalShare/],
+    [{ like: 'kagra' as 'design' }, /^like \(--like\) is "kagra", needed design or g2net/],
+    [
+      { mergerMin: 1.95 },
+      /^mergerMax \(--merger-max\) is 1.9, needed a number of at least mergerMin \(1.95\)/,
+    ],
+    [{ mergerMax: 2.1 }, /^mergerMax/],
+    [
+      { chirpMassMin: 20, chirpMassMax: 20.5 },
+      /^chirpMassMax \(--chirp-mass-max\) is 20.5, needed at least 1 more/,
+    ],
+    [{ signalsOnly: true, snrMedian: 15 }, /^snrMedian \(--snr-median\) is 15, needed 1 with --signals-only/],
+    [
+      { signalsOnly: true, signalShare: 0.5 },
+      /^signalShare \(--signal-share\) is 0.5, needed 1 with --signals-only/,
+    ],
   ];
   for (const [settings, message] of wrong) {
     assert.throws(
@@ -177,7 +237,11 @@ test('settings out of their range are refused by name, and omitted settings have
   }
   assert.deepEqual(checkSimulationSettings({ seed: 1, snrMedian: 20 }), {
     ...{ seed: 1, snrMedian: 20, snrSigma: 0.5, snrMin: 1.5, snrMax: 30, signalShare: 0.5 },
+    ...{ like: 'design', signalsOnly: false },
+    ...{ mergerMin: 1.3, mergerMax: 1.9, chirpMassMin: 4, chirpMassMax: 70 },
   });
+  const { mergerMin, chirpMassMax } = checkSimulationSettings({ seed: 1, like: 'g2net', chirpMassMax: 30 });
+  assert.deepEqual([mergerMin, chirpMassMax], [1.5, 30]);
 });
 
 test('an index out of range or an array of another length is refused', () => {
