@@ -6,39 +6,49 @@ import { createSignalsEngine } from '../../src/signal/engines/linear-path.ts';
 import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
+import { NOISE_CURVES } from '../../src/simulate/noise-curves.ts';
 
 const COUNT = 200;
-const source = createNoiseSource();
-const noise = Array.from({ length: COUNT }, (_, i) => {
-  const strain = new Float64Array(SAMPLE_SIZE);
-  source.fill(createRandomStream(1, i, 0), strain);
-  return strain;
-});
-const estimator = createPsdEstimator();
-for (const strain of noise) assert.equal(estimator.add(strain), undefined);
-const preprocessor = createPreprocessor(averagePsd(estimator.sum, estimator.count), createSignalsEngine());
 
-function run(strain: Float64Array): Float32Array {
+/** Noise of a curve, and the path with its PSD. */
+function prepare(like: keyof typeof NOISE_CURVES) {
+  const source = createNoiseSource(NOISE_CURVES[like]);
+  const estimator = createPsdEstimator();
+  const noise = Array.from({ length: COUNT }, (_, i) => {
+    const strain = new Float64Array(SAMPLE_SIZE);
+    source.fill(createRandomStream(1, i, 0), strain);
+    assert.equal(estimator.add(strain), undefined);
+    return strain;
+  });
+  const psd = averagePsd(estimator.sum, estimator.count);
+  return { noise, preprocessor: createPreprocessor(psd, createSignalsEngine()) };
+}
+
+const { noise, preprocessor } = prepare('design');
+
+function run(strain: Float64Array, path = preprocessor): Float32Array {
   const out = new Float32Array(SAMPLE_SIZE);
-  assert.equal(preprocessor.process(strain, out), undefined);
+  assert.equal(path.process(strain, out), undefined);
   return out;
 }
 
-test('noise that is preprocessed like a signal has deviation 1 in each detector', () => {
-  const rows = noise.map(run);
-  for (const [d, name] of DETECTORS.entries()) {
-    const squares = rows.map((row) => {
-      const points = row.subarray(d * SAMPLE_LENGTH, (d + 1) * SAMPLE_LENGTH);
-      return points.reduce((sum, x) => sum + x * x, 0) / SAMPLE_LENGTH;
-    });
-    const deviation = Math.sqrt(squares.reduce((sum, x) => sum + x, 0) / COUNT);
-    assert.ok(Math.abs(deviation - 1) < 0.01, `${name}: ${deviation}`);
-  }
-});
+for (const like of ['design', 'g2net'] as const)
+  test(`noise that is preprocessed like a signal has deviation 1 in each detector (${like})`, () => {
+    const { noise, preprocessor } = prepare(like);
+    const rows = noise.map((strain) => run(strain, preprocessor));
+    for (const [d, name] of DETECTORS.entries()) {
+      const squares = rows.map((row) => {
+        const points = row.subarray(d * SAMPLE_LENGTH, (d + 1) * SAMPLE_LENGTH);
+        return points.reduce((sum, x) => sum + x * x, 0) / SAMPLE_LENGTH;
+      });
+      const deviation = Math.sqrt(squares.reduce((sum, x) => sum + x, 0) / COUNT);
+      assert.ok(Math.abs(deviation - 1) < 0.01, `${name}: ${deviation}`);
+    }
+  });
 
 test('the path of signals is linear', () => {
   const [a, b] = [noise[0]!, noise[1]!];
-  const [ofA, ofB, ofSum] = [a, b, a.map((x, i) => 3 * x - b[i]!)].map(run) as [
+  const [ofA, ofB, ofSum] = [a, b, a.map((x, i) => 3 * x - b[i]!)].map((strain) => run(strain)) as [
     Float32Array,
     Float32Array,
     Float32Array,
