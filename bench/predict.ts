@@ -73,7 +73,7 @@ async function preprocess(name: string, psd?: Place): Promise<void> {
 }
 
 async function predict(place: Place): Promise<void> {
-  const predictor: Predictor = { predict: ({ size }) => new Float32Array(size).fill(0.5) };
+  const predictor: Predictor = { logits: ({ size }) => new Float32Array(size) };
   const predictions = noPredictions();
   const samples = await findRawSamples(openStore(raw), predictions);
   const { psd } = await readPsd(openStore(place.folder), place.key);

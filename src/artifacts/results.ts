@@ -14,7 +14,7 @@ export interface Evaluation {
   /** 0 (noise) or 1 (signal), one per record. */
   labels: Uint8Array;
   /** Probability of a signal in [0, 1], in the order of labels. */
-  probabilities: Float32Array;
+  probabilities: Float64Array;
   loss: number;
   accuracy: number;
   auc: number | null;
@@ -63,5 +63,5 @@ export function confusionCounts({ labels, probabilities }: Evaluation): Confusio
       throw new RangeError(`probability ${probability} of record ${i} is not in [0, 1]`);
     }
   }
-  return countAnswers(labels, probabilities);
+  return countAnswers(labels, probabilities, THRESHOLD);
 }

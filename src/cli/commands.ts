@@ -4,6 +4,7 @@ import { SOFTWARE } from '../core/software.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { estimateCommand } from './commands/estimate.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { kaggleCommand } from './commands/kaggle.ts';
@@ -40,6 +41,7 @@ for (const command of [
   trainCommand(),
   oofCommand(),
   predictCommand(),
+  evaluateCommand(),
   exportCommand(),
   runCommand(),
   mergeCommand(),

@@ -1,6 +1,6 @@
 /** The items by name, in their order. (Map.groupBy needs Node 21.) */
-export function groupBy<T>(items: Iterable<T>, nameOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
+export function groupBy<T, K>(items: Iterable<T>, nameOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
   for (const item of items) {
     const name = nameOf(item);
     const group = groups.get(name);

@@ -55,7 +55,7 @@ function checkIds(files: readonly StoredPredictions[]): void {
 
 export function scoreFolds(folds: readonly StoredPredictions[]): FoldScores {
   const labels = Uint8Array.from(folds.flatMap((fold) => [...fold.labels]));
-  const probabilities = Float32Array.from(folds.flatMap((fold) => [...fold.probabilities]));
+  const probabilities = Float64Array.from(folds.flatMap((fold) => [...fold.probabilities]));
   return {
     rows: labels.length,
     auc: areaUnderRoc(labels, probabilities),

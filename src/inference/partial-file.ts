@@ -17,15 +17,15 @@ const INTERVAL = 600_000;
 const LIMIT = 1 << 28;
 
 const schema = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   /** See prediction-identity.ts. */
   identity: v.string(),
   /** Of the first samples that weren't rejected, in the order of the samples, which the identity covers. */
-  probabilities: v.array(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  logits: v.array(v.number()),
   /** The samples that couldn't be read so far. */
   rejected: rejectionListSchema,
 });
-type PartialResults = Pick<v.InferOutput<typeof schema>, 'probabilities' | 'rejected'>;
+type PartialResults = Pick<v.InferOutput<typeof schema>, 'logits' | 'rejected'>;
 
 /** What is to be predicted. */
 export interface Wanted {
@@ -46,7 +46,7 @@ export function parsePartial(
   object: string,
   { identity, count, rejectable }: Wanted,
 ): PartialResults {
-  const { probabilities, rejected, ...stored } = parseJson(bytes, object, schema);
+  const { logits, rejected, ...stored } = parseJson(bytes, object, schema);
   const demand = (holds: boolean, found: string, needed: string) => {
     if (!holds) throw new InputError({ object, found, needed });
   };
@@ -58,9 +58,9 @@ export function parsePartial(
   const ids = new Set(rejected.map(({ id }) => id));
   const known = [...ids].every((id) => rejectable.has(id));
   demand(known && ids.size === rejected.length, 'a wrong list of rejected samples', 'samples, each once');
-  const results = probabilities.length + ids.size;
+  const results = logits.length + ids.size;
   demand(results <= count, `${results} results`, `at most ${count}`);
-  return { probabilities, rejected };
+  return { logits, rejected };
 }
 
 /** Where the results are kept. */
@@ -73,7 +73,7 @@ export interface PartialFile {
   /** The file, for messages. */
   object: string;
   /**
-   * Adds the file's probabilities and rejected samples to the predictions, which hold none of this prediction yet. A file that
+   * Adds the file's results and rejected samples to the predictions, which hold none of this prediction yet. A file that
    * can't be used is reported and ignored. Must be called before `save`.
    */
   resume(wanted: Wanted): Promise<void>;
@@ -101,13 +101,13 @@ export function openPartial(
     object,
     async resume(wanted) {
       ({ identity } = wanted);
-      const { probabilities, rejected } = predictions;
+      const { logits, rejected } = predictions;
       unusable = rejected.length;
       try {
         const known = parsePartial(await readLimited(store, key, LIMIT), object, wanted);
-        for (const probability of known.probabilities) probabilities.push(probability);
+        for (const logit of known.logits) logits.push(logit);
         for (const rejection of known.rejected) rejected.push(rejection);
-        say(`resuming: ${probabilities.length} of ${wanted.count} samples are predicted`);
+        say(`resuming: ${logits.length} of ${wanted.count} samples are predicted`);
       } catch (error) {
         if (error instanceof NotFoundError) return;
         if (!(error instanceof ChirplineError)) throw error;
@@ -116,11 +116,11 @@ export function openPartial(
     },
     due: () => Date.now() - last >= interval,
     async save() {
-      const { probabilities, rejected } = predictions;
-      if (probabilities.length === 0) return false;
-      const results: PartialResults = { probabilities, rejected: rejected.slice(unusable) };
+      const { logits, rejected } = predictions;
+      if (logits.length === 0) return false;
+      const results: PartialResults = { logits, rejected: rejected.slice(unusable) };
       try {
-        await store.write(key, encodeJson({ version: 1, identity, ...results }));
+        await store.write(key, encodeJson({ version: 2, identity, ...results }));
         return true;
       } catch (error) {
         if (!(error instanceof ChirplineError)) throw error;

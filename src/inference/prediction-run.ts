@@ -155,9 +155,9 @@ async function holdsRecords(data: ObjectStore): Promise<boolean> {
   return (await data.head(METADATA_KEY)) !== undefined || (await data.head('train.tfrecord')) !== undefined;
 }
 
-/** Records whose probability is known are read and checked like the others, for the hashes and the ids, but not yielded. */
-function openRecordSource(set: RecordSet, { samples, ids, probabilities }: Predictions): Source {
-  const known = probabilities.length;
+/** Records whose result is known are read and checked like the others, for the hashes and the ids, but not yielded. */
+function openRecordSource(set: RecordSet, { samples, ids, labels, logits }: Predictions): Source {
+  const known = logits.length;
   async function* read(): AsyncGenerator<Float32Array> {
     const signal = new Float32Array(SAMPLE_SIZE);
     const checkId = createIdCheck();
@@ -167,6 +167,7 @@ function openRecordSource(set: RecordSet, { samples, ids, probabilities }: Predi
       checkId({ ...record, id });
       samples.push(id);
       ids.push(id);
+      labels.push(record.label);
       if (ids.length > known) yield signal;
     }
   }

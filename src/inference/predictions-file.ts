@@ -17,7 +17,7 @@ export interface FoldPredictions {
   /** 0 (noise) or 1 (signal), one per id. */
   labels: Uint8Array;
   /** Probability of a signal in [0, 1], one per id. */
-  probabilities: Float32Array;
+  probabilities: Float64Array;
 }
 
 /** The predictions of a file. */
@@ -52,7 +52,7 @@ export function parsePredictions(bytes: Uint8Array, object: string): StoredPredi
   const [idAt, targetAt, predictionAt, foldAt] = COLUMNS.map((name) => table.header.indexOf(name));
   const ids: string[] = [];
   const labels = new Uint8Array(table.rows.length);
-  const probabilities = new Float32Array(table.rows.length);
+  const probabilities = new Float64Array(table.rows.length);
   let fold: number | undefined;
   for (const [index, row] of table.rows.entries()) {
     const refuse = ({ found, needed }: { found: string; needed: string }) =>

@@ -21,26 +21,29 @@ export interface Source {
 export interface Predictions {
   /** Ids of all samples in the order of the catalog or of the records, also of those that are rejected. */
   samples: string[];
-  /** Ids of the samples that have a probability, in the same order. */
+  /** Ids of the samples that have a result, in the same order. */
   ids: string[];
-  /** Probability of a signal, one per id. */
-  probabilities: number[];
+  /** 0 or 1, one per id; of raw samples none. */
+  labels: number[];
+  /** Of the probability of a signal, one per id. */
+  logits: number[];
   rejected: Rejection[];
 }
 
 export function noPredictions(): Predictions {
-  return { samples: [], ids: [], probabilities: [], rejected: [] };
+  return { samples: [], ids: [], labels: [], logits: [], rejected: [] };
 }
 
 export interface BatchSettings {
   batchSize: number;
   tta?: boolean | undefined;
-  /** Called when the probabilities of a batch are among the predictions. */
+  /** Called when the results of a batch are among the predictions. */
   afterBatch?: () => Promise<void>;
 }
 
 /**
- * Predicts the samples of the source. The predictions may hold the probabilities of the samples before them. Throws the reason of `signal` after the batch during which it was aborted.
+ * Predicts the samples of the source. The predictions may hold the results of the samples before them. Throws the reason of `signal`
+ * after the batch during which it was aborted.
  */
 export async function predictSource(
   tf: TF,
@@ -51,14 +54,14 @@ export async function predictSource(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<void> {
-  const { probabilities, rejected } = predictions;
+  const { logits, rejected } = predictions;
   const report = () => {
-    const done = probabilities.length + rejected.length;
+    const done = logits.length + rejected.length;
     observer.progress?.({ stage: 'predict', done, total: source.count, unit: 'samples' });
   };
   report();
   for await (const batch of predictSignals(tf, predictor, source.signals, batchSize, tta)) {
-    for (const probability of batch) probabilities.push(probability);
+    for (const logit of batch) logits.push(logit);
     report();
     // A batch blocks the event loop. Ctrl-C, the progress bar and the worker threads are served between batches.
     await setImmediate();

@@ -54,7 +54,7 @@ export async function findRawSamples(
 
 /**
  * Calls `work` with a source of the samples at the location `raw`, whitened by the PSD. Samples whose results the predictions hold
- * aren't read again: those that were rejected, and as many of the others as there are probabilities. One chunk for each of the
+ * aren't read again: those that were rejected, and as many of the others as there are results. One chunk for each of the
  * worker threads and one more, which is being predicted, are in memory: 48 MiB each. Throws the errors of withWorkers.
  *
  * @param workers default: one per core.
@@ -63,7 +63,7 @@ export function withRawSource<Product>(
   raw: string,
   psd: Psd,
   { refs, count }: RawSamples,
-  { ids, probabilities, rejected }: Predictions,
+  { ids, logits, rejected }: Predictions,
   {
     workers = availableParallelism(),
     signal,
@@ -72,9 +72,9 @@ export function withRawSource<Product>(
 ): Promise<Product> {
   const unusable = new Set(rejected.map(({ id }) => id));
   const usable = refs.filter(({ id }) => !unusable.has(id));
-  for (const { id } of usable.slice(0, probabilities.length)) ids.push(id);
+  for (const { id } of usable.slice(0, logits.length)) ids.push(id);
   const chunks: SampleRef[][] = [];
-  for (let start = probabilities.length; start < usable.length; start += CHUNK)
+  for (let start = logits.length; start < usable.length; start += CHUNK)
     chunks.push(usable.slice(start, start + CHUNK));
   const atOnce = Math.min(workers + 1, chunks.length);
 

@@ -2,6 +2,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { InputError } from '../core/errors.ts';
 import type { IdList } from '../raw/id-list.ts';
+import { sigmoid } from '../training/fit/logit.ts';
 import type { Predictions } from './predictions.ts';
 
 export interface RowSettings {
@@ -21,11 +22,8 @@ export interface Submission {
 }
 
 /** Throws InputError when a listed id has no prediction and there is no value for it. */
-export function arrangeRows(
-  { samples, ids, probabilities }: Predictions,
-  { like, fill }: RowSettings,
-): Submission {
-  const known = new Map(ids.map((id, index) => [id, probabilities[index]!]));
+export function arrangeRows({ samples, ids, logits }: Predictions, { like, fill }: RowSettings): Submission {
+  const known = new Map(ids.map((id, index) => [id, sigmoid(logits[index]!)]));
   if (like !== undefined && fill === undefined) requireListed(like, known);
   const wanted = like?.ids ?? (fill === undefined ? ids : samples);
   const listed = new Set(like?.ids ?? samples);

@@ -33,8 +33,11 @@ function createMaps(tf: TF, kind: ConvolutionKind): Maps {
 export interface Model {
   /** Every array by its name in weights.npz. The moving statistics aren't trainable. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Probability [B] of a signal in each sample [B, 3, 4096], with the moving statistics and without dropout. */
-  predict(signals: Tensor3D): Tensor1D;
+  /**
+   * Logit [B] of the probability of a signal in each sample [B, 3, 4096], with the moving statistics and without dropout. In
+   * float32 a probability rounds to 1 from a logit of 17 on, so samples are ranked by their logits.
+   */
+  logits(signals: Tensor3D): Tensor1D;
   /**
    * Probability [B] with the batch's own statistics and with dropout, differentiable with respect to the trainable
    * variables. Updates the moving statistics. Equal seeds (int32 [2]) drop the same outputs.
@@ -58,7 +61,7 @@ interface Mode {
 
 /**
  * The model of a preset: convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
- * layers, one probability. DIYModel has 676,258 trainable parameters.
+ * layers, one logit. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
@@ -87,7 +90,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
       h = mode.drop(normalized.mul(normalized.sigmoid()), layer);
     }
-    return tf.matMul(h, get('out_W')).add(get('out_b')).sigmoid().reshape([-1]);
+    return tf.matMul(h, get('out_W')).add(get('out_b')).reshape([-1]);
   }
 
   const evaluation: Mode = {
@@ -151,8 +154,8 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 
   const model: Model = {
     variables,
-    predict: (signals) => tf.tidy(() => forward(signals, evaluation)),
-    predictForTraining: (signals, seed) => tf.tidy(() => forward(signals, training(seed))),
+    logits: (signals) => tf.tidy(() => forward(signals, evaluation)),
+    predictForTraining: (signals, seed) => tf.tidy(() => forward(signals, training(seed)).sigmoid()),
     getWeights: () =>
       new Map(
         [...variables].map(([name, variable]) => [

@@ -14,7 +14,7 @@ export interface EpochFigures {
   /** Fraction of the epoch's time spent waiting for input, from 0 to 1. */
   inputWait: number;
   /** Probability of a signal for each validation record. */
-  probabilities: Float32Array;
+  probabilities: Float64Array;
   /** Trainable arrays. */
   weights: Iterable<{ data: Float32Array }>;
 }

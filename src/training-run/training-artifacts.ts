@@ -62,8 +62,8 @@ export async function saveRun(
   const results = {
     history,
     evaluation,
-    roc: rocCurve(evaluation.labels, evaluation.probabilities),
-    pr: prCurve(evaluation.labels, evaluation.probabilities),
+    roc: rocCurve(evaluation.labels, evaluation.logits),
+    pr: prCurve(evaluation.labels, evaluation.logits),
   };
   const metrics = summarizeRun(date, config, history, evaluation);
   const names = artifactNames(run);

@@ -1,8 +1,9 @@
 /** Realistic results of a training that never ran. They are seeded, so every test gets the same. */
 import type { RunConfig } from '../../src/artifacts/config.ts';
 import type { ReportData } from '../../src/artifacts/report/report-data.ts';
-import type { Epoch, Evaluation, Results } from '../../src/artifacts/results.ts';
-import { prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
+import type { Epoch, Results } from '../../src/artifacts/results.ts';
+import { judge } from '../../src/training/fit/evaluate.ts';
+import { prCurve, rocCurve } from '../../src/training/fit/metrics.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 
 /** Uniform random numbers in [0, 1), by mulberry32. */
@@ -44,29 +45,19 @@ export function madeUpEpochs(count: number): Epoch[] {
   });
 }
 
-/** Labels and probabilities of a model that misses quiet signals. */
-export function madeUpEvaluation(count: number, signals = 0.5): Evaluation {
+/** The evaluation of a model that misses quiet signals. */
+export function madeUpEvaluation(count: number, signals = 0.5) {
   const next = uniform(11);
   const noise = normal(5);
   const labels = new Uint8Array(count);
-  const probabilities = new Float32Array(count);
+  const logits = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     const signal = next() < signals;
     labels[i] = signal ? 1 : 0;
     const loud = signal && next() < 0.65;
-    probabilities[i] = 1 / (1 + Math.exp(-((loud ? 3 : -1.1) + 0.9 * noise())));
+    logits[i] = (loud ? 3 : -1.1) + 0.9 * noise();
   }
-  return judge(labels, probabilities);
-}
-
-/** The evaluation of labels and probabilities, scored as training does. */
-export function judge(labels: Uint8Array, probabilities: Float32Array): Evaluation {
-  const losses = Array.from(labels, (label, i) => {
-    const p = probabilities[i]!;
-    return -Math.log(Math.max(1e-7, label === 1 ? p : 1 - p));
-  });
-  const loss = losses.reduce((sum, one) => sum + one, 0) / labels.length;
-  return { labels, probabilities, loss, ...score(labels, probabilities) };
+  return judge(labels, logits);
 }
 
 export interface MadeUp {
@@ -78,12 +69,12 @@ export interface MadeUp {
 
 export function madeUpResults({ epochs = 22, records = 11_208, signals = 0.5 }: MadeUp = {}): Results {
   const evaluation = madeUpEvaluation(records, signals);
-  const { labels, probabilities } = evaluation;
+  const { labels, logits } = evaluation;
   return {
     history: { epochs: madeUpEpochs(epochs) },
     evaluation,
-    roc: rocCurve(labels, probabilities),
-    pr: prCurve(labels, probabilities),
+    roc: rocCurve(labels, logits),
+    pr: prCurve(labels, logits),
   };
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/artifacts/metrics-file.ts';
 import { bestEpoch, confusionCounts } from '../../src/artifacts/results.ts';
-import { judge, madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
+import { judge } from '../../src/training/fit/evaluate.ts';
+import { madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
 
 test('metrics.json has the keys that other programs read, then our own', () => {
   const { history, evaluation } = madeUpResults();
@@ -73,7 +74,7 @@ test('the best epoch is the last that improved, or the very last if none did', (
 });
 
 test('predictions are counted by class, and a probability of exactly 0.5 counts as a signal', () => {
-  const evaluation = judge(Uint8Array.of(0, 0, 0, 1, 1, 1), Float32Array.of(0, 0.49, 0.5, 0.5, 1, 0.1));
+  const evaluation = judge(Uint8Array.of(0, 0, 0, 1, 1, 1), Float32Array.of(-90, -0.01, 0, 0, 90, -2));
   assert.deepEqual(confusionCounts(evaluation), {
     trueNegative: 2,
     falsePositive: 1,
@@ -87,9 +88,9 @@ test('an inconsistent evaluation is refused', () => {
   const wrong = [
     { ...good, labels: Uint8Array.of(0, 1) },
     { ...good, labels: Uint8Array.of(0, 1, 2) },
-    { ...good, probabilities: Float32Array.of(0, 1, Number.NaN) },
-    { ...good, probabilities: Float32Array.of(0, 1, 1.5) },
-    { ...good, probabilities: Float32Array.of(0, 1, -0.1) },
+    { ...good, probabilities: Float64Array.of(0, 1, Number.NaN) },
+    { ...good, probabilities: Float64Array.of(0, 1, 1.5) },
+    { ...good, probabilities: Float64Array.of(0, 1, -0.1) },
   ];
   for (const evaluation of wrong) assert.throws(() => confusionCounts(evaluation), RangeError);
 });

@@ -3,6 +3,7 @@ import { createRandomStream } from '../../src/core/random.ts';
 import { createModel } from '../../src/model/model.ts';
 import type { Preset } from '../../src/model/presets.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { tf } from '../model/tensorflow.ts';
 
 /** [5, 3, 4096]. The detectors have different amplitudes, so that their order matters. */
@@ -17,7 +18,7 @@ export function makeSignals(): Tensor3D {
 export function predict(preset: Preset, weights: Weights, signals: Tensor3D): Float32Array {
   const model = createModel(tf, weights, { preset, dropout: 0.5 });
   try {
-    return model.predict(signals).dataSync() as Float32Array;
+    return Float32Array.from(model.logits(signals).dataSync(), sigmoid);
   } finally {
     model.dispose();
   }

@@ -37,16 +37,16 @@ export const DOCUMENTS = [
     text: true,
     seeds: () => [
       encodeJson({
-        version: 1,
+        version: 2,
         identity: WANTED.identity,
-        probabilities: [0, 0.25, 1],
+        logits: [-20, 0.25, 1],
         rejected: [{ id: 'b', file: 'b.npy', reason: 'found 3 bytes, needed 80' }],
       }),
     ],
     parse: (bytes) => parsePartial(bytes, 'x.partial', WANTED),
-    check({ probabilities, rejected }) {
-      assert.ok(probabilities.length + rejected.length <= WANTED.count);
-      assert.ok(probabilities.every((probability) => probability >= 0 && probability <= 1));
+    check({ logits, rejected }) {
+      assert.ok(logits.length + rejected.length <= WANTED.count);
+      assert.ok(logits.every(Number.isFinite));
       assert.ok(rejected.every(({ id }) => WANTED.rejectable.has(id)));
     },
   }),

@@ -1,6 +1,7 @@
 /** Parsers of models, checkpoints and settings. */
 import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/artifacts/config.ts';
+import { parseTruth } from '../../src/evaluation/truth.ts';
 import { encodeWeights, readModel } from '../../src/inference/model-file.ts';
 import { readPreprocessing } from '../../src/inference/model-recipe.ts';
 import { parsePredictions, serializePredictions } from '../../src/inference/predictions-file.ts';
@@ -127,6 +128,22 @@ export const MODELS = [
       // Compared as text, which has no -0.
       const text = serializePredictions([value]);
       assert.equal(serializePredictions([parsePredictions(encode(text), 'again')]), text);
+    },
+  }),
+  target({
+    name: 'truth',
+    text: true,
+    seeds: () =>
+      [
+        'id,target,m1,snr_net,tc\na,1,30.5,8.25,1.75\n-b,0,,,\n',
+        '\ufefftc,"snr_net",target,id\r\n2,1e6,1,"a.b"\r\n',
+      ].map(encode),
+    parse: (bytes) => [...parseTruth(bytes, 't.csv').samples],
+    check(value) {
+      for (const [id, injected] of value) {
+        const { snr, tc } = injected ?? { snr: 0, tc: 0 };
+        assert.ok(isSampleId(id) && snr >= 0 && snr <= 1e6 && tc >= 0 && tc <= 2);
+      }
     },
   }),
   target({

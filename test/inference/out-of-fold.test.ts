@@ -38,7 +38,7 @@ test('the folds are joined in their order, and scored like a computation by hand
 });
 
 test('what is written is read again, to the bit', () => {
-  const probabilities = Float32Array.of(0, 1e-42, 1 / 3, 0.1, 1);
+  const probabilities = Float64Array.of(0, 5e-324, 1 / 3, 0.1, 1 - 2 ** -53);
   const labels = Uint8Array.of(0, 1, 0, 1, 1);
   const fold = { fold: 999, ids: ['0', '-x', '1e5', 'a.b', '_'], labels, probabilities };
   const { object, ...again } = parsePredictions(Buffer.from(serializePredictions([fold])), 'x.csv');

@@ -13,6 +13,7 @@ import { initialWeights } from '../../src/model/weights.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
 import { recipeHash } from '../../src/signal/recipe.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { buildShard, makeSamples } from '../records/samples.ts';
 import { writeDataset } from '../support/dataset.ts';
 
@@ -53,13 +54,16 @@ before(async () => {
   await writeDataset(createFileStore(raw), 6);
 });
 
-function assertMeans(means: readonly number[], ofEach: readonly (readonly number[])[]): void {
-  const expected = means.map((_, i) =>
-    Math.fround(ofEach.reduce((sum, probabilities) => sum + probabilities[i]!, 0) / ofEach.length),
+/** Asserts that the probabilities are the means of those of each model; all are given as logits. */
+function assertMeans(together: readonly number[], ofEach: readonly (readonly number[])[]): void {
+  const expected = together.map((_, i) =>
+    ofEach.reduce((sum, logits) => sum + sigmoid(logits[i]!) / ofEach.length, 0),
   );
-  assert.deepEqual(means, expected);
+  const difference = (logits: readonly number[]) =>
+    Math.max(...logits.map((logit, i) => Math.abs(sigmoid(logit) - expected[i]!)));
+  assert.ok(difference(together) < 1e-7);
   // No single model's predictions equal the means.
-  for (const probabilities of ofEach) assert.notDeepEqual(means, probabilities);
+  for (const logits of ofEach) assert.ok(difference(logits) > 1e-5);
 }
 
 test('several models predict their mean, whatever their presets', async () => {
@@ -73,11 +77,11 @@ test('several models predict their mean, whatever their presets', async () => {
   assert.equal(new Set(together.ids).size, 10);
   const ofEach = [];
   for (const model of models) {
-    const { ids, probabilities } = await predictDataset([model], records, SETTINGS);
+    const { ids, logits } = await predictDataset([model], records, SETTINGS);
     assert.deepEqual(ids, together.ids);
-    ofEach.push(probabilities);
+    ofEach.push(logits);
   }
-  assertMeans(together.probabilities, ofEach);
+  assertMeans(together.logits, ofEach);
 });
 
 test('raw samples are read and preprocessed once for all models', async () => {
@@ -98,8 +102,8 @@ test('raw samples are read and preprocessed once for all models', async () => {
   );
   const given = { ...SETTINGS, psd: { folder, key: 'rawtwo_avg_psd.npz' } };
   const ofEach = [];
-  for (const model of models) ofEach.push((await predictDataset([model], raw, given)).probabilities);
-  assertMeans(together.probabilities, ofEach);
+  for (const model of models) ofEach.push((await predictDataset([model], raw, given)).logits);
+  assertMeans(together.logits, ofEach);
 });
 
 test('raw files that are dangling links are among the rejected', async (t) => {

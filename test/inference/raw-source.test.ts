@@ -76,7 +76,7 @@ test('the signals are those of the records, bit for bit', async () => {
     assert.equal(source.count, DISTINCT);
     for await (const signal of source.signals) found.push(bytesOf(signal));
   });
-  assert.deepEqual(predictions, { samples: ids, ids, probabilities: [], rejected: [] });
+  assert.deepEqual(predictions, { samples: ids, ids, labels: [], logits: [], rejected: [] });
   assert.equal(found.length, signals.size);
   for (const [i, id] of ids.entries()) assert.ok(found[i]!.equals(signals.get(id)!), id);
 });
@@ -126,10 +126,10 @@ test('samples with a result are not read again', async () => {
   for (let i = 0; i < 6; i++) unlinkSync(join(data, `${nameOf(i)}.npy`));
   const rejection = { id: nameOf(2), file: `${nameOf(2)}.npy`, reason: 'broken' };
   predictions.rejected.push(rejection);
-  predictions.probabilities.push(0.1, 0.2, 0.3, 0.4, 0.5);
+  predictions.logits.push(0.1, 0.2, 0.3, 0.4, 0.5);
   const sizes: number[] = [];
   const predictor = {
-    predict({ size }: Batch) {
+    logits({ size }: Batch) {
       sizes.push(size);
       return new Float32Array(size).fill(0.75);
     },
@@ -145,7 +145,7 @@ test('samples with a result are not read again', async () => {
     all.filter((_, i) => i !== 2),
   );
   assert.deepEqual(predictions.rejected, [rejection]);
-  assert.deepEqual(predictions.probabilities, [0.1, 0.2, 0.3, 0.4, 0.5, ...new Array(14).fill(0.75)]);
+  assert.deepEqual(predictions.logits, [0.1, 0.2, 0.3, 0.4, 0.5, ...new Array(14).fill(0.75)]);
   // Of the last five, one is filled in.
   assert.deepEqual(sizes, [5, 5, 5]);
   assert.deepEqual(reports, [6, 11, 16, 20, 20]);
@@ -182,7 +182,7 @@ test('a prediction stops after the batch during which it was stopped, and a repo
   const observer = { progress: ({ done }: Progress) => void reports.push(done) };
   let batches = 0;
   const predictor = {
-    predict({ size }: Batch) {
+    logits({ size }: Batch) {
       if (++batches === 3) stop.abort();
       return new Float32Array(size).fill(batches);
     },
@@ -194,6 +194,6 @@ test('a prediction stops after the batch during which it was stopped, and a repo
     predictSource(tf, predictor, source, predictions, { batchSize: 4 }, observer, stop.signal),
   );
   await assert.rejects(stopped, StoppedError);
-  assert.deepEqual(predictions.probabilities, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+  assert.deepEqual(predictions.logits, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
   assert.deepEqual(reports, [0, 4, 8, 12]);
 });

@@ -56,7 +56,7 @@ before(async () => {
   writeFileSync(join(raw, 'no id.npy'), 'no array');
   records = (await makeToyRecords({ count: GOOD, shardSize: 4 })).location;
   whole = await predictDataset([MODEL], raw, SETTINGS);
-  assert.equal(new Set(whole.probabilities).size, GOOD);
+  assert.equal(new Set(whole.logits).size, GOOD);
   assert.equal(whole.rejected.length, 3);
 });
 
@@ -109,7 +109,7 @@ async function predict(
 
 const told = ({ said }: Run) => said.filter((line) => /resum|written|stopped/.test(line));
 
-test('a prediction that was stopped after any batch resumes to the same probabilities and rejected samples', async (t) => {
+test('a prediction that was stopped after any batch resumes to the same results and rejected samples', async (t) => {
   for (const [batches, done, rest] of [
     [1, 4, [6, 10, 14, 14]],
     // The three samples that are left give the bits of a full batch.
@@ -120,7 +120,7 @@ test('a prediction that was stopped after any batch resumes to the same probabil
     const file = join(place.folder, place.key);
     const stopped = await predict(place, { batches });
     assert.deepEqual(told(stopped), [`stopped; the same command resumes from ${file}`]);
-    assert.equal(JSON.parse(readFileSync(file, 'utf8')).probabilities.length, done);
+    assert.equal(JSON.parse(readFileSync(file, 'utf8')).logits.length, done);
     const resumed = await predict(place);
     assert.deepEqual(told(resumed), [`resuming: ${done} of 13 samples are predicted`]);
     assert.deepEqual(resumed.reports, rest);
@@ -128,7 +128,7 @@ test('a prediction that was stopped after any batch resumes to the same probabil
   }
 });
 
-test('a prediction that is stopped again and again ends with the same probabilities', async (t) => {
+test('a prediction that is stopped again and again ends with the same results', async (t) => {
   const place = { folder: scratch(t), key: 'out.csv.partial' };
   for (const known of [0, 4, 8]) {
     const run = await predict(place, { batches: 1 });
@@ -153,7 +153,7 @@ test('a prediction that is stopped before its first batch keeps what was saved b
 
 test('records: those that were predicted are not predicted again, but still checked', async (t) => {
   const { predictions } = await predict({ folder: scratch(t), key: 'out.csv.partial' }, { data: records });
-  assert.equal(new Set(predictions!.probabilities).size, GOOD);
+  assert.equal(new Set(predictions!.logits).size, GOOD);
   for (const [batches, rest] of [
     [1, [4, 8, 11, 11]],
     [2, [8, 11, 11]],
@@ -198,11 +198,11 @@ test('the results of another prediction are reported and ignored', async (t) => 
   const file = join(place.folder, place.key);
   await predict(place, { batches: 1 });
   // No model gives these.
-  const marked = { ...JSON.parse(readFileSync(file, 'utf8')), probabilities: new Array(4).fill(0) };
+  const marked = { ...JSON.parse(readFileSync(file, 'utf8')), logits: new Array(4).fill(0) };
   const resumed = async (given: Parameters<typeof predict>[1]) => {
     writeFileSync(file, JSON.stringify(marked));
     const { said, predictions } = await predict(place, given);
-    const { length } = predictions!.probabilities.filter((probability) => probability === 0);
+    const { length } = predictions!.logits.filter((logit) => logit === 0);
     return { length, lines: said.filter((line) => /resum/.test(line)) };
   };
   for (const other of [
@@ -228,7 +228,7 @@ test('a raw file that changed, also one that was predicted, makes the prediction
   copyFileSync(join(raw, sampleKey(ids[12]!)), join(copy, sampleKey(ids[0]!)));
   const { said, predictions } = await predict(place, { data: copy });
   assert.ok(said.some((line) => /^not resumed, .* results of another prediction/.test(line)));
-  assert.equal(predictions!.probabilities[0], predictions!.probabilities.at(-1));
+  assert.equal(predictions!.logits[0], predictions!.logits.at(-1));
 });
 
 test('a damaged file is reported and ignored', async (t) => {
@@ -245,15 +245,14 @@ test('a damaged file is reported and ignored', async (t) => {
 test('results that the prediction cannot have are refused', () => {
   const wanted = { identity: 'x', count: 3, rejectable: new Set(['a', 'b', 'c']) };
   const b = { id: 'b', file: 'b.npy', reason: 'broken' };
-  const good = { version: 1, identity: 'x', probabilities: [0, 1], rejected: [b] };
+  const good = { version: 2, identity: 'x', logits: [0, 1], rejected: [b] };
   const parse = (document: object) => parsePartial(encodeJson(document), 'p', wanted);
-  assert.deepEqual(parse(good), { probabilities: [0, 1], rejected: [b] });
+  assert.deepEqual(parse(good), { logits: [0, 1], rejected: [b] });
   for (const [change, message] of [
-    [{ version: 2 }, /^p: found 2 as version, needed 1/],
+    [{ version: 1 }, /^p: found 1 as version, needed 2/],
     [{ identity: 'y' }, /^p: found results of another prediction/],
-    [{ probabilities: [0, 1.5] }, /^p: found 1\.5 as probabilities\.1/],
-    [{ probabilities: [0, null] }, /^p: found null as probabilities\.1/],
-    [{ probabilities: [0, 1, 0] }, /^p: found 4 results, needed at most 3/],
+    [{ logits: [0, null] }, /^p: found null as logits\.1/],
+    [{ logits: [0, 1, 0] }, /^p: found 4 results, needed at most 3/],
     [{ rejected: [b, b] }, /^p: found a wrong list of rejected samples/],
     [{ rejected: [{ ...b, id: 'd' }] }, /^p: found a wrong list of rejected samples/],
   ] as const)
@@ -270,7 +269,7 @@ test('the results are saved when the interval has passed', async (t) => {
   assert.ok(!existsSync(file));
   await predict(place);
   // As if the program had been killed after the last batch.
-  assert.equal(JSON.parse(readFileSync(file, 'utf8')).probabilities.length, GOOD);
+  assert.equal(JSON.parse(readFileSync(file, 'utf8')).logits.length, GOOD);
   assert.deepEqual((await predict(place)).predictions, whole);
 });
 

@@ -8,15 +8,17 @@ import { arrangeRows, formatSubmission } from '../../src/inference/submission.ts
 const PREDICTIONS: Predictions = {
   samples: ['a', 'b', 'c'],
   ids: ['a', 'c'],
-  probabilities: [0.25, 0.75],
+  labels: [],
+  // The probabilities 1/2 and 1.
+  logits: [0, 40],
   rejected: [{ id: 'b', file: 'b.npy', reason: 'broken' }],
 };
 const like = (...ids: string[]) => ({ object: 'sample_submission.csv', ids });
 
 test('each sample with a prediction has a row; with a value for the others, each sample has one', () => {
   const rows = [
-    ['a', 0.25],
-    ['c', 0.75],
+    ['a', 0.5],
+    ['c', 1],
   ];
   assert.deepEqual(arrangeRows(PREDICTIONS, {}), { rows, filled: 0, unlisted: [] });
   assert.deepEqual(arrangeRows(PREDICTIONS, { fill: 0 }), {
@@ -28,18 +30,18 @@ test('each sample with a prediction has a row; with a value for the others, each
 
 test('the rows are the listed ids in their order, and samples that are not listed are reported', () => {
   assert.deepEqual(arrangeRows(PREDICTIONS, { like: like('c') }), {
-    rows: [['c', 0.75]],
+    rows: [['c', 1]],
     filled: 0,
     unlisted: ['a', 'b'],
   });
   // Without a sample (x, z) or rejected (b).
-  assert.deepEqual(arrangeRows(PREDICTIONS, { like: like('x', 'c', 'b', 'z', 'a'), fill: 0.5 }), {
+  assert.deepEqual(arrangeRows(PREDICTIONS, { like: like('x', 'c', 'b', 'z', 'a'), fill: 0.1 }), {
     rows: [
-      ['x', 0.5],
-      ['c', 0.75],
-      ['b', 0.5],
-      ['z', 0.5],
-      ['a', 0.25],
+      ['x', 0.1],
+      ['c', 1],
+      ['b', 0.1],
+      ['z', 0.1],
+      ['a', 0.5],
     ],
     filled: 3,
     unlisted: [],

@@ -7,6 +7,7 @@ import { createRandomStream } from '../../src/core/random.ts';
 import { createModel } from '../../src/model/model.ts';
 import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 import { largestDifference, tf } from './tensorflow.ts';
@@ -42,7 +43,7 @@ test('the Python reference loads our weights.npz and predicts our probabilities'
   const folder = scratch(t);
   const weights = usedWeights(1);
   const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0.5 });
-  const ours = model.predict(signals).dataSync();
+  const ours = model.logits(signals).dataSync().map(sigmoid);
   writeFileSync(join(folder, 'signals'), signals.dataSync());
   writeFileSync(join(folder, 'weights.npz'), await writeNpz(model.getWeights()));
   const theirs: number[] = JSON.parse(
@@ -82,7 +83,7 @@ print(predict().tolist())`,
     convolution: 'fourier',
     dropout: 0,
   });
-  assert.ok(largestDifference(model.predict(signals).dataSync(), theirs) <= 1e-5);
+  assert.ok(largestDifference(model.logits(signals).dataSync().map(sigmoid), theirs) <= 1e-5);
   model.dispose();
 });
 
@@ -120,9 +121,9 @@ test('GeM’s p is clipped to [1, 10]', () => {
     const weights = initialWeights('diy', 5);
     weights.get('gem_p')!.data.fill(p);
     const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0 });
-    const probabilities = [...model.predict(signals).dataSync()];
+    const logits = [...model.logits(signals).dataSync()];
     model.dispose();
-    return probabilities;
+    return logits;
   };
   assert.deepEqual(predict(-3), predict(1));
   assert.deepEqual(predict(40), predict(10));
@@ -140,7 +141,7 @@ test('equal seeds drop the same outputs, other seeds drop others, and prediction
   assert.deepEqual(train(1, 1), first);
   assert.notDeepEqual(train(1, 2), first);
   assert.notDeepEqual(train(2, 1), first);
-  assert.deepEqual([...model.predict(signals).dataSync()], [...model.predict(signals).dataSync()]);
+  assert.deepEqual([...model.logits(signals).dataSync()], [...model.logits(signals).dataSync()]);
   model.dispose();
 });
 
@@ -152,7 +153,7 @@ test('creating, using and disposing of a model leaks no tensor', () => {
     dropout: 0.5,
   });
   const held = tf.memory().numTensors;
-  tf.tidy(() => [model.predict(signals), model.predictForTraining(signals, seedOf(0, 0))].length);
+  tf.tidy(() => [model.logits(signals), model.predictForTraining(signals, seedOf(0, 0))].length);
   model.setWeights(model.getWeights());
   assert.equal(tf.memory().numTensors, held);
   model.dispose();

@@ -63,7 +63,7 @@ function makeClock(start: number): () => number {
   };
 }
 
-const PROBABILITIES = Float32Array.from({ length: 1000 }, (_, i) => ((i * 0.618) % 1) ** 2);
+const PROBABILITIES = Float64Array.from({ length: 1000 }, (_, i) => ((i * 0.618) % 1) ** 2);
 
 function figures(epoch: number, auc: number | null): EpochFigures {
   return {

@@ -61,7 +61,7 @@ test('batches of two sizes, and predictions in between, use and update the same 
     const engine = start(kind, SMALL);
     const seen: number[] = [];
     for (const [i, next] of [batch, short, batch, short].entries()) {
-      seen.push(step(engine, next, 1e-4, [1, i]), ...engine.predict(short), ...engine.predict(batch));
+      seen.push(step(engine, next, 1e-4, [1, i]), ...engine.logits(short), ...engine.logits(batch));
     }
     const { updates } = engine.getOptimizer();
     engine.dispose();
@@ -126,7 +126,7 @@ test('an engine leaks neither tensors nor graphs, however many steps it runs', (
   const use = (i: number) => {
     for (const next of [batch, short]) {
       step(engine, next, RATE, [1, i]);
-      engine.predict(next);
+      engine.logits(next);
     }
     engine.setWeights(engine.getWeights());
   };

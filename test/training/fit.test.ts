@@ -9,12 +9,13 @@ import { createEngine } from '../../src/training/engine/engines.ts';
 import { evaluate } from '../../src/training/fit/evaluate.ts';
 import { DivergedError, type FitSettings, fit } from '../../src/training/fit/fit.ts';
 import type { FitObserver, FitState } from '../../src/training/fit/fit-state.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { predictSignals } from '../../src/training/fit/predictor.ts';
 import type { Batch } from '../../src/training/input/batch.ts';
 import { openTrainingInput, type TrainingInput } from '../../src/training/input/record-input.ts';
 import { openRecords } from '../../src/training/input/records.ts';
 import { completeSettings } from '../../src/training/settings.ts';
-import { tf } from '../model/tensorflow.ts';
+import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeSignal, makeToyRecords, type ToySettings, toyFiles, toyId } from './toy.ts';
 
 const SEED = 5;
@@ -246,24 +247,23 @@ test('signals are predicted in order, independently of the batch size', async ()
   }
   await withEngine(async (engine) => {
     const predict = async (batchSize: number) => {
-      const probabilities: number[] = [];
-      for await (const batch of predictSignals(tf, engine, read(), batchSize)) probabilities.push(...batch);
-      return probabilities;
+      const logits: number[] = [];
+      for await (const batch of predictSignals(tf, engine, read(), batchSize)) logits.push(...batch);
+      return logits;
     };
     const alone = await predict(1);
     assert.equal(alone.length, 5);
     assert.equal(new Set(alone).size, 5);
-    for (const [i, probability] of (await predict(2)).entries())
-      assert.ok(Math.abs(probability - alone[i]!) < 1e-6);
+    for (const [i, logit] of (await predict(2)).entries()) assert.ok(Math.abs(logit - alone[i]!) < 1e-5);
   });
 });
 
 test('test-time augmentation is the mean over both signs, with H1 and L1 in both places', async () => {
   const seen: number[][] = [];
   // Odd and even powers: no two symmetries give the same.
-  const model = (h1: number, l1: number, v1: number) => h1 + 2 * l1 ** 2 + 4 * v1 ** 3;
+  const model = (h1: number, l1: number, v1: number) => (h1 + 20 * l1 ** 2 + 4 * v1 ** 3) / 1000;
   const predictor = {
-    predict({ size, signals }: Batch) {
+    logits({ size, signals }: Batch) {
       const values = decodeFloats(tf, signals).dataSync();
       return Float32Array.from({ length: size }, (_, i) => {
         // The last point of each detector.
@@ -284,9 +284,15 @@ test('test-time augmentation is the mean over both signs, with H1 and L1 in both
       yield signal;
     }
   }
-  const means: number[] = [];
-  for await (const batch of predictSignals(tf, predictor, read(), 2, true)) means.push(...batch);
-  assert.deepEqual(means, [(2 + 8) / 2, (50 + 72) / 2, (128 + 0) / 2]);
+  const logits: number[] = [];
+  for await (const batch of predictSignals(tf, predictor, read(), 2, true)) logits.push(...batch);
+  const mean = (h1: number, l1: number, v1: number) => {
+    const four = [model(h1, l1, v1), model(-h1, -l1, -v1), model(l1, h1, v1), model(-l1, -h1, -v1)];
+    return four.reduce((sum, logit) => sum + sigmoid(logit), 0) / 4;
+  };
+  const expected = [mean(1, 2, 3), mean(5, 6, 7), mean(-8, 0, 9)];
+  assert.ok(largestDifference(logits.map(sigmoid), expected) < 1e-7, `${logits}`);
+  assert.ok(largestDifference(logits.map(sigmoid), [...expected].reverse()) > 0.01);
   assert.deepEqual(
     seen.filter((_, i) => i < 8 && i % 2 === 0),
     [

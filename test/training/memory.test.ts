@@ -31,7 +31,7 @@ test('when TensorFlow runs out of memory in a prediction, the error is the same'
   async function* samples() {
     for (let i = 0; i < 4; i++) yield new Float32Array(SAMPLE_SIZE);
   }
-  const predicted = predictSignals(tf, { predict: fail('OOM when allocating tensor') }, samples(), 4);
+  const predicted = predictSignals(tf, { logits: fail('OOM when allocating tensor') }, samples(), 4);
   await assert.rejects(
     predicted.next(),
     /on a batch of 4 samples .*--batch-size 2, which needs about half the memory$/,

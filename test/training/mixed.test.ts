@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SettingError } from '../../src/core/errors.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { createEngine } from '../../src/training/engine/engines.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import { makeBatch, step } from './two-steps.ts';
@@ -20,7 +21,7 @@ function run(given: GivenSettings) {
   const losses = [step(engine, batch, 1e-3, [1, 0])];
   const gradients = engine.getOptimizer().moments.filter((_, i) => i % 2 === 0);
   for (let i = 1; i < 4; i++) losses.push(step(engine, batch, 1e-3, [1, i]));
-  const probabilities = engine.predict(batch);
+  const probabilities = engine.logits(batch).map(sigmoid);
   engine.dispose();
   return { losses, gradients, probabilities };
 }

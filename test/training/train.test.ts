@@ -19,6 +19,7 @@ import { preprocessDataset } from '../../src/preprocess/local-run.ts';
 import { PREPROCESS_DEFAULTS } from '../../src/preprocess/preprocess-settings.ts';
 import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { score } from '../../src/training/fit/metrics.ts';
 import type { GivenSettings } from '../../src/training/settings.ts';
 import { type TrainOptions, trainModel } from '../../src/training-run/training-run.ts';
@@ -65,8 +66,8 @@ test('a single train.tfrecord with the reference’s metadata.json can be traine
   const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
   assert.match(report, /stored as<\/dt><dd>float16/);
   const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
-  const { probabilities } = await predictDataset([weights], records, { batchSize: 4, device: 'cpu' });
-  assert.equal(probabilities.length, 10);
+  const { logits } = await predictDataset([weights], records, { batchSize: 4, device: 'cpu' });
+  assert.equal(logits.length, 10);
 });
 
 /** Raw noise and signals without noise, preprocessed with the PSD of that noise. */
@@ -225,18 +226,19 @@ test('the predictions of the validation records are those of the kept weights, a
     cells.map(([id, target, , fold]) => [id, target, fold]),
     expected,
   );
-  const probabilities = Float32Array.from(cells, ([, , prediction]) => Number(prediction));
+  const probabilities = Float64Array.from(cells, ([, , prediction]) => Number(prediction));
   assert.deepEqual(
     cells.map(([, , prediction]) => prediction),
     Array.from(probabilities, String),
   );
   const labels = Uint8Array.from(cells, ([, target]) => Number(target));
-  assert.deepEqual(score(labels, probabilities), metrics.val_metrics);
+  const logits = Float32Array.from(probabilities, (p) => Math.log(p / (1 - p)));
+  assert.deepEqual(score(labels, logits), metrics.val_metrics);
   const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
   const all = await predictDataset([weights], toy.location, { batchSize: 4, device: 'cpu' });
   for (const [i, probability] of probabilities.entries()) {
-    assert.ok(Math.abs(probability - all.probabilities[7 + i]!) < 1e-5, `record ${7 + i}`);
-    assert.ok(Math.abs(probability - all.probabilities[6 + i]!) > 1e-5, `record ${6 + i}`);
+    assert.ok(Math.abs(probability - sigmoid(all.logits[7 + i]!)) < 1e-5, `record ${7 + i}`);
+    assert.ok(Math.abs(probability - sigmoid(all.logits[6 + i]!)) > 1e-5, `record ${6 + i}`);
   }
 });
 

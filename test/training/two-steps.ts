@@ -1,8 +1,10 @@
 /** Two steps of training, to compare engines. */
+
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import type { Engine, EngineOptions } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
+import { sigmoid } from '../../src/training/fit/logit.ts';
 import { type Batch, createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
@@ -65,7 +67,7 @@ export function trainTwice(
   }
   for (const [name, { data }] of engine.getWeights()) if (isStatistic(name)) arrays.set(name, data);
   losses.push(step(engine, batch, 1e-3, [seed, 2]));
-  arrays.set('probabilities', engine.predict(batch));
+  arrays.set('probabilities', engine.logits(batch).map(sigmoid));
   engine.dispose();
   return { losses, arrays };
 }

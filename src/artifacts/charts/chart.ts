@@ -31,6 +31,8 @@ export interface Axis {
   /** Distance between ticks; chosen by ECharts by default. */
   interval?: number;
   wholeNumbers?: boolean;
+  /** Logarithmic to base 10; `min` must be above 0. */
+  log?: boolean;
   /** Text of a tick; shortNumber by default. */
   format?: (value: number) => string;
 }
@@ -46,6 +48,8 @@ interface Line {
   /** A dot at each point. */
   dots?: boolean;
   filled?: boolean;
+  /** Vertical bars. */
+  intervals?: readonly (readonly [x: number, low: number, high: number])[];
   /** Stroke width [px]; 2 by default. */
   width?: number;
 }
@@ -93,7 +97,7 @@ export function lineChart(theme: Theme, chart: LineChart): Chart {
       textStyle: { color: theme.muted, fontSize: FONT_SIZE.label, fontWeight: 'normal', lineHeight: 18 },
     });
   }
-  const series: LineSeriesOption[] = lines.map((line) => lineSeries(line));
+  const series: LineSeriesOption[] = lines.flatMap((line) => [lineSeries(line), ...intervalSeries(line)]);
   if (mark) series.push({ type: 'line', data: [], markLine: markLine(theme, mark, chart.x) });
   if (band) {
     const color = theme.green;
@@ -150,10 +154,10 @@ export function axisText(theme: Theme, name: string, gap: number) {
 }
 
 function valueAxis(theme: Theme, axis: Axis, gap: number) {
-  const { name, format = shortNumber, wholeNumbers, ...range } = axis;
+  const { name, format = shortNumber, wholeNumbers, log, ...range } = axis;
   const text = axisText(theme, name, gap);
   return {
-    type: 'value' as const,
+    ...(log ? { type: 'log' as const } : { type: 'value' as const }),
     scale: true,
     ...range,
     ...(wholeNumbers && { minInterval: 1 }),
@@ -178,6 +182,16 @@ function lineSeries({ name, color, points, width = 2, ...look }: Line): LineSeri
     ...(look.steps && { step: 'end' }),
     ...(look.filled && { areaStyle: { color, opacity: 0.15 } }),
   };
+}
+
+/** One line in pieces, which has the line's place in the legend. */
+function intervalSeries({ name, color, intervals = [] }: Line): LineSeriesOption[] {
+  const points = intervals.flatMap(([x, low, high]): Line['points'] => [
+    [x, low],
+    [x, high],
+    [x, null],
+  ]);
+  return points.length === 0 ? [] : [lineSeries({ name, color, points, width: 1.5 })];
 }
 
 function legendOf(theme: Theme, lines: readonly Line[], band: Band | undefined): LegendComponentOption {

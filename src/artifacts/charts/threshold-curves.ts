@@ -9,8 +9,9 @@ type Point = readonly [x: number, y: number];
 /** Smaller steps are invisible, and 100,000 of them would make a report of many megabytes. */
 const VISIBLE_STEP = 1 / 500;
 
-const UNIT = { min: 0, max: 1, interval: 0.2, format: (value: number) => value.toFixed(1) };
-const ONE_CLASS = 'not defined: the validation\nrecords have only one class';
+/** The axis of a share. */
+export const UNIT = { min: 0, max: 1, interval: 0.2, format: (value: number) => value.toFixed(1) };
+export const ONE_CLASS = 'not defined: the validation\nrecords have only one class';
 
 /** True positive rate over false positive rate, with the diagonal of guessing. */
 export function rocChart(theme: Theme, { roc, evaluation: { auc } }: Results): Chart {

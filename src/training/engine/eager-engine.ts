@@ -37,8 +37,8 @@ export function createEagerEngine(
       lossSum = 0;
       return taken;
     },
-    predict: ({ signals }) =>
-      tf.tidy(() => Float32Array.from(model.predict(decodeFloats(tf, signals) as Tensor3D).dataSync())),
+    logits: ({ signals }) =>
+      tf.tidy(() => Float32Array.from(model.logits(decodeFloats(tf, signals) as Tensor3D).dataSync())),
     getWeights: () => model.getWeights(),
     setWeights: (weights) => model.setWeights(weights),
     getOptimizer: () => learner.getOptimizer(),

@@ -40,8 +40,8 @@ export interface Engine {
    * the loss or the gradient of one step wasn't finite, but in float16 a gradient that overflows is only skipped.
    */
   takeLoss(): number;
-  /** Probability of a signal in each sample of the batch. */
-  predict(batch: Batch): Float32Array;
+  /** Logit of the probability of a signal in each sample of the batch, float32 also in mixed precision. */
+  logits(batch: Batch): Float32Array;
   /** A copy of the weights and moving statistics. */
   getWeights(): Weights;
   setWeights(weights: Weights): void;

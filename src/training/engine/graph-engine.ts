@@ -162,7 +162,7 @@ export function createGraphEngine(
         if (lossScale === undefined) learner.updates -= bad!;
         return bad === 0 ? sum! : Number.NaN;
       }),
-    predict: (batch) =>
+    logits: (batch) =>
       tf.tidy(() => {
         const { outputs } = run(
           prediction,
@@ -170,7 +170,7 @@ export function createGraphEngine(
           groups.slice(0, MODEL_GROUPS),
           [batch.signals],
           ([signals], spread) => {
-            const parts = spread([signals!], ([share]) => [model.predict(share as Tensor3D)]);
+            const parts = spread([signals!], ([share]) => [model.logits(share as Tensor3D)]);
             return { outputs: [flatten(tf, parts.flat())] };
           },
         );

@@ -6,7 +6,7 @@ export interface Interval {
 }
 
 /** Of the standard normal distribution: 95 % lie within this distance of 0. */
-const Z = 1.959964;
+export const Z = 1.959964;
 
 /**
  * The 95 % confidence interval of the area under the ROC curve, cut to [0, 1]. The AUC's variance is that of E. DeLong, D. DeLong,
@@ -17,10 +17,10 @@ const Z = 1.959964;
  * Null when the samples tell nothing about the variance: with fewer than two of either class, and when all signals are above all
  * noise samples, or below, or equal.
  */
-export function aucInterval(labels: Uint8Array, probabilities: Float32Array): Interval | null {
-  const auc = areaUnderRoc(labels, probabilities);
+export function aucInterval(labels: Uint8Array, ranks: Float32Array | Float64Array): Interval | null {
+  const auc = areaUnderRoc(labels, ranks);
   if (auc === null) return null;
-  const steps = [...thresholds(labels, probabilities)];
+  const steps = [...thresholds(labels, ranks)];
   const signals = steps.reduce((sum, step) => sum + step.signals, 0);
   const noise = labels.length - signals;
   /** Sums of squared deviations from the AUC, which is the mean of both shares. */

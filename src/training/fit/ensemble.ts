@@ -1,16 +1,10 @@
 import type { Engine } from '../engine/engine.ts';
+import { meanLogits } from './logit.ts';
 
-/** Predicts the probability of a signal for each sample of a batch, with one model or several. */
-export type Predictor = Pick<Engine, 'predict'>;
+/** Predicts the logit of a signal's probability for each sample of a batch, with one model or several. */
+export type Predictor = Pick<Engine, 'logits'>;
 
 /** Averages the probabilities of the members. There must be at least one. */
 export function averagePredictors(members: readonly Predictor[]): Predictor {
-  return {
-    predict: (batch) => {
-      const sums = new Float64Array(batch.size);
-      for (const member of members)
-        for (const [i, probability] of member.predict(batch).entries()) sums[i]! += probability;
-      return Float32Array.from(sums, (sum) => sum / members.length);
-    },
-  };
+  return { logits: (batch) => meanLogits(members.map((member) => member.logits(batch))) };
 }

@@ -3,10 +3,11 @@ import type { TF } from '../../tensorflow/install/load.ts';
 import { withMemoryFor } from '../engine/batch-memory.ts';
 import { createBatch, disposeBatch } from '../input/batch.ts';
 import type { Predictor } from './ensemble.ts';
+import { meanLogits } from './logit.ts';
 import { IDENTITY, SYMMETRIES } from './symmetries.ts';
 
 /**
- * Yields for each batch of preprocessed samples (3, 4096), in order, their probabilities of a signal. The source may reuse a
+ * Yields for each batch of preprocessed samples (3, 4096), in order, the logits of their probabilities of a signal. The source may reuse a
  * sample's array when the next sample is requested.
  *
  * @param tta whether a probability is the mean over the sample's four symmetries, see symmetries.ts.
@@ -22,14 +23,12 @@ export async function* predictSignals(
   let size = 0;
   function predict(): Float32Array {
     const changes = tta ? SYMMETRIES : IDENTITY;
-    const sums = new Float64Array(size);
-    for (const change of changes) {
+    const ofChanges = changes.map((change) => {
       change(signals);
       // Always a full batch: another size would be recorded and compiled again, and would round differently.
-      const probabilities = predictBatch(tf, predictor, signals);
-      for (const i of sums.keys()) sums[i]! += probabilities[i]!;
-    }
-    return Float32Array.from(sums, (sum) => sum / changes.length);
+      return predictBatch(tf, predictor, signals).subarray(0, size);
+    });
+    return meanLogits(ofChanges);
   }
   for await (const signal of source) {
     if (signal.length !== SAMPLE_SIZE)
@@ -45,7 +44,7 @@ export async function* predictSignals(
 function predictBatch(tf: TF, predictor: Predictor, signals: Float32Array): Float32Array {
   const batch = createBatch(tf, signals);
   try {
-    return withMemoryFor(batch.size, () => predictor.predict(batch));
+    return withMemoryFor(batch.size, () => predictor.logits(batch));
   } finally {
     disposeBatch(batch);
   }
