@@ -14,9 +14,9 @@ export function formatMeasures(measures: Measures): string {
   const partial = 'value' in partial_auc ? partial_auc.value.toFixed(4) : `undefined (${partial_auc.reason})`;
   return [
     `${records} records: ${signals} signals, ${noise} noise`,
-    `AUC ${show(auc, 4)}${range ?? ''}`,
-    `${scores.join('  ')}  loss ${loss.toFixed(4)}`,
-    `partial AUC up to a false-alarm rate (FAR) of ${rate(partial_auc.far)}: ${partial}`,
+    `AUC ${show(auc, 4)}${range ?? ''}  loss ${loss.toFixed(4)}`,
+    scores.join('  '),
+    `partial AUC up to FAR ${rate(partial_auc.far)}: ${partial}`,
     '',
     row(['FAR', 'false alarms', 'signals found', 'recall and 95 % interval']),
     ...recall_at_far.map((point) =>

@@ -43,8 +43,9 @@ export function evaluateCommand(): Command {
       .addOption(jsonOption())
       .addHelpText(
         'after',
-        '\nExample:\n  chirpline evaluate models/g2net/saved/diy_20260102_0304_weights.npz records/test \\' +
-          '\n    evaluations/diy --truth test/truth.csv',
+        '\nFAR is the false-alarm rate: the share of noise samples above a threshold.' +
+          '\n\nExample:\n  chirpline evaluate models/g2net/saved/diy_20260102_0304_weights.npz \\' +
+          '\n    records/test evaluations/diy --truth test/truth.csv',
       )
       .action(async (places: string[], { truth, json, ...settings }: EvaluateFlags) => {
         const first = places.findIndex((place) => !place.endsWith('.npz'));
