@@ -160,7 +160,7 @@ test('a stopped prediction ends with exit code 130 and no output, and the same c
   assert.ok(!existsSync(submission));
   // It may have been stopped before the first batch, or after it.
   const partial = `${submission}.partial`;
-  const known = existsSync(partial) ? JSON.parse(readFileSync(partial, 'utf8')).probabilities.length : 0;
+  const known = existsSync(partial) ? JSON.parse(readFileSync(partial, 'utf8')).logits.length : 0;
   const { status, stderr } = chirpline(...predict(submission));
   assert.equal(status, 0, stderr);
   if (known > 0) assert.match(stderr, new RegExp(`^resuming: ${known} of 40 samples are predicted$`, 'm'));
