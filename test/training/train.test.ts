@@ -211,7 +211,7 @@ test('the predictions of the validation records are those of the kept weights, a
   const { run, metrics, files } = await trainModel(
     toy.location,
     models,
-    { ...SETTINGS, folds: 3, fold: 1 },
+    { ...SETTINGS, schedule: 'plateau', warmup_ratio: 0, folds: 3, fold: 1 },
     OPTIONS,
   );
   assert.equal(files.indexOf(`saved/${run}_predictions.csv`), files.length - 3);
