@@ -27,8 +27,14 @@ export type RunConfig = Settings & RunFacts;
 /** The keys that other programs read. */
 const COMMON = ['n_samples', 'learning_rate', 'dropout_rate', 'epochs', 'batch_size'] as const;
 const FACTS = [
-  ...(['n_samples', 'compute_dtype', 'n_gpus', 'recipe_hash', 'psd_sha256', 'records', 'signals'] as const),
-];
+  'n_samples',
+  'compute_dtype',
+  'n_gpus',
+  'recipe_hash',
+  'psd_sha256',
+  'records',
+  'signals',
+] as const;
 
 /** Size limit of a config file [bytes]; a config.json has 1 KB. */
 export const CONFIG_LIMIT = 1 << 16;

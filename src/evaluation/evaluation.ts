@@ -1,7 +1,7 @@
 /** All measures of a model on labelled samples. */
 import { aucInterval, type Interval } from '../training/fit/auc-interval.ts';
-import { judge } from '../training/fit/evaluate.ts';
 import type { Scores } from '../training/fit/metrics.ts';
+import { judge } from '../training/fit/validation.ts';
 import { type EfficiencyBin, efficiencyBins } from './efficiency.ts';
 import { type OperatingPoint, operatingPoint, partialAuc, type Undefined } from './false-alarms.ts';
 import type { Injected } from './truth.ts';

@@ -107,7 +107,7 @@ export const trainOptions = () => [
   }),
   new Option(
     '--inject <SIGNALS>',
-    'train on the noise of the records with signals injected anew in each step; SIGNALS: records made by preprocess --signals',
+    'train on the noise of the records, and inject other signals into it in each step; SIGNALS: records made by preprocess --signals',
   ),
   new Option(
     '--config <file>',

@@ -5,6 +5,7 @@ import { sha256 } from '../core/sha256.ts';
 import { mergeShards, type Shard } from '../records/merge-records.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import type { RecordDType } from '../records/record-dtype.ts';
+import { isSignalRecipe } from '../signal/recipe.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/store.ts';
 import { readMetadataIfPresent } from './state/publish.ts';
@@ -28,6 +29,13 @@ export async function mergeRecords(
       advice: 'Finish them with chirpline preprocess',
     });
   }
+  if (isSignalRecipe(metadata.recipe_hash))
+    throw new InputError({
+      object: records.location,
+      found: 'records of signals without noise',
+      needed: 'records of samples with noise',
+      advice: 'Signals are only for train --inject',
+    });
   const { shards, n_samples: total } = metadata;
   async function* readShards(): AsyncGenerator<Shard> {
     let done = 0;

@@ -32,6 +32,11 @@ export const SIGNAL_RECIPE = {
   normalization: { taper: RECIPE.normalization.taper, unit: 'deviation of the noise' },
 } as const;
 
+/** Whether records with this recipe_hash hold signals without noise. */
+export function isSignalRecipe(hash: string): boolean {
+  return hash === recipeHash(SIGNAL_RECIPE);
+}
+
 /** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
 export function recipeHash(recipe: unknown = RECIPE): string {
   return sha256(canonicalJson(recipe)).toString('hex');

@@ -10,7 +10,10 @@ import type { Settings } from '../training/settings.ts';
 /** Number of checkpoints to keep. One isn't enough: the newest may turn out to be damaged. */
 const KEPT = 2;
 
-/** Identifies a training by its settings, records and signals to inject. A checkpoint serves every training with the same fingerprint. */
+/**
+ * Identifies a training by its settings, its records and its signals to inject. A checkpoint serves every training with the same
+ * fingerprint.
+ */
 export function fingerprintOf(settings: Settings, ...sets: RecordSet[]): string {
   const records = sets.flatMap(({ count, shards, dtype }) => {
     return [count, dtype, shards.map(({ name, sha256, runs }) => [name, sha256, runs])];

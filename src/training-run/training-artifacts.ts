@@ -15,9 +15,9 @@ import { PSD_KEY, REJECTED_KEY } from '../preprocess/state/record-keys.ts';
 import { parseRejected, type Rejection } from '../preprocess/state/rejected.ts';
 import type { Metadata } from '../records/metadata.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import type { Evaluation } from '../training/fit/evaluate.ts';
 import type { History } from '../training/fit/fit-state.ts';
 import { prCurve, rocCurve } from '../training/fit/metrics.ts';
+import type { Evaluation } from '../training/fit/validation.ts';
 import type { RecordSet } from '../training/input/records.ts';
 
 export interface FinishedRun {

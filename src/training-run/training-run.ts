@@ -20,16 +20,16 @@ import { fastLowType, type Gpu, listGpus } from '../tensorflow/install/nvidia.ts
 import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
 import { sharingDevices } from '../training/engine/sharing.ts';
-import { evaluate } from '../training/fit/evaluate.ts';
 import { DivergedError, fit } from '../training/fit/fit.ts';
 import type { History } from '../training/fit/fit-state.ts';
+import { evaluate } from '../training/fit/validation.ts';
 import { createInjectedInput } from '../training/input/injected-input.ts';
 import { openTrainingInput, type TrainingInput } from '../training/input/record-input.ts';
 import { countRecords, type FoundRecords, findRecords, type RecordSet } from '../training/input/records.ts';
 import { surveyRecords } from '../training/input/survey.ts';
 import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
-import { openSignals, refuseSignals } from './signal-records.ts';
+import { openSignals } from './signal-records.ts';
 import { withShardFiles } from './staging.ts';
 import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './training-artifacts.ts';
 import { type FitWatch, watchFit } from './training-observer.ts';
@@ -74,7 +74,6 @@ export async function trainModel(
   await probeWriting(models, REPORT_KEY);
   const say = (line: string) => observer.say?.(line);
   const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
-  refuseSignals(set);
   const signals = options.inject === undefined ? undefined : await openSignals(options.inject, set);
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
@@ -89,11 +88,11 @@ export async function trainModel(
   if (options.checkpoints !== undefined) await probeWriting(store, `${fingerprint}/checkpoint`);
   const checkpoints = openCheckpoints(store, `${folder}${fingerprint}/`, settings, say);
   return withShardFiles(set, observer, signal, (files) => {
-    const run = (input: TrainingInput) =>
+    const run = (open: () => TrainingInput) =>
       train({
         tf,
         set,
-        input,
+        open,
         records,
         models,
         settings,
@@ -103,10 +102,13 @@ export async function trainModel(
         observer,
         signal,
       });
-    const input = openTrainingInput(tf, set, files, settings);
-    if (signals === undefined) return run(input);
+    const openSamples = () => openTrainingInput(tf, set, files, settings);
+    if (signals === undefined) return run(openSamples);
     return withShardFiles(signals, observer, signal, (signalFiles) =>
-      run(createInjectedInput(tf, input, openTrainingInput(tf, signals, signalFiles, settings), settings)),
+      run(() => {
+        const others = openTrainingInput(tf, signals, signalFiles, settings);
+        return createInjectedInput(tf, openSamples(), others, settings);
+      }),
     );
   });
 }
@@ -140,7 +142,8 @@ async function skipDamaged(found: FoundRecords, say: (line: string) => void): Pr
 interface Training {
   tf: TF;
   set: RecordSet;
-  input: TrainingInput;
+  /** Opens the input, which this training disposes of. */
+  open: () => TrainingInput;
   records: ObjectStore;
   models: ObjectStore;
   settings: Settings;
@@ -152,11 +155,14 @@ interface Training {
 }
 
 async function train(training: Training): Promise<SavedRun> {
-  const { tf, set, input, records, models, settings, options, checkpoints, observer, signal } = training;
+  const { tf, set, open, records, models, settings, options, checkpoints, observer, signal } = training;
   const { version, device } = describeTensorFlow(tf);
   const say = (line: string) => observer.say?.(line);
+  const input = open();
+  const { inject } = options;
+  const made = inject === undefined ? '' : ', made of their noise and injected signals';
   say(
-    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}${options.inject === undefined ? '' : ', made of their noise and injected signals'}`,
+    `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}${made}`,
   );
   const { epochs, preset, seed } = settings;
   const { compile = 'auto' } = options;

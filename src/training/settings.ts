@@ -32,7 +32,7 @@ export const SETTINGS = {
   snr_min: real('lowest SNR; lower ones are raised to it', 0, 1e4),
   snr_max: real('highest SNR; higher ones are lowered to it', 1e-3, 1e4),
   recombine: onOff(
-    'augmentation: make noise samples from the detectors of different noise samples of the batch',
+    'augmentation: build each noise sample from the detectors of three noise samples of the batch',
   ),
   time_shift: real('augmentation: maximum time shift [ms]', 0, 1000),
   sign_flip: onOff('augmentation: flip the sign of half of the samples'),
@@ -100,13 +100,12 @@ export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): S
   const { fold, folds, schedule, warmup_ratio } = settings;
   if (fold >= folds)
     throw new SettingError(`fold is ${fold} of ${folds} folds, needed one from 0 to ${folds - 1}`);
-  for (const [low, high] of [
-    ['snr_min', 'snr_max'],
-    ['snr_min', 'snr_median'],
-    ['snr_median', 'snr_max'],
-  ] as const)
-    if (settings[low] > settings[high])
-      throw new SettingError(`${low} is ${settings[low]}, needed at most ${high} (${settings[high]})`);
+  const { snr, snr_min, snr_median, snr_max } = settings;
+  if (snr_min > snr_max) throw new SettingError(`snr_min is ${snr_min}, needed at most snr_max (${snr_max})`);
+  if (snr === 'lognormal' && (snr_median < snr_min || snr_median > snr_max))
+    throw new SettingError(
+      `snr_median is ${snr_median}, needed a number from snr_min (${snr_min}) to snr_max (${snr_max})`,
+    );
   if (warmup_ratio > 0 && schedule !== 'cosine') {
     throw new SettingError(
       `warmup_ratio is ${warmup_ratio} with the schedule ${schedule}, needed 0: only cosine warms up`,

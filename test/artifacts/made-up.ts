@@ -2,8 +2,8 @@
 import type { RunConfig } from '../../src/artifacts/config.ts';
 import type { ReportData } from '../../src/artifacts/report/report-data.ts';
 import type { Epoch, Results } from '../../src/artifacts/results.ts';
-import { judge } from '../../src/training/fit/evaluate.ts';
 import { prCurve, rocCurve } from '../../src/training/fit/metrics.ts';
+import { judge } from '../../src/training/fit/validation.ts';
 import { completeSettings } from '../../src/training/settings.ts';
 
 /** Uniform random numbers in [0, 1), by mulberry32. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { serializeHistory, serializeMetrics, summarizeRun } from '../../src/artifacts/metrics-file.ts';
 import { bestEpoch, confusionCounts } from '../../src/artifacts/results.ts';
-import { judge } from '../../src/training/fit/evaluate.ts';
+import { judge } from '../../src/training/fit/validation.ts';
 import { madeUpConfig, madeUpEpochs, madeUpEvaluation, madeUpResults } from './made-up.ts';
 
 test('metrics.json has the keys that other programs read, then our own', () => {

@@ -32,7 +32,7 @@ const stored: StoredState = {
     waited: 0.25,
     schedule: {
       learningRate: 1e-3,
-      lowestError: 0.5,
+      best: { loss: 0.5, auc: 0.8 },
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,

@@ -67,4 +67,5 @@ test('a detector that does not see the signal is 0; a point that is not finite i
   assert.equal(preprocessor.process(strain, out), 'NaN or Inf at L1[5]');
   strain[SAMPLE_LENGTH + 5] = 1;
   assert.match(preprocessor.process(strain, out) ?? '', /^L1 overflows/);
+  assert.equal(preprocessor.process(strain.fill(0), out), 'all detectors are all zero');
 });

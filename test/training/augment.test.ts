@@ -3,21 +3,10 @@ import { test } from 'node:test';
 import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
 import { type Augmentation, augment } from '../../src/training/engine/augment.ts';
+import { DEFAULTS } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
 
-const NONE: Augmentation = {
-  snr: 'uniform',
-  snr_median: 7.5,
-  snr_sigma: 0.5,
-  snr_min: 2,
-  snr_max: 10,
-  recombine: false,
-  time_shift: 0,
-  sign_flip: false,
-  detector_swap: false,
-  noise: 0,
-  mixup: 0,
-};
+const NONE: Augmentation = DEFAULTS.diy;
 const SIZE = 200;
 const CENTRE = SAMPLE_LENGTH / 2;
 

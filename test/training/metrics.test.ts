@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandomStream } from '../../src/core/random.ts';
-import { judge } from '../../src/training/fit/evaluate.ts';
 import { meanLogits, sigmoid } from '../../src/training/fit/logit.ts';
 import { areaUnderRoc, countAnswers, prCurve, rocCurve, score } from '../../src/training/fit/metrics.ts';
+import { judge } from '../../src/training/fit/validation.ts';
 import { runPython } from '../support/python.ts';
 
 /** Correlated labels and logits, with `levels` distinct logits, so that there are ties. */

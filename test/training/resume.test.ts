@@ -112,7 +112,7 @@ const snapshot: Snapshot = {
     waited: 0,
     schedule: {
       learningRate: 1e-3,
-      lowestError: 0.5,
+      best: { loss: 0.5, auc: 0.8 },
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,

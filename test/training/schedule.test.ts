@@ -67,6 +67,8 @@ test('cosine chooses the epoch with the highest AUC, and the one with the lowest
   };
   const found = [0.7, 0.8, 0.8, 0.79, 0.81].map((auc, i) => ({ loss: 0.5 + i / 10, auc }));
   assert.deepEqual(choose(found), [true, true, false, false, true]);
+  const equal = [0.5, 0.6, 0.4].map((loss) => ({ loss, auc: 1 }));
+  assert.deepEqual(choose(equal), [true, false, true]);
   const losses = [0.5, 0.6, 0.4].map((loss) => ({ loss, auc: null }));
   assert.deepEqual(choose(losses), [true, false, true]);
 });

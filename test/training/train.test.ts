@@ -16,6 +16,7 @@ import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { readPredictions } from '../../src/inference/predictions-file.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { preprocessDataset } from '../../src/preprocess/local-run.ts';
+import { mergeRecords } from '../../src/preprocess/merge-shards.ts';
 import { PREPROCESS_DEFAULTS } from '../../src/preprocess/preprocess-settings.ts';
 import { sampleId, sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
@@ -94,6 +95,21 @@ async function makeInjection(folder: string): Promise<{ records: string; signals
   return { records, signals };
 }
 
+test('signals need the PSD of noise, and no sample among them is noise', async (t) => {
+  const raw = scratch(t);
+  await writeDataset(createFileStore(raw), 6);
+  const settings = { ...PREPROCESS_DEFAULTS, dataset: 'toy', signals: true } as const;
+  await assert.rejects(preprocessDataset(raw, scratch(t), settings), /--signals without --psd/);
+  const records = scratch(t);
+  await preprocessDataset(raw, records, { ...PREPROCESS_DEFAULTS, dataset: 'toy' });
+  const psd = { folder: records, key: 'avg_psd.npz' };
+  await assert.rejects(
+    preprocessDataset(raw, scratch(t), { ...settings, psd }),
+    /training_labels\.csv: found \d samples with target 0 \(first: \w{10}\), needed only signals/,
+  );
+  await assert.rejects(preprocessDataset(raw, records, { ...settings, psd }), /signals none, not true/);
+});
+
 test('signals are injected into the noise of records; records that do not fit are refused', async (t) => {
   const { records, signals } = await makeInjection(scratch(t));
   const given: GivenSettings = { ...SETTINGS, snr: 'uniform', snr_min: 5, snr_max: 20 };
@@ -122,10 +138,19 @@ test('signals are injected into the noise of records; records that do not fit ar
   await refuse(
     signals,
     undefined,
-    /signals\/: found records of signals without noise, needed records of samples/,
+    /signals\/: found records of signals without noise, needed records of samples with noise/,
   );
-  await refuse(records, records, /records\/: found records that are not signals without noise/);
+  await refuse(
+    records,
+    records,
+    /records\/: found records of samples with noise, needed records of signals without noise/,
+  );
   await refuse(records, undefined, /--snr is set without --inject/);
+  const isSignals = /found records of signals without noise/;
+  const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
+  await assert.rejects(predictDataset([weights], signals, { batchSize: 4, device: 'cpu' }), isSignals);
+  const [from, to] = [createFileStore(signals), createFileStore(scratch(t))];
+  await assert.rejects(mergeRecords(from, to, 'train.tfrecord', 'float32'), isSignals);
   const toy = await makeToyRecords({ count: 20 });
   await refuse(toy.location, signals, /signals whitened by the PSD \w{12}, needed 000000000000/);
 });
@@ -211,7 +236,7 @@ test('the predictions of the validation records are those of the kept weights, a
   const { run, metrics, files } = await trainModel(
     toy.location,
     models,
-    { ...SETTINGS, schedule: 'plateau', warmup_ratio: 0, folds: 3, fold: 1 },
+    { ...SETTINGS, folds: 3, fold: 1 },
     OPTIONS,
   );
   assert.equal(files.indexOf(`saved/${run}_predictions.csv`), files.length - 3);
@@ -236,10 +261,10 @@ test('the predictions of the validation records are those of the kept weights, a
   assert.deepEqual(score(labels, logits), metrics.val_metrics);
   const weights = { folder: join(models, 'saved'), key: `${run}_weights.npz` };
   const all = await predictDataset([weights], toy.location, { batchSize: 4, device: 'cpu' });
-  const isFrom = (first: number) => (probability: number, i: number) =>
-    Math.abs(probability - sigmoid(all.logits[first + i]!)) < 1e-5;
-  assert.ok(probabilities.every(isFrom(7)));
-  assert.ok(!probabilities.every(isFrom(6)), 'the records differ in their predictions');
+  for (const [i, probability] of probabilities.entries()) {
+    assert.ok(Math.abs(probability - sigmoid(all.logits[7 + i]!)) < 1e-5, `record ${7 + i}`);
+    assert.ok(Math.abs(probability - sigmoid(all.logits[6 + i]!)) > 1e-5, `record ${6 + i}`);
+  }
 });
 
 /** A folder with a single train.tfrecord of records with these ids. */

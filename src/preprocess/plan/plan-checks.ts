@@ -57,6 +57,17 @@ export function refuseOther(
   );
 }
 
+/** Throws InputError when a sample that should be a signal without noise is labelled as noise. */
+export function requireSignals(raw: ObjectStore, { samples }: Choice): void {
+  const noise = samples.filter(({ label }) => label === 0);
+  if (noise.length === 0) return;
+  throw new InputError({
+    object: `${raw.location}${LABELS_KEY}`,
+    found: `${noise.length} samples with target 0 (first: ${noise[0]!.ref.id})`,
+    needed: 'only signals without noise, target 1, for --signals',
+  });
+}
+
 /** Throws InputError when a first plan has no samples, or no noise sample to estimate the PSD from. */
 export function requireSamples(
   raw: ObjectStore,

@@ -13,7 +13,7 @@ import {
   type Strain,
 } from '../../core/strain.ts';
 import { createBandpass } from '../bandpass.ts';
-import { deadDetector, strainFault } from '../check.ts';
+import { deadDetector, nonFinitePoint } from '../check.ts';
 import { createHalfTransform, HALF_LENGTH, TWIDDLES } from '../fft.ts';
 import { normalize } from '../normalize.ts';
 import { RECIPE } from '../recipe.ts';
@@ -23,7 +23,12 @@ import type { BlockPreprocessor, BlockPsdEstimator, Engine, OutputType } from '.
 
 /** Float64 up to the last step, one sample at a time. Allocates its buffers once, and nothing per sample. */
 export function createJavaScriptEngine(): Engine {
-  return { name: 'javascript', blockSize: 1, createPreprocessor, createPsdEstimator };
+  return {
+    name: 'javascript',
+    blockSize: 1,
+    createPreprocessor: (psd) => createPath(psd, { check: deadDetector, finish: normalize }),
+    createPsdEstimator,
+  };
 }
 
 function createInputs(): Strain[] {
@@ -31,7 +36,16 @@ function createInputs(): Strain[] {
   return [new Float64Array(new ArrayBuffer(bytes + 2 * STRAIN_MARGIN), STRAIN_MARGIN, SAMPLE_SIZE)];
 }
 
-function createPreprocessor(psd: Psd): BlockPreprocessor {
+/** What differs between the paths of samples and of signals without noise. */
+export interface PathEnds {
+  /** Why a sample is rejected, from a quick look at its strain. */
+  check(strain: Strain): string | undefined;
+  /** Like normalize: applies the second taper to one detector and writes it to `out`. */
+  finish: typeof normalize;
+}
+
+/** Band-passes, whitens and finishes one detector after another. */
+export function createPath(psd: Psd, { check, finish }: PathEnds): BlockPreprocessor {
   const bandpass = createBandpass(tukey(SAMPLE_LENGTH, RECIPE.whitening.taper));
   const whiten = createWhitener(psd);
   const taper = tukey(SAMPLE_LENGTH, RECIPE.normalization.taper);
@@ -39,13 +53,13 @@ function createPreprocessor(psd: Psd): BlockPreprocessor {
   const halves = new Uint8Array(SAMPLE_SIZE * 2);
 
   function processOne(strain: Strain): string | undefined {
-    const dead = deadDetector(strain);
-    if (dead !== undefined) return dead;
+    const fault = check(strain);
+    if (fault !== undefined) return fault;
     for (let detector = 0; detector < DETECTORS.length; detector++) {
       const whitened = whiten(bandpass(strain, detector), detector);
-      if (!normalize(whitened, taper, out, detector * SAMPLE_LENGTH)) {
+      if (!finish(whitened, taper, out, detector * SAMPLE_LENGTH)) {
         // A NaN or Inf anywhere in the strain makes the whole detector NaN, so no check is needed before.
-        return strainFault(strain) ?? `${DETECTORS[detector]} overflows in preprocessing`;
+        return nonFinitePoint(strain) ?? `${DETECTORS[detector]} overflows in preprocessing`;
       }
     }
     return undefined;
@@ -81,7 +95,7 @@ function createPsdEstimator(): BlockPsdEstimator {
       transform(spectrum, tapered);
       // A NaN or Inf anywhere in the strain makes the whole spectrum NaN, so no check is needed before.
       if (!computePower(spectrum, power, detector * SPECTRUM_LENGTH)) {
-        return strainFault(strain) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
+        return nonFinitePoint(strain) ?? `${DETECTORS[detector]} overflows in the PSD estimate`;
       }
     }
     for (let i = 0; i < sum.length; i++) sum[i]! += power[i]!;

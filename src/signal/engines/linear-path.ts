@@ -1,52 +1,34 @@
 /** The linear signal path of signals without noise (SIGNAL_RECIPE), in plain JavaScript. */
-import { encodeFloat16 } from '../../core/float16.ts';
-import { DETECTORS, type Psd, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../../core/strain.ts';
-import { createBandpass } from '../bandpass.ts';
-import { nonFinitePoint } from '../check.ts';
+import { SAMPLE_SIZE, type Strain } from '../../core/strain.ts';
 import { noiseDeviation } from '../noise-deviation.ts';
-import { RECIPE } from '../recipe.ts';
-import { createWhitener } from '../whiten.ts';
-import { tukey } from '../windows.ts';
-import { createJavaScriptEngine } from './javascript.ts';
-import type { BlockPreprocessor, Engine } from './signal-engine.ts';
+import { createJavaScriptEngine, createPath } from './javascript.ts';
+import type { Engine } from './signal-engine.ts';
 
-/** An engine whose results have noise of deviation 1. A detector that doesn't see the signal is no fault. */
+/** The largest float16. */
+const LARGEST = 65_504;
+
+/** An engine in whose results noise has deviation 1. A detector that doesn't see the signal is no fault. */
 export function createSignalsEngine(): Engine {
-  return { ...createJavaScriptEngine(), createPreprocessor };
+  return {
+    ...createJavaScriptEngine(),
+    createPreprocessor: (psd) => createPath(psd, { check, finish: scaleBy(1 / noiseDeviation()) }),
+  };
 }
 
-function createPreprocessor(psd: Psd): BlockPreprocessor {
-  const bandpass = createBandpass(tukey(SAMPLE_LENGTH, RECIPE.whitening.taper));
-  const whiten = createWhitener(psd);
-  const deviation = noiseDeviation();
-  const taper = tukey(SAMPLE_LENGTH, RECIPE.normalization.taper).map((weight) => weight / deviation);
-  const out = new Float32Array(SAMPLE_SIZE);
-  const halves = new Uint8Array(SAMPLE_SIZE * 2);
+function check(strain: Strain): string | undefined {
+  if (strain.length !== SAMPLE_SIZE) return `${strain.length} points instead of ${SAMPLE_SIZE}`;
+  return strain.every((point) => point === 0) ? 'all detectors are all zero' : undefined;
+}
 
-  function processOne(strain: Strain): string | undefined {
-    if (strain.length !== SAMPLE_SIZE) return `${strain.length} points instead of ${SAMPLE_SIZE}`;
-    const fault = nonFinitePoint(strain);
-    if (fault !== undefined) return fault;
-    for (const [detector, name] of DETECTORS.entries()) {
-      const whitened = whiten(bandpass(strain, detector), detector);
-      for (const [i, point] of whitened.entries()) out[detector * SAMPLE_LENGTH + i] = point * taper[i]!;
-      // The largest float16.
-      if (!whitened.every((point) => Math.abs(point / deviation) < 65_504))
-        return `${name} overflows in preprocessing`;
+/** Windows one detector and multiplies it by the factor. Returns whether float16 can hold it. */
+function scaleBy(factor: number) {
+  return (points: Float64Array, taper: Float64Array, out: Float32Array, from: number): boolean => {
+    let isSound = true;
+    for (let i = 0; i < points.length; i++) {
+      const point = points[i]! * taper[i]! * factor;
+      out[from + i] = point;
+      isSound &&= Math.abs(point) <= LARGEST;
     }
-    return undefined;
-  }
-
-  const { inputs } = createJavaScriptEngine().createPreprocessor(psd);
-  return {
-    inputs,
-    process: (block, type) =>
-      block.map((strain) => {
-        const fault = processOne(strain);
-        if (fault !== undefined) return fault;
-        if (type === 'float32') return new Uint8Array(out.buffer);
-        encodeFloat16(out, halves, 0);
-        return halves;
-      }),
+    return isSound;
   };
 }

@@ -13,9 +13,9 @@ import { orderNoise, type Samples, takeDetectors } from './recombine.ts';
 export type Injection = Pick<Settings, 'snr' | 'snr_median' | 'snr_sigma' | 'snr_min' | 'snr_max'>;
 
 /**
- * Makes as many samples as the batch has, half of them with a signal. Each takes H1, L1 and V1 from three noise samples of the batch;
- * its samples with a signal aren't used. There must be a noise sample. `signals`, [B, 3, 4096], each have a network SNR of 1 in noise
- * of deviation 1. `seedOf` returns a seed for each number from 0.
+ * Makes as many samples as the batch has, half of them with a signal. Each takes H1, L1 and V1 from three noise samples of the
+ * batch, whose samples with a signal aren't used. There must be a noise sample: without one, the first sample stands in for it.
+ * `signals`, [B, 3, 4096], each have a network SNR of 1 in noise of deviation 1. `seedOf` returns a seed for each number from 0.
  *
  * Everything before the recipe's normalization is linear, and the normalization ignores scale and offset. So normalizing the sum of
  * the preprocessed noise and signal is the same as preprocessing the sum of their strains.

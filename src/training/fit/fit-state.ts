@@ -1,8 +1,8 @@
 /** The state of a fit, and the observer that follows it. */
 import type { Weights } from '../../model/weights.ts';
 import type { OptimizerState } from '../engine/engine.ts';
-import type { Evaluation } from './evaluate.ts';
 import type { Schedule } from './schedule.ts';
+import type { Evaluation } from './validation.ts';
 
 /** One epoch, with the field names of history.json. */
 export interface Epoch {

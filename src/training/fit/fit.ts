@@ -4,9 +4,9 @@ import { withMemoryFor } from '../engine/batch-memory.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Batch } from '../input/batch.ts';
 import type { TrainingInput } from '../input/record-input.ts';
-import { type Evaluation, evaluate } from './evaluate.ts';
 import type { Epoch, FitObserver, FitState, History, Snapshot } from './fit-state.ts';
 import { advanceSchedule, rateOfStep, type ScheduleSettings, startSchedule } from './schedule.ts';
+import { type Evaluation, evaluate } from './validation.ts';
 
 /** The settings that a fit uses. `seed` is the seed of dropout and augmentation. */
 export type FitSettings = ScheduleSettings & { epochs: number; seed: number };

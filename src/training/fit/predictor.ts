@@ -7,8 +7,8 @@ import { meanLogits } from './logit.ts';
 import { IDENTITY, SYMMETRIES } from './symmetries.ts';
 
 /**
- * Yields for each batch of preprocessed samples (3, 4096), in order, the logits of their probabilities of a signal. The source may reuse a
- * sample's array when the next sample is requested.
+ * Yields for each batch of preprocessed samples (3, 4096), in order, the logits of their probabilities of a signal. The source
+ * may reuse a sample's array when the next sample is requested.
  *
  * @param tta whether a probability is the mean over the sample's four symmetries, see symmetries.ts.
  */

@@ -20,9 +20,9 @@ export interface Validation {
 export interface Schedule {
   /** Learning rate of the next epoch; not used by `cosine`. */
   learningRate: number;
-  /** The lowest error so far, see advanceSchedule. */
-  lowestError: number;
-  /** Whether the last epoch reached it. */
+  /** Of the best epoch so far; null before the first. */
+  best: Validation | null;
+  /** Whether that is the last epoch. */
   improved: boolean;
   /** Epochs since the best epoch. */
   epochsSinceBest: number;
@@ -35,7 +35,7 @@ export interface Schedule {
 export function startSchedule(learningRate: number): Schedule {
   return {
     learningRate,
-    lowestError: Number.MAX_VALUE,
+    best: null,
     improved: false,
     epochsSinceBest: 0,
     epochsOnPlateau: 0,
@@ -46,20 +46,19 @@ export function startSchedule(learningRate: number): Schedule {
 /**
  * The schedule after one more epoch. With `plateau` the best epoch has the lowest validation loss; 3 epochs that aren't better
  * halve the learning rate (not below 1e-6) and restart the count; 5 stop the training early. `cosine` always runs to its last
- * step, and the best epoch has the highest validation AUC: the loss jumps at high learning rates, since it depends on how far the
- * moving statistics lag behind the weights.
+ * step, and the best epoch has the highest validation AUC, of equal ones the lowest loss: the loss jumps at high learning rates,
+ * since it depends on how far the moving statistics lag behind the weights.
  */
 export function advanceSchedule(
   schedule: Schedule,
-  { loss, auc }: Validation,
+  validation: Validation,
   kind: ScheduleSettings['schedule'],
 ): Schedule {
-  const { learningRate, lowestError } = schedule;
-  const error = kind === 'cosine' && auc !== null ? 1 - auc : loss;
-  if (error < lowestError) {
+  const { learningRate, best } = schedule;
+  if (best === null || isBetter(validation, best, kind)) {
     return {
       learningRate,
-      lowestError: error,
+      best: validation,
       improved: true,
       epochsSinceBest: 0,
       epochsOnPlateau: 0,
@@ -71,12 +70,17 @@ export function advanceSchedule(
   const lower = kind === 'plateau' && epochsOnPlateau >= PLATEAU_PATIENCE;
   return {
     learningRate: lower ? lowerRate(learningRate) : learningRate,
-    lowestError,
+    best,
     improved: false,
     epochsSinceBest,
     epochsOnPlateau: lower ? 0 : epochsOnPlateau,
     stop: kind === 'plateau' && epochsSinceBest >= STOP_PATIENCE,
   };
+}
+
+function isBetter(a: Validation, b: Validation, kind: ScheduleSettings['schedule']): boolean {
+  if (kind === 'plateau' || a.auc === null || b.auc === null || a.auc === b.auc) return a.loss < b.loss;
+  return a.auc > b.auc;
 }
 
 /**

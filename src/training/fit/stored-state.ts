@@ -32,7 +32,7 @@ const stateSchema: v.GenericSchema<unknown, FitState> = v.object({
   waited: number,
   schedule: v.object({
     learningRate: number,
-    lowestError: number,
+    best: v.nullable(v.object({ loss: number, auc: v.nullable(number) })),
     improved: v.boolean(),
     epochsSinceBest: count,
     epochsOnPlateau: count,

@@ -6,6 +6,7 @@ import { METADATA_KEY, METADATA_LIMIT, type Metadata, parseMetadata } from '../.
 import type { RecordDType } from '../../records/record-dtype.ts';
 import { checkSignal } from '../../records/shard.ts';
 import { streamRecords } from '../../records/tfrecord.ts';
+import { isSignalRecipe } from '../../signal/recipe.ts';
 import { readLimited } from '../../storage/limited.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { listParts, type ShardPart } from './order.ts';
@@ -57,6 +58,18 @@ export interface SignalRecord {
   offset: number;
 }
 
+/** Samples with noise, or signals without noise (SIGNAL_RECIPE). */
+type RecordKind = 'samples' | 'signals';
+
+const NAMES: Readonly<Record<RecordKind, string>> = {
+  samples: 'samples with noise',
+  signals: 'signals without noise',
+};
+const ADVICE: Readonly<Record<RecordKind, string>> = {
+  samples: 'Make signals with simulate --signals-only and preprocess --signals',
+  signals: 'Signals are only for train --inject',
+};
+
 const SINGLE_FILE = 'train.tfrecord';
 
 /** Number of objects checked in parallel. */
@@ -68,22 +81,23 @@ const CONCURRENCY = 32;
  *
  * Throws the errors of findRecords and countRecords.
  */
-export async function openRecords(store: ObjectStore): Promise<RecordSet> {
-  return countRecords(await findRecords(store));
+export async function openRecords(store: ObjectStore, kind?: RecordKind): Promise<RecordSet> {
+  return countRecords(await findRecords(store, kind));
 }
 
 /**
  * Finds the shards that metadata.json names, or else a single `train.tfrecord`.
  *
- * Throws NotFoundError when neither exists or a shard is missing, and InputError when metadata.json is invalid or a shard
- * has another size than it says.
+ * Throws NotFoundError when neither exists or a shard is missing, and InputError when metadata.json is invalid, a shard has
+ * another size than it says, or the records are of another kind.
  */
-export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
+export async function findRecords(store: ObjectStore, kind: RecordKind = 'samples'): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA_KEY), store.head(SINGLE_FILE)]);
   if (described !== undefined) {
     const bytes = await readLimited(store, METADATA_KEY, METADATA_LIMIT);
     // The reference implementation puts a metadata.json without shards beside its single file.
-    if (single === undefined || Buffer.from(bytes).includes('"shards"')) return findDescribed(store, bytes);
+    if (single === undefined || Buffer.from(bytes).includes('"shards"'))
+      return findDescribed(store, bytes, kind);
   }
   if (single !== undefined) return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }] };
   // Unlike `head`, `read` reports that the bucket itself is missing.
@@ -93,8 +107,13 @@ export async function findRecords(store: ObjectStore): Promise<FoundRecords> {
   throw new NotFoundError(`${store.location}${METADATA_KEY} or ${SINGLE_FILE}`);
 }
 
-async function findDescribed(store: ObjectStore, file: Uint8Array): Promise<RecordSet> {
+async function findDescribed(store: ObjectStore, file: Uint8Array, kind: RecordKind): Promise<RecordSet> {
   const metadata = parseMetadata(file, store.location + METADATA_KEY);
+  const found = isSignalRecipe(metadata.recipe_hash) ? 'signals' : 'samples';
+  if (found !== kind) {
+    const [object, of] = [store.location, `records of ${NAMES[found]}`];
+    throw new InputError({ object, found: of, needed: `records of ${NAMES[kind]}`, advice: ADVICE[found] });
+  }
   const limit = pLimit(CONCURRENCY);
   await Promise.all(
     metadata.shards.map(({ name, bytes }) =>
