@@ -1,11 +1,12 @@
 /** Evaluates trained models on labelled records. */
+
 import { InputError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
-import type { FilePlace } from '../inference/models.ts';
 import { type PredictSettings, predictDataset } from '../inference/prediction-run.ts';
 import { TABLE_LIMIT } from '../raw/csv-table.ts';
 import { encodeJson } from '../storage/json.ts';
 import { readLimited } from '../storage/limited.ts';
+import type { FilePlace } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type RocPoint, rocCurve } from '../training/fit/metrics.ts';

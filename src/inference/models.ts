@@ -1,17 +1,13 @@
 /** Opens trained models, and checks that they take the same input. */
+
 import { ConflictError, InputError, NotFoundError, SettingError } from '../core/errors.ts';
 import type { Psd } from '../core/strain.ts';
 import { readPsd } from '../preprocess/average-psd.ts';
+import type { FilePlace } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { companionNames, readModel, runOfWeights, type TrainedModel } from './model-file.ts';
 import { type Preprocessing, readPreprocessing } from './model-recipe.ts';
-
-/** A file: the location of its folder, and its key in that folder. */
-export interface FilePlace {
-  folder: string;
-  key: string;
-}
 
 export interface PlacedModel extends TrainedModel {
   store: ObjectStore;

@@ -1,11 +1,12 @@
 /** The results of a prediction under way, in a file beside its output. The same prediction resumes from them. */
+
 import * as v from 'valibot';
 import { ChirplineError, InputError, NotFoundError } from '../core/errors.ts';
 import { rejectionListSchema } from '../preprocess/state/rejected.ts';
 import { encodeJson, parseJson } from '../storage/json.ts';
 import { readLimited } from '../storage/limited.ts';
+import type { FilePlace } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
-import type { FilePlace } from './models.ts';
 import type { Predictions } from './predictions.ts';
 
 /**

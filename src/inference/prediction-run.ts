@@ -1,9 +1,11 @@
 /** Predicts the probability of a signal for raw samples or records, by one trained model or the mean of several. */
+
 import { SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { SAMPLE_SIZE } from '../core/strain.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import { recipeHash } from '../signal/recipe.ts';
+import type { FilePlace } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import {
@@ -20,7 +22,7 @@ import { averagePredictors } from '../training/fit/ensemble.ts';
 import { createIdCheck, decodeRecord } from '../training/input/record-check.ts';
 import { openRecords, type RecordSet, readRecordRange } from '../training/input/records.ts';
 import { completeSettings } from '../training/settings.ts';
-import { checkRecipe, type FilePlace, findPsd, openModels, type PlacedModel } from './models.ts';
+import { checkRecipe, findPsd, openModels, type PlacedModel } from './models.ts';
 import { openPartial, type PartialFile, type PartialPlace } from './partial-file.ts';
 import { describeRaw, describeRecords, identifyPrediction } from './prediction-identity.ts';
 import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';

@@ -1,6 +1,6 @@
 import { readLimited } from '../storage/limited.ts';
+import { splitLocation } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
-import { splitLocation } from './command-options.ts';
 
 /** The text of a small file that an option names. Throws NotFoundError, or InputError when it has more than `limit` bytes. */
 export async function readTextFile(file: string, limit: number): Promise<string> {

@@ -6,10 +6,10 @@ import { ConflictError, InputError, NotFoundError } from '../../src/core/errors.
 import { measure } from '../../src/evaluation/evaluation.ts';
 import { evaluateModels, writeEvaluation } from '../../src/evaluation/evaluation-run.ts';
 import { encodeWeights } from '../../src/inference/model-file.ts';
-import type { FilePlace } from '../../src/inference/models.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
+import type { FilePlace } from '../../src/storage/location.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';

@@ -1,4 +1,5 @@
 /** A stopped prediction resumes from its partial file, and gives the same bytes. A file that doesn't fit is reported and ignored. */
+
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +8,6 @@ import { InputError, StoppedError } from '../../src/core/errors.ts';
 import type { Progress } from '../../src/core/progress.ts';
 import { SPECTRUM_LENGTH } from '../../src/core/strain.ts';
 import { encodeWeights } from '../../src/inference/model-file.ts';
-import type { FilePlace } from '../../src/inference/models.ts';
 import { type PartialPlace, parsePartial } from '../../src/inference/partial-file.ts';
 import { type PredictSettings, predictDataset } from '../../src/inference/prediction-run.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
@@ -16,6 +16,7 @@ import { writeNpz } from '../../src/numpy/npz.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { encodeJson } from '../../src/storage/json.ts';
+import type { FilePlace } from '../../src/storage/location.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW } from '../tensorflow/process.ts';

@@ -6,9 +6,9 @@ import {
   deviceOption,
   jsonOption,
   settingOption,
-  splitLocation,
   ttaOption,
 } from '../../options/command-options.ts';
+import { splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { probeWriting } from '../../storage/probe.ts';
 import { attend, printResult } from '../terminal.ts';

@@ -7,7 +7,8 @@ import {
   exportModel,
   SAVED_MODEL_KEY,
 } from '../../inference/model-export.ts';
-import { jsonOption, settingOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption, settingOption } from '../../options/command-options.ts';
+import { splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { printResult } from '../terminal.ts';
 

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { visible } from '../../core/visible.ts';
 import { inspectFile } from '../../inspect/inspection.ts';
-import { jsonOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption } from '../../options/command-options.ts';
 import { readPsd } from '../../preprocess/average-psd.ts';
+import { splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { printResult } from '../terminal.ts';
 

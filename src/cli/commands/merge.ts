@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { formatBytes } from '../../core/format-bytes.ts';
 import { choice } from '../../core/setting.ts';
-import { jsonOption, settingOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption, settingOption } from '../../options/command-options.ts';
 import { mergeRecords } from '../../preprocess/merge-shards.ts';
 import type { RecordDType } from '../../records/record-dtype.ts';
+import { splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { attend, printResult } from '../terminal.ts';
 

@@ -6,7 +6,8 @@ import {
   type StoredPredictions,
   serializePredictions,
 } from '../../inference/predictions-file.ts';
-import { jsonOption, splitLocation } from '../../options/command-options.ts';
+import { jsonOption } from '../../options/command-options.ts';
+import { splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { probeWriting } from '../../storage/probe.ts';
 import { printResult } from '../terminal.ts';

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { SettingError, TooManyRejectedError } from '../../core/errors.ts';
 import { real, whole } from '../../core/setting.ts';
-import type { FilePlace } from '../../inference/models.ts';
 import type { PredictSettings } from '../../inference/prediction-run.ts';
 import type { RowSettings } from '../../inference/submission.ts';
 import {
@@ -10,12 +9,12 @@ import {
   jsonOption,
   preprocessOption,
   settingOption,
-  splitLocation,
   ttaOption,
   workersOption,
 } from '../../options/command-options.ts';
 import { exceeds, formatRejected, formatShare } from '../../preprocess/state/rejected.ts';
 import { type IdList, readIdList } from '../../raw/id-list.ts';
+import { type FilePlace, splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
 import { probeWriting } from '../../storage/probe.ts';
 import { attend, printResult, type Terminal } from '../terminal.ts';

@@ -1,15 +1,10 @@
 import { Command, Option } from 'commander';
 import { formatBytes } from '../../core/format-bytes.ts';
-import {
-  datasetName,
-  jsonOption,
-  preprocessOption,
-  preprocessOptions,
-  splitLocation,
-} from '../../options/command-options.ts';
+import { jsonOption, preprocessOption, preprocessOptions } from '../../options/command-options.ts';
 import type { PreprocessSettings } from '../../preprocess/local-run.ts';
 import type { RecordSettings } from '../../preprocess/preprocess-settings.ts';
 import type { Metadata } from '../../records/metadata.ts';
+import { datasetName, splitLocation } from '../../storage/location.ts';
 import { attend, printResult } from '../terminal.ts';
 
 export interface PreprocessFlags extends RecordSettings {

@@ -1,12 +1,7 @@
 import { Command } from 'commander';
-import {
-  datasetName,
-  joinLocation,
-  jsonOption,
-  preprocessOptions,
-  trainOptions,
-} from '../../options/command-options.ts';
+import { jsonOption, preprocessOptions, trainOptions } from '../../options/command-options.ts';
 import { readSettings, type TrainFlags } from '../../options/train-flags.ts';
+import { datasetName, joinLocation } from '../../storage/location.ts';
 import { DEFAULTS } from '../../training/settings.ts';
 import { attend, printResult } from '../terminal.ts';
 import { describeRecords, type PreprocessFlags, preprocessSettings } from './preprocess.ts';

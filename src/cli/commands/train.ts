@@ -1,6 +1,7 @@
 import { Command } from 'commander';
-import { joinLocation, jsonOption, trainOptions } from '../../options/command-options.ts';
+import { jsonOption, trainOptions } from '../../options/command-options.ts';
 import { readSettings, type TrainFlags } from '../../options/train-flags.ts';
+import { joinLocation } from '../../storage/location.ts';
 import type { SavedRun } from '../../training-run/training-artifacts.ts';
 import { attend, printResult } from '../terminal.ts';
 

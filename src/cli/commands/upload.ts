@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { SettingError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format-bytes.ts';
 import { whole } from '../../core/setting.ts';
-import { datasetName, jsonOption, settingOption } from '../../options/command-options.ts';
+import { jsonOption, settingOption } from '../../options/command-options.ts';
+import { datasetName } from '../../storage/location.ts';
 import { stageOption, withStage } from '../stage.ts';
 import { attend, printResult } from '../terminal.ts';
 
