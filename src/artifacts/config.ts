@@ -20,6 +20,8 @@ interface RunFacts {
   records: string;
   /** Location of the signals that were injected into their noise, from describeLocation. */
   signals?: string;
+  /** Location of the weights that the training started from, from describeLocation. */
+  init?: string;
 }
 
 export type RunConfig = Settings & RunFacts;
@@ -34,6 +36,7 @@ const FACTS = [
   'psd_sha256',
   'records',
   'signals',
+  'init',
 ] as const;
 
 /** Size limit of a config file [bytes]; a config.json has 1 KB. */

@@ -108,6 +108,10 @@ export const trainOptions = () => [
     'train on the noise of the records, and inject other signals into it in each step; SIGNALS: records made by preprocess --signals',
   ),
   new Option(
+    '--init <WEIGHTS>',
+    'start from the weights of a trained model, whose preset it takes: fine-tuning; choose a lower --learning-rate',
+  ),
+  new Option(
     '--config <file>',
     'settings as JSON or YAML, such as the config.json of a run; flags override them',
   ),

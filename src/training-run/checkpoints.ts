@@ -11,14 +11,15 @@ import type { Settings } from '../training/settings.ts';
 const KEPT = 2;
 
 /**
- * Identifies a training by its settings, its records and its signals to inject. A checkpoint serves every training with the same
- * fingerprint.
+ * Identifies a training by its settings, its records, its signals to inject, and its initial weights if they aren't random. A
+ * checkpoint serves every training with the same fingerprint.
  */
-export function fingerprintOf(settings: Settings, ...sets: RecordSet[]): string {
+export function fingerprintOf(settings: Settings, sets: readonly RecordSet[], initial?: Uint8Array): string {
   const records = sets.flatMap(({ count, shards, dtype }) => {
     return [count, dtype, shards.map(({ name, sha256, runs }) => [name, sha256, runs])];
   });
-  const text = JSON.stringify([Object.entries(settings).sort(), ...records]);
+  const weights = initial === undefined ? [] : [sha256(initial).toString('hex')];
+  const text = JSON.stringify([Object.entries(settings).sort(), ...records, ...weights]);
   return sha256(text).toString('hex').slice(0, 12);
 }
 

@@ -4,7 +4,8 @@ import { PausedError, SettingError, StoppedError } from '../core/errors.ts';
 import type { Observer } from '../core/progress.ts';
 import { flagOf } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
-import { initialWeights } from '../model/weights.ts';
+import { encodeWeights } from '../inference/model-file.ts';
+import { initialWeights, type Weights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -29,6 +30,7 @@ import { countRecords, type FoundRecords, findRecords, type RecordSet } from '..
 import { surveyRecords } from '../training/input/survey.ts';
 import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
+import { openInitialModel } from './initial-model.ts';
 import { openSignals } from './signal-records.ts';
 import { withShardFiles } from './staging.ts';
 import { claimRun, REPORT_KEY, reclaimRun, type SavedRun, saveRun } from './training-artifacts.ts';
@@ -42,6 +44,8 @@ export interface TrainOptions {
   compile?: CompileChoice;
   /** Location of signals to inject into the noise of the records (training/engine/inject.ts). */
   inject?: string;
+  /** Location of a model's weights to start from. Default: random ones. */
+  init?: string;
   /** Interval between two checkpoints within an epoch [min]. */
   checkpointMinutes: number;
   /** Location of the checkpoints; default: `checkpoints/` beside the models. */
@@ -75,13 +79,15 @@ export async function trainModel(
   const say = (line: string) => observer.say?.(line);
   const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
   const signals = options.inject === undefined ? undefined : await openSignals(options.inject, set);
+  const model = options.init === undefined ? undefined : await openInitialModel(options.init, set, given);
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
-  const settings = completeSettings(given, device);
+  const settings = completeSettings({ ...given, ...(model && { preset: model.preset }) }, device);
   if (signals === undefined) refuseSnr(settings);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
 
-  const fingerprint = fingerprintOf(settings, set, ...(signals === undefined ? [] : [signals]));
+  const sets = signals === undefined ? [set] : [set, signals];
+  const fingerprint = fingerprintOf(settings, sets, model && (await encodeWeights(model.weights)));
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
   const folder = options.checkpoints === undefined ? 'checkpoints/' : '';
   // The store of the models was probed above.
@@ -96,6 +102,7 @@ export async function trainModel(
         records,
         models,
         settings,
+        initial: model?.weights ?? initialWeights(settings.preset, settings.seed),
         options,
         checkpoints,
         recordsLocation,
@@ -147,6 +154,7 @@ interface Training {
   records: ObjectStore;
   models: ObjectStore;
   settings: Settings;
+  initial: Weights;
   options: TrainOptions;
   checkpoints: Checkpoints;
   recordsLocation: string;
@@ -155,7 +163,8 @@ interface Training {
 }
 
 async function train(training: Training): Promise<SavedRun> {
-  const { tf, set, open, records, models, settings, options, checkpoints, observer, signal } = training;
+  const { tf, set, open, records, models, settings, initial, options, checkpoints, observer, signal } =
+    training;
   const { version, device } = describeTensorFlow(tf);
   const say = (line: string) => observer.say?.(line);
   const input = open();
@@ -164,7 +173,7 @@ async function train(training: Training): Promise<SavedRun> {
   say(
     `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}${made}`,
   );
-  const { epochs, preset, seed } = settings;
+  const { epochs } = settings;
   const { compile = 'auto' } = options;
   if (compile === 'on' && options.engine === 'eager')
     throw new SettingError('--compile on compiles a graph: use --engine graph, or omit --compile');
@@ -178,7 +187,7 @@ async function train(training: Training): Promise<SavedRun> {
   const engine = createEngine(
     tf,
     options.engine,
-    initialWeights(preset, seed),
+    initial,
     { ...settings, precision },
     { ...how, ...(low && { low }) },
   );
@@ -262,7 +271,7 @@ function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {
 }
 
 function describeRun(
-  { settings, set: { metadata }, recordsLocation, options: { inject } }: Training,
+  { settings, set: { metadata }, recordsLocation, options: { inject, init } }: Training,
   computed: Pick<RunConfig, 'compute_dtype' | 'n_gpus'>,
 ): RunConfig {
   return {
@@ -273,5 +282,6 @@ function describeRun(
     psd_sha256: metadata?.psd_sha256 ?? 'unknown',
     records: describeLocation(recordsLocation),
     ...(inject !== undefined && { signals: describeLocation(inject) }),
+    ...(init !== undefined && { init: describeLocation(init) }),
   };
 }

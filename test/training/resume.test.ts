@@ -304,13 +304,13 @@ test('a checkpoint that can’t be written is reported, and the previous one is 
 });
 
 test('a checkpoint serves only trainings with the same settings and records', () => {
-  const own = fingerprintOf(SETTINGS, set);
+  const own = fingerprintOf(SETTINGS, [set]);
   assert.match(own, /^[0-9a-f]{12}$/);
-  assert.equal(fingerprintOf({ ...SETTINGS }, set), own);
-  assert.notEqual(fingerprintOf({ ...SETTINGS, fold: 1 }, set), own);
+  assert.equal(fingerprintOf({ ...SETTINGS }, [set]), own);
+  assert.notEqual(fingerprintOf({ ...SETTINGS, fold: 1 }, [set]), own);
   const [first, ...rest] = set.shards;
   assert.notEqual(
-    fingerprintOf(SETTINGS, { ...set, shards: [{ ...first!, sha256: 'f'.repeat(64) }, ...rest] }),
+    fingerprintOf(SETTINGS, [{ ...set, shards: [{ ...first!, sha256: 'f'.repeat(64) }, ...rest] }]),
     own,
   );
 });

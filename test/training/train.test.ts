@@ -11,9 +11,11 @@ import {
 } from '../../src/core/errors.ts';
 import type { Observer } from '../../src/core/progress.ts';
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
+import { readModel } from '../../src/inference/model-file.ts';
 import { orderFolds } from '../../src/inference/out-of-fold.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { readPredictions } from '../../src/inference/predictions-file.ts';
+import { isTrainable } from '../../src/model/weights.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { preprocessDataset } from '../../src/preprocess/local-run.ts';
 import { mergeRecords } from '../../src/preprocess/merge-shards.ts';
@@ -153,6 +155,46 @@ test('signals are injected into the noise of records; records that do not fit ar
   await assert.rejects(mergeRecords(from, to, 'train.tfrecord', 'float32'), isSignals);
   const toy = await makeToyRecords({ count: 20 });
   await refuse(toy.location, signals, /signals whitened by the PSD \w{12}, needed 000000000000/);
+});
+
+test('a training starts from the weights of a model; those of another preset or recipe are refused', async (t) => {
+  const { records } = await makeInjection(scratch(t));
+  const [models, others] = [scratch(t), scratch(t)];
+  const given: GivenSettings = { ...SETTINGS, epochs: 1 };
+  const { run } = await trainModel(records, models, given, OPTIONS);
+  const init = join(models, 'saved', `${run}_weights.npz`);
+  // Without a preset it takes the model's. At this rate a step changes a weight by no more than 1e-9.
+  const still: GivenSettings = { epochs: 1, batch_size: 4, learning_rate: 1e-9 };
+  const next = await trainModel(records, others, still, { ...OPTIONS, init });
+  const [before, after] = await Promise.all([
+    readModel(createFileStore(join(models, 'saved')), `${run}_weights.npz`),
+    readModel(createFileStore(join(others, 'saved')), `${next.run}_weights.npz`),
+  ]);
+  assert.equal(after.preset, 'coherent');
+  for (const [name, { data }] of before.weights) {
+    const tuned = after.weights.get(name)!.data;
+    if (isTrainable(name))
+      assert.ok(
+        data.every((value, i) => Math.abs(tuned[i]! - value) < 1e-6),
+        name,
+      );
+  }
+  const saved = join(others, 'saved');
+  const config = JSON.parse(readFileSync(join(saved, `${next.run}_config.json`), 'utf8'));
+  assert.deepEqual([config.preset, config.init], ['coherent', `${run}_weights.npz`]);
+  assert.match(readFileSync(join(saved, 'report.html'), 'utf8'), /initial weights<\/dt><dd>coherent_/);
+
+  await assert.rejects(
+    trainModel(records, scratch(t), { ...given, preset: 'diy' }, { ...OPTIONS, init }),
+    /weights\.npz has weights of coherent\. Omit --preset diy/,
+  );
+  const recipe = join(models, 'saved', `${run}_recipe.json`);
+  const text = readFileSync(recipe, 'utf8');
+  writeFileSync(recipe, text.replace(/"recipe_hash": "\w{64}"/, `"recipe_hash": "${'a'.repeat(64)}"`));
+  await assert.rejects(
+    trainModel(records, scratch(t), given, { ...OPTIONS, init }),
+    /was trained on samples with recipe aaaaaaaaaaaa/,
+  );
 });
 
 test('damaged records of a single file can be skipped', async (t) => {

@@ -56,6 +56,7 @@ export function settingFacts(config: RunConfig): Fact[] {
     ['batch size', String(config.batch_size)],
     ['learning rate', `${config.learning_rate}, ${config.schedule}`],
     ['dropout', String(config.dropout_rate)],
+    ...(config.init === undefined ? [] : [['initial weights', config.init] as const]),
     ...(config.signals === undefined ? [] : [['injected signals', describeInjection(config)] as const]),
     ['augmentation', describeAugmentation(config)],
     ['precision', describePrecision(config)],
