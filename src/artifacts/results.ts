@@ -1,5 +1,6 @@
 /** The results of a training, from which files and plots are made. */
 import type { Epoch } from '../training/fit/fit-state.ts';
+import type { Evaluation as Judged } from '../training/fit/validation.ts';
 
 export type { Epoch } from '../training/fit/fit-state.ts';
 
@@ -9,19 +10,8 @@ export interface History {
   epochs: readonly Epoch[];
 }
 
-/** Predictions and scores of the best weights on the validation records. A score whose denominator is 0 is null. */
-export interface Evaluation {
-  /** 0 (noise) or 1 (signal), one per record. */
-  labels: Uint8Array;
-  /** Probability of a signal in [0, 1], in the order of labels. */
-  probabilities: Float64Array;
-  loss: number;
-  accuracy: number;
-  auc: number | null;
-  precision: number | null;
-  recall: number | null;
-  specificity: number | null;
-}
+/** Predictions and scores of the best weights on the validation records. */
+export type Evaluation = Omit<Judged, 'ids'>;
 
 /** Input of the plots. The curves may be empty if one class is missing. */
 export interface Results {

@@ -1,6 +1,6 @@
 /** Efficiency: the share of injected signals that are found, by a property of the injection. */
 import { groupBy } from '../core/group-by.ts';
-import { type Proportion, proportion } from './proportion.ts';
+import { type Proportion, proportion } from '../training/fit/proportion.ts';
 
 export interface EfficiencyBin {
   /** The bin's values, `to` excluded; null: all above. */

@@ -1,11 +1,12 @@
 /** The plots of an evaluation: ROC curve, and efficiency by network SNR and merger time. */
 import { type Chart, lineChart, shortNumber } from '../artifacts/charts/chart.ts';
 import { drawPng, framed } from '../artifacts/charts/figure.ts';
+import { logRocChart } from '../artifacts/charts/log-roc.ts';
+import { dots } from '../artifacts/charts/share-dots.ts';
 import { LIGHT, type Theme } from '../artifacts/charts/theme.ts';
-import { ONE_CLASS, thin, UNIT } from '../artifacts/charts/threshold-curves.ts';
+import { UNIT } from '../artifacts/charts/threshold-curves.ts';
 import type { RocPoint } from '../training/fit/metrics.ts';
 import type { Efficiency, Measures } from './evaluation.ts';
-import type { Proportion } from './proportion.ts';
 
 /** PNG files by name; undefined: the plot needs the truth. */
 export function renderEvaluation(
@@ -31,43 +32,6 @@ export function renderEvaluation(
   };
 }
 
-/** Recall over a logarithmic false-alarm rate. A rate of fewer than one false alarm can't be measured. */
-export function logRocChart(
-  theme: Theme,
-  { auc, noise, recall_at_far }: Measures,
-  roc: readonly RocPoint[],
-): Chart {
-  const reached = 1 / Math.max(noise, 1);
-  const decades = Math.max(1, Math.ceil(-Math.log10(reached)));
-  const min = 10 ** -decades;
-  // Curves are made and thinned as they are drawn: in decades, as shares of the axis.
-  const curve = (points: readonly (readonly [number, number])[]) =>
-    thin(points).map(([x, y]): [number, number] => [min ** (1 - x), y]);
-  const ofModel = roc
-    .filter(({ fpr }) => fpr > 0)
-    .map(({ fpr, tpr }) => [1 - Math.log(fpr) / Math.log(min), tpr] as const);
-  const ofGuessing = Array.from({ length: 101 }, (_, i) => [i / 100, min ** (1 - i / 100)] as const);
-  const points = recall_at_far.flatMap((point) =>
-    'found' in point ? [{ x: point.far, ...point.found }] : [],
-  );
-  return lineChart(theme, {
-    title: 'ROC curve',
-    x: { name: 'false-alarm rate', log: true, min, max: 1 },
-    y: { name: 'recall', ...UNIT },
-    lines: [
-      {
-        name: auc === null ? 'model' : `model, AUC ${auc.toFixed(3)}`,
-        color: theme.blue,
-        points: curve(ofModel),
-      },
-      { name: '95 % intervals', color: theme.orange, ...dots(points), width: 0 },
-      { name: 'guessing', color: theme.muted, points: curve(ofGuessing), dashed: true, width: 1.5 },
-    ],
-    band: { name: 'fewer than one false alarm', from: min, to: reached },
-    ...(auc === null && { message: ONE_CLASS }),
-  });
-}
-
 /** Efficiency at each false-alarm rate, with a dot in the middle of each bin. */
 export function efficiencyChart(
   theme: Theme,
@@ -91,13 +55,4 @@ export function efficiencyChart(
     })),
     ...(far.length === 0 && { message: 'not defined: too few noise samples' }),
   });
-}
-
-/** Shares as dots with their intervals. */
-function dots(shares: readonly (Proportion & { x: number })[]) {
-  return {
-    points: shares.map(({ x, share }) => [x, share] as const),
-    intervals: shares.map(({ x, interval: { low, high } }) => [x, low, high] as const),
-    dots: true,
-  };
 }

@@ -1,7 +1,8 @@
 /** The measures as text of at most 80 columns. */
+
+import type { Proportion } from '../training/fit/proportion.ts';
 import type { EfficiencyBin } from './efficiency.ts';
 import type { Measures } from './evaluation.ts';
-import type { Proportion } from './proportion.ts';
 
 export function formatMeasures(measures: Measures): string {
   const { records, signals, noise, auc, auc_interval, loss, partial_auc, recall_at_far } = measures;

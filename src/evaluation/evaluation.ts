@@ -1,12 +1,16 @@
 /** All measures of a model on labelled samples. */
 import { aucInterval, type Interval } from '../training/fit/auc-interval.ts';
+import {
+  type OperatingPoint,
+  operatingPoints,
+  partialAuc,
+  type Undefined,
+} from '../training/fit/false-alarms.ts';
 import type { Scores } from '../training/fit/metrics.ts';
 import { judge } from '../training/fit/validation.ts';
 import { type EfficiencyBin, efficiencyBins } from './efficiency.ts';
-import { type OperatingPoint, operatingPoint, partialAuc, type Undefined } from './false-alarms.ts';
 import type { Injected } from './truth.ts';
 
-const RATES = [1e-1, 1e-2, 1e-3, 1e-4] as const;
 /** The partial AUC's. */
 const PARTIAL = 1e-3;
 /** Those at which the efficiency is measured. */
@@ -45,7 +49,7 @@ export function measure(
 ): Measures {
   const { accuracy, auc, precision, recall, specificity, loss } = judge(labels, logits);
   const signals = labels.reduce((sum, label) => sum + label, 0);
-  const points = RATES.map((far) => operatingPoint(labels, logits, far));
+  const points = operatingPoints(labels, logits);
   return {
     ...{ records: labels.length, signals, noise: labels.length - signals },
     ...{ auc, auc_interval: aucInterval(labels, logits), accuracy, precision, recall, specificity, loss },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
+import { calibration } from '../../src/artifacts/charts/calibration-chart.ts';
 import { escapeHtml, html } from '../../src/artifacts/report/html.ts';
 import { renderReport } from '../../src/artifacts/report/report.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -38,6 +39,34 @@ test('the report shows settings, data, versions, device and all numbers', () => 
     assert.ok(page.includes(escapeHtml(text)), text);
   }
   assert.ok(!/<img src=x|<script/.test(page));
+});
+
+test('the report gives the interval of the AUC, and what is found at low false-alarm rates', () => {
+  const page = renderReport(madeUpReport());
+  assert.match(page, /<dt>AUC \(95 %: 0\.\d{3} to 0\.\d{3}\)<\/dt>/);
+  assert.match(
+    page,
+    /<th scope="row">1e-2<\/th><td>\d\d of 5,\d{3}<\/td>\s<td>[\d,]+ of 5,\d{3}<\/td>\s<td>0\.\d{3}<\/td>\s<td>0\.\d{3} to 0\.\d{3}<\/td>/,
+  );
+  assert.match(
+    page,
+    /<th scope="row">1e-4<\/th><td colspan="4">not defined: \d+ noise samples, needed 10000<\/td>/,
+  );
+});
+
+test('calibration compares the mean probability of each tenth with its share of signals', () => {
+  const points = calibration({
+    labels: Uint8Array.of(0, 1, 1, 1, 0),
+    probabilities: Float64Array.of(0.02, 0.06, 1, 0.95, 0.55),
+  });
+  assert.deepEqual(
+    points.map(({ x, count, of }) => [x.toFixed(3), count, of]),
+    [
+      ['0.040', 1, 2],
+      ['0.550', 0, 1],
+      ['0.975', 2, 2],
+    ],
+  );
 });
 
 test('the report counts records that training skipped', () => {

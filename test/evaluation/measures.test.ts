@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { efficiencyBins } from '../../src/evaluation/efficiency.ts';
 import { measure } from '../../src/evaluation/evaluation.ts';
 import { formatMeasures } from '../../src/evaluation/evaluation-table.ts';
-import { type OperatingPoint, operatingPoint, partialAuc } from '../../src/evaluation/false-alarms.ts';
-import { proportion } from '../../src/evaluation/proportion.ts';
+import { type OperatingPoint, operatingPoint, partialAuc } from '../../src/training/fit/false-alarms.ts';
 import { areaUnderRoc } from '../../src/training/fit/metrics.ts';
+import { proportion } from '../../src/training/fit/proportion.ts';
 import { normal } from '../artifacts/made-up.ts';
 
 const close = (actual: number, expected: number, tolerance = 1e-12) =>

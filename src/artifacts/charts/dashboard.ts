@@ -1,5 +1,6 @@
 /** The overview of a training: its key numbers above all its charts. */
 
+import { aucInterval } from '../../training/fit/auc-interval.ts';
 import { bestEpoch, type Results } from '../results.ts';
 import { baseOf, type Chart } from './chart.ts';
 import type { Figure } from './figure.ts';
@@ -15,9 +16,11 @@ export interface KeyNumber {
 
 /** The most important numbers. */
 export function keyNumbers({ history, evaluation }: Results): KeyNumber[] {
-  const { auc, accuracy, precision, recall, specificity, loss, labels } = evaluation;
+  const { auc, accuracy, precision, recall, specificity, loss, labels, logits } = evaluation;
+  const interval = aucInterval(labels, logits);
+  const range = interval && ` (95 %: ${formatScore(interval.low)} to ${formatScore(interval.high)})`;
   return [
-    { name: 'AUC', value: formatScore(auc) },
+    { name: `AUC${range ?? ''}`, value: formatScore(auc) },
     { name: 'accuracy', value: formatScore(accuracy) },
     { name: 'precision', value: formatScore(precision) },
     { name: 'recall', value: formatScore(recall) },

@@ -1,8 +1,12 @@
 /** The charts of report.html, each for light and dark pages, with a caption and an alternative text. */
+
+import { operatingPoints } from '../../training/fit/false-alarms.ts';
+import { calibrationChart } from '../charts/calibration-chart.ts';
 import { type Chart, shortNumber } from '../charts/chart.ts';
 import { formatScore } from '../charts/dashboard.ts';
 import { drawSvg, framed } from '../charts/figure.ts';
 import { lossChart, rateChart, scoreChart } from '../charts/learning-curves.ts';
+import { logRocChart } from '../charts/log-roc.ts';
 import { confusionChart, distributionChart, formatCount } from '../charts/prediction-charts.ts';
 import { DARK, LIGHT, type Theme } from '../charts/theme.ts';
 import { prChart, rocChart } from '../charts/threshold-curves.ts';
@@ -41,11 +45,19 @@ export function trainingFigures(history: History): Html[] {
 export function validationFigures(results: Results): Html[] {
   const { evaluation } = results;
   const counts = confusionCounts(evaluation);
+  const { auc, labels, logits } = evaluation;
+  const noise = labels.length - labels.reduce((sum, label) => sum + label, 0);
   return [
     figure(
       (theme) => rocChart(theme, results),
       'Rate of found signals against rate of false alarms, over all thresholds. The area under the curve is the AUC.',
       `ROC curve. AUC ${formatScore(evaluation.auc)}.`,
+    ),
+    figure(
+      (theme) =>
+        logRocChart(theme, { auc, noise, recall_at_far: operatingPoints(labels, logits) }, results.roc),
+      'The same at low rates of false alarms, where a search works.',
+      'ROC curve with a logarithmic axis of the false-alarm rate. The table below has its figures.',
     ),
     figure(
       (theme) => prChart(theme, results),
@@ -63,6 +75,11 @@ export function validationFigures(results: Results): Html[] {
       (theme) => distributionChart(theme, evaluation),
       'The further apart the two classes are, the more certain the model is. Quiet signals look like noise.',
       'Histograms of the predicted probabilities, one for noise and one for signals.',
+    ),
+    figure(
+      (theme) => calibrationChart(theme, evaluation),
+      'How far the probabilities can be taken at their word: of records with a probability of 0.3, three of ten should hold a signal.',
+      'Share of signals against the mean predicted probability, in ten bins.',
     ),
   ];
 }

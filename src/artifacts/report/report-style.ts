@@ -34,6 +34,7 @@ figcaption { margin: 4px 12px 0; color: var(--muted); font-size: 14px; }
   align-items: start; }
 .card { padding: 16px 18px; min-width: 0; }
 .card h3 { margin: 0 0 8px; font-size: 16px; }
+h3.table { margin: 24px 0 8px; font-size: 16px; }
 .facts { display: grid; grid-template-columns: minmax(110px, auto) 1fr; gap: 4px 16px; margin: 0; font-size: 15px; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }

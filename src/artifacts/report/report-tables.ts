@@ -1,10 +1,11 @@
 /** The tables of report.html. */
 
+import { operatingPoints } from '../../training/fit/false-alarms.ts';
 import { shortNumber } from '../charts/chart.ts';
 import { formatScore } from '../charts/dashboard.ts';
 import { formatCount } from '../charts/prediction-charts.ts';
 import type { RunConfig } from '../config.ts';
-import { bestEpoch, type History } from '../results.ts';
+import { bestEpoch, type Evaluation, type History } from '../results.ts';
 import { type Html, html } from './html.ts';
 import type { ReportData } from './report-data.ts';
 
@@ -144,7 +145,29 @@ export function epochTable(history: History): Html {
     const isBest = epoch === best;
     return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' best' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
   });
-  return html`<div class="scroll" role="region" aria-label="Epochs" tabindex="0">
+  return figureTable('Epochs', columns, rows);
+}
+
+/** What the lowest threshold finds that keeps the false alarms below each rate. */
+export function recallTable({ labels, logits }: Evaluation): Html {
+  const columns = ['False-alarm rate', 'False alarms', 'Signals found', 'Recall', '95 % interval'];
+  const rows = operatingPoints(labels, logits).map((point) => {
+    const name = html`<th scope="row">${point.far.toExponential()}</th>`;
+    if (!('found' in point)) return html`<tr>${name}<td colspan="4">not defined: ${point.reason}</td></tr>`;
+    const { count, of, share, interval } = point.found;
+    const cells = [
+      `${formatCount(point.false_alarms)} of ${formatCount(point.noise)}`,
+      `${formatCount(count)} of ${formatCount(of)}`,
+      formatScore(share),
+      `${formatScore(interval.low)} to ${formatScore(interval.high)}`,
+    ];
+    return html`<tr>${name}${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  });
+  return figureTable('Recall at low false-alarm rates', columns, rows);
+}
+
+function figureTable(label: string, columns: readonly string[], rows: readonly Html[]): Html {
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
 <table class="figures">
 <thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>

@@ -7,7 +7,14 @@ import { type Html, html } from './html.ts';
 import type { ReportData } from './report-data.ts';
 import { trainingFigures, validationFigures } from './report-figures.ts';
 import { STYLE } from './report-style.ts';
-import { dataFacts, epochTable, factCard, rejectedTable, settingFacts } from './report-tables.ts';
+import {
+  dataFacts,
+  epochTable,
+  factCard,
+  recallTable,
+  rejectedTable,
+  settingFacts,
+} from './report-tables.ts';
 
 /** The page may use its own styles and images. It can't run scripts or load anything. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -47,6 +54,8 @@ ${trainingFigures(data.history)}
 <div class="plots large">
 ${validationFigures(data)}
 </div>
+<h3 class="table">Signals found at low false-alarm rates</h3>
+${recallTable(data.evaluation)}
 </section>
 <section aria-labelledby="run">
 <h2 id="run">Data and settings</h2>

@@ -1,4 +1,4 @@
-import { type Interval, Z } from '../training/fit/auc-interval.ts';
+import { type Interval, Z } from './auc-interval.ts';
 
 /** A share of some samples. */
 export interface Proportion {

@@ -2,7 +2,7 @@
  * Measures at low false-alarm rates (FAR: the share of noise samples that count as signals), where a search works. Pure functions
  * of labels, 0 or 1, and logits, one for each.
  */
-import { rocCurve, thresholds } from '../training/fit/metrics.ts';
+import { rocCurve, thresholds } from './metrics.ts';
 import { type Proportion, proportion } from './proportion.ts';
 
 /** What a threshold finds: the lowest one whose false-alarm rate isn't above `far`. */
@@ -21,6 +21,12 @@ export interface OperatingPoint {
 export interface Undefined {
   far: number;
   reason: string;
+}
+
+const RATES = [1e-1, 1e-2, 1e-3, 1e-4];
+
+export function operatingPoints(labels: Uint8Array, logits: Float32Array): (OperatingPoint | Undefined)[] {
+  return RATES.map((far) => operatingPoint(labels, logits, far));
 }
 
 /**
