@@ -2,12 +2,15 @@ import { DETECTORS } from '../core/strain.ts';
 import { BATCH_NORM_EPSILON } from '../model/operations.ts';
 import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
+import { sampleTaper } from '../signal/sample-taper.ts';
 
 /**
  * A trained model for other programs: only what prediction computes, with each batch norm folded into the layer
  * before it. Each file format encodes it in its own ops. model/model.ts computes the same, up to rounding.
  */
 export interface Network {
+  /** What each time point of the input is multiplied with first [4096]. */
+  gain?: Float32Array;
   /** Convolution, SiLU and max-pool by POOLING each, on every detector alone. */
   shared: readonly Layer[];
   /**
@@ -41,9 +44,11 @@ export const OUTPUT = 'probability';
 /** The weights must be those of the preset (checkWeights). */
 export function foldNetwork(preset: Preset, weights: Weights): Network {
   const { shared, merged, dense } = ARCHITECTURES[preset];
+  const floor = weights.get('taper_floor')?.data[0];
   const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
   const [low, high] = POWER_RANGE;
   return {
+    ...(floor !== undefined && { gain: Float32Array.from(sampleTaper(), (w) => 1 / Math.max(w, floor)) }),
     shared: blocks.slice(0, shared.length),
     merged: blocks.slice(shared.length),
     power: Math.min(Math.max(weights.get('gem_p')!.data[0]!, low), high),

@@ -12,9 +12,10 @@ import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
  * @param notes metadata of the model, texts by name
  */
 export function encodeOnnx(network: Network, notes: Readonly<Record<string, string>>): Uint8Array {
-  const { shared, merged, power, dense, output } = network;
+  const { gain, shared, merged, power, dense, output } = network;
   const graph = createOnnxGraph('chirpline');
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH]);
+  if (gain !== undefined) h = graph.add('Mul', 'untaper', [h, graph.floats('gain', [SAMPLE_LENGTH], gain)]);
   h = shared.reduce((h, layer) => convolve(graph, h, layer), h);
   if (merged.length > 0) {
     const length = SAMPLE_LENGTH / POOLING ** shared.length;

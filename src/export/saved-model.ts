@@ -24,10 +24,12 @@ const INT = { type: DATA_TYPES.int32 };
  * detectors of a sample are neighbours in the batch, so that each shared layer is one op.
  */
 export function encodeSavedModel(network: Network): Uint8Array {
-  const { shared, merged, power, dense, output } = network;
+  const { gain, shared, merged, power, dense, output } = network;
   const graph = createGraph();
   graph.add('Placeholder', [], { dtype: FLOAT, shape: { shape: shapeOf(INPUT_SHAPE) } }, INPUT);
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH, 1]);
+  if (gain !== undefined)
+    h = graph.add('Mul', [h, constant(graph, 'gain', [SAMPLE_LENGTH, 1], gain)], { T: FLOAT }, 'untaper');
   h = shared.reduce((h, layer) => convolve(graph, h, layer), h);
   if (merged.length > 0) {
     h = putSideBySide(graph, h, SAMPLE_LENGTH / POOLING ** shared.length, channelsOf(shared));

@@ -1,4 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
+import { SAMPLE_LENGTH } from '../core/strain.ts';
+import { sampleTaper } from '../signal/sample-taper.ts';
 import type { TF } from '../tensorflow/install/load.ts';
 import { createDirectConvolution, createFourierConvolution } from './convolution.ts';
 import { createDetectorMaps } from './detector-maps.ts';
@@ -60,21 +62,23 @@ interface Mode {
 }
 
 /**
- * The model of a preset: convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
+ * The model of a preset: where it says so, division by the recipe's tapers; convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
  * layers, one logit. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
-  const { shared, merged, dense } = ARCHITECTURES[preset];
+  const { untaper, shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
       variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
   });
 
+  const taper = () => tf.tensor3d(Float32Array.from(sampleTaper()), [1, 1, SAMPLE_LENGTH]);
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
-  function forward(signals: Tensor3D, mode: Mode): Tensor1D {
+  function forward(given: Tensor3D, mode: Mode): Tensor1D {
+    const signals = untaper ? given.div<Tensor3D>(tf.maximum(taper(), get('taper_floor'))) : given;
     const block = (map: Tensor, i: number) =>
       mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
     let maps = layout.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));

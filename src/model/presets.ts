@@ -14,6 +14,11 @@ interface Dense {
 }
 
 export interface Architecture {
+  /**
+   * Whether the input is divided by the recipe's tapers, down to TAPER_FLOOR: the noise then has the same deviation at all times,
+   * and a late merger its full height. The floor is stored with the weights.
+   */
+  untaper: boolean;
   /** Blocks that see each detector alone, with the same weights for all. */
   shared: readonly Block[];
   /**
@@ -31,12 +36,29 @@ export const POOLING = 4;
 export const POOLED_RANGE = [1e-6, 1e10] as const;
 export const POWER_RANGE = [1, 10] as const;
 
-/** `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. */
-export const PRESETS = ['diy', 'coherent'] as const;
+/**
+ * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-tapered` is
+ * `coherent` as it was before it undid the tapers.
+ */
+export const PRESETS = ['diy', 'coherent', 'coherent-tapered'] as const;
 export type Preset = (typeof PRESETS)[number];
+
+const TAPERED: Architecture = {
+  untaper: false,
+  shared: [
+    { filters: 32, kernel: 64 },
+    { filters: 64, kernel: 32 },
+  ],
+  merged: [
+    { filters: 128, kernel: 16 },
+    { filters: 256, kernel: 8 },
+  ],
+  dense: [{ name: 'fc1', units: 64 }],
+};
 
 export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
   diy: {
+    untaper: false,
     shared: [
       { filters: 32, kernel: 64 },
       { filters: 64, kernel: 32 },
@@ -49,15 +71,6 @@ export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
       { name: 'fc2', units: 64 },
     ],
   },
-  coherent: {
-    shared: [
-      { filters: 32, kernel: 64 },
-      { filters: 64, kernel: 32 },
-    ],
-    merged: [
-      { filters: 128, kernel: 16 },
-      { filters: 256, kernel: 8 },
-    ],
-    dense: [{ name: 'fc1', units: 64 }],
-  },
+  coherent: { ...TAPERED, untaper: true },
+  'coherent-tapered': TAPERED,
 };

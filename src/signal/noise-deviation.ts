@@ -1,6 +1,7 @@
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 import { designBandpass } from './butterworth.ts';
 import { RECIPE } from './recipe.ts';
+import { sampleTaper } from './sample-taper.ts';
 import { tukey } from './windows.ts';
 
 /**
@@ -19,9 +20,7 @@ export function noiseDeviation(): number {
       (a * Math.sin(angle) + b * Math.sin(2 * angle)) ** 2;
     band += sections.reduce((h, { a1, a2 }) => (h * power(0, -1)) / power(a1, a2), gain ** 2) ** 2;
   }
-  const first = tukey(SAMPLE_LENGTH, RECIPE.whitening.taper);
-  const second = tukey(SAMPLE_LENGTH, RECIPE.normalization.taper);
-  const left = first.reduce((sum, w, i) => sum + (w * second[i]!) ** 2, 0);
+  const left = sampleTaper().reduce((sum, w) => sum + w * w, 0);
   const of = tukey(SAMPLE_LENGTH, RECIPE.psd.taper).reduce((sum, w) => sum + w * w, 0);
   return Math.sqrt((((SAMPLE_RATE * band) / SAMPLE_LENGTH) * left) / of);
 }

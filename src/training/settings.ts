@@ -75,19 +75,22 @@ const DIY: Omit<Settings, 'preset' | 'batch_size'> = {
   mixup: 0,
 };
 
+const COHERENT: typeof DIY = {
+  ...DIY,
+  epochs: 10,
+  learning_rate: 4e-3,
+  schedule: 'cosine',
+  warmup_ratio: 0.1,
+  recombine: true,
+  time_shift: 20,
+  sign_flip: true,
+  detector_swap: true,
+};
+
 export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
-  coherent: {
-    ...DIY,
-    epochs: 10,
-    learning_rate: 4e-3,
-    schedule: 'cosine',
-    warmup_ratio: 0.1,
-    recombine: true,
-    time_shift: 20,
-    sign_flip: true,
-    detector_swap: true,
-  },
+  coherent: COHERENT,
+  'coherent-tapered': COHERENT,
 };
 
 /** Samples of a step where none are given: on a CPU, and on a GPU. */

@@ -90,7 +90,7 @@ test('TensorFlow and onnxruntime compute our probabilities from the exports of e
     assert.deepEqual(theirs.savedmodelInput, ['None', '3', '4096']);
     assert.deepEqual(theirs.onnxInput, ['batch', '3', '4096']);
     assert.deepEqual(theirs.opset, [['', 17]]);
-    assert.deepEqual(theirs.notes, preset === 'diy' ? { preset } : { preset, ...recipe });
+    assert.deepEqual(theirs.notes, preset === 'coherent' ? { preset, ...recipe } : { preset });
   }
   tf.dispose(signals);
 });

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { createRandomStream } from '../../src/core/random.ts';
+import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
 import { createModel } from '../../src/model/model.ts';
 import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
+import { sampleTaper } from '../../src/signal/sample-taper.ts';
 import { sigmoid } from '../../src/training/fit/logit.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
@@ -128,6 +130,26 @@ test('GeM’s p is clipped to [1, 10]', () => {
   assert.deepEqual(predict(-3), predict(1));
   assert.deepEqual(predict(40), predict(10));
   assert.notDeepEqual(predict(1), predict(10));
+});
+
+test('coherent is coherent-tapered on an input divided by the tapers, down to the stored floor', () => {
+  const weights = initialWeights('coherent', 7);
+  const floor = 0.3;
+  weights.get('taper_floor')!.data.fill(floor);
+  const coherent = createModel(tf, weights, { preset: 'coherent', dropout: 0 });
+  const tapered = createModel(
+    tf,
+    checkWeights('coherent-tapered', new Map([...weights].filter(([name]) => name !== 'taper_floor')), 'w'),
+    { preset: 'coherent-tapered', dropout: 0 },
+  );
+  const taper = sampleTaper();
+  const untapered = signals.dataSync().map((value, i) => value / Math.max(taper[i % SAMPLE_LENGTH]!, floor));
+  const expected = tapered.logits(tf.tensor3d(untapered, [4, 3, SAMPLE_LENGTH])).dataSync();
+  assert.ok(largestDifference(coherent.logits(signals).dataSync(), expected) < 1e-5);
+  assert.ok(largestDifference(tapered.logits(signals).dataSync(), expected) > 1e-3);
+  coherent.predictForTraining(signals, seedOf(0, 0));
+  assert.deepEqual(coherent.getWeights().get('taper_floor'), weights.get('taper_floor'));
+  for (const model of [coherent, tapered]) model.dispose();
 });
 
 test('equal seeds drop the same outputs, other seeds drop others, and prediction drops none', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError } from '../../src/core/errors.ts';
+import { PRESETS } from '../../src/model/presets.ts';
 import {
   checkWeights,
   initialWeights,
@@ -74,8 +75,17 @@ test('weights that don’t fit are refused by name', () => {
   refuses(spoil('bn0_var', { shape: [32], data: variances }), /bn0_var: found -1 at index 5/);
 });
 
+test('the floor of the taper is above 0: the model divides by it', () => {
+  const weights = initialWeights('coherent', 1);
+  weights.get('taper_floor')!.data[0] = 0;
+  assert.throws(
+    () => checkWeights('coherent', weights, 'w.npz'),
+    /taper_floor: found 0 at index 0, needed .*above 0/,
+  );
+});
+
 test('a model is recognized by its arrays, even if one is missing', () => {
-  for (const preset of ['diy', 'coherent'] as const) {
+  for (const preset of PRESETS) {
     const weights = initialWeights(preset, 1);
     assert.equal(recognizePreset(weights), preset);
     weights.delete('out_W');

@@ -5,6 +5,7 @@ import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts'
 import { createSignalsEngine } from '../../src/signal/engines/linear-path.ts';
 import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
+import { sampleTaper, TAPER_FLOOR } from '../../src/signal/sample-taper.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
 import { NOISE_CURVES } from '../../src/simulate/noise-curves.ts';
 
@@ -45,6 +46,27 @@ for (const like of ['design', 'g2net'] as const)
       assert.ok(Math.abs(deviation - 1) < 0.01, `${name}: ${deviation}`);
     }
   });
+
+test('divided by the tapers, the noise of the real spectra has the same deviation at all times', () => {
+  const { noise, preprocessor } = prepare('g2net');
+  const rows = noise.map((strain) => run(strain, preprocessor));
+  const taper = sampleTaper();
+  const STRETCH = 64;
+  for (const [d, name] of DETECTORS.entries()) {
+    const deviations: number[] = [];
+    for (let from = 128; from < SAMPLE_LENGTH - 128; from += STRETCH) {
+      let sum = 0;
+      for (const row of rows)
+        for (let t = from; t < from + STRETCH; t++)
+          sum += (row[d * SAMPLE_LENGTH + t]! / Math.max(taper[t]!, TAPER_FLOOR)) ** 2;
+      if (taper[from]! >= TAPER_FLOOR && taper[from + STRETCH - 1]! >= TAPER_FLOOR)
+        deviations.push(Math.sqrt(sum / COUNT / STRETCH));
+    }
+    const mean = deviations.reduce((sum, x) => sum + x, 0) / deviations.length;
+    const worst = Math.max(...deviations.map((x) => Math.abs(x / mean - 1)));
+    assert.ok(deviations.length > 50 && worst < 0.1, `${name}: ${worst}`);
+  }
+});
 
 test('the path of signals is linear', () => {
   const [a, b] = [noise[0]!, noise[1]!];

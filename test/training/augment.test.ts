@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
+import { sampleTaper, TAPER_FLOOR } from '../../src/signal/sample-taper.ts';
 import { type Augmentation, augment } from '../../src/training/engine/augment.ts';
 import { DEFAULTS } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
@@ -61,6 +62,17 @@ test('all detectors of a sample are shifted equally, by up to the time given, in
   assert.ok(Math.max(...shifts) > 30 && Math.min(...shifts) < -30 && new Set(shifts).size > 50);
   const late = change({ time_shift: 900 });
   assert.ok(samples.some((i) => Math.abs(findPulse(late.row(i, 2)).at - CENTRE) > 1000));
+});
+
+test('a shift moves the source under the tapers, which stay', () => {
+  const taper = sampleTaper();
+  const late = change({ time_shift: 900 });
+  const pulses = samples.map((i) => findPulse(late.row(i, 0)));
+  for (const [i, { at, height }] of pulses.entries()) {
+    const expected = (i + 1) * Math.max(taper[at]!, TAPER_FLOOR);
+    assert.ok(Math.abs(height / expected - 1) < 1e-5, `${at}: ${height} ${expected}`);
+  }
+  assert.ok(pulses.some(({ at }) => taper[at]! < 0.5));
 });
 
 test('recombined noise samples take each detector from noise samples in an order of its own; signals stay', () => {

@@ -2,6 +2,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../../core/strain.ts';
 import { gather, seededGamma, seededNormal, seededUniform } from '../../model/operations.ts';
+import { sampleTaper, TAPER_FLOOR } from '../../signal/sample-taper.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import type { Settings } from '../settings.ts';
 import { type Injection, inject } from './inject.ts';
@@ -38,7 +39,12 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
       .mul(2 * maxShift + 1)
       .floor()
       .sub(maxShift);
-    signals = shiftInTime(tf, signals, shifts.cast('int32'));
+    // The source moves, the tapers stay.
+    const taper = tf.tensor3d(
+      Float32Array.from(sampleTaper(), (w) => Math.max(w, TAPER_FLOOR)),
+      [1, 1, SAMPLE_LENGTH],
+    );
+    signals = shiftInTime(tf, signals.div(taper), shifts.cast('int32')).mul(taper);
   }
   if (noise > 0) signals = signals.add(seededNormal(tf, signals.shape, seedOf(3)).mul(noise));
   if (mixup > 0) {
