@@ -20,6 +20,8 @@ export interface Network {
   merged: readonly Layer[];
   /** p of the generalized mean over time: the p-th root of the mean of x^p, with x clipped to POOLED_RANGE. */
   power: number;
+  /** What x^p is multiplied with at each time point before the mean. */
+  timeWeights?: Float32Array;
   /** Matrix and SiLU each. */
   dense: readonly Layer[];
   /** Matrix and sigmoid: one probability. */
@@ -45,6 +47,7 @@ export const OUTPUT = 'probability';
 export function foldNetwork(preset: Preset, weights: Weights): Network {
   const { shared, merged, dense } = ARCHITECTURES[preset];
   const floor = weights.get('taper_floor')?.data[0];
+  const times = weights.get('gem_time')?.data;
   const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
   const [low, high] = POWER_RANGE;
   return {
@@ -52,9 +55,17 @@ export function foldNetwork(preset: Preset, weights: Weights): Network {
     shared: blocks.slice(0, shared.length),
     merged: blocks.slice(shared.length),
     power: Math.min(Math.max(weights.get('gem_p')!.data[0]!, low), high),
+    ...(times !== undefined && { timeWeights: Float32Array.from(softmax(times), (w) => w * times.length) }),
     dense: dense.map(({ name }) => foldLayer(weights, name, `${name}_bn`)),
     output: linearLayer(weights, 'out'),
   };
+}
+
+function softmax(logits: Float32Array): Float64Array {
+  const largest = logits.reduce((most, x) => Math.max(most, x));
+  const powers = Float64Array.from(logits, (x) => Math.exp(x - largest));
+  const sum = powers.reduce((total, x) => total + x);
+  return powers.map((x) => x / sum);
 }
 
 function linearLayer(weights: Weights, name: string): Layer {

@@ -12,7 +12,7 @@ import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
  * @param notes metadata of the model, texts by name
  */
 export function encodeOnnx(network: Network, notes: Readonly<Record<string, string>>): Uint8Array {
-  const { gain, shared, merged, power, dense, output } = network;
+  const { gain, shared, merged, dense, output } = network;
   const graph = createOnnxGraph('chirpline');
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH]);
   if (gain !== undefined) h = graph.add('Mul', 'untaper', [h, graph.floats('gain', [SAMPLE_LENGTH], gain)]);
@@ -22,7 +22,7 @@ export function encodeOnnx(network: Network, notes: Readonly<Record<string, stri
     h = reshape(graph, 'coincidence', h, [-1, channelsOf(shared) * DETECTORS.length, length]);
     h = merged.reduce((h, layer) => convolve(graph, h, layer), h);
   }
-  h = reshape(graph, 'features', pool(graph, h, power), [-1, pooledWidth(network)]);
+  h = reshape(graph, 'features', pool(graph, h, network), [-1, pooledWidth(network)]);
   h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
   h = graph.add('Sigmoid', 'sigmoid', [multiply(graph, h, output)]);
   reshape(graph, OUTPUT, h, [-1]);
@@ -63,11 +63,16 @@ function convolve(graph: OnnxGraph, h: string, { name, shape, weights, bias }: L
 }
 
 /** The generalized mean over time: [N, C, T] -> [N, C] */
-function pool(graph: OnnxGraph, h: string, power: number): string {
+function pool(graph: OnnxGraph, h: string, { power, timeWeights }: Network): string {
   const scalar = (name: string, value: number) => graph.floats(name, [], Float32Array.of(value));
   const [low, high] = POOLED_RANGE;
   const clipped = graph.add('Clip', 'gem_clip', [h, scalar('gem_low', low), scalar('gem_high', high)]);
-  const powers = graph.add('Pow', 'gem_powers', [clipped, scalar('gem_p', power)]);
+  let powers = graph.add('Pow', 'gem_powers', [clipped, scalar('gem_p', power)]);
+  if (timeWeights !== undefined)
+    powers = graph.add('Mul', 'gem_weighted', [
+      powers,
+      graph.floats('gem_time', [timeWeights.length], timeWeights),
+    ]);
   const mean = graph.add('ReduceMean', 'gem_mean', [powers], { axes: [2], keepdims: 0 });
   return graph.add('Pow', 'gem', [mean, scalar('gem_root', 1 / power)]);
 }

@@ -24,7 +24,7 @@ const INT = { type: DATA_TYPES.int32 };
  * detectors of a sample are neighbours in the batch, so that each shared layer is one op.
  */
 export function encodeSavedModel(network: Network): Uint8Array {
-  const { gain, shared, merged, power, dense, output } = network;
+  const { gain, shared, merged, dense, output } = network;
   const graph = createGraph();
   graph.add('Placeholder', [], { dtype: FLOAT, shape: { shape: shapeOf(INPUT_SHAPE) } }, INPUT);
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH, 1]);
@@ -35,7 +35,7 @@ export function encodeSavedModel(network: Network): Uint8Array {
     h = putSideBySide(graph, h, SAMPLE_LENGTH / POOLING ** shared.length, channelsOf(shared));
     h = merged.reduce((h, layer) => convolve(graph, h, layer), h);
   }
-  h = reshape(graph, 'features', pool(graph, h, power), [-1, pooledWidth(network)]);
+  h = reshape(graph, 'features', pool(graph, h, network), [-1, pooledWidth(network)]);
   h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
   h = graph.add('Sigmoid', [multiply(graph, h, output)], { T: FLOAT }, 'sigmoid');
   reshape(graph, OUTPUT, h, [-1]);
@@ -93,12 +93,16 @@ function convolve(graph: Graph, h: string, { name, shape, weights, bias }: Layer
 }
 
 /** The generalized mean over time: [N, 1, T, C] -> [N, C] */
-function pool(graph: Graph, h: string, power: number): string {
+function pool(graph: Graph, h: string, { power, timeWeights }: Network): string {
   const scalar = (name: string, value: number) => constant(graph, name, [], Float32Array.of(value));
   const [low, high] = POOLED_RANGE;
   const limits = [scalar('gem_low', low), scalar('gem_high', high)];
   const clipped = graph.add('ClipByValue', [h, ...limits], { T: FLOAT }, 'gem_clip');
-  const powers = graph.add('Pow', [clipped, scalar('gem_p', power)], { T: FLOAT }, 'gem_powers');
+  let powers = graph.add('Pow', [clipped, scalar('gem_p', power)], { T: FLOAT }, 'gem_powers');
+  if (timeWeights !== undefined) {
+    const weights = constant(graph, 'gem_time', [timeWeights.length, 1], timeWeights);
+    powers = graph.add('Mul', [powers, weights], { T: FLOAT }, 'gem_weighted');
+  }
   const axes = integers(graph, 'gem_axes', [1, 2]);
   const mean = graph.add(
     'Mean',

@@ -26,11 +26,14 @@ export function createDetectorMaps(tf: TF, convolution: Convolution): Maps<Convo
       return { output: convolved.arrange(output), ...statistics };
     },
     merge: (maps) => tf.concat(maps, 2),
-    average: (map, p) => meanOfPowers(tf, map, p, convolution.timeAxis) as Tensor2D,
+    average: (map, p, weights) => meanOfPowers(tf, map, p, convolution.timeAxis, weights) as Tensor2D,
   };
 }
 
-/** The p-th root of the mean of the p-th powers along an axis. */
-export function meanOfPowers(tf: TF, map: Tensor, p: Tensor1D, axis: number): Tensor {
-  return map.pow(p).mean(axis).pow(tf.div(1, p));
+/** The p-th root of the mean of the p-th powers along an axis, whose points may have weights. */
+export function meanOfPowers(tf: TF, map: Tensor, p: Tensor1D, axis: number, weights?: Tensor1D): Tensor {
+  const powers = map.pow(p);
+  const along = map.shape.map((_, i) => (i === axis ? -1 : 1));
+  const weighted = weights === undefined ? powers : powers.mul(weights.reshape(along));
+  return weighted.mean(axis).pow(tf.div(1, p));
 }

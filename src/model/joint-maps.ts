@@ -36,8 +36,8 @@ export function createJointMaps(tf: TF): Maps<Tensor4D> {
         .transpose<Tensor4D>([1, 2, 0, 3])
         .reshape<Tensor4D>([1, batch, times, detectors * channels]);
     },
-    average: (map, p) => {
-      const pooled = meanOfPowers(tf, map, p, 2) as Tensor3D;
+    average: (map, p, weights) => {
+      const pooled = meanOfPowers(tf, map, p, 2, weights) as Tensor3D;
       return pooled.transpose<Tensor3D>([1, 0, 2]).reshape<Tensor2D>([pooled.shape[1], -1]);
     },
   };

@@ -20,6 +20,6 @@ export interface Maps<Convolved = unknown> {
   ): { output: Tensor; mean: Tensor1D | Tensor2D; variance: Tensor1D | Tensor2D };
   /** One map with the channels of all detectors side by side. */
   merge(maps: Tensor[]): Tensor;
-  /** Generalized mean over time with the power p: features [B, F]. */
-  average(map: Tensor, p: Tensor1D): Tensor2D;
+  /** Generalized mean over time with the power p and, if given, weights of the time points whose mean is 1: features [B, F]. */
+  average(map: Tensor, p: Tensor1D, weights?: Tensor1D): Tensor2D;
 }

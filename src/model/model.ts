@@ -67,12 +67,18 @@ interface Mode {
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
-  const { untaper, shared, merged, dense } = ARCHITECTURES[preset];
+  const { untaper, weighted, shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
       variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
   });
+
+  /** Of the generalized mean; their mean is 1. */
+  function timeWeights(): Tensor1D {
+    const logits = get<Tensor1D>('gem_time');
+    return logits.softmax().mul(logits.size);
+  }
 
   const taper = () => tf.tensor3d(Float32Array.from(sampleTaper()), [1, 1, SAMPLE_LENGTH]);
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
@@ -85,8 +91,9 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     if (merged.length > 0)
       maps = [merged.reduce((last, _, i) => block(last, shared.length + i), layout.merge(maps))];
     const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
+    const weights = weighted ? timeWeights() : undefined;
     let h = tf.concat(
-      maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p)),
+      maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p, weights)),
       1,
     );
     for (const [layer, { name }] of dense.entries()) {

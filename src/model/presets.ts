@@ -19,6 +19,11 @@ export interface Architecture {
    * and a late merger its full height. The floor is stored with the weights.
    */
   untaper: boolean;
+  /**
+   * Whether the time points have learned weights in the generalized mean. Mergers come in a part of the sample only; without
+   * weights, noise at all other times causes false alarms.
+   */
+  weighted: boolean;
   /** Blocks that see each detector alone, with the same weights for all. */
   shared: readonly Block[];
   /**
@@ -37,14 +42,15 @@ export const POOLED_RANGE = [1e-6, 1e10] as const;
 export const POWER_RANGE = [1, 10] as const;
 
 /**
- * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-tapered` is
- * `coherent` as it was before it undid the tapers.
+ * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-v1` is
+ * `coherent` as it was before it undid the tapers and weighted time.
  */
-export const PRESETS = ['diy', 'coherent', 'coherent-tapered'] as const;
+export const PRESETS = ['diy', 'coherent', 'coherent-v1'] as const;
 export type Preset = (typeof PRESETS)[number];
 
-const TAPERED: Architecture = {
+const COHERENT_V1: Architecture = {
   untaper: false,
+  weighted: false,
   shared: [
     { filters: 32, kernel: 64 },
     { filters: 64, kernel: 32 },
@@ -59,6 +65,7 @@ const TAPERED: Architecture = {
 export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
   diy: {
     untaper: false,
+    weighted: false,
     shared: [
       { filters: 32, kernel: 64 },
       { filters: 64, kernel: 32 },
@@ -71,6 +78,6 @@ export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
       { name: 'fc2', units: 64 },
     ],
   },
-  coherent: { ...TAPERED, untaper: true },
-  'coherent-tapered': TAPERED,
+  coherent: { ...COHERENT_V1, untaper: true, weighted: true },
+  'coherent-v1': COHERENT_V1,
 };

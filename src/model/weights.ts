@@ -1,8 +1,8 @@
 import { InputError } from '../core/errors.ts';
 import { createRandomStream } from '../core/random.ts';
-import { DETECTORS } from '../core/strain.ts';
+import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { TAPER_FLOOR } from '../signal/sample-taper.ts';
-import { ARCHITECTURES, type Architecture, PRESETS, type Preset } from './presets.ts';
+import { ARCHITECTURES, type Architecture, POOLING, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 interface WeightArray {
@@ -19,9 +19,11 @@ export function weightShapes(preset: Preset): ReadonlyMap<string, readonly numbe
   return new Map(listShapes(ARCHITECTURES[preset]));
 }
 
-function* listShapes({ untaper, shared, merged, dense }: Architecture): Generator<[string, number[]]> {
+function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
+  const { untaper, weighted, shared, merged, dense } = architecture;
+  const blocks = [...shared, ...merged];
   let channels = 1;
-  for (const [i, { filters, kernel }] of [...shared, ...merged].entries()) {
+  for (const [i, { filters, kernel }] of blocks.entries()) {
     if (i === shared.length) channels *= DETECTORS.length;
     yield [`conv${i}_W`, [kernel, channels, filters]];
     yield [`conv${i}_b`, [filters]];
@@ -39,6 +41,7 @@ function* listShapes({ untaper, shared, merged, dense }: Architecture): Generato
   yield ['out_W', [channels, 1]];
   yield ['out_b', [1]];
   if (untaper) yield ['taper_floor', [1]];
+  if (weighted) yield ['gem_time', [SAMPLE_LENGTH / POOLING ** blocks.length]];
 }
 
 function* listNormShapes(name: string, channels: number): Generator<[string, number[]]> {
@@ -53,7 +56,7 @@ export function isTrainable(name: string): boolean {
 /**
  * The initial weights of a training: kernels drawn from a normal distribution of standard deviation sqrt(2 / fan_in)
  * (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0, moving variance 1,
- * GeM's p 3, the floor of the taper TAPER_FLOOR. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ * GeM's p 3, its weights of time equal, the floor of the taper TAPER_FLOOR. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
 export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();

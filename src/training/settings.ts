@@ -90,7 +90,7 @@ const COHERENT: typeof DIY = {
 export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
   coherent: COHERENT,
-  'coherent-tapered': COHERENT,
+  'coherent-v1': COHERENT,
 };
 
 /** Samples of a step where none are given: on a CPU, and on a GPU. */

@@ -132,21 +132,31 @@ test('GeM’s p is clipped to [1, 10]', () => {
   assert.notDeepEqual(predict(1), predict(10));
 });
 
-test('coherent is coherent-tapered on an input divided by the tapers, down to the stored floor', () => {
+const withoutNew = (weights: Weights): Weights =>
+  new Map([...weights].filter(([name]) => name !== 'taper_floor' && name !== 'gem_time'));
+
+test('coherent is coherent-v1 on an input divided by the tapers, if all times weigh the same', () => {
   const weights = initialWeights('coherent', 7);
   const floor = 0.3;
   weights.get('taper_floor')!.data.fill(floor);
   const coherent = createModel(tf, weights, { preset: 'coherent', dropout: 0 });
-  const tapered = createModel(
-    tf,
-    checkWeights('coherent-tapered', new Map([...weights].filter(([name]) => name !== 'taper_floor')), 'w'),
-    { preset: 'coherent-tapered', dropout: 0 },
-  );
+  const tapered = createModel(tf, checkWeights('coherent-v1', withoutNew(weights), 'w'), {
+    preset: 'coherent-v1',
+    dropout: 0,
+  });
   const taper = sampleTaper();
   const untapered = signals.dataSync().map((value, i) => value / Math.max(taper[i % SAMPLE_LENGTH]!, floor));
   const expected = tapered.logits(tf.tensor3d(untapered, [4, 3, SAMPLE_LENGTH])).dataSync();
   assert.ok(largestDifference(coherent.logits(signals).dataSync(), expected) < 1e-5);
   assert.ok(largestDifference(tapered.logits(signals).dataSync(), expected) > 1e-3);
+  // With all the weight on one of the 16 time points, what is far from it doesn't matter.
+  weights.get('gem_time')!.data[12] = 100;
+  coherent.setWeights(weights);
+  const [first, second] = [1, 1024].map((end) => {
+    const changed = tf.concat([tf.ones([4, 3, end]), signals.slice([0, 0, end], [-1, -1, -1])], 2);
+    return coherent.logits(changed as Tensor3D).dataSync();
+  });
+  assert.deepEqual(first, second);
   coherent.predictForTraining(signals, seedOf(0, 0));
   assert.deepEqual(coherent.getWeights().get('taper_floor'), weights.get('taper_floor'));
   for (const model of [coherent, tapered]) model.dispose();

@@ -1,7 +1,7 @@
 /** Two steps of training, to compare engines. */
 
 import { SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts';
-import { initialWeights } from '../../src/model/weights.ts';
+import { initialWeights, isTrainable } from '../../src/model/weights.ts';
 import type { Engine, EngineOptions } from '../../src/training/engine/engine.ts';
 import { createEngine, type EngineKind } from '../../src/training/engine/engines.ts';
 import { sigmoid } from '../../src/training/fit/logit.ts';
@@ -60,12 +60,11 @@ export function trainTwice(
   const losses = [step(engine, batch, 1e-3, [seed, 1])];
   const { moments } = engine.getOptimizer();
   const arrays = new Map<string, ArrayLike<number>>();
-  const isStatistic = (name: string) => /_(mean|var)$/.test(name);
-  for (const [i, name] of [...weights.keys()].filter((name) => !isStatistic(name)).entries()) {
+  for (const [i, name] of [...weights.keys()].filter(isTrainable).entries()) {
     arrays.set(`gradient of ${name}`, moments[2 * i]!);
     arrays.set(`square of ${name}`, moments[2 * i + 1]!);
   }
-  for (const [name, { data }] of engine.getWeights()) if (isStatistic(name)) arrays.set(name, data);
+  for (const [name, { data }] of engine.getWeights()) if (!isTrainable(name)) arrays.set(name, data);
   losses.push(step(engine, batch, 1e-3, [seed, 2]));
   arrays.set('probabilities', engine.logits(batch).map(sigmoid));
   engine.dispose();

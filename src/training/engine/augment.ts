@@ -40,11 +40,10 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
       .floor()
       .sub(maxShift);
     // The source moves, the tapers stay.
-    const taper = tf.tensor3d(
-      Float32Array.from(sampleTaper(), (w) => Math.max(w, TAPER_FLOOR)),
-      [1, 1, SAMPLE_LENGTH],
-    );
-    signals = shiftInTime(tf, signals.div(taper), shifts.cast('int32')).mul(taper);
+    const weights = sampleTaper().map((weight) => Math.max(weight, TAPER_FLOOR));
+    const row = (values: Float64Array) => tf.tensor3d(Float32Array.from(values), [1, 1, SAMPLE_LENGTH]);
+    const untapered = signals.mul<Tensor3D>(row(weights.map((weight) => 1 / weight)));
+    signals = shiftInTime(tf, untapered, shifts.cast('int32')).mul(row(weights));
   }
   if (noise > 0) signals = signals.add(seededNormal(tf, signals.shape, seedOf(3)).mul(noise));
   if (mixup > 0) {
