@@ -124,11 +124,11 @@ export async function planDataset(
   const { content } = manifest;
   if (manifest.plan !== undefined) {
     const plan = await readPlan(records, manifest.plan);
-    const index = await readIndex(records, indexKey(plan.id));
+    const index = await readIndex(records, plan.id);
     refuseOther(records, plan, settings, labels, (name) => index.find(name)?.label);
     return { plan, resumed: true };
   }
-  const known = await readKnown(records, content);
+  const known = await readKnown(content, (plan) => readIndex(records, plan));
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   const choice = await listSamples(raw, { labels, faults, known }, options);
