@@ -180,7 +180,7 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
         );
       }
       const known = await readKnown(content, indexOf);
-      const { samples, rejected } = matchObject(key, refs, faults, (id) => targets.get(id), known);
+      const { samples, rejected } = matchObject(key, targets, refs, faults, known);
       answer = { answer: 'known' };
       if (samples.length === 0 && sameRows(rejected, known.rows(key))) return undefined;
       const name = nameLaterShard(content, samples);
