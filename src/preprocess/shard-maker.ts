@@ -18,7 +18,7 @@ import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { hashIds, type LabelledRef, readShardChunk } from './plan/chunks.ts';
+import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chunks.ts';
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { preprocessSamples } from './signals.ts';
@@ -81,7 +81,7 @@ export async function preprocessChunk(
   const stored = await readJsonIfPresent(records, key, resultSchema);
   if (stored !== undefined && (await isCurrent(records, stored))) return stored;
 
-  const samples = await readShardChunk(records, shardListKey(plan.id, index));
+  const samples = await readList(records, shardListKey(plan.id, index), shardListSchema);
   const { name } = plan.shards[index]!;
   const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
   const { made, etag } = await createShard(records, plan.id, samples, make);

@@ -9,7 +9,7 @@ import { finalizePlan } from '../../src/preprocess/finalize.ts';
 import type { Stores } from '../../src/preprocess/plan/plan.ts';
 import { readManifest } from '../../src/preprocess/state/manifest.ts';
 import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
-import { planKey, shardResultKey } from '../../src/preprocess/state/record-keys.ts';
+import { planKey, psdListKey, shardResultKey } from '../../src/preprocess/state/record-keys.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
@@ -138,6 +138,19 @@ test('a read that fails once fails its own task and no other', async () => {
   const task = { step: 'shard', plan: plan.id, index: 0 } as const;
   await assert.rejects(run(task), /SlowDown/);
   assert.deepEqual(await run(task), { done: 8, rejected: 0 });
+});
+
+test('a list that another version of chirpline wrote is refused, and the error says what to do', async () => {
+  const { stores } = await prepare();
+  const plan = await needPlan(stores);
+  await stores.records.write(
+    psdListKey(plan.id, 0),
+    new TextEncoder().encode('{"samples":[],"versions":[]}'),
+  );
+  await assert.rejects(runSteps(stores, plan), {
+    name: 'InputError',
+    message: /lists\/psd-00000\.json: .*another version of chirpline: remove the records and run again/,
+  });
 });
 
 test('an object with the name of a shard is replaced before the plan is appended', async () => {

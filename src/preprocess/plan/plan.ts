@@ -15,11 +15,10 @@ import type { Stop } from '../../core/stop.ts';
 import { catalogDataset } from '../../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
 import type { SampleRef } from '../../raw/sample-ref.ts';
-import { withoutVersion } from '../../raw/versions.ts';
 import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
-import { readJson, writeJson } from '../../storage/json.ts';
+import { encodeJson, readJson, writeJson } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import {
   type Content,
@@ -41,7 +40,7 @@ import {
   shardListKey,
 } from '../state/record-keys.ts';
 import { type Rejection, sameRows } from '../state/rejected.ts';
-import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
+import { hashIds, type LabelledRef } from './chunks.ts';
 import { type Known, readKnown } from './known.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import { refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
@@ -260,19 +259,16 @@ function* encodeLists(
   rejected: Rejection[],
   hash: Hash,
 ): Generator<{ key: string; bytes: Uint8Array }> {
+  // Object versions are not part of the plan's identity.
+  const withoutVersion = ({ etag: _, ...place }: SampleRef) => place;
   for (const [index, samples] of chunks.entries()) {
-    const text = JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label })));
-    hash.update(text);
-    const refs = samples.map(({ ref }) => ref);
-    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs) };
+    hash.update(JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label }))));
+    yield { key: shardListKey(plan, index), bytes: encodeJson(samples) };
   }
   for (const [index, refs] of noise.entries()) {
-    const text = JSON.stringify(refs.map(withoutVersion));
-    hash.update(text);
-    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs) };
+    hash.update(JSON.stringify(refs.map(withoutVersion)));
+    yield { key: psdListKey(plan, index), bytes: encodeJson(refs) };
   }
-  const text = JSON.stringify(rejected);
-  // Object versions are not part of the plan's identity.
   hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
-  yield { key: rejectedListKey(plan), bytes: new TextEncoder().encode(`${text}\n`) };
+  yield { key: rejectedListKey(plan), bytes: encodeJson(rejected) };
 }
