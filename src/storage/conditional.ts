@@ -20,15 +20,19 @@ export async function readVersion(store: ObjectStore, key: string): Promise<Vers
   return found && { etag: found.etag, bytes: await store.read(key, undefined, { ifMatch: found.etag }) };
 }
 
-/** Writes the object unless it has these bytes already. Throws PreconditionError when it is no longer at version `found`. */
+/**
+ * Writes the object unless it has these bytes already. Returns the resulting etag. Throws PreconditionError when the object is no
+ * longer at version `found`.
+ */
 export async function replaceVersion(
   store: ObjectStore,
   key: string,
   found: Version,
   bytes: Uint8Array,
-): Promise<void> {
-  if (found !== undefined && Buffer.compare(found.bytes, bytes) === 0) return;
-  await store.write(key, bytes, found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
+): Promise<string> {
+  if (found !== undefined && Buffer.compare(found.bytes, bytes) === 0) return found.etag;
+  const condition = found === undefined ? { ifAbsent: true } : { ifMatch: found.etag };
+  return (await store.write(key, bytes, condition)).etag;
 }
 
 /**

@@ -25,7 +25,6 @@ import {
   countRecords,
   endPlanning,
   type PlanSettings,
-  removePlan,
   settingsSchema,
   startPlanning,
 } from '../state/manifest.ts';
@@ -118,11 +117,9 @@ export async function planDataset(
   }
   // Noted before anything is listed: an object that arrives while nothing is noted will be in the next plan's list.
   const id = ambient.token();
-  const { manifest, former } = await startPlanning(records, token, id);
-  if (former !== undefined) await removePlan(records, former);
-  const { content } = manifest;
-  if (manifest.plan !== undefined) {
-    const plan = await readPlan(records, manifest.plan);
+  const { content, plan: underWay } = await startPlanning(records, token, id);
+  if (underWay !== undefined) {
+    const plan = await readPlan(records, underWay);
     const index = await readIndex(records, plan.id);
     refuseOther(records, plan, settings, labels, (name) => index.find(name)?.label);
     return { plan, resumed: true };

@@ -110,14 +110,10 @@ export async function changeManifest(
 
 /**
  * Notes that the holder of the lease is making a plan, unless one is under way. The content can't change until that plan is
- * appended. Returns the resulting manifest, and the id that was noted before, whose plan can't get under way any more. Throws
+ * appended. Removes the plan that was noted before, which can't get under way any more. Returns the resulting manifest. Throws
  * LostLeaseError unless `token` holds the lease.
  */
-export async function startPlanning(
-  records: ObjectStore,
-  token: string,
-  id: string,
-): Promise<{ manifest: Manifest; former: string | undefined }> {
+export async function startPlanning(records: ObjectStore, token: string, id: string): Promise<Manifest> {
   let former: string | undefined;
   const manifest = await changeManifest(records, (found) => {
     if (found.lease?.token !== token) throw new LostLeaseError(records.location);
@@ -126,7 +122,8 @@ export async function startPlanning(
     former = found.plan === undefined ? found.planning : undefined;
     return found.plan === undefined ? { ...found, planning: id } : undefined;
   });
-  return { manifest, former };
+  if (former !== undefined) await removePlan(records, former);
+  return manifest;
 }
 
 /**
@@ -154,36 +151,33 @@ export class LostLeaseError extends ConflictError {
 }
 
 /** Throws ConflictError unless the plan is under way. */
-export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
+export async function requirePlan(records: ObjectStore, id: string): Promise<Manifest> {
   const manifest = await readManifest(records);
-  if (manifest.plan === plan) return manifest;
-  throw refuse(records, plan);
+  checkUnderWay(records, manifest, id);
+  return manifest;
 }
 
-function refuse({ location }: ObjectStore, plan: string): ConflictError {
-  return new ConflictError(
-    `${location}: plan ${plan} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
+function checkUnderWay({ location }: ObjectStore, { plan }: Manifest, id: string): void {
+  if (plan === id) return;
+  throw new ConflictError(
+    `${location}: plan ${id} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
   );
 }
 
 /** Whether the plan was appended. */
-export function hasPlan(content: Content | undefined, plan: string): boolean {
+export function hasPlan(content: Content | undefined, plan: string): content is Content {
   return content?.plans.some(({ id }) => id === plan) ?? false;
 }
 
-/** Replaces the content by what `edit` returns, which includes the plan, unless it was appended before. Returns the content. */
-export async function appendPlan(
-  records: ObjectStore,
-  plan: string,
-  edit: (content: Content | undefined) => Content,
-): Promise<Content> {
-  const { content } = await changeManifest(records, (manifest) => {
-    if (hasPlan(manifest.content, plan)) return undefined;
-    const { plan: underWay, ...rest } = manifest;
-    if (underWay !== plan) throw refuse(records, plan);
-    return { ...rest, content: edit(manifest.content) };
+/** Replaces the content, which includes the plan from now on, unless the plan was appended before. Returns the content. */
+export async function appendPlan(records: ObjectStore, id: string, content: Content): Promise<Content> {
+  const manifest = await changeManifest(records, (found) => {
+    if (hasPlan(found.content, id)) return undefined;
+    checkUnderWay(records, found, id);
+    const { plan: _, ...rest } = found;
+    return { ...rest, content };
   });
-  return content!;
+  return manifest.content!;
 }
 
 /** Gives up a plan that can't be finished. The next run removes it and makes a new one from the objects that exist then. */
@@ -191,9 +185,11 @@ export async function giveUpPlan(records: ObjectStore, id: string): Promise<void
   await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
 }
 
-/** Removes the folder of a plan that can't get under way any more. */
-export async function removePlan(records: ObjectStore, id: string): Promise<void> {
-  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
+/** Removes the files of a plan that isn't under way any more, except those with the keys `kept`. Idempotent. */
+export async function removePlan(records: ObjectStore, id: string, kept: string[] = []): Promise<void> {
+  await forEachAhead(records.list(planFolder(id)), AT_ONCE, async ({ key }) => {
+    if (!kept.includes(key)) await records.remove(key);
+  });
 }
 
 export function countRecords(content: Content | undefined): number {
