@@ -19,7 +19,7 @@ import { rawKind } from '../raw/arrays.ts';
 import { catalogObject, rawFolder } from '../raw/catalog.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { baseName, COMPANION, companionKey } from '../raw/row-ids.ts';
-import { reasonOf, type SampleRef } from '../raw/sample-ref.ts';
+import { type RawFault, rawFault } from '../raw/sample-ref.ts';
 import { createPreprocessor } from '../signal/preprocessor.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { putIfSame } from '../storage/conditional.ts';
@@ -57,14 +57,8 @@ interface View {
   planned: SampleIndex | undefined;
 }
 
-export interface LateObjects {
-  look(): Promise<View>;
-  /** Throws ConflictError when the object is overwritten while it is read. */
-  take(key: string, view: View, stop?: Stop): Promise<LateAnswer>;
-}
-
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
-export function createLateObjects({ raw, records }: Stores): LateObjects {
+export function createLateObjects({ raw, records }: Stores) {
   const labels = memoizeLatest(async (etag) => {
     const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
     const parsed = parseLabels(bytes, `${raw.location}${LABELS_KEY}`);
@@ -82,89 +76,74 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
   );
   const indexOf = memoize((plan) => readIndex(records, plan));
 
-  async function readObject(info: ObjectInfo) {
-    const { ids, targets } = await readLabels();
-    const faults: Rejection[] = [];
-    let unnamed = false;
-    const onFault = (fault: InputError) => {
-      unnamed ||= fault instanceof UnnamedError;
-      faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault), key: info.key });
-    };
-    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-    return { refs, faults, unnamed, targets };
+  async function look(): Promise<View> {
+    let manifest = await readManifest(records);
+    if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
+      manifest = await freeLease(records, hasExpired);
+    }
+    const { content, plan } = manifest;
+    const planned = plan === undefined ? undefined : await indexOf(plan);
+    return { manifest, known: await readKnown(content, indexOf), planned };
   }
 
-  const late: LateObjects = {
-    async look() {
-      let manifest = await readManifest(records);
-      if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
-        manifest = await freeLease(records, hasExpired);
-      }
-      const { content, plan } = manifest;
-      return {
-        manifest,
-        known: await readKnown(content, indexOf),
-        planned: plan === undefined ? undefined : await indexOf(plan),
-      };
-    },
-
-    async take(key, view, stop) {
-      const { manifest, known, planned } = view;
-      const { lease, plan, content } = manifest;
-      if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
-      if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-        return waiting(
-          'for the next run, which will reject it: its key is not valid for a raw object',
-          false,
-        );
-      }
-      if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
-      if (lease === undefined && plan === undefined && content === undefined) {
-        return waiting(`until ${LABELS_KEY} is uploaded`, false);
-      }
-      const named = key.endsWith('.npy') ? baseName(key) : undefined;
-      // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
-      const record = named === undefined ? undefined : known.record(named);
-      if (record?.isFrom(key) && !record.late) return { answer: 'known' };
-      const info = await raw.head(key);
-      if (info === undefined) return { answer: 'gone' };
-      const isPlanned = (id: string) => {
-        const entry = planned?.find(id);
-        return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
-      };
-      if (named !== undefined && isPlanned(named)) return { answer: 'known' };
-      if (lease !== undefined && plan === undefined) {
-        return waiting(`until ${lease.holder} has finished`, true);
-      }
-      if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
-      const { refs, faults, unnamed, targets } = await readObject(info);
-      if (unnamed) return waiting(`for ${companionKey(key)}`, true);
-      if (plan !== undefined) {
-        const all = faults.length === 0 && refs.every(({ id }) => isPlanned(id));
-        return all ? { answer: 'known' } : waiting('until the current run has ended', true);
-      }
-      return append(info, refs, faults, targets, stop);
-    },
-  };
-
-  return late;
+  /** Throws ConflictError when the object is overwritten while it is read. */
+  async function take(key: string, view: View, stop?: Stop): Promise<LateAnswer> {
+    const { manifest, known, planned } = view;
+    const { lease, plan, content } = manifest;
+    if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
+    if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
+      return waiting('for the next run, which will reject it: its key is not valid for a raw object', false);
+    }
+    if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
+    if (lease === undefined && plan === undefined && content === undefined) {
+      return waiting(`until ${LABELS_KEY} is uploaded`, false);
+    }
+    const named = key.endsWith('.npy') ? baseName(key) : undefined;
+    // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
+    const record = named === undefined ? undefined : known.record(named);
+    if (record?.isFrom(key) && !record.late) return { answer: 'known' };
+    const info = await raw.head(key);
+    if (info === undefined) return { answer: 'gone' };
+    const isPlanned = (id: string) => {
+      const entry = planned?.find(id);
+      return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
+    };
+    if (named !== undefined && isPlanned(named)) return { answer: 'known' };
+    if (lease !== undefined && plan === undefined) return waiting(`until ${lease.holder} has finished`, true);
+    if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
+    const object = await readObject(info);
+    if (object.unnamed) return waiting(`for ${companionKey(key)}`, true);
+    if (plan === undefined) return append(info, object, stop);
+    const all = object.faults.length === 0 && object.refs.every(({ id }) => isPlanned(id));
+    return all ? { answer: 'known' } : waiting('until the current run has ended', true);
+  }
 
   /** Takes the objects whose samples a companion file names. */
   async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
     let answer: LateAnswer = { answer: 'known' };
     for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
       if (companionKey(other) !== key || rawKind(other) === undefined) continue;
-      answer = await late.take(other, view, stop);
+      answer = await take(other, view, stop);
       if (answer.answer === 'waiting') break;
     }
     return answer;
   }
 
+  async function readObject(info: ObjectInfo) {
+    const { ids, targets } = await readLabels();
+    const faults: RawFault[] = [];
+    let unnamed = false;
+    const onFault = (fault: InputError) => {
+      unnamed ||= fault instanceof UnnamedError;
+      faults.push(rawFault(fault, info.key));
+    };
+    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
+    return { refs, faults, unnamed, targets };
+  }
+
   async function append(
     info: ObjectInfo,
-    refs: SampleRef[],
-    faults: Rejection[],
-    targets: ReadonlyMap<string, 0 | 1>,
+    { refs, faults, targets }: Awaited<ReturnType<typeof readObject>>,
     stop: Stop | undefined,
   ): Promise<LateAnswer> {
     const { key, etag } = info;
@@ -205,6 +184,8 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     if (answer!.answer !== 'waiting') await publish(records);
     return answer!;
   }
+
+  return { look, take };
 }
 
 /** The content with an object's new shard and rows, which replace the rows of an earlier version of the object. */
