@@ -15,10 +15,10 @@ import {
   hasPlan,
   type ManifestShard,
   readManifest,
-  removePlan,
+  removeSpent,
 } from './state/manifest.ts';
 import { checkRejected, publish } from './state/publish.ts';
-import { indexKey, planPsdKey, rejectedListKey } from './state/record-keys.ts';
+import { rejectedListKey } from './state/record-keys.ts';
 import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
 
 /**
@@ -32,7 +32,7 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
   const { records } = stores;
   const before = (await readManifest(records)).content;
   const content = hasPlan(before, id) ? before : await appendResults(stores, id, before, maxRejected);
-  await removePlan(records, id, [indexKey(id), planPsdKey(id)]);
+  await removeSpent(records);
   const again = content.rejected.some(({ pending }) => pending);
   if (!again) await publish(records);
   return { again, content };

@@ -25,6 +25,7 @@ import {
   countRecords,
   endPlanning,
   type PlanSettings,
+  removeSpent,
   settingsSchema,
   startPlanning,
 } from '../state/manifest.ts';
@@ -127,6 +128,7 @@ export async function planDataset(
   const known = await readKnown(content, (plan) => readIndex(records, plan));
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
+  await removeSpent(records);
   const choice = await listSamples(raw, { labels, faults, known }, options);
   if (settings.signals) requireSignals(raw, choice);
   if (content === undefined) requireSamples(raw, choice, settings);

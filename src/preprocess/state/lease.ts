@@ -12,14 +12,7 @@ import { ambient } from '../../core/ambient.ts';
 import { BusyError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import {
-  changeManifest,
-  type Lease,
-  LostLeaseError,
-  type Manifest,
-  readManifest,
-  removePlan,
-} from './manifest.ts';
+import { changeManifest, type Lease, LostLeaseError, type Manifest, readManifest } from './manifest.ts';
 
 /** How long the lease of a process lasts without a renewal, and how often the process renews it [ms]. */
 const SPAN = 30_000;
@@ -130,15 +123,10 @@ export async function releaseLease(records: ObjectStore, token: string): Promise
  * Removes the lease if `which` returns true for it, and ends the planning under it: objects that arrive from now on count as not
  * listed, so a list made before must not become a plan. Returns the resulting manifest.
  */
-export async function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
-  let former: string | undefined;
-  const freed = await changeManifest(records, ({ lease, planning, ...rest }) => {
-    const stays = lease === undefined || !which(lease);
-    former = stays ? undefined : planning;
-    return stays ? undefined : rest;
-  });
-  if (former !== undefined) await removePlan(records, former);
-  return freed;
+export function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
+  return changeManifest(records, ({ lease, planning: _, ...rest }) =>
+    lease !== undefined && which(lease) ? rest : undefined,
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { compareAndSwap } from '../../storage/conditional.ts';
 import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { MANIFEST_KEY, planFolder } from './record-keys.ts';
+import { lastingKeys, MANIFEST_KEY, planFolder, WORK_PREFIX } from './record-keys.ts';
 import { rejectionListSchema } from './rejected.ts';
 
 export const settingsSchema = v.object({
@@ -110,20 +110,13 @@ export async function changeManifest(
 
 /**
  * Notes that the holder of the lease is making a plan, unless one is under way. The content can't change until that plan is
- * appended. Removes the plan that was noted before, which can't get under way any more. Returns the resulting manifest. Throws
- * LostLeaseError unless `token` holds the lease.
+ * appended. Returns the resulting manifest. Throws LostLeaseError unless `token` holds the lease.
  */
-export async function startPlanning(records: ObjectStore, token: string, id: string): Promise<Manifest> {
-  let former: string | undefined;
-  const manifest = await changeManifest(records, (found) => {
+export function startPlanning(records: ObjectStore, token: string, id: string): Promise<Manifest> {
+  return changeManifest(records, (found) => {
     if (found.lease?.token !== token) throw new LostLeaseError(records.location);
-    // The reply to this change was lost: `former` is what the first attempt found.
-    if (found.planning === id) return undefined;
-    former = found.plan === undefined ? found.planning : undefined;
     return found.plan === undefined ? { ...found, planning: id } : undefined;
   });
-  if (former !== undefined) await removePlan(records, former);
-  return manifest;
 }
 
 /**
@@ -180,16 +173,24 @@ export async function appendPlan(records: ObjectStore, id: string, content: Cont
   return manifest.content!;
 }
 
-/** Gives up a plan that can't be finished. The next run removes it and makes a new one from the objects that exist then. */
+/** Gives up a plan that can't be finished. The next run makes a new one from the objects that exist then. */
 export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
-  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
+  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? rest : undefined));
 }
 
-/** Removes the files of a plan that isn't under way any more, except those with the keys `kept`. Idempotent. */
-export async function removePlan(records: ObjectStore, id: string, kept: string[] = []): Promise<void> {
-  await forEachAhead(records.list(planFolder(id)), AT_ONCE, async ({ key }) => {
-    if (!kept.includes(key)) await records.remove(key);
-  });
+/**
+ * Removes the files of plans that can't get under way any more, and what only a plan under way needs of those that were
+ * appended. Idempotent.
+ */
+export async function removeSpent(records: ObjectStore): Promise<void> {
+  const keys: string[] = [];
+  for await (const { key } of records.list(WORK_PREFIX)) keys.push(key);
+  // Read after the listing: a plan is noted here before any of its files is written.
+  const { plan = '', planning = '', content } = await readManifest(records);
+  const used = new Set([MANIFEST_KEY, ...(content?.plans ?? []).flatMap(({ id }) => lastingKeys(id))]);
+  const isSpent = (key: string) =>
+    !used.has(key) && !key.startsWith(planFolder(plan)) && !key.startsWith(planFolder(planning));
+  await forEachAhead(keys.filter(isSpent), AT_ONCE, (key) => records.remove(key));
 }
 
 export function countRecords(content: Content | undefined): number {
