@@ -146,12 +146,10 @@ function compareShards(
     if (!ids.has(id) || (mine !== undefined && Buffer.compare(mine, frame) !== 0)) return undefined;
   }
   const reasons = new Map(own.rejected.map((row) => [row.id, row]));
+  const unread = { reason: 'an earlier attempt could not read it', pending: true };
   const rejected = samples
     .filter(({ ref }) => !frames.has(ref.id))
-    .map(({ ref }) => {
-      const pending = { ...rowOf(ref), reason: 'an earlier attempt could not read it', pending: true };
-      return reasons.get(ref.id) ?? pending;
-    });
+    .map(({ ref }) => reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
   const hash = sha256(existing).toString('hex');
   return { name: own.name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
 }

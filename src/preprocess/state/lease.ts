@@ -141,10 +141,9 @@ export async function withLease<T>(
   for (;;) {
     const lease = processLease();
     await acquireLease(records, lease, options);
-    const lost = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, lost.signal]) : lost.signal;
-    const ended = new AbortController();
-    const renewal = keepRenewing(records, lease, ended.signal, lost);
+    const over = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
+    const renewal = keepRenewing(records, lease, over);
     try {
       return await work(lease.token, signal);
     } catch (error) {
@@ -153,7 +152,7 @@ export async function withLease<T>(
       if (options.signal?.aborted || now?.token === lease.token) throw error;
       options.observer?.say?.(`${records.location}: another run has taken over; waiting for it to end`);
     } finally {
-      ended.abort();
+      over.abort();
       await renewal;
       await releaseLease(records, lease.token).catch((error: unknown) => {
         // Others can take the lease as soon as this process has ended.
@@ -164,21 +163,16 @@ export async function withLease<T>(
   }
 }
 
-/** Renews the lease until `ended` is aborted; aborts `lost` when the lease was taken over. */
-async function keepRenewing(
-  records: ObjectStore,
-  lease: Lease,
-  ended: AbortSignal,
-  lost: AbortController,
-): Promise<void> {
+/** Renews the lease until `over` is aborted. Aborts it when the lease was taken over. */
+async function keepRenewing(records: ObjectStore, lease: Lease, over: AbortController): Promise<void> {
   for (;;) {
-    await ambient.sleep(RENEWAL, ended);
-    if (ended.aborted) return;
+    await ambient.sleep(RENEWAL, over.signal);
+    if (over.signal.aborted) return;
     try {
       await renewLease(records, lease);
     } catch (error) {
       // Other failures may be temporary. If they aren't, the lease is taken over, and a later renewal notices.
-      if (error instanceof LostLeaseError) return lost.abort(error);
+      if (error instanceof LostLeaseError) over.abort(error);
     }
   }
 }

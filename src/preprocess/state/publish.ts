@@ -48,12 +48,7 @@ async function readOwnPsd(records: ObjectStore, content: Content): Promise<Uint8
   if (own !== undefined) return own;
   if ((await readManifest(records)).content?.plans[0]?.id !== id)
     throw new PreconditionError(records.location);
-  throw new InputError({
-    object: `${records.location}${planPsdKey(id)}`,
-    found: 'no such file',
-    needed: 'the PSD of the records',
-    advice: 'Copy it here again, or remove the records and run again',
-  });
+  throw damaged(`${records.location}${planPsdKey(id)}`, 'no such file', 'the PSD of the records');
 }
 
 /**
@@ -66,14 +61,15 @@ export async function publishComplete(records: ObjectStore): Promise<Content | u
   await forEachAhead(content?.shards ?? [], AT_ONCE, async ({ name, bytes }) => {
     const size = (await records.head(name))?.size;
     if (size === bytes) return;
-    throw new InputError({
-      object: `${records.location}${name}`,
-      found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: `${bytes} bytes, as metadata.json says`,
-      advice: 'Copy it here again, or remove the records and run again',
-    });
+    const found = size === undefined ? 'no such file' : `${size} bytes`;
+    throw damaged(`${records.location}${name}`, found, `${bytes} bytes, as metadata.json says`);
   });
   return content;
+}
+
+function damaged(object: string, found: string, needed: string): InputError {
+  const advice = 'Copy it here again, or remove the records and run again';
+  return new InputError({ object, found, needed, advice });
 }
 
 /**
