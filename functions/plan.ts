@@ -14,7 +14,7 @@ import { readResults } from '../src/preprocess/shard-maker.ts';
 import { acquireLease, releaseLease } from '../src/preprocess/state/lease.ts';
 import { LostLeaseError } from '../src/preprocess/state/manifest.ts';
 import { planFolder } from '../src/preprocess/state/record-keys.ts';
-import { writeJson } from '../src/storage/json.ts';
+import { encodeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
 import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
 import { log, logError, peakMemory } from './log.ts';
@@ -99,8 +99,7 @@ async function listLeft(
 ): Promise<Omit<PlanAnswer, 'busy' | 'trainAfterRun'>> {
   const writeList = async (name: string, indices: number[]) => {
     const key = `${planFolder(plan.id)}${name}-items.json`;
-    const items = indices.map((index) => ({ index }));
-    await writeJson(records, key, items);
+    await records.write(key, encodeJson(indices.map((index) => ({ index }))));
     return `records/${dataset}/${key}`;
   };
   const psdMissing = (await records.head(plan.psd)) === undefined;

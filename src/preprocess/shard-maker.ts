@@ -17,7 +17,7 @@ import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocessor.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { CONTENTION, isOvertaken, readVersion, replaceVersion } from '../storage/conditional.ts';
-import { readJsonIfPresent, writeJson } from '../storage/json.ts';
+import { encodeJson, readJsonIfPresent } from '../storage/json.ts';
 import { retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chunks.ts';
@@ -90,7 +90,7 @@ export async function preprocessChunk(
     psd,
   };
   // Replaces the result of another version of the shard. The result of a concurrent call describes the same one.
-  await writeJson(records, shardResultKey(plan.id, index), result);
+  await records.write(shardResultKey(plan.id, index), encodeJson(result));
   return result;
 }
 

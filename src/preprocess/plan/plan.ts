@@ -8,7 +8,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
 import { ambient } from '../../core/ambient.ts';
-import { InputError, NotFoundError, StoppedError } from '../../core/errors.ts';
+import { InputError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { Stop } from '../../core/stop.ts';
@@ -18,18 +18,18 @@ import type { SampleRef } from '../../raw/sample-ref.ts';
 import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
-import { encodeJson, readJson, writeJson } from '../../storage/json.ts';
+import { encodeJson, readIfPresent, readJson } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import {
   type Content,
   countRecords,
   endPlanning,
   type PlanSettings,
+  recipeOf,
   removeSpent,
   settingsSchema,
   startPlanning,
 } from '../state/manifest.ts';
-import { recipeOf } from '../state/plan-recipe.ts';
 import { checkRejected } from '../state/publish.ts';
 import {
   indexKey,
@@ -145,19 +145,13 @@ export async function planDataset(
 
 /** Throws InputError when the labels file is missing. */
 export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
-  try {
-    return await raw.read(LABELS_KEY);
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    throw new InputError(
-      {
-        object: `${raw.location}${LABELS_KEY}`,
-        found: 'no such file',
-        needed: 'a CSV file with the columns id and target',
-      },
-      { cause: error },
-    );
-  }
+  const bytes = await readIfPresent(raw, LABELS_KEY);
+  if (bytes !== undefined) return bytes;
+  throw new InputError({
+    object: `${raw.location}${LABELS_KEY}`,
+    found: 'no such file',
+    needed: 'a CSV file with the columns id and target',
+  });
 }
 
 async function listSamples(
@@ -224,7 +218,7 @@ async function writePlan(
     files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
   await create(indexKey(id), encodeIndex(samples));
-  await writeJson(records, planKey(id), plan, { ifAbsent: true });
+  await create(planKey(id), encodeJson(plan));
   return plan;
 }
 

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import { ConflictError } from '../../core/errors.ts';
+import { RECIPE, SIGNAL_RECIPE } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { compareAndSwap } from '../../storage/conditional.ts';
 import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
@@ -28,6 +29,11 @@ export const settingsSchema = v.object({
  * without noise, which get SIGNAL_RECIPE.
  */
 export type PlanSettings = v.InferOutput<typeof settingsSchema>;
+
+/** The recipe of the records of a plan with these settings. */
+export function recipeOf({ signals }: PlanSettings): Readonly<Record<string, unknown>> {
+  return signals ? SIGNAL_RECIPE : RECIPE;
+}
 
 const leaseSchema = v.object({
   /** Identifies the holder; never reused. */

@@ -14,8 +14,7 @@ import {
 import { readIfPresent } from '../../storage/json.ts';
 import { retry } from '../../storage/retry.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { type Content, countRecords, readManifest } from './manifest.ts';
-import { recipeOf } from './plan-recipe.ts';
+import { type Content, countRecords, readManifest, recipeOf } from './manifest.ts';
 import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
 import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
 
