@@ -1,10 +1,9 @@
 /** The map steps: one chunk of a dataset's plan. */
-import type { Context } from 'aws-lambda';
 import { keepLease } from '../src/cloud/execution-lease.ts';
 import { memoize } from '../src/core/memoize.ts';
 import { createTaskRunner, type Task, type TaskResult } from '../src/preprocess/chunk-task.ts';
 import { requirePlan } from '../src/preprocess/state/manifest.ts';
-import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
+import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';
 
 export interface ChunkInput {
@@ -13,8 +12,6 @@ export interface ChunkInput {
   plan: string;
   index: number;
 }
-
-type RemainingTime = Pick<Context, 'getRemainingTimeInMillis'>;
 
 /** An environment serves many chunks of one plan, so it keeps the plan and the tables made from its PSD. */
 export function createChunk(step: Task['step'], open: OpenDataset) {

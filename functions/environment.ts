@@ -24,8 +24,10 @@ export const openDataset: OpenDataset = memoize((dataset) => {
 /** Time reserved for the answer and the last write [ms]. */
 const MARGIN = 5_000;
 
+export type RemainingTime = Pick<Context, 'getRemainingTimeInMillis'>;
+
 /** Stops a little before the function's time runs out, so that the function can report what is left. */
-export function timeLimit(context: Pick<Context, 'getRemainingTimeInMillis'>): Stop {
+export function timeLimit(context: RemainingTime): Stop {
   return {
     get aborted() {
       return context.getRemainingTimeInMillis() < MARGIN;

@@ -1,9 +1,9 @@
 /** A raw object was uploaded: makes a shard from it if its dataset's run has ended, or reports what it waits for. */
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { memoize } from '../src/core/memoize.ts';
 import { createLateObjects } from '../src/preprocess/late.ts';
 import { forEachUpload } from './batch.ts';
-import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
+import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';
 
 /** Thrown so that SQS delivers the message again later; after the last delivery it is a dead letter. */
@@ -13,7 +13,7 @@ class WaitingError extends Error {
 
 export function createIngest(open: OpenDataset) {
   const lateOf = memoize((dataset) => createLateObjects(open(dataset)));
-  return (event: SQSEvent, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SQSBatchResponse> => {
+  return (event: SQSEvent, context: RemainingTime): Promise<SQSBatchResponse> => {
     const stop = timeLimit(context);
     // Once for all events of this call, since their objects existed before it.
     const viewOf = memoize((dataset) => lateOf(dataset).look());

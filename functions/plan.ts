@@ -1,7 +1,6 @@
 /** The first step of a run: makes or resumes a plan, and lists the chunks that the following maps must make. */
 
 import { SFNClient } from '@aws-sdk/client-sfn';
-import type { Context } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionLease } from '../src/cloud/execution-lease.ts';
 import { findExecution } from '../src/cloud/runs.ts';
@@ -16,7 +15,7 @@ import { LostLeaseError } from '../src/preprocess/state/manifest.ts';
 import { planFolder } from '../src/preprocess/state/record-keys.ts';
 import { encodeJson } from '../src/storage/json.ts';
 import type { ObjectStore } from '../src/storage/store.ts';
-import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
+import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { log, logError, peakMemory } from './log.ts';
 
 const SETTINGS = { ...PREPROCESS_SETTINGS, trainAfterRun: onOff('whether a training job follows') };
@@ -53,17 +52,14 @@ export function createPlan(
 ) {
   return async (
     { dataset, execution }: { dataset: string; execution: string },
-    context: Pick<Context, 'getRemainingTimeInMillis'>,
+    context: RemainingTime,
   ): Promise<PlanAnswer> => {
     const { maxRejected, trainAfterRun, ...settings } = readSettings();
     const stores = open(dataset);
     const { records } = stores;
     const nothing = { ...NOTHING, trainAfterRun };
     try {
-      await acquireLease(records, executionLease(execution), {
-        patience: PATIENCE,
-        isRunning: async ({ kind, token }) => (kind === 'execution' ? isRunning(token) : undefined),
-      });
+      await acquireLease(records, executionLease(execution), { patience: PATIENCE, isRunning });
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
       // Returned instead of thrown, since emulators don't keep the names of errors.

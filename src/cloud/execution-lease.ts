@@ -4,7 +4,7 @@
  */
 import { ambient } from '../core/ambient.ts';
 import { renewLease } from '../preprocess/state/lease.ts';
-import { type Lease, LostLeaseError, type Manifest } from '../preprocess/state/manifest.ts';
+import type { Lease, Manifest } from '../preprocess/state/manifest.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 /** Lambda's limit of 15 minutes, and one more [ms]. */
@@ -18,10 +18,6 @@ export function executionLease(execution: string): Lease {
 /** Renews the lease of a running execution if more than half of it has passed. */
 export async function keepLease(records: ObjectStore, { lease }: Manifest): Promise<void> {
   if (lease?.kind !== 'execution' || lease.expires - ambient.now() > SPAN / 2) return;
-  try {
-    await renewLease(records, lease);
-  } catch (error) {
-    // The execution was cancelled. The output of this function is still correct.
-    if (!(error instanceof LostLeaseError)) throw error;
-  }
+  // If it is lost, the execution was cancelled. The output of this function is still correct.
+  await renewLease(records, lease);
 }

@@ -23,12 +23,17 @@ import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.t
 
 /**
  * Appends the shards and rejected rows of plan `id` to the manifest, unless they were appended before. Then writes the public
- * files; or, if objects were overwritten or missing when they were read, returns that another plan should follow.
+ * files; or, if objects were overwritten or missing when they were read, returns that another plan should follow (`again`).
+ * `content` is what the records hold now.
  *
  * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs was rejected, and ConflictError when results
  * are missing or belong to another plan; nothing is removed then.
  */
-export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<Finished> {
+export async function finalizePlan(
+  stores: Stores,
+  id: string,
+  maxRejected: number,
+): Promise<{ again: boolean; content: Content }> {
   const { records } = stores;
   const before = (await readManifest(records)).content;
   const content = hasPlan(before, id) ? before : await appendResults(stores, id, before, maxRejected);
@@ -36,13 +41,6 @@ export async function finalizePlan(stores: Stores, id: string, maxRejected: numb
   const again = content.rejected.some(({ pending }) => pending);
   if (!again) await publish(records);
   return { again, content };
-}
-
-export interface Finished {
-  /** Whether another plan should follow. */
-  again: boolean;
-  /** What the records hold now. */
-  content: Content;
 }
 
 async function appendResults(

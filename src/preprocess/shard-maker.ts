@@ -9,7 +9,6 @@ import { InputError, PreconditionError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
 import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
-import type { SampleRef } from '../raw/sample-ref.ts';
 import { decodeExample } from '../records/example.ts';
 import type { RecordDType } from '../records/record-dtype.ts';
 import { createShardBuilder } from '../records/shard.ts';
@@ -24,17 +23,11 @@ import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chu
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { preprocessSamples } from './signals.ts';
-import { requirePlan } from './state/manifest.ts';
+import { requirePlan, shardFields } from './state/manifest.ts';
 import { shardListKey, shardResultKey } from './state/record-keys.ts';
-import { type Rejection, rejectionSchema } from './state/rejected.ts';
+import { type Rejection, rejectionListSchema } from './state/rejected.ts';
 
-const madeSchema = v.object({
-  name: v.string(),
-  records: v.number(),
-  bytes: v.number(),
-  sha256: v.string(),
-  rejected: v.array(rejectionSchema),
-});
+const madeSchema = v.object({ ...shardFields, rejected: rejectionListSchema });
 /** The shard made from a chunk, and the samples of the chunk that were rejected. */
 export type Made = v.InferOutput<typeof madeSchema>;
 
@@ -211,7 +204,11 @@ export function makeShard(
       for (const result of results) {
         const { ref, label } = samples[position++]!;
         if (typeof result !== 'string') builder.add(ref.id, label, result);
-        else rejected.push({ ...rowOf(ref), reason: result, ...versionOf(ref, result) });
+        else {
+          // A missing or overwritten object was not read.
+          const version = isAbsent(result) ? { pending: true } : { etag: ref.etag };
+          rejected.push({ ...rowOf(ref), reason: result, ...version });
+        }
       }
       if (builder.count - finished < PIECE) continue;
       finished = builder.count;
@@ -236,9 +233,4 @@ export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8A
   const copies: Uint8Array[] = [];
   for await (const piece of pieces) copies.push(new Uint8Array(piece));
   return Buffer.concat(copies);
-}
-
-/** The object version in which a sample was found bad. A missing or overwritten object was not read: its row is pending. */
-function versionOf({ etag }: SampleRef, reason: string): Pick<Rejection, 'etag' | 'pending'> {
-  return isAbsent(reason) ? { pending: true } : { etag };
 }

@@ -12,7 +12,7 @@ import { ambient } from '../../core/ambient.ts';
 import { BusyError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { changeManifest, type Lease, LostLeaseError, type Manifest, readManifest } from './manifest.ts';
+import { changeManifest, type Lease, type Manifest, readManifest } from './manifest.ts';
 
 /** How long the lease of a process lasts without a renewal, and how often the process renews it [ms]. */
 const SPAN = 30_000;
@@ -48,8 +48,8 @@ function isDeadHere({ host, pid, born }: Lease): boolean {
 }
 
 export interface AcquireOptions {
-  /** Returns whether the holder is running; undefined if unknown. */
-  isRunning?: (lease: Lease) => Promise<boolean | undefined>;
+  /** Whether an execution is running. */
+  isRunning?: (execution: string) => Promise<boolean>;
   /**
    * How long to watch a holder that may be dead [ms]; with this limit, a holder known to be alive isn't waited for at all.
    * Default: wait for either as long as it takes.
@@ -80,7 +80,7 @@ export async function acquireLease(
       if (version !== undefined && seen?.version !== version) seen = { version, since: ambient.elapsed() };
       blocker = undefined;
       if (other !== undefined && !isDeadHere(other) && !hasExpired(other)) {
-        const known = await isRunning?.(other);
+        const known = other.kind === 'execution' ? await isRunning?.(other.token) : undefined;
         running = known ?? other.host === ambient.host();
         const unchanged = ambient.elapsed() - (seen?.since ?? 0);
         if (known ?? (running || unchanged < other.span)) blocker = other;
@@ -106,12 +106,12 @@ function renewed(manifest: Manifest, lease: Lease): Manifest {
   return { ...manifest, lease: { ...lease, expires: ambient.now() + lease.span } };
 }
 
-/** Extends the lease to its full span from now. Throws LostLeaseError unless this lease is held. */
-export async function renewLease(records: ObjectStore, lease: Lease): Promise<void> {
-  await changeManifest(records, (manifest) => {
-    if (manifest.lease?.token !== lease.token) throw new LostLeaseError(records.location);
-    return renewed(manifest, lease);
-  });
+/** Extends the lease to its full span from now, if it is still held. Resolves to whether it is. */
+export async function renewLease(records: ObjectStore, lease: Lease): Promise<boolean> {
+  const isHeld = (manifest: Manifest) => manifest.lease?.token === lease.token;
+  return isHeld(
+    await changeManifest(records, (found) => (isHeld(found) ? renewed(found, lease) : undefined)),
+  );
 }
 
 /** Releases the lease if `token` holds it. */
@@ -168,11 +168,8 @@ async function keepRenewing(records: ObjectStore, lease: Lease, over: AbortContr
   for (;;) {
     await ambient.sleep(RENEWAL, over.signal);
     if (over.signal.aborted) return;
-    try {
-      await renewLease(records, lease);
-    } catch (error) {
-      // Other failures may be temporary. If they aren't, the lease is taken over, and a later renewal notices.
-      if (error instanceof LostLeaseError) over.abort(error);
-    }
+    // A failure may be temporary. If it isn't, the lease is taken over, and a later renewal notices.
+    const isHeld = await renewLease(records, lease).catch(() => true);
+    if (!isHeld) over.abort();
   }
 }

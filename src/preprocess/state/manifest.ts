@@ -51,11 +51,9 @@ const leaseSchema = v.object({
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
 
+export const shardFields = { name: v.string(), records: v.number(), bytes: v.number(), sha256: v.string() };
 const shardSchema = v.object({
-  name: v.string(),
-  records: v.number(),
-  bytes: v.number(),
-  sha256: v.string(),
+  ...shardFields,
   /** For the shard of a late object: the object's key, and the records' ids and labels. Other shards are in a plan's index. */
   key: v.optional(v.string()),
   samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),

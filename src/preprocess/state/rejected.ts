@@ -7,7 +7,7 @@ import { InputError } from '../../core/errors.ts';
 import { quote } from '../../core/quote.ts';
 import { REJECTED_KEY } from './record-keys.ts';
 
-export const rejectionSchema = v.object({
+const rejectionSchema = v.object({
   /** Empty for a labels row without an id and for a stray file. */
   id: v.string(),
   /** Key of the raw object, or `archive.tar!member.npy`; empty when no object exists. */
