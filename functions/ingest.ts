@@ -1,15 +1,11 @@
 /** A raw object was uploaded: makes a shard from it if its dataset's run has ended, or reports what it waits for. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { BusyError } from '../src/core/errors.ts';
 import { memoize } from '../src/core/memoize.ts';
 import { createLateObjects } from '../src/preprocess/late.ts';
 import { forEachUpload } from './batch.ts';
 import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { peakMemory } from './log.ts';
-
-/** Thrown so that SQS delivers the message again later; after the last delivery it is a dead letter. */
-class WaitingError extends Error {
-  override name = 'WaitingError';
-}
 
 export function createIngest(open: OpenDataset) {
   const lateOf = memoize((dataset) => createLateObjects(open(dataset)));
@@ -21,7 +17,8 @@ export function createIngest(open: OpenDataset) {
       const started = performance.now();
       const answer = await lateOf(dataset).take(key, await viewOf(dataset), stop);
       if (answer.answer === 'waiting' && answer.again) {
-        throw new WaitingError(`${dataset}/${key} waits ${answer.reason}`);
+        // SQS delivers the message again later; after the last delivery it is a dead letter.
+        throw new BusyError(`${dataset}/${key} waits ${answer.reason}`);
       }
       return { ...answer, ms: Math.round(performance.now() - started), peakMemoryMB: peakMemory() };
     });

@@ -59,19 +59,6 @@ export async function compareAndSwap(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Creates the object. Succeeds if it exists with the same bytes; throws ConflictError if it exists with different ones. */
-export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await store.write(key, bytes, { ifAbsent: true });
-  } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
-    if (Buffer.compare(await store.read(key), bytes) === 0) return;
-    throw new ConflictError(`${store.location}${key} exists with different bytes. Remove it and run again.`, {
-      cause: error,
-    });
-  }
-}
-
 /** Creates the object unless it exists. Resolves to whether this call created it. */
 export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
   try {
@@ -81,4 +68,11 @@ export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8A
     if (error instanceof PreconditionError) return false;
     throw error;
   }
+}
+
+/** Creates the object. Succeeds if it exists with the same bytes; throws ConflictError if it exists with different ones. */
+export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
+  if (await putIfAbsent(store, key, bytes)) return;
+  if (Buffer.compare(await store.read(key), bytes) === 0) return;
+  throw new ConflictError(`${store.location}${key} exists with different bytes. Remove it and run again.`);
 }

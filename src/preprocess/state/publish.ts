@@ -24,12 +24,9 @@ import { describeRejection, exceeds, formatRejected, formatShare, type Rejection
  */
 export async function publish(records: ObjectStore): Promise<void> {
   await retry(CONTENTION, isOvertaken, async () => {
-    const find = (key: string) => readVersion(records, key);
-    const [psd, rejected, metadata] = await Promise.all([
-      find(PSD_KEY),
-      find(REJECTED_KEY),
-      find(METADATA_KEY),
-    ]);
+    const [psd, rejected, metadata] = await Promise.all(
+      [PSD_KEY, REJECTED_KEY, METADATA_KEY].map((key) => readVersion(records, key)),
+    );
     const { content } = await readManifest(records);
     if (content === undefined) return;
     await Promise.all([
