@@ -1,7 +1,8 @@
 /** The map steps: one chunk of a dataset's plan. */
-import { keepLease } from '../src/cloud/execution-lease.ts';
+
 import { memoize } from '../src/core/memoize.ts';
 import { createTaskRunner, type Task, type TaskResult } from '../src/preprocess/chunk-task.ts';
+import { keepLease } from '../src/preprocess/state/lease.ts';
 import { requirePlan } from '../src/preprocess/state/manifest.ts';
 import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';

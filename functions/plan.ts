@@ -2,7 +2,6 @@
 
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { CONNECTION } from '../src/cloud/connection.ts';
-import { executionLease } from '../src/cloud/execution-lease.ts';
 import { findExecution } from '../src/cloud/runs.ts';
 import { BusyError } from '../src/core/errors.ts';
 import { onOff, readVariables, type ValuesOf } from '../src/core/setting.ts';
@@ -10,7 +9,7 @@ import { listUnsummed } from '../src/preprocess/average-psd.ts';
 import { type Plan, planDataset } from '../src/preprocess/plan/plan.ts';
 import { PREPROCESS_SETTINGS } from '../src/preprocess/preprocess-settings.ts';
 import { readResults } from '../src/preprocess/shard-maker.ts';
-import { acquireLease, releaseLease } from '../src/preprocess/state/lease.ts';
+import { acquireLease, executionLease, releaseLease } from '../src/preprocess/state/lease.ts';
 import { LostLeaseError } from '../src/preprocess/state/manifest.ts';
 import { planFolder } from '../src/preprocess/state/record-keys.ts';
 import { encodeJson } from '../src/storage/json.ts';

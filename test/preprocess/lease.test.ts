@@ -7,7 +7,6 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan } from '../../functions/plan.ts';
-import { executionLease, keepLease } from '../../src/cloud/execution-lease.ts';
 import { ambient } from '../../src/core/ambient.ts';
 import {
   BusyError,
@@ -22,7 +21,9 @@ import { readPlan } from '../../src/preprocess/plan/plan.ts';
 import {
   type AcquireOptions,
   acquireLease,
+  executionLease,
   hasExpired,
+  keepLease,
   processLease,
   releaseLease,
   renewLease,

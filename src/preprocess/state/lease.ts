@@ -17,6 +17,8 @@ import { changeManifest, type Lease, type Manifest, readManifest } from './manif
 /** How long the lease of a process lasts without a renewal, and how often the process renews it [ms]. */
 const SPAN = 30_000;
 const RENEWAL = 5_000;
+/** How long the lease of an execution lasts, whose functions come and go: Lambda's limit of 15 minutes, and one more [ms]. */
+const EXECUTION_SPAN = 16 * 60_000;
 /** How much the clocks of two machines may differ [ms]. */
 const CLOCK_DIFFERENCE = 2 * 3_600_000;
 /** Pause between two checks of a lease that somebody else holds [ms]. */
@@ -40,6 +42,11 @@ export function processLease(): Lease {
     span: SPAN,
     expires: 0,
   };
+}
+
+/** @param execution the ARN of an execution of the state machine, which is the lease's token. */
+export function executionLease(execution: string): Lease {
+  return { token: execution, kind: 'execution', holder: execution, span: EXECUTION_SPAN, expires: 0 };
 }
 
 /** Whether the holder is a process of this machine that has ended. */
@@ -112,6 +119,13 @@ export async function renewLease(records: ObjectStore, lease: Lease): Promise<bo
   return isHeld(
     await changeManifest(records, (found) => (isHeld(found) ? renewed(found, lease) : undefined)),
   );
+}
+
+/** Renews the lease of a running execution if more than half of it has passed. */
+export async function keepLease(records: ObjectStore, { lease }: Manifest): Promise<void> {
+  if (lease?.kind !== 'execution' || lease.expires - ambient.now() > lease.span / 2) return;
+  // If it is lost, the execution was cancelled. The output of the function that calls this is still correct.
+  await renewLease(records, lease);
 }
 
 /** Releases the lease if `token` holds it. */
