@@ -22,24 +22,21 @@ export async function findUnfinished(
 ): Promise<Unfinished> {
   const listed: ListedRun[] = [];
   for await (const page of listPages(client, stateMachineArn)) listed.push(...page);
-  const isRunning = ({ state }: ListedRun) => state === 'RUNNING';
-  // Active runs first, since their datasets are skipped; then the newest.
-  listed.sort(
-    (a, b) => Number(isRunning(b)) - Number(isRunning(a)) || b.started.getTime() - a.started.getTime(),
-  );
+  listed.sort((a, b) => b.started.getTime() - a.started.getTime());
+  const describe = ({ execution }: ListedRun) => describeRun(client, execution);
 
   const running: Run[] = [];
+  for (const run of listed) if (run.state === 'RUNNING') running.push(await describe(run));
+  const settled = new Set(running.map(({ dataset }) => dataset));
   const left: Run[] = [];
-  const settled = new Set<string>();
   for (const entry of listed) {
+    if (entry.state === 'RUNNING' || (entry.dataset !== undefined && settled.has(entry.dataset))) continue;
     // Only a run started by hand has a name without the dataset.
-    if (!isRunning(entry) && settled.has(entry.dataset ?? '')) continue;
-    const run = await describeRun(client, entry.execution);
-    const { dataset, state } = run;
-    if (isRunning(entry)) running.push(run);
-    else if (settled.has(dataset)) continue;
-    else if (FAILURES.has(state) || (state === 'SUCCEEDED' && (await hasPlan(dataset)))) left.push(run);
+    const { dataset = (await describe(entry)).dataset, state } = entry;
+    if (settled.has(dataset)) continue;
     settled.add(dataset);
+    const isUnfinished = FAILURES.has(state) || (state === 'SUCCEEDED' && (await hasPlan(dataset)));
+    if (isUnfinished) left.push(await describe(entry));
   }
   return { left, running };
 }
