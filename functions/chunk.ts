@@ -1,9 +1,10 @@
 /** The map steps: one chunk of a dataset's plan. */
-import type { Context } from 'aws-lambda';
-import { keepLease } from '../src/cloud/execution-lease.ts';
+
+import { memoize } from '../src/core/memoize.ts';
 import { createTaskRunner, type Task, type TaskResult } from '../src/preprocess/chunk-task.ts';
+import { keepLease } from '../src/preprocess/state/lease.ts';
 import { requirePlan } from '../src/preprocess/state/manifest.ts';
-import { type OpenDataset, openDataset, timeLimit } from './environment.ts';
+import { type OpenDataset, openDataset, type RemainingTime, timeLimit } from './environment.ts';
 import { log, peakMemory } from './log.ts';
 
 export interface ChunkInput {
@@ -13,18 +14,14 @@ export interface ChunkInput {
   index: number;
 }
 
-type RemainingTime = Pick<Context, 'getRemainingTimeInMillis'>;
-
 /** An environment serves many chunks of one plan, so it keeps the plan and the tables made from its PSD. */
 export function createChunk(step: Task['step'], open: OpenDataset) {
-  const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
+  const runnerOf = memoize((dataset) => createTaskRunner(open(dataset)));
   return async ({ dataset, plan, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
     const started = performance.now();
-    const stores = open(dataset);
-    await keepLease(stores.records, await requirePlan(stores.records, plan));
-    const run = runners.get(dataset) ?? createTaskRunner(stores);
-    runners.set(dataset, run);
-    const result = await run({ step, plan, index }, timeLimit(context));
+    const { records } = open(dataset);
+    await keepLease(records, await requirePlan(records, plan));
+    const result = await runnerOf(dataset)({ step, plan, index }, timeLimit(context));
     const ms = Math.round(performance.now() - started);
     log({ dataset, step, index, ...result, ms, peakMemoryMB: peakMemory() });
     return result;

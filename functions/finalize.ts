@@ -3,7 +3,7 @@ import { readVariables } from '../src/core/setting.ts';
 import { finalizePlan } from '../src/preprocess/finalize.ts';
 import { PREPROCESS_SETTINGS } from '../src/preprocess/preprocess-settings.ts';
 import { releaseLease } from '../src/preprocess/state/lease.ts';
-import { type Content, countRecords } from '../src/preprocess/state/manifest.ts';
+import { countRecords } from '../src/preprocess/state/manifest.ts';
 import { publishComplete } from '../src/preprocess/state/publish.ts';
 import { type OpenDataset, openDataset } from './environment.ts';
 
@@ -27,20 +27,19 @@ export interface RecordsSummary {
 export function createFinalize(open: OpenDataset, readMaxRejected: () => number) {
   return async ({ dataset, execution, plan, resumed }: FinalizeInput): Promise<RecordsSummary> => {
     const stores = open(dataset);
-    if (plan === '') {
-      const content = await publishComplete(stores.records);
-      await releaseLease(stores.records, execution);
-      return summarize(content, false);
-    }
-    const { content, again } = await finalizePlan(stores, plan, readMaxRejected());
+    const { content, again } =
+      plan === ''
+        ? { content: await publishComplete(stores.records), again: false }
+        : await finalizePlan(stores, plan, readMaxRejected());
     if (!again && !resumed) await releaseLease(stores.records, execution);
-    return summarize(content, again || resumed);
+    const { rejected = [], shards = [] } = content ?? {};
+    return {
+      again: again || resumed,
+      samples: countRecords(content),
+      rejected: rejected.length,
+      shards: shards.length,
+    };
   };
-}
-
-function summarize(content: Content | undefined, again: boolean): RecordsSummary {
-  const { rejected = [], shards = [] } = content ?? {};
-  return { again, samples: countRecords(content), rejected: rejected.length, shards: shards.length };
 }
 
 const { maxRejected } = PREPROCESS_SETTINGS;

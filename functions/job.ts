@@ -1,4 +1,5 @@
 /** A training job changed its state: stores the state in the bucket, and tells the run that waits for the job. */
+import type { JobDetail as DescribedJob } from '@aws-sdk/client-batch';
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
@@ -8,26 +9,8 @@ import { TASK_TOKEN } from '../src/cloud/training-job.ts';
 import { type OpenDataset, openDataset } from './environment.ts';
 import { log, logError } from './log.ts';
 
-/** https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html */
-export interface JobDetail {
-  jobId: string;
-  jobName: string;
-  status: JobState;
-  statusReason?: string;
-  attempts?: unknown[];
-  createdAt?: number;
-  startedAt?: number;
-  stoppedAt?: number;
-  parameters?: Record<string, string>;
-  /** `size` of an array job, `index` of a job in one. */
-  arrayProperties?: { size?: number; index?: number };
-  container?: {
-    exitCode?: number;
-    logStreamName?: string;
-    environment?: { name?: string; value?: string }[];
-  };
-}
-
+/** Much like a job of DescribeJobs: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html */
+export type JobDetail = Partial<DescribedJob> & { jobId: string; jobName: string; status: JobState };
 export type JobEvent = Pick<EventBridgeEvent<'Batch Job State Change', JobDetail>, 'detail'>;
 
 /** Tells the run that waits with this token how its job ended. */

@@ -1,7 +1,8 @@
 /** Reads S3 events that arrive through SQS: which objects were uploaded to which dataset. */
-import type { S3EventRecord } from 'aws-lambda';
+import * as v from 'valibot';
 import { DATASET_RULE, isDatasetName } from '../src/cloud/dataset.ts';
 import { InputError } from '../src/core/errors.ts';
+import { quote } from '../src/core/quote.ts';
 
 export interface Upload {
   dataset: string;
@@ -14,42 +15,33 @@ export interface Upload {
   sequencer: string;
 }
 
+const text = v.optional(v.string(), '');
+const recordSchema = v.object({
+  eventName: v.string(),
+  s3: v.object({
+    object: v.object({ key: v.string(), eTag: text, versionId: text, sequencer: text }),
+  }),
+});
+const messageSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.union([v.object({ Records: v.array(recordSchema) }), v.object({ Event: v.literal('s3:TestEvent') })]),
+);
+
 /**
  * The uploads in a message. Skips S3's test event, deletions, objects that stand for folders, and keys outside raw/.
  *
  * Throws InputError when the message isn't an S3 event, or when a key has no dataset or an invalid one.
  */
 export function readUploads(body: string): Upload[] {
-  const records = parseRecords(body);
-  return records.flatMap((record) => readUpload(record) ?? []);
+  const { success, output } = v.safeParse(messageSchema, body);
+  if (success) return 'Records' in output ? output.Records.flatMap((record) => readUpload(record) ?? []) : [];
+  throw new InputError({ object: 'the message', found: quote(body), needed: 'an S3 event' });
 }
 
-const OBJECT = 'the message';
-
-function parseRecords(body: string): S3EventRecord[] {
-  let event: { Event?: unknown; Records?: unknown };
-  try {
-    event = JSON.parse(body) ?? {};
-  } catch (error) {
-    throw new InputError(
-      { object: OBJECT, found: 'text that is not JSON', needed: 'an S3 event' },
-      { cause: error },
-    );
-  }
-  if (event.Event === 's3:TestEvent') return [];
-  if (!Array.isArray(event.Records)) {
-    throw new InputError({ object: OBJECT, found: 'JSON without Records', needed: 'an S3 event' });
-  }
-  return event.Records as S3EventRecord[];
-}
-
-function readUpload(record: S3EventRecord | null): Upload | undefined {
-  const { eventName, s3 } = record ?? {};
-  if (typeof s3?.object?.key !== 'string' || typeof eventName !== 'string') {
-    throw new InputError({ object: OBJECT, found: 'a record without an object', needed: 'an S3 event' });
-  }
+function readUpload({ eventName, s3: { object } }: v.InferOutput<typeof recordSchema>): Upload | undefined {
   if (!eventName.startsWith('ObjectCreated:')) return undefined;
-  const path = decodeKey(s3.object.key);
+  const path = decodeKey(object.key);
   if (path.endsWith('/') || !path.startsWith('raw/')) return undefined;
   const [, dataset = '', ...rest] = path.split('/');
   if (rest.length === 0) {
@@ -62,7 +54,7 @@ function readUpload(record: S3EventRecord | null): Upload | undefined {
       needed: `a name of ${DATASET_RULE}`,
     });
   }
-  const { eTag = '', versionId = '', sequencer = '' } = s3.object;
+  const { eTag, versionId, sequencer } = object;
   return { dataset, key: rest.join('/'), etag: eTag, version: versionId, sequencer };
 }
 

@@ -75,13 +75,13 @@ export async function listRuns(
 }
 
 /** The run with this name, of any age; undefined if the stage has none. */
-export async function findRun(
-  client: SFNClient,
-  stateMachineArn: string,
-  name: string,
-): Promise<Run | undefined> {
+export function findRun(client: SFNClient, stateMachineArn: string, name: string): Promise<Run | undefined> {
   // Format of the ARN: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
-  const execution = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  return findExecution(client, `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`);
+}
+
+/** The run with this ARN; undefined if it doesn't exist. AWS deletes executions after 90 days. */
+export async function findExecution(client: SFNClient, execution: string): Promise<Run | undefined> {
   try {
     return await describeRun(client, execution);
   } catch (error) {

@@ -56,7 +56,7 @@ export class ConflictError extends ChirplineError {
   readonly exitCode = 4;
 }
 
-/** Thrown when another run is writing the records. A later retry may succeed. */
+/** Thrown when something else must come first, most often the end of another run. A later retry may succeed. */
 export class BusyError extends ConflictError {}
 
 /** Thrown when more samples were rejected than the run allows. Finished work is kept. */

@@ -15,7 +15,7 @@ import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { readPsdChunk } from './plan/chunks.ts';
+import { psdListSchema, readList } from './plan/chunks.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { giveUpPlan } from './state/manifest.ts';
 import { psdListKey, psdPartialKey, psdPartialPrefix } from './state/record-keys.ts';
@@ -33,7 +33,7 @@ export async function sumPsdChunk(
   index: number,
   stop?: Stop,
 ): Promise<{ count: number }> {
-  const refs = await readPsdChunk(stores.records, psdListKey(plan, index));
+  const refs = await readList(stores.records, psdListKey(plan, index), psdListSchema);
   const estimator = createPsdEstimator();
   const reader = createSampleReader(stores.raw, refs);
   for (let done = 0; ; ) {

@@ -1,6 +1,6 @@
 /** The map steps as messages, so that a worker thread runs them like a function in the cloud. */
 
-import { keepLatest } from '../core/keep-latest.ts';
+import { memoize, memoizeLatest } from '../core/memoize.ts';
 import type { Stop } from '../core/stop.ts';
 import { createSignalsEngine } from '../signal/engines/linear-path.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
@@ -30,7 +30,7 @@ export function createTaskRunner(
   stores: Stores,
 ): (task: Pick<Task, 'step' | 'plan' | 'index'>, stop?: Stop) => Promise<TaskResult> {
   const { records } = stores;
-  const prepare = keepLatest(async (id) => {
+  const prepare = memoizeLatest(async (id) => {
     const plan = await readPlan(records, id);
     const { psd, sha256 } = await readPsd(records, plan.psd);
     /** Idle ones. Each task needs its own, and making its tables takes milliseconds. */
@@ -48,15 +48,11 @@ export function createTaskRunner(
   };
 }
 
-const runners = new Map<string, ReturnType<typeof createTaskRunner>>();
+const openRunner = memoize((raw) =>
+  memoize((records) => createTaskRunner({ raw: openStore(raw), records: openStore(records) })),
+);
 
 /** Runs one task in a worker thread. The thread keeps the plan and the tables between tasks of the same two stores. */
-export async function runTask(task: Task, stop: Stop): Promise<TaskResult> {
-  const place = `${task.raw}\n${task.records}`;
-  let run = runners.get(place);
-  if (run === undefined) {
-    run = createTaskRunner({ raw: openStore(task.raw), records: openStore(task.records) });
-    runners.set(place, run);
-  }
-  return run(task, stop);
+export function runTask(task: Task, stop: Stop): Promise<TaskResult> {
+  return openRunner(task.raw)(task.records)(task, stop);
 }

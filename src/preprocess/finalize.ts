@@ -1,7 +1,7 @@
 /** The end of a plan: checks that the results match its samples, appends them to the manifest, and publishes. */
 import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
 import { isAddedShardName } from '../records/shard.ts';
-import { AT_ONCE, forEachAhead, mapAhead } from '../storage/ahead.ts';
+import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
@@ -15,33 +15,32 @@ import {
   hasPlan,
   type ManifestShard,
   readManifest,
+  removeSpent,
 } from './state/manifest.ts';
 import { checkRejected, publish } from './state/publish.ts';
-import { indexKey, planFolder, planPsdKey, rejectedListKey } from './state/record-keys.ts';
+import { rejectedListKey } from './state/record-keys.ts';
 import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
 
 /**
  * Appends the shards and rejected rows of plan `id` to the manifest, unless they were appended before. Then writes the public
- * files; or, if objects were overwritten or missing when they were read, returns that another plan should follow.
+ * files; or, if objects were overwritten or missing when they were read, returns that another plan should follow (`again`).
+ * `content` is what the records hold now.
  *
  * Throws TooManyRejectedError when more than the share `maxRejected` of all inputs was rejected, and ConflictError when results
  * are missing or belong to another plan; nothing is removed then.
  */
-export async function finalizePlan(stores: Stores, id: string, maxRejected: number): Promise<Finished> {
+export async function finalizePlan(
+  stores: Stores,
+  id: string,
+  maxRejected: number,
+): Promise<{ again: boolean; content: Content }> {
   const { records } = stores;
   const before = (await readManifest(records)).content;
-  const content = hasPlan(before, id) ? before! : await appendResults(stores, id, before, maxRejected);
-  await removeSpent(records, id);
+  const content = hasPlan(before, id) ? before : await appendResults(stores, id, before, maxRejected);
+  await removeSpent(records);
   const again = content.rejected.some(({ pending }) => pending);
   if (!again) await publish(records);
   return { again, content };
-}
-
-export interface Finished {
-  /** Whether another plan should follow. */
-  again: boolean;
-  /** What the records hold now. */
-  content: Content;
 }
 
 async function appendResults(
@@ -56,23 +55,24 @@ async function appendResults(
     const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
     const results = await collectResults(records, plan, psdSha256);
     const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
-    const rows = [...planned, ...results.flatMap(({ rejected }) => rejected)];
-    const rejected = await checkTotal(stores, plan, rows, content, maxRejected);
-    return await appendPlan(records, id, (before) => ({
+    const unmade = results.flatMap(({ rejected }) => rejected);
+    const rejected = await checkTotal(stores, plan, [...planned, ...unmade], content, maxRejected);
+    // Nothing else changes the content while the plan is under way.
+    return await appendPlan(records, id, {
       settings: plan.settings,
       recipeHash: plan.recipeHash,
       psdSha256,
       planHash: plan.hash,
-      ...before,
-      plans: [...(before?.plans ?? []), { id, without: results.flatMap(listWithout) }],
+      ...content,
+      plans: [...(content?.plans ?? []), { id, without: unmade.map((row) => row.id) }],
       labelsSha256: plan.labelsSha256,
-      shards: [...(before?.shards ?? []), ...results.flatMap(listShard)],
-      rejected: settle(rejected, before?.rejected ?? []),
-    }));
+      shards: [...(content?.shards ?? []), ...results.flatMap(listShard)],
+      rejected: settle(rejected, content?.rejected ?? []),
+    });
   } catch (error) {
     // A concurrent call may have finished the plan and removed the files that this one reads.
     const now = (await readManifest(records)).content;
-    if (now !== undefined && hasPlan(now, id)) return now;
+    if (hasPlan(now, id)) return now;
     throw error;
   }
 }
@@ -81,8 +81,6 @@ async function appendResults(
 function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard[] {
   return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
 }
-
-const listWithout = ({ rejected }: ShardResult): string[] => rejected.map(({ id }) => id);
 
 /** A row that is pending for the second time requests no third plan: its object's event or the next run resolves it. */
 function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
@@ -143,11 +141,4 @@ async function checkTotal(
     throw error;
   }
   return kept;
-}
-
-/** Removes the files that only a plan under way needs. Idempotent. */
-async function removeSpent(records: ObjectStore, plan: string): Promise<void> {
-  await forEachAhead(records.list(planFolder(plan)), AT_ONCE, async ({ key }) => {
-    if (key !== indexKey(plan) && key !== planPsdKey(plan)) await records.remove(key);
-  });
 }

@@ -11,22 +11,23 @@
  * - A plan: its index tells whether it holds this version of the object. If not, the message is delivered again until the plan
  *   is appended.
  */
+
 import { ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
-import { keepLatest } from '../core/keep-latest.ts';
+import { memoize, memoizeLatest } from '../core/memoize.ts';
 import type { Stop } from '../core/stop.ts';
 import { rawKind } from '../raw/arrays.ts';
 import { catalogObject, rawFolder } from '../raw/catalog.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { baseName, COMPANION, companionKey } from '../raw/row-ids.ts';
-import { reasonOf, type SampleRef } from '../raw/sample-ref.ts';
-import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
+import { type RawFault, rawFault } from '../raw/sample-ref.ts';
+import { createPreprocessor } from '../signal/preprocessor.ts';
 import { recipeHash } from '../signal/recipe.ts';
 import { putIfSame } from '../storage/conditional.ts';
 import { keyFault } from '../storage/key.ts';
 import type { ObjectInfo } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
 import type { LabelledRef } from './plan/chunks.ts';
-import { createKnown, type Known } from './plan/known.ts';
+import { type Known, readKnown } from './plan/known.ts';
 import { matchObject, NO_SAMPLE } from './plan/match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan/plan.ts';
 import { checksum, readIndex, type SampleIndex } from './plan/sample-index.ts';
@@ -34,7 +35,7 @@ import { collect, type Made, makeShard } from './shard-maker.ts';
 import { freeLease, hasExpired } from './state/lease.ts';
 import { type Content, changeManifest, type Manifest, readManifest } from './state/manifest.ts';
 import { publish } from './state/publish.ts';
-import { indexKey, planPsdKey } from './state/record-keys.ts';
+import { planPsdKey } from './state/record-keys.ts';
 import { type Rejection, sameRows } from './state/rejected.ts';
 
 type LateAnswer =
@@ -49,22 +50,16 @@ type LateAnswer =
   | { answer: 'waiting'; reason: string; again: boolean };
 
 /** The state of the dataset when it was read. Valid for all objects that existed before. */
-export interface View {
+interface View {
   manifest: Manifest;
-  known: Known | undefined;
+  known: Known;
   /** Index of the plan under way. */
   planned: SampleIndex | undefined;
 }
 
-export interface LateObjects {
-  look(): Promise<View>;
-  /** Throws ConflictError when the object is overwritten while it is read. */
-  take(key: string, view: View, stop?: Stop): Promise<LateAnswer>;
-}
-
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
-export function createLateObjects({ raw, records }: Stores): LateObjects {
-  const labels = keepLatest(async (etag) => {
+export function createLateObjects({ raw, records }: Stores) {
+  const labels = memoizeLatest(async (etag) => {
     const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
     const parsed = parseLabels(bytes, `${raw.location}${LABELS_KEY}`);
     return {
@@ -76,160 +71,121 @@ export function createLateObjects({ raw, records }: Stores): LateObjects {
     const info = await raw.head(LABELS_KEY);
     return info === undefined ? { ids: [], targets: new Map<string, 0 | 1>() } : labels(info.etag);
   };
-  const preprocessor = keepLatest(async (plan) =>
+  const preprocessor = memoizeLatest(async (plan) =>
     createPreprocessor((await readPsd(records, planPsdKey(plan))).psd),
   );
-  const indexes = new Map<string, Promise<SampleIndex>>();
-  const indexOf = (plan: string) => {
-    const index = indexes.get(plan) ?? readIndex(records, indexKey(plan));
-    indexes.set(plan, index);
-    index.catch(() => indexes.delete(plan));
-    return index;
-  };
-  const knownOf = async (content: Content) =>
-    createKnown(content, await Promise.all(content.plans.map(({ id }) => indexOf(id))));
+  const indexOf = memoize((plan) => readIndex(records, plan));
 
-  async function readObject(info: ObjectInfo) {
-    const { ids, targets } = await readLabels();
-    const faults: Rejection[] = [];
-    let unnamed = false;
-    const onFault = (fault: InputError) => {
-      unnamed ||= fault instanceof UnnamedError;
-      faults.push({ id: '', file: fault.fields.object, reason: reasonOf(fault), key: info.key });
-    };
-    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-    return { refs, faults, unnamed, targets };
+  async function look(): Promise<View> {
+    let manifest = await readManifest(records);
+    if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
+      manifest = await freeLease(records, hasExpired);
+    }
+    const { content, plan } = manifest;
+    const planned = plan === undefined ? undefined : await indexOf(plan);
+    return { manifest, known: await readKnown(content, indexOf), planned };
   }
 
-  const late: LateObjects = {
-    async look() {
-      let manifest = await readManifest(records);
-      if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
-        manifest = await freeLease(records, hasExpired);
-      }
-      const { content, plan } = manifest;
-      return {
-        manifest,
-        known: content && (await knownOf(content)),
-        planned: plan === undefined ? undefined : await indexOf(plan),
-      };
-    },
-
-    async take(key, view, stop) {
-      const { manifest, known, planned } = view;
-      const { lease, plan, content } = manifest;
-      if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
-      if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-        return waiting(
-          'for the next run, which will reject it: its key is not valid for a raw object',
-          false,
-        );
-      }
-      if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
-      if (lease === undefined && plan === undefined && content === undefined) {
-        return waiting(`until ${LABELS_KEY} is uploaded`, false);
-      }
-      const named = key.endsWith('.npy') ? baseName(key) : undefined;
-      // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
-      const record = named === undefined ? undefined : known?.record(named);
-      if (record?.isFrom(key) && !record.late) return { answer: 'known' };
-      const info = await raw.head(key);
-      if (info === undefined) return { answer: 'gone' };
-      const isPlanned = (id: string) => {
-        const entry = planned?.find(id);
-        return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
-      };
-      if (named !== undefined && isPlanned(named)) return { answer: 'known' };
-      if (lease !== undefined && plan === undefined) {
-        return waiting(`until ${lease.holder} has finished`, true);
-      }
-      if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
-      const { refs, faults, unnamed, targets } = await readObject(info);
-      if (unnamed) return waiting(`for ${companionKey(key)}`, true);
-      if (plan !== undefined) {
-        const all = faults.length === 0 && refs.every(({ id }) => isPlanned(id));
-        return all ? { answer: 'known' } : waiting('until the current run has ended', true);
-      }
-      return append(info, refs, faults, targets, stop);
-    },
-  };
-
-  return late;
+  /** Throws ConflictError when the object is overwritten while it is read. */
+  async function take(key: string, view: View, stop?: Stop): Promise<LateAnswer> {
+    const { manifest, known, planned } = view;
+    const { lease, plan, content } = manifest;
+    if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
+    if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
+      return waiting('for the next run, which will reject it: its key is not valid for a raw object', false);
+    }
+    if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
+    if (lease === undefined && plan === undefined && content === undefined) {
+      return waiting(`until ${LABELS_KEY} is uploaded`, false);
+    }
+    const named = key.endsWith('.npy') ? baseName(key) : undefined;
+    // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
+    const record = named === undefined ? undefined : known.record(named);
+    if (record?.isFrom(key) && !record.late) return { answer: 'known' };
+    const info = await raw.head(key);
+    if (info === undefined) return { answer: 'gone' };
+    const isPlanned = (id: string) => {
+      const entry = planned?.find(id);
+      return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
+    };
+    if (named !== undefined && isPlanned(named)) return { answer: 'known' };
+    if (lease !== undefined && plan === undefined) return waiting(`until ${lease.holder} has finished`, true);
+    if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
+    const object = await readObject(info);
+    if (object.unnamed) return waiting(`for ${companionKey(key)}`, true);
+    if (plan === undefined) return append(info, object, stop);
+    const all = object.faults.length === 0 && object.refs.every(({ id }) => isPlanned(id));
+    return all ? { answer: 'known' } : waiting('until the current run has ended', true);
+  }
 
   /** Takes the objects whose samples a companion file names. */
   async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
     let answer: LateAnswer = { answer: 'known' };
     for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
       if (companionKey(other) !== key || rawKind(other) === undefined) continue;
-      answer = await late.take(other, view, stop);
+      answer = await take(other, view, stop);
       if (answer.answer === 'waiting') break;
     }
     return answer;
   }
 
+  async function readObject(info: ObjectInfo) {
+    const { ids, targets } = await readLabels();
+    const faults: RawFault[] = [];
+    let unnamed = false;
+    const onFault = (fault: InputError) => {
+      unnamed ||= fault instanceof UnnamedError;
+      faults.push(rawFault(fault, info.key));
+    };
+    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
+    return { refs, faults, unnamed, targets };
+  }
+
   async function append(
     info: ObjectInfo,
-    refs: SampleRef[],
-    faults: Rejection[],
-    targets: ReadonlyMap<string, 0 | 1>,
+    { refs, faults, targets }: Awaited<ReturnType<typeof readObject>>,
     stop: Stop | undefined,
   ): Promise<LateAnswer> {
     const { key, etag } = info;
-    let answer = { answer: 'known' } as LateAnswer;
+    let answer: LateAnswer;
     let made: (Made & { file: Uint8Array }) | undefined;
     await changeManifest(records, async (manifest) => {
       const { lease, plan, content } = manifest;
-      if (lease !== undefined || plan !== undefined || content === undefined) {
-        answer = waiting('until the current run has ended', true);
-        return undefined;
-      }
+      answer = waiting('until the current run has ended', true);
+      if (lease !== undefined || plan !== undefined || content === undefined) return undefined;
       if (content.recipeHash !== recipeHash()) {
         throw new ConflictError(
           `${records.location} holds records of another recipe. Remove them; the next run makes them again.`,
         );
       }
-      const known = await knownOf(content);
-      const { samples, rejected } = matchObject(key, refs, faults, (id) => targets.get(id), known);
-      if (samples.length === 0 && sameRows(rejected, known.rows(key))) {
-        answer = { answer: 'known' };
-        return undefined;
+      const known = await readKnown(content, indexOf);
+      const { samples, rejected } = matchObject(key, targets, refs, faults, known);
+      answer = { answer: 'known' };
+      if (samples.length === 0 && sameRows(rejected, known.rows(key))) return undefined;
+      const name = nameLaterShard(content, samples);
+      if (made?.name !== name) {
+        const tables = await preprocessor(content.plans[0]!.id);
+        const shard = makeShard(raw, name, samples, content.settings.dtype, tables, stop);
+        const file = await collect(shard.pieces);
+        made = { ...shard.result(), file };
       }
-      const name = samples.length === 0 ? undefined : nameLaterShard(content, samples);
-      if (name !== undefined && made?.name !== name) {
-        made = await make(name, content, samples, await preprocessor(content.plans[0]!.id), stop);
-      }
-      const result = name === undefined ? undefined : made;
       // Checked inside the edit: a call that takes a newer version changes the manifest, and this edit is then retried.
       if ((await raw.head(key))?.etag !== etag) {
         throw new ConflictError(
           `${raw.location}${key} was overwritten or removed while it was read. It is read again when its event is delivered again.`,
         );
       }
-      if (result !== undefined && result.records > 0) await putIfSame(records, result.name, result.file);
-      const rows = [...rejected, ...(result?.rejected ?? [])];
-      answer = {
-        answer: 'added',
-        shard: result?.records ? result.name : undefined,
-        records: result?.records ?? 0,
-        rejected: rows.length,
-      };
-      return { ...manifest, content: withObject(content, key, samples, result, rows) };
+      if (made.records > 0) await putIfSame(records, name, made.file);
+      const rows = [...rejected, ...made.rejected];
+      const shard = made.records > 0 ? name : undefined;
+      answer = { answer: 'added', shard, records: made.records, rejected: rows.length };
+      return { ...manifest, content: withObject(content, key, samples, made, rows) };
     });
-    if (answer.answer !== 'waiting') await publish(records);
-    return answer;
+    if (answer!.answer !== 'waiting') await publish(records);
+    return answer!;
   }
 
-  async function make(
-    name: string,
-    { settings }: Content,
-    samples: LabelledRef[],
-    tables: Preprocessor,
-    stop: Stop | undefined,
-  ): Promise<Made & { file: Uint8Array }> {
-    const shard = makeShard(raw, name, samples, settings.dtype, tables, stop);
-    const file = await collect(shard.pieces);
-    return { ...shard.result(), file };
-  }
+  return { look, take };
 }
 
 /** The content with an object's new shard and rows, which replace the rows of an earlier version of the object. */
@@ -237,35 +193,21 @@ function withObject(
   content: Content,
   key: string,
   samples: readonly LabelledRef[],
-  made: Made | undefined,
+  made: Made,
   rows: readonly Rejection[],
 ): Content {
-  const bad = new Set(made?.rejected.map(({ id }) => id));
-  const ids = samples
-    .map(({ ref, label }): [string, 0 | 1] => [ref.id, label])
-    .filter(([id]) => !bad.has(id));
+  const bad = new Set(made.rejected.map(({ id }) => id));
+  const ids = samples.map(({ ref, label }): [string, 0 | 1] => [ref.id, label]);
   const resolved = new Set([...ids.map(([id]) => id), ...rows.map(({ id }) => id)]);
-  const { shards, rejected } = content;
-  const kept = rejected.filter(
+  const kept = content.rejected.filter(
     (row) => row.key !== key && !(row.reason === NO_SAMPLE && resolved.has(row.id)),
   );
+  const { name, records, bytes, sha256 } = made;
+  const shard = { name, records, bytes, sha256, key, samples: ids.filter(([id]) => !bad.has(id)) };
   return {
     ...content,
     rejected: [...kept, ...rows],
-    shards:
-      made === undefined || ids.length === 0
-        ? shards
-        : [
-            ...shards,
-            {
-              name: made.name,
-              records: made.records,
-              bytes: made.bytes,
-              sha256: made.sha256,
-              key,
-              samples: ids,
-            },
-          ],
+    shards: records === 0 ? content.shards : [...content.shards, shard],
   };
 }
 

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
-import { InputError, NotFoundError, PreconditionError } from '../core/errors.ts';
+import { InputError, PreconditionError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
 import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
@@ -15,24 +15,19 @@ import { createShardBuilder } from '../records/shard.ts';
 import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocessor.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
-import { putIfAbsent } from '../storage/conditional.ts';
-import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
+import { CONTENTION, isOvertaken, readVersion, replaceVersion } from '../storage/conditional.ts';
+import { encodeJson, readJsonIfPresent } from '../storage/json.ts';
+import { retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { hashIds, type LabelledRef, readShardChunk } from './plan/chunks.ts';
+import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chunks.ts';
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { preprocessSamples } from './signals.ts';
-import { requirePlan } from './state/manifest.ts';
+import { requirePlan, shardFields } from './state/manifest.ts';
 import { shardListKey, shardResultKey } from './state/record-keys.ts';
-import { type Rejection, rejectionSchema } from './state/rejected.ts';
+import { type Rejection, rejectionListSchema } from './state/rejected.ts';
 
-const madeSchema = v.object({
-  name: v.string(),
-  records: v.number(),
-  bytes: v.number(),
-  sha256: v.string(),
-  rejected: v.array(rejectionSchema),
-});
+const madeSchema = v.object({ ...shardFields, rejected: rejectionListSchema });
 /** The shard made from a chunk, and the samples of the chunk that were rejected. */
 export type Made = v.InferOutput<typeof madeSchema>;
 
@@ -48,22 +43,18 @@ const resultSchema = v.object({
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
 /** The stored results of a plan's shards, in shard order; undefined for a shard that still has to be made. */
-export async function readResults(
-  records: ObjectStore,
-  { id, shards }: Plan,
-): Promise<(ShardResult | undefined)[]> {
+export async function readResults(records: ObjectStore, plan: Plan): Promise<(ShardResult | undefined)[]> {
   const results: (ShardResult | undefined)[] = [];
-  const reads = mapAhead(shards.keys(), AT_ONCE, async (index) => {
-    const stored = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
-    return stored !== undefined && (await isCurrent(records, stored)) ? stored : undefined;
-  });
+  const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, index));
   for await (const result of reads) results.push(result);
   return results;
 }
 
-/** Whether the shard of a result still exists and wasn't replaced. */
-async function isCurrent(records: ObjectStore, { name, etag }: ShardResult): Promise<boolean> {
-  return (await records.head(name))?.etag === etag;
+/** Undefined if there is no result, or if its shard is missing or was replaced. */
+async function readResult(records: ObjectStore, { id }: Plan, index: number) {
+  const stored = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
+  const found = stored && (await records.head(stored.name));
+  return found?.etag === stored?.etag ? stored : undefined;
 }
 
 /**
@@ -77,11 +68,10 @@ export async function preprocessChunk(
   index: number,
   stop?: Stop,
 ): Promise<ShardResult> {
-  const key = shardResultKey(plan.id, index);
-  const stored = await readJsonIfPresent(records, key, resultSchema);
-  if (stored !== undefined && (await isCurrent(records, stored))) return stored;
+  const stored = await readResult(records, plan, index);
+  if (stored !== undefined) return stored;
 
-  const samples = await readShardChunk(records, shardListKey(plan.id, index));
+  const samples = await readList(records, shardListKey(plan.id, index), shardListSchema);
   const { name } = plan.shards[index]!;
   const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
   const { made, etag } = await createShard(records, plan.id, samples, make);
@@ -92,11 +82,9 @@ export async function preprocessChunk(
     plan: plan.hash,
     psd,
   };
-  // The stored result describes another version of the shard: replace it.
-  if (stored !== undefined) await records.write(key, encodeJson(result));
-  if (stored !== undefined || (await putIfAbsent(records, key, encodeJson(result)))) return result;
-  // A concurrent call was first to store the result of the same shard.
-  return readJson(records, key, resultSchema);
+  // Replaces the result of another version of the shard. The result of a concurrent call describes the same one.
+  await records.write(shardResultKey(plan.id, index), encodeJson(result));
+  return result;
 }
 
 /**
@@ -111,32 +99,24 @@ async function createShard(
   samples: LabelledRef[],
   make: () => Shard,
 ): Promise<{ made: Made; etag: string }> {
-  for (;;) {
-    const shard = make();
-    try {
-      // A bucket needs one request per piece.
-      const bytes = records.folder === undefined ? await collect(shard.pieces) : shard.pieces;
-      const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
-      return { made: shard.result(), etag };
-    } catch (error) {
-      if (!(error instanceof PreconditionError)) throw error;
-    }
-    try {
-      const own = make();
-      const bytes = await collect(own.pieces);
-      const found = await records.head(own.name);
-      if (found === undefined) continue;
-      const existing = await records.read(own.name, undefined, { ifMatch: found.etag });
-      const made = compareShards(existing, bytes, samples, own.result());
-      if (made !== undefined) return { made, etag: found.etag };
-      await requirePlan(records, plan);
-      const { etag } = await records.write(own.name, bytes, { ifMatch: found.etag });
-      return { made: own.result(), etag };
-    } catch (error) {
-      // Another writer was faster: compare with what it wrote.
-      if (!(error instanceof PreconditionError || error instanceof NotFoundError)) throw error;
-    }
+  const first = make();
+  try {
+    // A bucket needs one request per piece.
+    const bytes = records.folder === undefined ? await collect(first.pieces) : first.pieces;
+    const { etag } = await records.write(first.name, bytes, { ifAbsent: true, uncached: true });
+    return { made: first.result(), etag };
+  } catch (error) {
+    if (!(error instanceof PreconditionError)) throw error;
   }
+  const own = make();
+  const bytes = await collect(own.pieces);
+  return retry(CONTENTION, isOvertaken, async () => {
+    const found = await readVersion(records, own.name);
+    const made = found && compareShards(found.bytes, bytes, samples, own.result());
+    if (made !== undefined) return { made, etag: found!.etag };
+    await requirePlan(records, plan);
+    return { made: own.result(), etag: await replaceVersion(records, own.name, found, bytes) };
+  });
 }
 
 /**
@@ -159,12 +139,10 @@ function compareShards(
     if (!ids.has(id) || (mine !== undefined && Buffer.compare(mine, frame) !== 0)) return undefined;
   }
   const reasons = new Map(own.rejected.map((row) => [row.id, row]));
+  const unread = { reason: 'an earlier attempt could not read it', pending: true };
   const rejected = samples
     .filter(({ ref }) => !frames.has(ref.id))
-    .map(({ ref }) => {
-      const pending = { ...rowOf(ref), reason: 'an earlier attempt could not read it', pending: true };
-      return reasons.get(ref.id) ?? pending;
-    });
+    .map(({ ref }) => reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
   const hash = sha256(existing).toString('hex');
   return { name: own.name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
 }
@@ -226,7 +204,11 @@ export function makeShard(
       for (const result of results) {
         const { ref, label } = samples[position++]!;
         if (typeof result !== 'string') builder.add(ref.id, label, result);
-        else rejected.push({ ...rowOf(ref), reason: result, ...versionOf(ref.etag, result) });
+        else {
+          // A missing or overwritten object was not read.
+          const version = isAbsent(result) ? { pending: true } : { etag: ref.etag };
+          rejected.push({ ...rowOf(ref), reason: result, ...version });
+        }
       }
       if (builder.count - finished < PIECE) continue;
       finished = builder.count;
@@ -251,10 +233,4 @@ export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8A
   const copies: Uint8Array[] = [];
   for await (const piece of pieces) copies.push(new Uint8Array(piece));
   return Buffer.concat(copies);
-}
-
-/** The object version in which a sample was found bad. A missing or overwritten object was not read: its row is pending. */
-function versionOf(etag: string | undefined, reason: string): Pick<Rejection, 'etag' | 'pending'> {
-  if (isAbsent(reason)) return { pending: true };
-  return etag === undefined ? {} : { etag };
 }

@@ -14,7 +14,7 @@ import {
   describePlace,
   isSampleId,
   type RawFault,
-  reasonOf,
+  rawFault,
   SAMPLE_ID_RULE,
   type SampleRef,
 } from './sample-ref.ts';
@@ -194,13 +194,7 @@ export async function catalogDataset(
     if ('reason' in found) return { refs: [], faults: [found] };
     const own: RawFault[] = [];
     const key = Array.isArray(found) ? undefined : found.info.key;
-    const onFault = (fault: InputError) =>
-      own.push({
-        id: '',
-        file: fault.fields.object,
-        reason: reasonOf(fault),
-        key: key ?? fault.fields.object,
-      });
+    const onFault = (fault: InputError) => own.push(rawFault(fault, key ?? fault.fields.object));
     if (Array.isArray(found)) return { refs: nameFiles(found, onFault), faults: own };
     const { info, open } = found;
     const options = { labelIds, numbered: labels === undefined, open, onFault };

@@ -65,6 +65,11 @@ export interface RawFault {
   key?: string | undefined;
 }
 
+/** @param key of the object that holds the input. */
+export function rawFault(fault: InputError, key: string): RawFault {
+  return { id: '', file: fault.fields.object, reason: reasonOf(fault), key };
+}
+
 /** Whether a text may be a sample's id (SAMPLE_ID_RULE). Ids are written to CSV files and records. */
 export function isSampleId(text: string): boolean {
   return /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/.test(text);

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Stop, stopIfAborted } from '../core/stop.ts';
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../core/strain.ts';
 import { encodeNpy } from '../numpy/npy.ts';
-import { writeJson } from '../storage/json.ts';
+import { encodeJson } from '../storage/json.ts';
 import { openStore } from '../storage/open.ts';
 import { labelRow, sampleKey, truthRow } from './layout.ts';
 import type { SimulationSettings } from './simulation-settings.ts';
@@ -42,6 +42,6 @@ export async function simulateChunk(
     result.labels.push(labelRow(sample));
     result.truth.push(truthRow(sample));
   }
-  await writeJson(store, simulatedKey(first), result);
+  await store.write(simulatedKey(first), encodeJson(result));
   return result;
 }

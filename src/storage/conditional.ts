@@ -20,15 +20,19 @@ export async function readVersion(store: ObjectStore, key: string): Promise<Vers
   return found && { etag: found.etag, bytes: await store.read(key, undefined, { ifMatch: found.etag }) };
 }
 
-/** Writes the object unless it has these bytes already. Throws PreconditionError when it is no longer at version `found`. */
+/**
+ * Writes the object unless it has these bytes already. Returns the resulting etag. Throws PreconditionError when the object is no
+ * longer at version `found`.
+ */
 export async function replaceVersion(
   store: ObjectStore,
   key: string,
   found: Version,
   bytes: Uint8Array,
-): Promise<void> {
-  if (found !== undefined && Buffer.compare(found.bytes, bytes) === 0) return;
-  await store.write(key, bytes, found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
+): Promise<string> {
+  if (found !== undefined && Buffer.compare(found.bytes, bytes) === 0) return found.etag;
+  const condition = found === undefined ? { ifAbsent: true } : { ifMatch: found.etag };
+  return (await store.write(key, bytes, condition)).etag;
 }
 
 /**
@@ -55,19 +59,6 @@ export async function compareAndSwap(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Creates the object. Succeeds if it exists with the same bytes; throws ConflictError if it exists with different ones. */
-export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await store.write(key, bytes, { ifAbsent: true });
-  } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
-    if (Buffer.compare(await store.read(key), bytes) === 0) return;
-    throw new ConflictError(`${store.location}${key} exists with different bytes. Remove it and run again.`, {
-      cause: error,
-    });
-  }
-}
-
 /** Creates the object unless it exists. Resolves to whether this call created it. */
 export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
   try {
@@ -77,4 +68,11 @@ export async function putIfAbsent(store: ObjectStore, key: string, bytes: Uint8A
     if (error instanceof PreconditionError) return false;
     throw error;
   }
+}
+
+/** Creates the object. Succeeds if it exists with the same bytes; throws ConflictError if it exists with different ones. */
+export async function putIfSame(store: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
+  if (await putIfAbsent(store, key, bytes)) return;
+  if (Buffer.compare(await store.read(key), bytes) === 0) return;
+  throw new ConflictError(`${store.location}${key} exists with different bytes. Remove it and run again.`);
 }

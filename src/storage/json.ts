@@ -1,7 +1,7 @@
 /** JSON documents that chirpline wrote. They are checked like any other input when read back. */
 import * as v from 'valibot';
 import { InputError, NotFoundError } from '../core/errors.ts';
-import type { ObjectStore, WriteOptions } from './store.ts';
+import type { ObjectStore } from './store.ts';
 
 /** Checks the document against the schema. Throws InputError that names the object and the first wrong key. */
 export function parseJson<T>(
@@ -63,13 +63,4 @@ export async function readIfPresent(store: ObjectStore, key: string): Promise<Ui
 
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
-}
-
-export async function writeJson(
-  store: ObjectStore,
-  key: string,
-  value: unknown,
-  options: WriteOptions = {},
-): Promise<void> {
-  await store.write(key, encodeJson(value), options);
 }

@@ -16,8 +16,7 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { executionLease } from '../../src/cloud/execution-lease.ts';
-import { acquireLease } from '../../src/preprocess/state/lease.ts';
+import { acquireLease, executionLease } from '../../src/preprocess/state/lease.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { chirpline, chirplineIn, chirplineWell, startChirpline } from '../support/command.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';

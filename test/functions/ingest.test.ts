@@ -6,14 +6,13 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan, type RunSettings } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
-import { executionLease } from '../../src/cloud/execution-lease.ts';
 import { ambient } from '../../src/core/ambient.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { finalizePlan } from '../../src/preprocess/finalize.ts';
 import { nameLaterShard, readPlan } from '../../src/preprocess/plan/plan.ts';
-import { acquireLease, releaseLease } from '../../src/preprocess/state/lease.ts';
+import { acquireLease, executionLease, releaseLease } from '../../src/preprocess/state/lease.ts';
 import {
   endPlanning,
   LostLeaseError,

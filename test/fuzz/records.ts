@@ -5,7 +5,7 @@ import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { inspectFile } from '../../src/inspect/inspection.ts';
 import { encodeIndex, readIndex } from '../../src/preprocess/plan/sample-index.ts';
 import { type Manifest, readManifest } from '../../src/preprocess/state/manifest.ts';
-import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
+import { indexKey, MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
 import { formatRejected, parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { parseIdList } from '../../src/raw/id-list.ts';
 import { parseLabels } from '../../src/raw/labels.ts';
@@ -218,8 +218,8 @@ export const RECORDS = [
     ],
     async parse(bytes) {
       const store = createMemoryStore();
-      await store.write('samples.bin', bytes);
-      const index = await readIndex(store, 'samples.bin');
+      await store.write(indexKey('a-plan'), bytes);
+      const index = await readIndex(store, 'a-plan');
       return ['a', 'q'].map((id) => index.find(id));
     },
   }),

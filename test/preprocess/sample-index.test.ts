@@ -29,7 +29,7 @@ function encode(samples: readonly Sample[]): Uint8Array {
 async function indexOf(bytes: Uint8Array) {
   const records = createMemoryStore();
   await records.write(KEY, bytes);
-  return readIndex(records, KEY);
+  return readIndex(records, 'a-plan');
 }
 
 test('every sample is found with its label, object and version, and no other sample is found', async () => {

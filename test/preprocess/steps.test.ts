@@ -9,7 +9,14 @@ import { finalizePlan } from '../../src/preprocess/finalize.ts';
 import type { Stores } from '../../src/preprocess/plan/plan.ts';
 import { readManifest } from '../../src/preprocess/state/manifest.ts';
 import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
-import { planKey, shardResultKey } from '../../src/preprocess/state/record-keys.ts';
+import {
+  indexKey,
+  planKey,
+  planPsdKey,
+  psdListKey,
+  shardListKey,
+  shardResultKey,
+} from '../../src/preprocess/state/record-keys.ts';
 import { readShard } from '../../src/records/shard.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
@@ -138,6 +145,19 @@ test('a read that fails once fails its own task and no other', async () => {
   const task = { step: 'shard', plan: plan.id, index: 0 } as const;
   await assert.rejects(run(task), /SlowDown/);
   assert.deepEqual(await run(task), { done: 8, rejected: 0 });
+});
+
+test('a list that another version of chirpline wrote is refused, and the error says what to do', async () => {
+  const { stores } = await prepare();
+  const plan = await needPlan(stores);
+  await stores.records.write(
+    psdListKey(plan.id, 0),
+    new TextEncoder().encode('{"samples":[],"versions":[]}'),
+  );
+  await assert.rejects(runSteps(stores, plan), {
+    name: 'InputError',
+    message: /lists\/psd-00000\.json: .*another version of chirpline: remove the records and run again/,
+  });
 });
 
 test('an object with the name of a shard is replaced before the plan is appended', async () => {
@@ -351,6 +371,29 @@ test('the test folder of the competition is not used for training samples', asyn
   const bytes = await stores.raw.read(sampleKey(dataset.ids[0]!));
   await stores.raw.write('test/0/0/0/0000000000.npy', bytes);
   assert.equal((await runWhole(stores)).n_failed, 0);
+});
+
+test('the next plan removes what a crash left of finished plans and of plans given up, and nothing else', async () => {
+  const { stores, dataset } = await prepare();
+  const late = dataset.ids[4]!;
+  const bytes = await stores.raw.read(sampleKey(late));
+  await stores.raw.remove(sampleKey(late));
+  await runWhole(stores);
+  const work = async () =>
+    [...(await contents(stores.records)).keys()].filter((key) => key.includes('_work'));
+  const [first] = (await readManifest(stores.records)).content!.plans;
+  const left = ['_work/manifest.json', indexKey(first!.id), planPsdKey(first!.id)].sort();
+  assert.deepEqual(await work(), left);
+
+  for (const key of [shardListKey(first!.id, 0), planKey('given-up'), indexKey('given-up')]) {
+    await stores.records.write(key, new Uint8Array(1));
+  }
+  await stores.raw.write(sampleKey(late), bytes);
+  const plan = await needPlan(stores);
+  assert.deepEqual(
+    (await work()).filter((key) => !key.includes(plan.id)),
+    left,
+  );
 });
 
 test('a plan is appended once, however often it is finished, sequentially or concurrently', async () => {

@@ -1,12 +1,11 @@
 /** The steps of a plan in this thread, as the local runner and the functions call them. */
 
 import assert from 'node:assert/strict';
-import { executionLease } from '../../src/cloud/execution-lease.ts';
 import { reducePsd } from '../../src/preprocess/average-psd.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { runPlans } from '../../src/preprocess/local-run.ts';
 import { type Plan, planDataset, type Stores } from '../../src/preprocess/plan/plan.ts';
-import { acquireLease, releaseLease } from '../../src/preprocess/state/lease.ts';
+import { acquireLease, executionLease, releaseLease } from '../../src/preprocess/state/lease.ts';
 import type { PlanSettings } from '../../src/preprocess/state/manifest.ts';
 import { readMetadataIfPresent } from '../../src/preprocess/state/publish.ts';
 import type { Metadata } from '../../src/records/metadata.ts';

@@ -33,48 +33,47 @@ export function matchLabels(
   if (aligned && known.isEmpty && faults.length === 0) {
     return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
   }
-  const byId = groupBy(refs, ({ id }) => id);
-  const rejected: Rejection[] = [];
-  const broken = nameFaults(faults, (id) => byId.has(id) || known.record(id) !== undefined);
-  const samples: LabelledRef[] = [];
-  for (const { id, target } of labels) {
-    const group = byId.get(id);
-    byId.delete(id);
-    if (group !== undefined) take(group, group.length === 1, target, known, { samples, rejected });
-    else if (known.record(id) === undefined && !broken.has(id)) {
-      rejected.push({ id, file: '', reason: NO_SAMPLE });
-    }
-  }
-  const labelled = new Set(labels.map(({ id }) => id));
-  for (const group of byId.values()) take(group, group.length === 1, undefined, known, { samples, rejected });
-  for (const fault of broken.rows) {
-    rejected.push(labelled.has(fault.id) || fault.key === undefined ? fault : { ...fault, id: '' });
-  }
-  return { samples, rejected };
+  const targets = new Map(labels.map(({ id, target }) => [id, target]));
+  return match(targets.keys(), targets, refs, faults, known);
 }
 
 /** The samples of one object alone. If the object no longer holds a sample that had a row, the sample's label gets a row. */
 export function matchObject(
   key: string,
+  targets: ReadonlyMap<string, 0 | 1>,
   refs: readonly SampleRef[],
   faults: readonly Rejection[],
-  target: (id: string) => 0 | 1 | undefined,
   known: Known,
 ): Choice {
-  const choice: Choice = { samples: [], rejected: [] };
+  const ids = new Set([...refs, ...known.rows(key)].map(({ id }) => id).filter((id) => targets.has(id)));
+  return match(ids, targets, refs, faults, known, key);
+}
+
+/** @param ids of the labels that need a sample. @param key of the object, unless `refs` are those of all objects. */
+function match(
+  ids: Iterable<string>,
+  targets: ReadonlyMap<string, 0 | 1>,
+  refs: readonly SampleRef[],
+  faults: readonly Rejection[],
+  known: Known,
+  key?: string,
+): Choice {
   const byId = groupBy(refs, ({ id }) => id);
-  for (const [id, group] of byId) {
-    const isRival = known.rowsOf(id).some((row) => row.key !== key && row.reason === NOT_ALONE);
-    take(group, group.length === 1 && !isRival, target(id), known, choice);
+  const isTaken = (id: string) => !targets.has(id) || byId.has(id) || known.record(id) !== undefined;
+  const broken = nameFaults(faults, isTaken);
+  const choice: Choice = { samples: [], rejected: [] };
+  for (const id of ids) {
+    const group = byId.get(id);
+    byId.delete(id);
+    const others = key === undefined ? [] : known.rowsOf(id).filter((row) => row.key !== key);
+    const isAlone = group?.length === 1 && !others.some(({ reason }) => reason === NOT_ALONE);
+    if (group !== undefined) take(group, isAlone, targets.get(id), known, choice);
+    else if (known.record(id) === undefined && !broken.has(id) && others.length === 0) {
+      choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
+    }
   }
-  const isTaken = (id: string) => byId.has(id) || known.record(id) !== undefined || target(id) === undefined;
-  for (const fault of nameFaults(faults, isTaken).rows) choice.rejected.push(fault);
-  const listed = new Set(choice.rejected.map(({ id }) => id));
-  for (const { id } of known.rows(key)) {
-    if (isTaken(id) || listed.has(id) || known.rowsOf(id).some((row) => row.key !== key)) continue;
-    listed.add(id);
-    choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
-  }
+  for (const group of byId.values()) take(group, false, undefined, known, choice);
+  for (const fault of broken.rows) choice.rejected.push(fault);
   return choice;
 }
 
@@ -114,7 +113,7 @@ export function rowOf(ref: SampleRef): Omit<Rejection, 'reason'> {
   return { id: ref.id, file: describePlace(ref), key: ref.key };
 }
 
-/** Gives each unusable file the id in its name, unless the id is taken. */
+/** Gives each unusable file the id in its name, if the id has a label and isn't taken. */
 function nameFaults(
   faults: readonly Rejection[],
   isTaken: (id: string) => boolean,

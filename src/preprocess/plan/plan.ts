@@ -8,29 +8,28 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
 import { ambient } from '../../core/ambient.ts';
-import { InputError, NotFoundError, StoppedError } from '../../core/errors.ts';
+import { InputError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { Stop } from '../../core/stop.ts';
 import { catalogDataset } from '../../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
 import type { SampleRef } from '../../raw/sample-ref.ts';
-import { withoutVersion } from '../../raw/versions.ts';
 import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
-import { readJson, writeJson } from '../../storage/json.ts';
+import { encodeJson, readIfPresent, readJson } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import {
   type Content,
   countRecords,
   endPlanning,
   type PlanSettings,
-  removePlan,
+  recipeOf,
+  removeSpent,
   settingsSchema,
   startPlanning,
 } from '../state/manifest.ts';
-import { recipeOf } from '../state/plan-recipe.ts';
 import { checkRejected } from '../state/publish.ts';
 import {
   indexKey,
@@ -41,7 +40,7 @@ import {
   shardListKey,
 } from '../state/record-keys.ts';
 import { type Rejection, sameRows } from '../state/rejected.ts';
-import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
+import { hashIds, type LabelledRef } from './chunks.ts';
 import { type Known, readKnown } from './known.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
 import { refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
@@ -119,18 +118,17 @@ export async function planDataset(
   }
   // Noted before anything is listed: an object that arrives while nothing is noted will be in the next plan's list.
   const id = ambient.token();
-  const { manifest, former } = await startPlanning(records, token, id);
-  if (former !== undefined) await removePlan(records, former);
-  const { content } = manifest;
-  if (manifest.plan !== undefined) {
-    const plan = await readPlan(records, manifest.plan);
-    const index = await readIndex(records, indexKey(plan.id));
+  const { content, plan: underWay } = await startPlanning(records, token, id);
+  if (underWay !== undefined) {
+    const plan = await readPlan(records, underWay);
+    const index = await readIndex(records, plan.id);
     refuseOther(records, plan, settings, labels, (name) => index.find(name)?.label);
     return { plan, resumed: true };
   }
-  const known = await readKnown(records, content);
+  const known = await readKnown(content, (plan) => readIndex(records, plan));
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
+  await removeSpent(records);
   const choice = await listSamples(raw, { labels, faults, known }, options);
   if (settings.signals) requireSignals(raw, choice);
   if (content === undefined) requireSamples(raw, choice, settings);
@@ -147,19 +145,13 @@ export async function planDataset(
 
 /** Throws InputError when the labels file is missing. */
 export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
-  try {
-    return await raw.read(LABELS_KEY);
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    throw new InputError(
-      {
-        object: `${raw.location}${LABELS_KEY}`,
-        found: 'no such file',
-        needed: 'a CSV file with the columns id and target',
-      },
-      { cause: error },
-    );
-  }
+  const bytes = await readIfPresent(raw, LABELS_KEY);
+  if (bytes !== undefined) return bytes;
+  throw new InputError({
+    object: `${raw.location}${LABELS_KEY}`,
+    found: 'no such file',
+    needed: 'a CSV file with the columns id and target',
+  });
 }
 
 async function listSamples(
@@ -226,7 +218,7 @@ async function writePlan(
     files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
   };
   await create(indexKey(id), encodeIndex(samples));
-  await writeJson(records, planKey(id), plan, { ifAbsent: true });
+  await create(planKey(id), encodeJson(plan));
   return plan;
 }
 
@@ -260,19 +252,16 @@ function* encodeLists(
   rejected: Rejection[],
   hash: Hash,
 ): Generator<{ key: string; bytes: Uint8Array }> {
+  // Object versions are not part of the plan's identity.
+  const withoutVersion = ({ etag: _, ...place }: SampleRef) => place;
   for (const [index, samples] of chunks.entries()) {
-    const text = JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label })));
-    hash.update(text);
-    const refs = samples.map(({ ref }) => ref);
-    yield { key: shardListKey(plan, index), bytes: encodeChunk(text, refs) };
+    hash.update(JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label }))));
+    yield { key: shardListKey(plan, index), bytes: encodeJson(samples) };
   }
   for (const [index, refs] of noise.entries()) {
-    const text = JSON.stringify(refs.map(withoutVersion));
-    hash.update(text);
-    yield { key: psdListKey(plan, index), bytes: encodeChunk(text, refs) };
+    hash.update(JSON.stringify(refs.map(withoutVersion)));
+    yield { key: psdListKey(plan, index), bytes: encodeJson(refs) };
   }
-  const text = JSON.stringify(rejected);
-  // Object versions are not part of the plan's identity.
   hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
-  yield { key: rejectedListKey(plan), bytes: new TextEncoder().encode(`${text}\n`) };
+  yield { key: rejectedListKey(plan), bytes: encodeJson(rejected) };
 }

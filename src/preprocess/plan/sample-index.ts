@@ -7,6 +7,7 @@ import { crc32 } from '@node-rs/crc32';
 import { InputError } from '../../core/errors.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { indexKey } from '../state/record-keys.ts';
 import type { LabelledRef } from './chunks.ts';
 
 const ENTRY_SIZE = 16;
@@ -40,8 +41,9 @@ export function checksum(text: string): number {
   return crc32(Buffer.from(text));
 }
 
-/** Throws NotFoundError when the index doesn't exist, InputError when it is broken. */
-export async function readIndex(records: ObjectStore, key: string): Promise<SampleIndex> {
+/** The index of a plan. Throws NotFoundError when it doesn't exist, InputError when it is broken. */
+export async function readIndex(records: ObjectStore, plan: string): Promise<SampleIndex> {
+  const key = indexKey(plan);
   const bytes = Buffer.from(await records.read(key));
   if (bytes.length % ENTRY_SIZE !== 0) {
     throw new InputError({

@@ -12,18 +12,13 @@ import { ambient } from '../../core/ambient.ts';
 import { BusyError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import {
-  changeManifest,
-  type Lease,
-  LostLeaseError,
-  type Manifest,
-  readManifest,
-  removePlan,
-} from './manifest.ts';
+import { changeManifest, type Lease, type Manifest, readManifest } from './manifest.ts';
 
 /** How long the lease of a process lasts without a renewal, and how often the process renews it [ms]. */
 const SPAN = 30_000;
 const RENEWAL = 5_000;
+/** How long the lease of an execution lasts, whose functions come and go: Lambda's limit of 15 minutes, and one more [ms]. */
+const EXECUTION_SPAN = 16 * 60_000;
 /** How much the clocks of two machines may differ [ms]. */
 const CLOCK_DIFFERENCE = 2 * 3_600_000;
 /** Pause between two checks of a lease that somebody else holds [ms]. */
@@ -49,14 +44,19 @@ export function processLease(): Lease {
   };
 }
 
+/** @param execution the ARN of an execution of the state machine, which is the lease's token. */
+export function executionLease(execution: string): Lease {
+  return { token: execution, kind: 'execution', holder: execution, span: EXECUTION_SPAN, expires: 0 };
+}
+
 /** Whether the holder is a process of this machine that has ended. */
 function isDeadHere({ host, pid, born }: Lease): boolean {
   return pid !== undefined && host === ambient.host() && ambient.bornOf(pid) !== born;
 }
 
 export interface AcquireOptions {
-  /** Returns whether the holder is running; undefined if unknown. */
-  isRunning?: (lease: Lease) => Promise<boolean | undefined>;
+  /** Whether an execution is running. */
+  isRunning?: (execution: string) => Promise<boolean>;
   /**
    * How long to watch a holder that may be dead [ms]; with this limit, a holder known to be alive isn't waited for at all.
    * Default: wait for either as long as it takes.
@@ -87,7 +87,7 @@ export async function acquireLease(
       if (version !== undefined && seen?.version !== version) seen = { version, since: ambient.elapsed() };
       blocker = undefined;
       if (other !== undefined && !isDeadHere(other) && !hasExpired(other)) {
-        const known = await isRunning?.(other);
+        const known = other.kind === 'execution' ? await isRunning?.(other.token) : undefined;
         running = known ?? other.host === ambient.host();
         const unchanged = ambient.elapsed() - (seen?.since ?? 0);
         if (known ?? (running || unchanged < other.span)) blocker = other;
@@ -113,12 +113,19 @@ function renewed(manifest: Manifest, lease: Lease): Manifest {
   return { ...manifest, lease: { ...lease, expires: ambient.now() + lease.span } };
 }
 
-/** Extends the lease to its full span from now. Throws LostLeaseError unless this lease is held. */
-export async function renewLease(records: ObjectStore, lease: Lease): Promise<void> {
-  await changeManifest(records, (manifest) => {
-    if (manifest.lease?.token !== lease.token) throw new LostLeaseError(records.location);
-    return renewed(manifest, lease);
-  });
+/** Extends the lease to its full span from now, if it is still held. Resolves to whether it is. */
+export async function renewLease(records: ObjectStore, lease: Lease): Promise<boolean> {
+  const isHeld = (manifest: Manifest) => manifest.lease?.token === lease.token;
+  return isHeld(
+    await changeManifest(records, (found) => (isHeld(found) ? renewed(found, lease) : undefined)),
+  );
+}
+
+/** Renews the lease of a running execution if more than half of it has passed. */
+export async function keepLease(records: ObjectStore, { lease }: Manifest): Promise<void> {
+  if (lease?.kind !== 'execution' || lease.expires - ambient.now() > lease.span / 2) return;
+  // If it is lost, the execution was cancelled. The output of the function that calls this is still correct.
+  await renewLease(records, lease);
 }
 
 /** Releases the lease if `token` holds it. */
@@ -130,15 +137,10 @@ export async function releaseLease(records: ObjectStore, token: string): Promise
  * Removes the lease if `which` returns true for it, and ends the planning under it: objects that arrive from now on count as not
  * listed, so a list made before must not become a plan. Returns the resulting manifest.
  */
-export async function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
-  let former: string | undefined;
-  const freed = await changeManifest(records, ({ lease, planning, ...rest }) => {
-    const stays = lease === undefined || !which(lease);
-    former = stays ? undefined : planning;
-    return stays ? undefined : rest;
-  });
-  if (former !== undefined) await removePlan(records, former);
-  return freed;
+export function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
+  return changeManifest(records, ({ lease, planning: _, ...rest }) =>
+    lease !== undefined && which(lease) ? rest : undefined,
+  );
 }
 
 /**
@@ -153,10 +155,9 @@ export async function withLease<T>(
   for (;;) {
     const lease = processLease();
     await acquireLease(records, lease, options);
-    const lost = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, lost.signal]) : lost.signal;
-    const ended = new AbortController();
-    const renewal = keepRenewing(records, lease, ended.signal, lost);
+    const over = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
+    const renewal = keepRenewing(records, lease, over);
     try {
       return await work(lease.token, signal);
     } catch (error) {
@@ -165,7 +166,7 @@ export async function withLease<T>(
       if (options.signal?.aborted || now?.token === lease.token) throw error;
       options.observer?.say?.(`${records.location}: another run has taken over; waiting for it to end`);
     } finally {
-      ended.abort();
+      over.abort();
       await renewal;
       await releaseLease(records, lease.token).catch((error: unknown) => {
         // Others can take the lease as soon as this process has ended.
@@ -176,21 +177,13 @@ export async function withLease<T>(
   }
 }
 
-/** Renews the lease until `ended` is aborted; aborts `lost` when the lease was taken over. */
-async function keepRenewing(
-  records: ObjectStore,
-  lease: Lease,
-  ended: AbortSignal,
-  lost: AbortController,
-): Promise<void> {
+/** Renews the lease until `over` is aborted. Aborts it when the lease was taken over. */
+async function keepRenewing(records: ObjectStore, lease: Lease, over: AbortController): Promise<void> {
   for (;;) {
-    await ambient.sleep(RENEWAL, ended);
-    if (ended.aborted) return;
-    try {
-      await renewLease(records, lease);
-    } catch (error) {
-      // Other failures may be temporary. If they aren't, the lease is taken over, and a later renewal notices.
-      if (error instanceof LostLeaseError) return lost.abort(error);
-    }
+    await ambient.sleep(RENEWAL, over.signal);
+    if (over.signal.aborted) return;
+    // A failure may be temporary. If it isn't, the lease is taken over, and a later renewal notices.
+    const isHeld = await renewLease(records, lease).catch(() => true);
+    if (!isHeld) over.abort();
   }
 }

@@ -5,11 +5,12 @@
  */
 import * as v from 'valibot';
 import { ConflictError } from '../../core/errors.ts';
+import { RECIPE, SIGNAL_RECIPE } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { compareAndSwap } from '../../storage/conditional.ts';
 import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { MANIFEST_KEY, planFolder } from './record-keys.ts';
+import { lastingKeys, MANIFEST_KEY, planFolder, WORK_PREFIX } from './record-keys.ts';
 import { rejectionListSchema } from './rejected.ts';
 
 export const settingsSchema = v.object({
@@ -29,6 +30,11 @@ export const settingsSchema = v.object({
  */
 export type PlanSettings = v.InferOutput<typeof settingsSchema>;
 
+/** The recipe of the records of a plan with these settings. */
+export function recipeOf({ signals }: PlanSettings): Readonly<Record<string, unknown>> {
+  return signals ? SIGNAL_RECIPE : RECIPE;
+}
+
 const leaseSchema = v.object({
   /** Identifies the holder; never reused. */
   token: v.string(),
@@ -45,11 +51,9 @@ const leaseSchema = v.object({
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
 
+export const shardFields = { name: v.string(), records: v.number(), bytes: v.number(), sha256: v.string() };
 const shardSchema = v.object({
-  name: v.string(),
-  records: v.number(),
-  bytes: v.number(),
-  sha256: v.string(),
+  ...shardFields,
   /** For the shard of a late object: the object's key, and the records' ids and labels. Other shards are in a plan's index. */
   key: v.optional(v.string()),
   samples: v.optional(v.array(v.tuple([v.string(), v.picklist([0, 1])]))),
@@ -110,23 +114,13 @@ export async function changeManifest(
 
 /**
  * Notes that the holder of the lease is making a plan, unless one is under way. The content can't change until that plan is
- * appended. Returns the resulting manifest, and the id that was noted before, whose plan can't get under way any more. Throws
- * LostLeaseError unless `token` holds the lease.
+ * appended. Returns the resulting manifest. Throws LostLeaseError unless `token` holds the lease.
  */
-export async function startPlanning(
-  records: ObjectStore,
-  token: string,
-  id: string,
-): Promise<{ manifest: Manifest; former: string | undefined }> {
-  let former: string | undefined;
-  const manifest = await changeManifest(records, (found) => {
+export function startPlanning(records: ObjectStore, token: string, id: string): Promise<Manifest> {
+  return changeManifest(records, (found) => {
     if (found.lease?.token !== token) throw new LostLeaseError(records.location);
-    // The reply to this change was lost: `former` is what the first attempt found.
-    if (found.planning === id) return undefined;
-    former = found.plan === undefined ? found.planning : undefined;
     return found.plan === undefined ? { ...found, planning: id } : undefined;
   });
-  return { manifest, former };
 }
 
 /**
@@ -154,46 +148,53 @@ export class LostLeaseError extends ConflictError {
 }
 
 /** Throws ConflictError unless the plan is under way. */
-export async function requirePlan(records: ObjectStore, plan: string): Promise<Manifest> {
+export async function requirePlan(records: ObjectStore, id: string): Promise<Manifest> {
   const manifest = await readManifest(records);
-  if (manifest.plan === plan) return manifest;
-  throw refuse(records, plan);
+  checkUnderWay(records, manifest, id);
+  return manifest;
 }
 
-function refuse({ location }: ObjectStore, plan: string): ConflictError {
-  return new ConflictError(
-    `${location}: plan ${plan} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
+function checkUnderWay({ location }: ObjectStore, { plan }: Manifest, id: string): void {
+  if (plan === id) return;
+  throw new ConflictError(
+    `${location}: plan ${id} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
   );
 }
 
 /** Whether the plan was appended. */
-export function hasPlan(content: Content | undefined, plan: string): boolean {
+export function hasPlan(content: Content | undefined, plan: string): content is Content {
   return content?.plans.some(({ id }) => id === plan) ?? false;
 }
 
-/** Replaces the content by what `edit` returns, which includes the plan, unless it was appended before. Returns the content. */
-export async function appendPlan(
-  records: ObjectStore,
-  plan: string,
-  edit: (content: Content | undefined) => Content,
-): Promise<Content> {
-  const { content } = await changeManifest(records, (manifest) => {
-    if (hasPlan(manifest.content, plan)) return undefined;
-    const { plan: underWay, ...rest } = manifest;
-    if (underWay !== plan) throw refuse(records, plan);
-    return { ...rest, content: edit(manifest.content) };
+/** Replaces the content, which includes the plan from now on, unless the plan was appended before. Returns the content. */
+export async function appendPlan(records: ObjectStore, id: string, content: Content): Promise<Content> {
+  const manifest = await changeManifest(records, (found) => {
+    if (hasPlan(found.content, id)) return undefined;
+    checkUnderWay(records, found, id);
+    const { plan: _, ...rest } = found;
+    return { ...rest, content };
   });
-  return content!;
+  return manifest.content!;
 }
 
-/** Gives up a plan that can't be finished. The next run removes it and makes a new one from the objects that exist then. */
+/** Gives up a plan that can't be finished. The next run makes a new one from the objects that exist then. */
 export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
-  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? { ...rest, planning: id } : undefined));
+  await changeManifest(records, ({ plan, ...rest }) => (plan === id ? rest : undefined));
 }
 
-/** Removes the folder of a plan that can't get under way any more. */
-export async function removePlan(records: ObjectStore, id: string): Promise<void> {
-  await forEachAhead(records.list(planFolder(id)), AT_ONCE, ({ key }) => records.remove(key));
+/**
+ * Removes the files of plans that can't get under way any more, and what only a plan under way needs of those that were
+ * appended. Idempotent.
+ */
+export async function removeSpent(records: ObjectStore): Promise<void> {
+  const keys: string[] = [];
+  for await (const { key } of records.list(WORK_PREFIX)) keys.push(key);
+  // Read after the listing: a plan is noted here before any of its files is written.
+  const { plan = '', planning = '', content } = await readManifest(records);
+  const used = new Set([MANIFEST_KEY, ...(content?.plans ?? []).flatMap(({ id }) => lastingKeys(id))]);
+  const isSpent = (key: string) =>
+    !used.has(key) && !key.startsWith(planFolder(plan)) && !key.startsWith(planFolder(planning));
+  await forEachAhead(keys.filter(isSpent), AT_ONCE, (key) => records.remove(key));
 }
 
 export function countRecords(content: Content | undefined): number {

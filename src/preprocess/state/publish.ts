@@ -14,8 +14,7 @@ import {
 import { readIfPresent } from '../../storage/json.ts';
 import { retry } from '../../storage/retry.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { type Content, countRecords, readManifest } from './manifest.ts';
-import { recipeOf } from './plan-recipe.ts';
+import { type Content, countRecords, readManifest, recipeOf } from './manifest.ts';
 import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
 import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
 
@@ -25,12 +24,9 @@ import { describeRejection, exceeds, formatRejected, formatShare, type Rejection
  */
 export async function publish(records: ObjectStore): Promise<void> {
   await retry(CONTENTION, isOvertaken, async () => {
-    const find = (key: string) => readVersion(records, key);
-    const [psd, rejected, metadata] = await Promise.all([
-      find(PSD_KEY),
-      find(REJECTED_KEY),
-      find(METADATA_KEY),
-    ]);
+    const [psd, rejected, metadata] = await Promise.all(
+      [PSD_KEY, REJECTED_KEY, METADATA_KEY].map((key) => readVersion(records, key)),
+    );
     const { content } = await readManifest(records);
     if (content === undefined) return;
     await Promise.all([
@@ -48,12 +44,7 @@ async function readOwnPsd(records: ObjectStore, content: Content): Promise<Uint8
   if (own !== undefined) return own;
   if ((await readManifest(records)).content?.plans[0]?.id !== id)
     throw new PreconditionError(records.location);
-  throw new InputError({
-    object: `${records.location}${planPsdKey(id)}`,
-    found: 'no such file',
-    needed: 'the PSD of the records',
-    advice: 'Copy it here again, or remove the records and run again',
-  });
+  throw damaged(`${records.location}${planPsdKey(id)}`, 'no such file', 'the PSD of the records');
 }
 
 /**
@@ -66,14 +57,15 @@ export async function publishComplete(records: ObjectStore): Promise<Content | u
   await forEachAhead(content?.shards ?? [], AT_ONCE, async ({ name, bytes }) => {
     const size = (await records.head(name))?.size;
     if (size === bytes) return;
-    throw new InputError({
-      object: `${records.location}${name}`,
-      found: size === undefined ? 'no such file' : `${size} bytes`,
-      needed: `${bytes} bytes, as metadata.json says`,
-      advice: 'Copy it here again, or remove the records and run again',
-    });
+    const found = size === undefined ? 'no such file' : `${size} bytes`;
+    throw damaged(`${records.location}${name}`, found, `${bytes} bytes, as metadata.json says`);
   });
   return content;
+}
+
+function damaged(object: string, found: string, needed: string): InputError {
+  const advice = 'Copy it here again, or remove the records and run again';
+  return new InputError({ object, found, needed, advice });
 }
 
 /**

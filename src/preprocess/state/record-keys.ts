@@ -3,6 +3,7 @@
  * Everything else of a plan is in the plan's own folder, so nothing made for one plan can be taken for another's. Its lists and
  * its PSD are create-only.
  */
+export const WORK_PREFIX = '_work/';
 export const MANIFEST_KEY = '_work/manifest.json';
 export const PSD_KEY = 'avg_psd.npz';
 export const REJECTED_KEY = 'rejected.csv';
@@ -11,10 +12,12 @@ const number = (index: number): string => String(index).padStart(5, '0');
 
 export const planFolder = (plan: string): string => `_work/${plan}/`;
 export const planKey = (plan: string): string => `_work/${plan}/plan.json`;
-/** Index of the plan's samples, see sample-index.ts. Stays when the plan is finished. */
+/** Index of the plan's samples, see sample-index.ts. */
 export const indexKey = (plan: string): string => `_work/${plan}/samples.bin`;
-/** The PSD that whitens the plan's shards. Stays when the plan is finished. */
+/** The PSD that whitens the plan's shards. */
 export const planPsdKey = (plan: string): string => `_work/${plan}/avg_psd.npz`;
+/** What stays of a plan when it is finished. */
+export const lastingKeys = (plan: string): string[] => [indexKey(plan), planPsdKey(plan)];
 export const rejectedListKey = (plan: string): string => `_work/${plan}/lists/rejected.json`;
 export const shardListKey = (plan: string, index: number): string =>
   `_work/${plan}/lists/shard-${number(index)}.json`;

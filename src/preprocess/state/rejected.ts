@@ -1,4 +1,5 @@
 /** rejected.csv: every input that became no record, and why. */
+import { isDeepStrictEqual } from 'node:util';
 import { CsvError, parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
@@ -6,7 +7,7 @@ import { InputError } from '../../core/errors.ts';
 import { quote } from '../../core/quote.ts';
 import { REJECTED_KEY } from './record-keys.ts';
 
-export const rejectionSchema = v.object({
+const rejectionSchema = v.object({
   /** Empty for a labels row without an id and for a stray file. */
   id: v.string(),
   /** Key of the raw object, or `archive.tar!member.npy`; empty when no object exists. */
@@ -50,8 +51,7 @@ export function exceeds(rejected: number, inputs: number, limit: number): boolea
 export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
   const text = ({ id, file, reason, key, etag, pending }: Rejection) =>
     JSON.stringify([id, file, reason, key, etag, pending]);
-  const [texts, others] = [a.map(text).sort(), b.map(text).sort()];
-  return a.length === b.length && texts.every((row, index) => row === others[index]);
+  return isDeepStrictEqual(a.map(text).sort(), b.map(text).sort());
 }
 
 /** Rows of a file that formatRejected made. Throws InputError for any other file, such as one saved by a spreadsheet. */
