@@ -5,10 +5,10 @@
  */
 import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
-import { itemSize } from './dtype.ts';
+import { canonicalDType, itemSize, kindOfDType } from './dtype.ts';
 
 export interface NpyHeader {
-  /** As written in the file: '<f8', '>f4', '|u1' ... */
+  /** In NumPy's usual spelling: '<f8', '>f4', '|u1' ... */
   dtype: string;
   /** True if the first axis varies fastest. */
   fortranOrder: boolean;
@@ -89,7 +89,7 @@ function parseHeaderDict(text: string, object: string, offset: number): Omit<Npy
     const needed = `a Python dict literal of 'descr' (a plain dtype), 'fortran_order' and 'shape' (at most ${AXIS_LIMIT} axes)`;
     throw new InputError({ object, offset, found: quote(text.trim()), needed });
   }
-  return { dtype, fortranOrder: order === 'True', shape };
+  return { dtype: canonicalDType(dtype), fortranOrder: order === 'True', shape };
 }
 
 /** Bytes of the array after the header; always a safe integer. */
@@ -100,12 +100,14 @@ export function npyDataLength({ dtype, shape }: Pick<NpyHeader, 'dtype' | 'shape
 function checkSize({ dtype, shape }: NpyHeader, object: string): void {
   const size = itemSize(dtype);
   if (size === undefined) {
-    const pickled = /^[<>|=]?O\d*$/.test(dtype);
+    const kind = kindOfDType(dtype);
     throw new InputError({
       object,
-      found: pickled ? `dtype ${quote(dtype)} (pickled Python objects)` : `dtype ${quote(dtype)}`,
-      needed: 'floating-point numbers',
-      ...(pickled && { advice: 'Save the array without objects: reading pickled objects could run code' }),
+      found: `dtype ${quote(dtype)}${kind === undefined ? '' : ` (${kind})`}`,
+      needed: 'floating-point numbers of 2, 4 or 8 bytes',
+      ...(kind === 'pickled Python objects' && {
+        advice: 'Save the array without objects: reading pickled objects could run code',
+      }),
     });
   }
   // Zero axes count as 1, so that the product of the other lengths can't overflow either.
