@@ -3,6 +3,7 @@
  *
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
  */
+import { refuseDisguise } from '../core/disguise.ts';
 import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { canonicalDType, itemSize, kindOfDType } from './dtype.ts';
@@ -40,6 +41,7 @@ const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   if (bytes.length === 0) throw new InputError({ object, found: 'no bytes', needed: 'a .npy file' });
   if (MAGIC.some((byte, index) => bytes[index] !== byte)) {
+    refuseDisguise(bytes, object, 'a .npy file');
     const found = `the bytes ${Buffer.from(bytes.subarray(0, MAGIC.length)).toString('hex')}`;
     throw new InputError({ object, offset: 0, found, needed: "a .npy file's magic 934e554d5059" });
   }

@@ -90,7 +90,8 @@ describe('a labels file', () => {
       [Buffer.from('id;target\na;1\n'), /the columns/],
       [Buffer.from(`id,target\n"${'a'.repeat(1 << 17)}`), /training_labels\.csv: found Max Record Size/],
       [Buffer.from('id,target\n"a\n'), /Quote Not Closed/],
-      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /text that is not UTF-8, needed UTF-8/],
+      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /text in UTF-16/],
+      [Buffer.from('id,target\n\xe9,1\n', 'latin1'), /text that is not UTF-8, needed UTF-8/],
     ] as const) {
       assert.throws(
         () => parseLabels(bytes, 'training_labels.csv'),

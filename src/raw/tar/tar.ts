@@ -3,6 +3,7 @@
  *
  * Formats: POSIX.1-2017 ustar and pax (pubs.opengroup.org, pax utility), GNU long names.
  */
+import { DISGUISE_LENGTH, refuseDisguise } from '../../core/disguise.ts';
 import { InputError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { BLOCK, TarCursor } from './tar-cursor.ts';
@@ -15,6 +16,8 @@ export interface TarMember {
   /** The kind of member, if it is not a regular file: 'a symbolic link', ... */
   oddity?: string;
 }
+
+const NEEDED = 'an uncompressed tar archive';
 
 /** Bytes. Long names and pax records of real archives take a few hundred. */
 const EXTENSION_LIMIT = 1 << 20;
@@ -42,6 +45,8 @@ export async function* scanTar(
   archiveSize: number,
 ): AsyncGenerator<TarMember> {
   const cursor = new TarCursor(store, key, archiveSize);
+  if (archiveSize < BLOCK)
+    refuseDisguise(await store.read(key, { offset: 0, length: DISGUISE_LENGTH }), key, NEEDED);
   let longName: string | undefined;
   let pax = new Map<string, string>();
   for (;;) {
@@ -103,6 +108,7 @@ function parseHeader(block: Uint8Array, object: string, offset: number): Header 
   // The checksum counts its own eight bytes as blanks.
   for (let index = 148; index < 156; index += 1) sum += 32 - block[index]!;
   if (readNumber(block, 148, 8) !== sum) {
+    if (offset === 0) refuseDisguise(block, object, NEEDED);
     throw new InputError({
       object,
       offset,
