@@ -232,7 +232,7 @@ describe('a damaged .npy file', () => {
 
   test('is refused when it is empty, of another format or of another version', () => {
     assertRefused(new Uint8Array(0), /no bytes/);
-    assertRefused(Buffer.from('\x89HDF\r\n'), /894844460d0a/);
+    assertRefused(Buffer.from('\x89HDF\r\n', 'latin1'), /894844460d0a/);
     const future = new Uint8Array(whole);
     future[6] = 4;
     assertRefused(future, /version 4\.0/);
