@@ -44,7 +44,7 @@ import { type Rejection, sameRows } from '../state/rejected.ts';
 import { encodeChunk, hashIds, type LabelledRef } from './chunks.ts';
 import { type Known, readKnown } from './known.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
-import { refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
+import { compareIds, refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
 /** The competition's unlabelled samples are stored beside the labelled ones; they are for `predict`. */
@@ -132,6 +132,7 @@ export async function planDataset(
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   const choice = await listSamples(raw, { labels, faults, known }, options);
+  compareIds(raw, choice, { isFirst: content === undefined, say: observer.say });
   if (settings.signals) requireSignals(raw, choice);
   if (content === undefined) requireSamples(raw, choice, settings);
   else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
