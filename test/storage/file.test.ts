@@ -230,9 +230,20 @@ test('symbolic links are followed, and only regular files are objects', async (t
   const store = createFileStore(folder);
   assert.deepEqual(await keys(store), ['file', 'linked/x.npy']);
   assert.deepEqual(await store.read('linked/x.npy'), bytes('x'));
-  for (const key of ['dangling', 'itself', 'pipe', 'empty folder']) {
+  for (const [key, instead] of [
+    ['dangling', 'a link that points to no file'],
+    ['itself', 'a link that points to no file'],
+    ['pipe', 'a pipe, socket or device'],
+    ['empty folder', 'a folder'],
+    ['nothing', undefined],
+    ['file/x', undefined],
+  ] as const) {
     assert.equal(await store.head(key), undefined);
-    await assert.rejects(store.read(key), NotFoundError, key);
+    await assert.rejects(
+      store.read(key),
+      (error) => error instanceof NotFoundError && error.instead === instead,
+      key,
+    );
   }
 });
 

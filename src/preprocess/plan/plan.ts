@@ -155,7 +155,7 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
     throw new InputError(
       {
         object: `${raw.location}${LABELS_KEY}`,
-        found: 'no such file',
+        found: error.instead ?? 'no such file',
         needed: 'a CSV file with the columns id and target',
       },
       { cause: error },

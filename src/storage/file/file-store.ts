@@ -14,7 +14,14 @@ import type {
 } from '../store.ts';
 import { chooseFileCalls, type FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
-import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
+import {
+  describeFile,
+  describeNonFile,
+  fileEtag,
+  listFileLevel,
+  listFiles,
+  OWN_PREFIX,
+} from './file-listing.ts';
 import { removeStale, writeFile } from './file-writing.ts';
 
 /** Bytes per piece of a stream. */
@@ -127,7 +134,7 @@ export function createFileStore(
 
 /** Size of an open file. Throws NotFoundError unless it is a regular file, PreconditionError unless its etag is `ifMatch`. */
 function checkVersion(stats: BigIntStats, path: string, ifMatch: string | undefined): number {
-  if (!stats.isFile()) throw new NotFoundError(path);
+  if (!stats.isFile()) throw new NotFoundError(path, { instead: describeNonFile(path) });
   if (ifMatch !== undefined && ifMatch !== fileEtag(stats)) throw new PreconditionError(path);
   return Number(stats.size);
 }
@@ -195,5 +202,6 @@ async function withReadErrors<T>(path: string, call: () => Promise<T>): Promise<
 }
 
 function explainReadError(error: unknown, path: string): unknown {
-  return isAbsence(error) ? new NotFoundError(path, { cause: error }) : explainFileError(error, 'read', path);
+  if (!isAbsence(error)) return explainFileError(error, 'read', path);
+  return new NotFoundError(path, { cause: error, instead: describeNonFile(path) });
 }
