@@ -9,6 +9,7 @@ import { ChirplineError } from '../core/errors.ts';
 import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
+import { isStandardOutputTaken } from '../storage/file/file-streaming.ts';
 
 /** Interval between two progress lines of a stage when standard error is not a terminal [ms]. */
 const LINE_INTERVAL = 10_000;
@@ -170,9 +171,13 @@ export function printError(text: string): void {
   process.stderr.write(visibleLines(text));
 }
 
-/** Prints the result: the value as JSON with --json, otherwise the text. */
+/**
+ * Prints the result: the value as JSON with --json, otherwise the text. To standard error, if an output of the command went to
+ * standard output (--out /dev/stdout).
+ */
 export function printResult(json: boolean | undefined, value: unknown, text: string): void {
-  process.stdout.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
+  const stream = isStandardOutputTaken() ? process.stderr : process.stdout;
+  stream.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
 }
 
 /** Prints a text: on a terminal it replaces the text `before`, elsewhere only its new lines appear. Returns the next `before`. */

@@ -22,7 +22,7 @@ import {
   listFiles,
   OWN_PREFIX,
 } from './file-listing.ts';
-import { removeStale, writeFile } from './file-writing.ts';
+import { removeStale, writeTarget } from './file-writing.ts';
 
 /** Bytes per piece of a stream. */
 const CHUNK_SIZE = 1 << 20;
@@ -32,7 +32,7 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * A folder as an object store. The key is the path relative to the folder. The first write creates the folder; until then
- * the store is empty. Reads follow symbolic links; writes replace them.
+ * the store is empty. Reads and writes follow symbolic links. A device or a pipe isn't an object, but is written into.
  *
  * Names that start with `.chirpline-` belong to the store and are not keys. An error of the operating system becomes a
  * MachineError with the path and advice.
@@ -116,7 +116,7 @@ export function createFileStore(
         removeStale(dirname(path));
         swept.add(dirname(path));
       }
-      return writeFile(path, key, bytes, options);
+      return writeTarget(path, key, bytes, options);
     },
 
     async remove(key: string) {
