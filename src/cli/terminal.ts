@@ -10,6 +10,7 @@ import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
 import { isStandardOutputTaken } from '../storage/file/file-streaming.ts';
+import { startedByNohup } from './nohup.ts';
 
 /** Interval between two progress lines of a stage when standard error is not a terminal [ms]. */
 const LINE_INTERVAL = 10_000;
@@ -201,17 +202,27 @@ export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) =>
   }
 }
 
-/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) aborts. A second one ends the process at once. */
+/** Time in which a repeated SIGTERM or SIGHUP is the same one [ms]: `timeout` and npm send it to the process and to its parents. */
+const SAME_SIGNAL = 1000;
+
+/**
+ * A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) aborts. A second one ends the process at once. Under nohup,
+ * SIGHUP does nothing.
+ */
 function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
+  let first = 0;
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
+      if (name !== 'SIGINT' && performance.now() - first < SAME_SIGNAL) return;
       terminal.close();
       process.exit(128 + constants.signals[name]);
     }
     terminal.say('stopping; press Ctrl-C again to quit at once');
+    first = performance.now();
     controller.abort();
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
+  process.on('SIGHUP', startedByNohup() ? () => {} : stop);
   return controller.signal;
 }
