@@ -9,6 +9,8 @@ import { ChirplineError } from '../core/errors.ts';
 import type { Observer, Progress } from '../core/progress.ts';
 import { visible, visibleJson, visibleLines } from '../core/visible.ts';
 import { explainShortage } from '../storage/file/file-errors.ts';
+import { isStandardOutputTaken } from '../storage/file/file-streaming.ts';
+import { startedByNohup } from './nohup.ts';
 
 /** Interval between two progress lines of a stage when standard error is not a terminal [ms]. */
 const LINE_INTERVAL = 10_000;
@@ -170,9 +172,13 @@ export function printError(text: string): void {
   process.stderr.write(visibleLines(text));
 }
 
-/** Prints the result: the value as JSON with --json, otherwise the text. */
+/**
+ * Prints the result: the value as JSON with --json, otherwise the text. To standard error, if an output of the command went to
+ * standard output (--out /dev/stdout).
+ */
 export function printResult(json: boolean | undefined, value: unknown, text: string): void {
-  process.stdout.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
+  const stream = isStandardOutputTaken() ? process.stderr : process.stdout;
+  stream.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
 }
 
 /** Prints a text: on a terminal it replaces the text `before`, elsewhere only its new lines appear. Returns the next `before`. */
@@ -196,17 +202,27 @@ export async function attend<T>(work: (terminal: Terminal, stop: AbortSignal) =>
   }
 }
 
-/** A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) aborts. A second one ends the process at once. */
+/** Time in which a repeated SIGTERM or SIGHUP is the same one [ms]: `timeout` and npm send it to the process and to its parents. */
+const SAME_SIGNAL = 1000;
+
+/**
+ * A signal that Ctrl-C, SIGTERM or SIGHUP (the terminal was closed) aborts. A second one ends the process at once. Under nohup,
+ * SIGHUP does nothing.
+ */
 function stopOnSignal(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
+  let first = 0;
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
+      if (name !== 'SIGINT' && performance.now() - first < SAME_SIGNAL) return;
       terminal.close();
       process.exit(128 + constants.signals[name]);
     }
     terminal.say('stopping; press Ctrl-C again to quit at once');
+    first = performance.now();
     controller.abort();
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
+  process.on('SIGHUP', startedByNohup() ? () => {} : stop);
   return controller.signal;
 }

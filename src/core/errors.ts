@@ -68,9 +68,13 @@ export class TooManyRejectedError extends ChirplineError {
 export class NotFoundError extends ChirplineError {
   readonly exitCode = 1;
   readonly object: string;
-  constructor(object: string, options?: ErrorOptions) {
-    super(`${visible(object)}: no such object`, options);
+  /** What has its name instead, if anything has. */
+  readonly instead: string | undefined;
+  constructor(object: string, options: ErrorOptions & { instead?: string | undefined } = {}) {
+    const { instead } = options;
+    super(`${visible(object)}: ${instead ?? 'no such object'}`, options);
     this.object = object;
+    this.instead = instead;
   }
 }
 

@@ -28,7 +28,7 @@ import { describeRaw, describeRecords, identifyPrediction } from './prediction-i
 import { noPredictions, type Predictions, predictSource, type Source } from './predictions.ts';
 import { findRawSamples, withRawSource } from './raw-source.ts';
 import { recordId } from './record-id.ts';
-import { type RowSettings, requireListed } from './submission.ts';
+import { compareWithList, type RowSettings, requireListed } from './submission.ts';
 
 export interface PredictSettings {
   /** The PSD for whitening raw samples. Default: the one beside the weights; all models have the same. */
@@ -89,6 +89,7 @@ export async function predictDataset(
       const samples = await findRawSamples(data, predictions);
       const ids = new Set(samples.refs.map(({ id }) => id));
       const { like, fill } = settings.rows ?? {};
+      if (like !== undefined) compareWithList(like, ids);
       if (like !== undefined && fill === undefined) requireListed(like, ids);
       await partial?.resume({
         identity: await identifyPrediction(models, tta, describeRaw(psd, samples.refs)),

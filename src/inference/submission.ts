@@ -2,6 +2,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { InputError } from '../core/errors.ts';
 import type { IdList } from '../raw/id-list.ts';
+import { refuseMismatch } from '../raw/id-mismatch.ts';
 import { sigmoid } from '../training/fit/logit.ts';
 import type { Predictions } from './predictions.ts';
 
@@ -32,6 +33,14 @@ export function arrangeRows({ samples, ids, logits }: Predictions, { like, fill 
     filled: wanted.filter((id) => !known.has(id)).length,
     unlisted: samples.filter((id) => !listed.has(id)),
   };
+}
+
+/** Throws InputError when next to no listed id is that of a sample: every row would be filled. */
+export function compareWithList({ object, ids }: IdList, samples: ReadonlySet<string>): void {
+  const listed = new Set(ids);
+  const onlyListed = ids.filter((id) => !samples.has(id));
+  const onlySamples = [...samples].filter((id) => !listed.has(id));
+  refuseMismatch(object, { onlyListed, onlySamples, shared: ids.length - onlyListed.length });
 }
 
 /** Throws InputError when a listed id isn't among the `known` ones. */

@@ -1,13 +1,14 @@
 /** Describes the content of a file (raw samples, arrays, records or metadata), and checks all its checksums. */
 import { SettingError } from '../core/errors.ts';
-import { DETECTORS, SAMPLE_LENGTH, type Strain } from '../core/strain.ts';
+import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE, type Strain } from '../core/strain.ts';
 import type { NpyArray } from '../numpy/npy.ts';
 import { readNpz, readNpzHeaders } from '../numpy/npz.ts';
 import { catalogFile } from '../raw/catalog.ts';
 import { readSamples } from '../raw/samples.ts';
 import { decodeExample } from '../records/example.ts';
 import { METADATA_LIMIT, parseMetadata } from '../records/metadata.ts';
-import { checkSignal } from '../records/shard.ts';
+import { decodeSignal } from '../records/record-dtype.ts';
+import { checkSignal, describeNonFinite } from '../records/shard.ts';
 import { streamRecords } from '../records/tfrecord.ts';
 import { strainFault } from '../signal/check.ts';
 import { hashObject } from '../storage/hash-object.ts';
@@ -65,6 +66,8 @@ function describeArrays(arrays: Map<string, NpyArray>): Inspection {
     shape,
     ...rangeOf(data),
   }));
+  const faults = described.filter(({ finite }) => !finite).map(({ name }) => `${name} holds NaN or Inf`);
+  if (described.length === 0) faults.push('no arrays');
   return {
     kind: 'arrays',
     facts: { arrays: described },
@@ -78,7 +81,7 @@ function describeArrays(arrays: Map<string, NpyArray>): Inspection {
         largest.toPrecision(4),
       ]),
     ],
-    faults: described.filter(({ finite }) => !finite).map(({ name }) => `${name} holds NaN or Inf`),
+    faults,
   };
 }
 
@@ -109,6 +112,10 @@ async function inspectSamples(store: ObjectStore, key: string): Promise<Inspecti
       ]);
     }
   }
+  if (refs.length === 0 && faults.length === 0)
+    faults.push(
+      `no samples: it holds no .npy file of shape (${DETECTORS.length}, ${SAMPLE_LENGTH}) or a stack of these`,
+    );
   return { kind: 'raw samples', facts: { samples: refs.length, good }, rows, faults };
 }
 
@@ -122,6 +129,8 @@ async function inspectRecords(store: ObjectStore, key: string): Promise<Inspecti
   const rows = [['record', 'offset', 'id', 'label', 'type']];
   const targets = [0, 0];
   const dtypes = new Set<string>();
+  const faults: string[] = [];
+  const values = new Float32Array(SAMPLE_SIZE);
   for await (const { data, offset } of streamRecords(store.stream(key), object)) {
     const { id = '', label, signal } = decodeExample(data, object, offset);
     const dtype = checkSignal(signal, object, offset);
@@ -129,10 +138,14 @@ async function inspectRecords(store: ObjectStore, key: string): Promise<Inspecti
     if (index < SHOWN) rows.push([String(index), String(offset), id, String(label), dtype]);
     targets[label]! += 1;
     dtypes.add(dtype);
+    decodeSignal(signal, dtype, values);
+    const bad = describeNonFinite(values);
+    if (bad !== undefined) faults.push(`record ${index} at byte ${offset} has ${bad}`);
   }
   const [noise, signals] = targets as [number, number];
   const facts = { records: noise + signals, signals, noise, dtype: [...dtypes], checksums: 'right' };
-  return { kind: 'records', facts, rows, faults: noise + signals === 0 ? ['no records'] : [] };
+  if (noise + signals === 0) faults.push('no records');
+  return { kind: 'records', facts, rows, faults };
 }
 
 /** Compares every shard's hash with metadata.json. */

@@ -16,6 +16,41 @@ export type NpyElements =
   | { dtype: '<f4'; data: Float32Array }
   | { dtype: '|u1'; data: Uint8Array };
 
+/** NumPy's other names for the types that are supported: its one-letter codes, and its own and Python's words. */
+const CODES = new Map([
+  ...['d', 'float64', 'float', 'double'].map((name) => [name, 'f8'] as const),
+  ...['f', 'float32', 'single'].map((name) => [name, 'f4'] as const),
+  ...['e', 'float16', 'half'].map((name) => [name, 'f2'] as const),
+  ...['B', 'uint8', 'ubyte'].map((name) => [name, 'u1'] as const),
+]);
+
+/**
+ * The type as numpy.save writes it, from any text that numpy.load takes for it: '<f8' for 'f8', '=f8', '|f8', 'd', '<d', 'float64'
+ * or 'double'. Text for an unsupported type stays as it is.
+ */
+export function canonicalDType(text: string): string {
+  const [, order = '', name = ''] = /^([<>=|]?)(.*)$/s.exec(text) ?? [];
+  // A byte order may only precede a code, not a word.
+  const known = (order === '' || name.length === 1 ? CODES.get(name) : undefined) ?? name;
+  const code = known === 'u1' ? '|u1' : `${order === '>' ? '>' : '<'}${known}`;
+  return itemSize(code) === undefined ? text : code;
+}
+
+/** The kind of number in an array of an unsupported type, if it is a usual one. */
+export function kindOfDType(text: string): string | undefined {
+  const name = text.replace(/^[<>=|]/, '');
+  return KINDS.find(([form]) => form.test(name))?.[1];
+}
+
+const KINDS: readonly (readonly [form: RegExp, kind: string])[] = [
+  [/^(c\d+|[FDG]|complex\d*)$/, 'complex numbers'],
+  [/^([iu][1248]|[bhilqBHILQ]|u?int\d*)$/, 'integers'],
+  [/^(f(12|16)|g|longdouble)$/, 'long doubles'],
+  [/^(b1|\?|bool)$/, 'booleans'],
+  [/^[SU]\d*$/, 'text'],
+  [/^O\d*$/, 'pickled Python objects'],
+];
+
 /** Bytes per element; undefined for an unsupported type. */
 export function itemSize(dtype: string): number | undefined {
   return /^([<>]f[248]|\|u1)$/.test(dtype) ? Number(dtype[2]) : undefined;

@@ -3,12 +3,13 @@
  *
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
  */
+import { refuseDisguise } from '../core/disguise.ts';
 import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
-import { itemSize } from './dtype.ts';
+import { canonicalDType, itemSize, kindOfDType } from './dtype.ts';
 
 export interface NpyHeader {
-  /** As written in the file: '<f8', '>f4', '|u1' ... */
+  /** In NumPy's usual spelling: '<f8', '>f4', '|u1' ... */
   dtype: string;
   /** True if the first axis varies fastest. */
   fortranOrder: boolean;
@@ -40,6 +41,7 @@ const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 export function parseNpyHeader(bytes: Uint8Array, object: string): NpyHeader {
   if (bytes.length === 0) throw new InputError({ object, found: 'no bytes', needed: 'a .npy file' });
   if (MAGIC.some((byte, index) => bytes[index] !== byte)) {
+    refuseDisguise(bytes, object, 'a .npy file');
     const found = `the bytes ${Buffer.from(bytes.subarray(0, MAGIC.length)).toString('hex')}`;
     throw new InputError({ object, offset: 0, found, needed: "a .npy file's magic 934e554d5059" });
   }
@@ -89,7 +91,7 @@ function parseHeaderDict(text: string, object: string, offset: number): Omit<Npy
     const needed = `a Python dict literal of 'descr' (a plain dtype), 'fortran_order' and 'shape' (at most ${AXIS_LIMIT} axes)`;
     throw new InputError({ object, offset, found: quote(text.trim()), needed });
   }
-  return { dtype, fortranOrder: order === 'True', shape };
+  return { dtype: canonicalDType(dtype), fortranOrder: order === 'True', shape };
 }
 
 /** Bytes of the array after the header; always a safe integer. */
@@ -100,12 +102,14 @@ export function npyDataLength({ dtype, shape }: Pick<NpyHeader, 'dtype' | 'shape
 function checkSize({ dtype, shape }: NpyHeader, object: string): void {
   const size = itemSize(dtype);
   if (size === undefined) {
-    const pickled = /^[<>|=]?O\d*$/.test(dtype);
+    const kind = kindOfDType(dtype);
     throw new InputError({
       object,
-      found: pickled ? `dtype ${quote(dtype)} (pickled Python objects)` : `dtype ${quote(dtype)}`,
-      needed: 'floating-point numbers',
-      ...(pickled && { advice: 'Save the array without objects: reading pickled objects could run code' }),
+      found: `dtype ${quote(dtype)}${kind === undefined ? '' : ` (${kind})`}`,
+      needed: 'floating-point numbers of 2, 4 or 8 bytes',
+      ...(kind === 'pickled Python objects' && {
+        advice: 'Save the array without objects: reading pickled objects could run code',
+      }),
     });
   }
   // Zero axes count as 1, so that the product of the other lengths can't overflow either.

@@ -1,5 +1,6 @@
 /** Lists the members of a zip archive from its central directory, using yauzl. Format: PKWARE APPNOTE 6.3.10. */
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+import { DISGUISE_LENGTH, refuseDisguise } from '../core/disguise.ts';
 import { InputError } from '../core/errors.ts';
 import { printable, quote } from '../core/quote.ts';
 import { LOCAL_HEADER_SIZE, type ZipPacking } from './unzip.ts';
@@ -53,12 +54,18 @@ export async function listZip(source: ByteSource, object: string, limit: number)
     if (reader.failure !== undefined) throw reader.failure;
     // yauzl throws plain Errors for faults of the archive. Other classes, such as TypeError, are bugs.
     if (!(error instanceof Error) || error.name !== 'Error') throw error;
+    const start = await source.read(0, DISGUISE_LENGTH);
+    if (!isZip(start)) refuseDisguise(start, object, 'a zip archive');
     throw new InputError(
       { object, found: printable(error.message), needed: 'a valid zip archive' },
       { cause: error },
     );
   }
   return members;
+}
+
+function isZip(start: Uint8Array): boolean {
+  return start[0] === 0x50 && start[1] === 0x4b;
 }
 
 function toMember(entry: Entry): ZipMember {

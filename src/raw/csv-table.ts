@@ -15,10 +15,15 @@ export interface Table {
 }
 
 /** A row is far shorter than max_record_size. An unclosed quote would make the whole file one row. */
-const OPTIONS = { skip_empty_lines: true, relax_column_count: true, max_record_size: 1 << 16 } as const;
+const OPTIONS = {
+  skip_empty_lines: true,
+  relax_column_count: true,
+  max_record_size: 1 << 16,
+  trim: true,
+} as const;
 
 /**
- * Parses CSV with a header line. CRLF, quotes and empty lines are accepted. Throws InputError for any other text, and when the
+ * Parses CSV with a header line. CRLF, quotes, empty lines and blanks around cells are accepted. Throws InputError for any other text, and when the
  * header lacks one of the `columns`.
  */
 export function parseTable(text: string, object: string, columns: readonly string[]): Table {

@@ -26,7 +26,7 @@ export interface Labels {
  * in `repeated`. Every other row below the header becomes a label or a fault.
  *
  * The file is UTF-8 CSV with a header that names the columns `id` and `target`; other columns are ignored. A BOM, CRLF,
- * quotes and empty lines are accepted. Throws InputError for any other file.
+ * quotes, empty lines, blanks around cells and targets such as 1.0 are accepted. Throws InputError for any other file.
  */
 export function parseLabels(bytes: Uint8Array, object: string): Labels {
   const text = decodeText(bytes, object, TABLE_LIMIT);
@@ -56,6 +56,9 @@ function parsePlain(text: string): Label[] | undefined {
   // Ascending ids, as in Kaggle's file, can't repeat.
   return ascending || new Set(labels.map(({ id }) => id)).size === labels.length ? labels : undefined;
 }
+
+/** Programs that hold the targets as floating-point numbers write 1.0 (pandas after a merge) or 1.000e+00 (numpy.savetxt). */
+const TARGET = /^[01](\.0*(e[+-]?0+)?)?$/i;
 
 function parseAny(text: string, object: string): Labels {
   const table = parseTable(text, object, ['id', 'target']);
@@ -88,7 +91,7 @@ function parseAny(text: string, object: string): Labels {
       const reason = `found ${fault.found}, needed ${fault.needed}`;
       invalid.push({ index, id: isSampleId(id) ? id : '', reason });
     } else if (!alone) invalid.push({ index, id, reason: `${counts.get(id)} labels have this id` });
-    else if (target === '0' || target === '1') labels.push({ id, target: target === '1' ? 1 : 0 });
+    else if (TARGET.test(target)) labels.push({ id, target: target.startsWith('1') ? 1 : 0 });
     else invalid.push({ index, id, reason: `found the target ${quote(target)}, needed 0 or 1` });
   }
   const lines = invalid.length === 0 ? [] : findLines(text);

@@ -41,7 +41,7 @@ export function sampleBytes(dtype: string): number {
 /**
  * Number of samples in an array: undefined for shape (3, 4096), N for (N, 3, 4096).
  *
- * Throws InputError for any other shape, for N = 0, and for dtypes other than '<f8', '<f4', '>f8' and '>f4'.
+ * Throws InputError for any other shape, for N = 0, and for types other than float64 and float32.
  */
 export function countSamples({ dtype, shape }: NpyHeader, object: string): number | undefined {
   if (!/^[<>]f[48]$/.test(dtype)) {

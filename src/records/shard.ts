@@ -159,6 +159,12 @@ export function* readShard(bytes: Uint8Array, object: string, expected?: number)
   }
 }
 
+/** The first value of a signal that isn't finite, with its index; undefined if all are. */
+export function describeNonFinite(signal: Float32Array): string | undefined {
+  const bad = signal.findIndex((value) => !Number.isFinite(value));
+  return bad === -1 ? undefined : `${signal[bad]} at index ${bad} of the signal`;
+}
+
 /** The dtype of a record's signal. Throws InputError when its size fits no dtype. */
 export function checkSignal(signal: Uint8Array, object: string, offset: number): RecordDType {
   const dtype = dtypeOfLength(signal.length);

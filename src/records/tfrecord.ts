@@ -2,6 +2,7 @@
  * TFRecord framing: length (uint64), masked CRC of those 8 bytes, data, masked CRC of the data; all little endian.
  * https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
  */
+import { refuseDisguise } from '../core/disguise.ts';
 import { InputError } from '../core/errors.ts';
 import { crc32c } from './crc.ts';
 
@@ -102,6 +103,9 @@ function takeRecord(bytes: Uint8Array, start: number, base: number, object: stri
   if (bytes.length - start < FRAME_HEADER) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
   const offset = base + start;
+  if (offset === 0 && readFrameLength(bytes) === undefined) {
+    refuseDisguise(bytes, object, 'TFRecords without compression');
+  }
   // The length is trusted only once its own CRC is right.
   checkCrc(bytes.subarray(start, start + 8), view.getUint32(8, true), object, offset, 'length');
   const length = view.getBigUint64(0, true);

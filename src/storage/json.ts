@@ -1,5 +1,6 @@
 /** JSON documents that chirpline wrote. They are checked like any other input when read back. */
 import * as v from 'valibot';
+import { refuseDisguise } from '../core/disguise.ts';
 import { InputError, NotFoundError } from '../core/errors.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -20,6 +21,7 @@ export function parseJson<T>(
       throw new RangeError('a number outside the range of float64');
     });
   } catch (cause) {
+    refuseDisguise(bytes, object, 'a JSON document');
     throw refuse('invalid JSON', undefined, cause);
   }
   const result = v.safeParse(schema, value, { abortEarly: true });

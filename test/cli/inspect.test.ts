@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createCanvas, loadImage } from '@napi-rs/canvas';
-import { chirpline, chirplineWell } from '../support/command.ts';
+import { chirpline, chirplineIn, chirplineWell } from '../support/command.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 
 const { folder, remove } = folderForTests();
@@ -59,4 +59,21 @@ test('a picture that cannot be written is an error of one line, as is a sample t
   assert.equal(absent.status, 2, absent.stderr);
   assert.match(absent.stderr, /^chirpline: .*holds no sample nobody/);
   assert.deepEqual(readdirSync(out), ['taken.png']);
+});
+
+test('a picture for standard output is all that is there, and /dev/null stays a device', (t) => {
+  const [file] = files() as [string];
+  const out = join(scratch(t), 'out.png');
+  const stream = openSync(out, 'w');
+  const { status, stderr } = chirplineIn(
+    { stdio: ['ignore', stream, 'pipe'] },
+    ...['inspect', file, '--plot', '/dev/stdout'],
+  );
+  closeSync(stream);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /all is well/);
+  chirplineWell('inspect', file, '--plot', `${out}.again`);
+  assert.deepEqual(readFileSync(out), readFileSync(`${out}.again`));
+  assert.match(chirplineWell('inspect', file, '--plot', '/dev/null'), /all is well/);
+  assert.ok(lstatSync('/dev/null').isCharacterDevice());
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chirpline, chirplineWell, startChirpline } from '../support/command.ts';
@@ -92,6 +92,18 @@ test('raw samples and their records get the same predictions, except for the rou
       `${id}: ${probability} and ${fromRaw.get(id)}`,
     );
   }
+});
+
+test('predictions for standard output are all that is there, and no file is written beside it', (t) => {
+  const place = scratch(t);
+  const link = join(place, 'link');
+  symlinkSync('/dev/stdout', link);
+  const csv = join(place, 'csv');
+  const predict = (out: string) =>
+    chirplineWell('predict', file('_weights.npz'), records, '--out', out, '--device', 'cpu');
+  predict(csv);
+  assert.equal(predict(link), readFileSync(csv, 'utf8'));
+  assert.deepEqual(readdirSync(place), ['csv', 'link']);
 });
 
 test('the rows of a prediction are those of --like, with the value of --fill where there is no sample', (t) => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError, MachineError, NotFoundError } from '../../src/core/errors.ts';
+import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { inspectFile } from '../../src/inspect/inspection.ts';
 import { writeNpz } from '../../src/numpy/npz.ts';
+import { createShardBuilder } from '../../src/records/shard.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { markedSamples } from '../support/samples.ts';
+import { packTar } from '../support/tar.ts';
 
 const COUNT = 100;
 const stack = { dtype: '<f8', shape: [COUNT, 3, 4096], data: markedSamples(0, COUNT) } as const;
@@ -57,5 +60,34 @@ test('a missing object and a missing bucket are reported', async () => {
   for (const key of ['x.npy', 'x.npz', 'x.tar']) {
     await assert.rejects(inspectFile(store, key), NotFoundError);
     await assert.rejects(inspectFile(nowhere, key), /no such bucket/);
+  }
+});
+
+test('an archive without a sample or an array is not well', async () => {
+  const store = createMemoryStore();
+  await store.write('x.tar', packTar([{ name: 'a.txt', content: Buffer.from('x') }]));
+  await store.write('x.npz', await writeNpz({}));
+  assert.deepEqual((await inspectFile(store, 'x.tar')).faults, [
+    'no samples: it holds no .npy file of shape (3, 4096) or a stack of these',
+  ]);
+  assert.deepEqual((await inspectFile(store, 'x.npz')).faults, ['no arrays']);
+});
+
+test('NaN and Inf in records are faults, each with the record', async () => {
+  for (const dtype of ['float16', 'float32'] as const) {
+    const store = createMemoryStore();
+    const shard = createShardBuilder(dtype, 3);
+    for (const value of [1, Number.NaN, Number.NEGATIVE_INFINITY]) {
+      const signal = new Float32Array(SAMPLE_SIZE).fill(0.5);
+      signal[7] = value;
+      shard.add('a', 0, signal);
+    }
+    await store.write('x.tfrecord', shard.finish());
+    const { facts, faults } = await inspectFile(store, 'x.tfrecord');
+    assert.equal(facts.records, 3);
+    assert.match(
+      faults.join('\n'),
+      /^record 1 at byte \d+ has NaN at index 7.*\nrecord 2 .* has -Infinity at index 7 of the signal$/,
+    );
   }
 });

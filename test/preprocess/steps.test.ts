@@ -359,11 +359,40 @@ test('missing noise samples, labels and samples each have an error, and leave no
   await assert.rejects(makePlan(stores), {
     name: 'InputError',
     message:
-      /no raw sample with a label.*Check the first rejected input: 0000000000, no raw sample has this id/,
+      /found only 0 of its 1 ids among the \d+ raw samples \(it has "0000000000", the samples have "\w{10}"\)/,
   });
+  await writeLabels(stores.raw, [['0000000000', 5]]);
+  await assert.rejects(
+    makePlan(stores),
+    /no raw sample with a label, and 21 rejected inputs.*Check the first rejected input: .*, no label/,
+  );
   await stores.raw.remove('training_labels.csv');
   await assert.rejects(makePlan(stores), /training_labels\.csv: found no such file/);
   assert.equal((await readManifest(stores.records)).plan, undefined);
+});
+
+test('labels whose ids differ from the samples in case only are refused, and a few of them are told', async () => {
+  const { stores, dataset } = await prepare();
+  const rows = dataset.ids.map((id, index): [string, number] => [id, dataset.targets[index]!]);
+  await writeLabels(
+    stores.raw,
+    rows.map(([id, target]) => [id.toUpperCase(), target]),
+  );
+  await assert.rejects(
+    makePlan(stores),
+    /training_labels\.csv: found only \d of its 20 ids .* differ only in upper and lower/,
+  );
+  const changed = rows.findIndex(([id]) => /[a-f]/.test(id));
+  await writeLabels(
+    stores.raw,
+    rows.map(([id, target], index) => [index === changed ? id.toUpperCase() : id, target]),
+  );
+  const said: string[] = [];
+  await makePlan(stores, SETTINGS, 0.5, { say: (line) => void said.push(line) });
+  assert.match(
+    said.join(),
+    /ids of training_labels\.csv that no raw sample has: 1 differ only in upper and lower case/,
+  );
 });
 
 test('the test folder of the competition is not used for training samples', async () => {

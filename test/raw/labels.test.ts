@@ -10,13 +10,17 @@ const LABELS = [
 ] as const;
 
 describe('a labels file', () => {
-  test('is read with LF, CRLF, a BOM, quotes, empty lines, other columns and no newline at its end', () => {
+  test('is read with LF, CRLF, a BOM, quotes, empty lines, other columns, blanks, floats and no newline at its end', () => {
     for (const text of [
       'id,target\n00000e74ad,1\n00001f4945,0\n',
       'id,target\r\n00000e74ad,1\r\n00001f4945,0',
       '\ufeffid,target\n00000e74ad,1\n00001f4945,0\n',
       '\ufeff"id","target"\r\n"00000e74ad","1"\r\n\r\n"00001f4945",0\r\n\r\n',
       'comment,target,id\n"a ""b"",\nc",1,00000e74ad\n,0,00001f4945\n',
+      'id, target\n00000e74ad, 1\n00001f4945,\t0 \n',
+      ' id ,target\r\n 00000e74ad ,"1"\r\n00001f4945, "0"\r\n  \r\n',
+      'id,target\n00000e74ad,1.0\n00001f4945,0.0\n',
+      'target,id\n1.000000000000000000e+00,00000e74ad\n0.,00001f4945\n',
     ]) {
       assert.deepEqual(parse(text), { labels: LABELS, faults: [], repeated: 0 }, JSON.stringify(text));
     }
@@ -28,7 +32,7 @@ describe('a labels file', () => {
       'x: 2 labels have this id (line 2)',
       'x: 2 labels have this id (line 4)',
     ]);
-    for (const row of ['x,2', 'x,', 'x', '../x,1', ',1', 'x,1,1', 'x,01', ' x,1']) {
+    for (const row of ['x,2', 'x,', 'x', '../x,1', ',1', 'x,1,1', 'x,01', 'x,1.5', 'x,0.0e', 'x,1e0']) {
       const { labels, faults } = parse(`id,target\n00000e74ad,1\n${row}\n00001f4945,0\n`);
       assert.deepEqual(labels, LABELS, row);
       assert.equal(faults.length, 1, row);
@@ -37,7 +41,7 @@ describe('a labels file', () => {
 
   test('with invalid rows keeps the valid ones and gives the reason and line of each invalid one', () => {
     const { labels, faults } = parse(
-      'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.0,\nu\n00001f4945,0,\nt,1,,\n',
+      'id,target,note\n00000e74ad,1,\n\nx,2,\ny,1,"two\nlines"\n../z,0,\ny,0,\nw,,\nv,1.1,\nu\n00001f4945,0,\nt,1,,\n',
     );
     assert.deepEqual(labels, LABELS);
     assert.deepEqual(
@@ -48,7 +52,7 @@ describe('a labels file', () => {
         ': found the id "../z", needed 1-64 letters, digits, _, - or ., not starting with a dot (line 7)',
         'y: 2 labels have this id (line 8)',
         'w: found the target "", needed 0 or 1 (line 9)',
-        'v: found the target "1.0", needed 0 or 1 (line 10)',
+        'v: found the target "1.1", needed 0 or 1 (line 10)',
         'u: found 1 cell, needed 3 (line 11)',
         't: found 4 cells, needed 3 (line 13)',
       ],
@@ -86,7 +90,8 @@ describe('a labels file', () => {
       [Buffer.from('id;target\na;1\n'), /the columns/],
       [Buffer.from(`id,target\n"${'a'.repeat(1 << 17)}`), /training_labels\.csv: found Max Record Size/],
       [Buffer.from('id,target\n"a\n'), /Quote Not Closed/],
-      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /text that is not UTF-8, needed UTF-8/],
+      [Buffer.from('\ufeffid,target\na,1\n', 'utf16le'), /text in UTF-16/],
+      [Buffer.from('id,target\n\xe9,1\n', 'latin1'), /text that is not UTF-8, needed UTF-8/],
     ] as const) {
       assert.throws(
         () => parseLabels(bytes, 'training_labels.csv'),

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { InputError } from '../../src/core/errors.ts';
 import { catalogObject } from '../../src/raw/catalog.ts';
 import type { ByteRange, ObjectStore } from '../../src/storage/store.ts';
+import { scratch } from '../support/fixtures.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { readMarks, sampleFile } from '../support/samples.ts';
 import { packTar, packTarMember, paxRecords, type TarPart } from '../support/tar.ts';
@@ -29,7 +33,7 @@ describe('a tar archive', () => {
           packTarMember({ name: '/root.npy', content: sampleFile(8) }),
           packTarMember({ name: 'a\\..\\b.npy', content: sampleFile(8) }),
           packTarMember(good(1)),
-          packTarMember({ name: 'hard.npy', type: '1', link: 's0.npy', size: 98432 }),
+          packTarMember({ name: 'hard.npy', type: '1', link: 's9.npy', size: 98432 }),
           packTarMember({ name: 'soft.npy', type: '2', link: '/etc/passwd' }),
           packTarMember({ name: 'device.npy', type: '3' }),
           packTarMember({ name: 'pipe.npy', type: '6' }),
@@ -41,7 +45,8 @@ describe('a tar archive', () => {
             content: paxRecords({ 'GNU.sparse.major': '1', path: 'paxsparse.npy' }),
           }),
           packTarMember({ name: 'y.npy', content: Buffer.alloc(512) }),
-          packTarMember({ name: 'strange.npy', type: 'V' }),
+          packTarMember({ name: 'label.npy', type: 'V' }),
+          packTarMember({ name: 'continued.npy', type: 'M' }),
           packTarMember({ name: 'labels.csv', content: Buffer.from('id,target\n') }),
           packTarMember({ name: 'soft.txt', type: '2' }),
           packTarMember({ name: '._s2.npy', content: Buffer.from('x') }),
@@ -63,14 +68,14 @@ describe('a tar archive', () => {
       'x.tar!../up.npy: found a path that leaves the archive, needed a path inside it',
       'x.tar!/root.npy: found a path that leaves the archive, needed a path inside it',
       'x.tar!a\\..\\b.npy: found a path that leaves the archive, needed a path inside it',
-      'x.tar!hard.npy: found a hard link, needed a regular file',
+      'x.tar!hard.npy: found a hard link to a file that is not in the archive, needed a regular file',
       'x.tar!soft.npy: found a symbolic link, needed a regular file',
       'x.tar!device.npy: found a device, needed a regular file',
       'x.tar!pipe.npy: found a named pipe, needed a regular file',
       'x.tar!folder.npy: found a folder, needed a regular file',
       'x.tar!sparse.npy: found a sparse file, needed a regular file',
       'x.tar!paxsparse.npy: found a sparse file, needed a regular file',
-      'x.tar!strange.npy: found a member of an unknown type, needed a regular file',
+      'x.tar!continued.npy: found the rest of a file from another volume, needed a regular file',
       'x.tar!new?line.npy: found an invalid member name, needed at most 1024 characters, no control characters',
       'x.tar!bad name.npy: found a name that is not a valid sample id, needed 1-64 letters, digits, _, - or ., not starting with a dot',
     ]);
@@ -190,6 +195,74 @@ describe('a tar archive', () => {
     assert.deepEqual(
       (await readMarks(store, refs)).map(([, mark]) => mark),
       [...Array(10).keys()],
+    );
+  });
+
+  test('of each format of GNU tar gives what GNU tar extracts: labels, links, long and foreign names', async (t) => {
+    const long = `${'folder'.repeat(20)}/${'d'.repeat(120)}`;
+    const folder = scratch(t);
+    mkdirSync(join(folder, long), { recursive: true });
+    writeFileSync(join(folder, 'a.npy'), sampleFile(1));
+    linkSync(join(folder, 'a.npy'), join(folder, 'b.npy'));
+    writeFileSync(join(folder, 'caf\u00e9.txt'), 'x');
+    writeFileSync(join(folder, long, 'c.npy'), sampleFile(3));
+    linkSync(join(folder, long, 'c.npy'), join(folder, long, 'd.npy'));
+    for (const format of ['v7', 'ustar', 'oldgnu', 'gnu', 'posix']) {
+      // The first two have no long names and no labels.
+      const isOld = format === 'v7' || format === 'ustar';
+      const names = ['a.npy', 'b.npy', 'caf\u00e9.txt', ...(isOld ? [] : [long])];
+      const label = isOld ? [] : ['--label', 'my archive'];
+      const args = ['-C', folder, `--format=${format}`, ...label, '-cf', '-', ...names];
+      const { stdout, stderr, status } = spawnSync('tar', args, { maxBuffer: 1 << 24 });
+      assert.equal(status, 0, String(stderr));
+      const { seen, faults } = await read(new Uint8Array(stdout));
+      assert.deepEqual(faults, [], format);
+      const deep: [string, number][] = isOld
+        ? []
+        : [
+            ['c', 3],
+            ['d', 3],
+          ];
+      assert.deepEqual(seen.sort(), [['a', 1], ['b', 1], ...deep], format);
+    }
+  });
+
+  test('with the numbers and checksums of old programs is read', async () => {
+    const file = sampleFile(4);
+    const digits = file.length.toString(8);
+    for (const size of [
+      `${digits} `,
+      ` ${digits.padStart(10)}\0`,
+      `${digits.padStart(12, '0')}`,
+      `${digits}\0junk`,
+    ])
+      assert.deepEqual((await read(packTar([{ ...good(4), size }]))).seen, [['s4', 4]], size);
+    const folderOfOld = { name: 'train/', type: '\0', size: '\0' };
+    const signed = packTar([folderOfOld, good(4)]);
+    signed[512 + 60] = 0xe9;
+    const header = Buffer.from(signed.buffer, 512, 512);
+    header.fill(' ', 148, 156);
+    const sum = header.reduce((total, byte) => total + (byte > 127 ? byte - 256 : byte), 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    assert.deepEqual(await read(signed), { seen: [['s4', 4]], faults: [] });
+  });
+
+  test('has members of types that POSIX leaves open read as regular files', async () => {
+    const { seen, faults } = await read(
+      packTar([
+        { ...good(5), type: 'Z' },
+        { ...good(6), type: '7' },
+      ]),
+    );
+    assert.deepEqual(
+      [seen, faults],
+      [
+        [
+          ['s5', 5],
+          ['s6', 6],
+        ],
+        [],
+      ],
     );
   });
 });

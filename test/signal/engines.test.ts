@@ -83,6 +83,25 @@ describe('the engine', () => {
     });
     assert.equal(findEngine(without).name, 'javascript');
   });
+
+  test('is JavaScript where WebAssembly gets no memory, be it at once or later', () => {
+    const limited = (memories: number) => {
+      let left = memories;
+      const Memory = function Memory(pages: object) {
+        left -= 1;
+        if (left < 0) throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+        return new WebAssembly.Memory(pages as never);
+      };
+      return new Proxy(WebAssembly, {
+        get: (api, name) => (name === 'Memory' ? Memory : Reflect.get(api, name)),
+      });
+    };
+    assert.equal(findEngine(limited(0)).name, 'javascript');
+    const engine = findEngine(limited(2));
+    assert.equal(engine.createPreprocessor(psd).inputs.length, 4);
+    assert.equal(engine.createPreprocessor(psd).inputs.length, 1);
+    assert.equal(engine.createPsdEstimator().inputs.length, 1);
+  });
 });
 
 describe(`the kernels against fft.js on ${SAMPLES} simulated samples`, () => {

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -19,15 +20,18 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { InputError, MachineError, NotFoundError } from '../../src/core/errors.ts';
+import { InputError, MachineError, NotFoundError, PreconditionError } from '../../src/core/errors.ts';
 import { NO_CALLS } from '../../src/storage/file/file-calls.ts';
 import { explainFileError, explainShortage } from '../../src/storage/file/file-errors.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { listInParts } from '../../src/storage/parallel-listing.ts';
+import { isStream, probeWriting } from '../../src/storage/probe.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
+import { mockClock } from '../support/clock.ts';
 import { scratch } from '../support/fixtures.ts';
 
 const WRITER = fileURLToPath(new URL('writer.ts', import.meta.url));
@@ -230,9 +234,20 @@ test('symbolic links are followed, and only regular files are objects', async (t
   const store = createFileStore(folder);
   assert.deepEqual(await keys(store), ['file', 'linked/x.npy']);
   assert.deepEqual(await store.read('linked/x.npy'), bytes('x'));
-  for (const key of ['dangling', 'itself', 'pipe', 'empty folder']) {
+  for (const [key, instead] of [
+    ['dangling', 'a link that points to no file'],
+    ['itself', 'a link that points to no file'],
+    ['pipe', 'a pipe, socket or device'],
+    ['empty folder', 'a folder'],
+    ['nothing', undefined],
+    ['file/x', undefined],
+  ] as const) {
     assert.equal(await store.head(key), undefined);
-    await assert.rejects(store.read(key), NotFoundError, key);
+    await assert.rejects(
+      store.read(key),
+      (error) => error instanceof NotFoundError && error.instead === instead,
+      key,
+    );
   }
 });
 
@@ -288,15 +303,72 @@ test('a link to a parent folder is an error, not an endless listing', async (t) 
   );
 });
 
-test('writing over a link replaces the link, not its target', async (t) => {
-  const folder = scratch(t);
-  const elsewhere = join(scratch(t), 'precious');
-  writeFileSync(elsewhere, 'precious');
-  symlinkSync(elsewhere, join(folder, 'k'));
+test('writing over a link writes its target, also one that does not exist yet, and keeps the link', async (t) => {
+  const [folder, other] = [scratch(t), scratch(t)];
+  writeFileSync(join(other, 'target'), 'old');
+  mkdirSync(join(folder, 'sub'));
+  symlinkSync(join(other, 'target'), join(folder, 'k'));
+  symlinkSync('k', join(folder, 'again'));
+  symlinkSync('../later', join(folder, 'sub', 'dangling'));
   const store = createFileStore(folder);
-  await store.write('k', bytes('new'));
-  assert.deepEqual(await store.read('k'), bytes('new'));
-  assert.equal(statSync(elsewhere).size, 8);
+  const { etag } = await store.write('again', bytes('new'));
+  assert.equal(readFileSync(join(other, 'target'), 'utf8'), 'new');
+  assert.equal((await store.head('k'))?.etag, etag);
+  await assert.rejects(store.write('k', bytes('no'), { ifAbsent: true }), PreconditionError);
+  await store.write('k', bytes('newer'), { ifMatch: etag });
+  assert.deepEqual(await store.read('again'), bytes('newer'));
+  await store.write('sub/dangling', bytes('x'), { ifAbsent: true });
+  assert.equal(readFileSync(join(folder, 'later'), 'utf8'), 'x');
+  for (const name of ['k', 'again', 'sub/dangling'])
+    assert.ok(lstatSync(join(folder, name)).isSymbolicLink(), name);
+  symlinkSync('loop', join(folder, 'loop'));
+  await assert.rejects(store.write('loop', bytes('x')), /symbolic links form a loop/);
+  assert.deepEqual(readdirSync(other), ['target']);
+});
+
+test('a pipe is written into, piece by piece, as fast as it is read', async (t) => {
+  const folder = scratch(t);
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const reader = spawn('sh', ['-c', 'sleep 0.2; wc -c < "$0"', pipe]);
+  const read = text(reader.stdout);
+  const store = createFileStore(folder);
+  async function* pieces() {
+    for (let piece = 0; piece < 5; piece += 1) yield new Uint8Array(100_000);
+  }
+  assert.deepEqual(await store.write('pipe', pieces(), { ifAbsent: true }), {
+    key: 'pipe',
+    size: 500_000,
+    etag: '',
+  });
+  assert.equal((await read).trim(), '500000');
+  assert.ok(lstatSync(pipe).isFIFO());
+  assert.deepEqual(readdirSync(folder), ['pipe']);
+});
+
+test('a pipe that nobody reads is an error after a while, and a full device at once', async (t) => {
+  mockClock(t);
+  const folder = scratch(t);
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  symlinkSync('/dev/full', join(folder, 'full'));
+  const store = createFileStore(folder);
+  await assert.rejects(store.write('pipe', bytes('x')), /cannot write .*pipe: no program reads from it/);
+  await assert.rejects(store.write('full', bytes('x')), /cannot write .*full: no space left/);
+  await createFileStore('/dev').write('null', bytes('x'));
+  assert.ok(lstatSync('/dev/null').isCharacterDevice());
+});
+
+test('an output to be written later is probed at its target, and a device is not', async (t) => {
+  const [folder, other] = [scratch(t), scratch(t)];
+  symlinkSync(join(other, 'out.csv'), join(folder, 'link'));
+  symlinkSync('/dev/null', join(folder, 'null'));
+  symlinkSync(other, join(folder, 'folder'));
+  const store = createFileStore(folder);
+  await probeWriting(store, 'link');
+  await probeWriting(store, 'null');
+  await assert.rejects(probeWriting(store, 'folder'), /a folder with this name exists/);
+  assert.deepEqual([isStream(store, 'link'), isStream(store, 'null')], [false, true]);
+  assert.deepEqual([readdirSync(folder), readdirSync(other)], [['folder', 'link', 'null'], []]);
 });
 
 test("the store's own names are refused as keys", async (t) => {

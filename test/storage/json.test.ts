@@ -47,7 +47,7 @@ test('an invalid document is refused with the object, the wrong value, its key a
   };
   for (const text of ['', '{', '{"name":"a"', 'NaN', '\0'.repeat(9)])
     assert.equal(refused(text), 'invalid JSON');
-  assert.equal(refused(Uint8Array.of(0xff, 0xfe, 0x7b)), 'invalid JSON');
+  assert.equal(refused(Uint8Array.of(0xff, 0x7b)), 'invalid JSON');
   assert.equal(refused('null'), 'null as the document');
   assert.equal(refused('[]'), 'nothing as name');
   assert.equal(refused('{"name":1,"sizes":[]}'), '1 as name');

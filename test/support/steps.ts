@@ -1,6 +1,7 @@
 /** The steps of a plan in this thread, as the local runner and the functions call them. */
 
 import assert from 'node:assert/strict';
+import type { Observer } from '../../src/core/progress.ts';
 import { reducePsd } from '../../src/preprocess/average-psd.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { runPlans } from '../../src/preprocess/local-run.ts';
@@ -37,8 +38,10 @@ export async function makePlan(
   stores: Stores,
   settings = SETTINGS,
   maxRejected = 0.5,
+  observer: Observer = {},
 ): Promise<Plan | undefined> {
-  return (await underLease(stores, (token) => planDataset(stores, settings, token, { maxRejected })))?.plan;
+  const options = { maxRejected, observer };
+  return (await underLease(stores, (token) => planDataset(stores, settings, token, options)))?.plan;
 }
 
 /** Like makePlan, but fails when the records lack nothing. */

@@ -6,13 +6,47 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MachineError } from '../../src/core/errors.ts';
 import { cacheFolder, publish } from '../../src/tensorflow/install/cache.ts';
+import { isNoexec } from '../../src/tensorflow/install/noexec.ts';
 import { scratch } from '../support/fixtures.ts';
-import { plainEnvironment, startNode } from './process.ts';
+import { CAN_MOUNT, plainEnvironment, runMounted, startNode } from './process.ts';
 
 test('the cache folder is the setting, else in the XDG folder, else in the home folder', () => {
   assert.equal(cacheFolder({ CHIRPLINE_CACHE: '/a', XDG_CACHE_HOME: '/b' }), '/a');
   assert.equal(cacheFolder({ XDG_CACHE_HOME: '/b' }), '/b/chirpline');
   assert.match(cacheFolder({}), /\/\.cache\/chirpline$/);
+});
+
+test('without a home folder the error names the setting', () => {
+  const unknown = () => {
+    throw Object.assign(new Error('A system error occurred: uv_os_get_passwd'), { code: 'ERR_SYSTEM_ERROR' });
+  };
+  assert.equal(cacheFolder({ HOME: '/h' }, unknown), '/h/.cache/chirpline');
+  assert.equal(cacheFolder({ HOME: '', CHIRPLINE_CACHE: '/a' }, unknown), '/a');
+  for (const env of [{}, { HOME: '' }]) {
+    assert.throws(
+      () => cacheFolder(env, unknown),
+      (error) => error instanceof MachineError && /no home folder.*Set CHIRPLINE_CACHE/.test(error.message),
+    );
+  }
+});
+
+test('a mount with noexec is found by the longest mount point, and the last one at it', () => {
+  const mounts = [
+    '20 1 0:20 / / rw,relatime shared:1 - overlay overlay rw',
+    '21 20 0:21 / /proc rw,nosuid,noexec - proc proc rw',
+    '22 20 0:22 / /a rw,nosuid,noexec,nodev shared:2 - tmpfs tmpfs rw',
+    '23 22 0:23 / /a/b rw - ext4 /dev/sda1 rw,noexec',
+    '24 20 0:24 / /c\\040d rw - ext4 /dev/sda1 rw',
+    '25 24 0:25 / /c\\040d rw,noexec - ext4 /dev/sda1 rw',
+  ].join('\n');
+  const folders = ['/proc', '/proc/self', '/', '/tmp', '/usr/bin', '/processes'];
+  assert.deepEqual(
+    folders.map((folder) => isNoexec(folder, mounts)),
+    [true, true, false, false, false, false],
+  );
+  assert.equal(isNoexec('/proc', ''), false);
+  assert.equal(isNoexec('/tmp', mounts.replaceAll('/c\\040d', '/tmp')), true);
+  assert.equal(isNoexec('/tmp/later/still', mounts.replaceAll('/c\\040d', '/tmp')), true);
 });
 
 test('a folder is made once and found the next time', async (t) => {
@@ -95,6 +129,27 @@ test('a cache that cannot be written is a MachineError that names the setting', 
     publish(join(folder, 'file', 'cache'), 'thing', async () => {}),
     (error) => error instanceof MachineError && /can't be written.*CHIRPLINE_CACHE/.test(error.message),
   );
+});
+
+test('a cache below a read-only folder is told as that', { skip: !CAN_MOUNT && 'cannot mount' }, (t) => {
+  const folder = scratch(t);
+  const source = `import { publish } from '#/tensorflow/install/cache.ts';
+    await publish('${folder}/a/b', 'thing', async () => {}).catch((error) => console.log(error.name, error.message));`;
+  assert.match(runMounted('ro', folder, source), /^MachineError .*can't be written.*CHIRPLINE_CACHE/);
+});
+
+test('a cache on a mount with noexec is told before anything is downloaded', {
+  skip: !CAN_MOUNT && 'cannot mount',
+}, (t) => {
+  const folder = scratch(t);
+  const source = `import { prepareTensorFlow } from '#/tensorflow/install/load.ts';
+    import { examineTensorFlow } from '#/tensorflow/install/diagnosis.ts';
+    process.env.CHIRPLINE_CACHE = '${folder}/cache';
+    await prepareTensorFlow().catch((error) => console.log(error.name, error.message));
+    console.log((await examineTensorFlow()).filter(({ name }) => name === 'cache'));`;
+  const stdout = runMounted('noexec', folder, source);
+  assert.match(stdout, /^MachineError .*cache: its file system is mounted with noexec.*Set CHIRPLINE_CACHE/);
+  assert.match(stdout, /status: 'missing',\n.*mounted with noexec/);
 });
 
 test('a full disk is a MachineError that names the setting', async (t) => {

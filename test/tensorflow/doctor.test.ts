@@ -7,6 +7,11 @@ import { examineNode, examineTensorFlow, type Finding } from '../../src/tensorfl
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.ts';
 
+/** Of a container that runs as a user without a name. */
+const noUser = () => {
+  throw Object.assign(new Error('A system error occurred: uv_os_get_passwd'), { code: 'ERR_SYSTEM_ERROR' });
+};
+
 const byName = (findings: Finding[]) =>
   Object.fromEntries(findings.map((finding) => [finding.name, finding]));
 
@@ -57,6 +62,12 @@ test('a cache that cannot be written has the status missing while something must
   assert.equal(cache?.status, 'missing');
   assert.match(cache?.detail ?? '', /can't be written/);
   assert.match(cache?.advice ?? '', /CHIRPLINE_CACHE/);
+});
+
+test('without a home folder the cache is missing, and the other requirements are examined', async (t) => {
+  const found = byName(await examineTensorFlow({ PATH: scratch(t) }, noUser));
+  assert.deepEqual(Object.keys(found), ['Node.js', 'g++', 'Python with pip', 'cache']);
+  assert.match(found.cache?.detail ?? '', /no home folder.*Set CHIRPLINE_CACHE/);
 });
 
 test('a wrong setting is reported with its error message', async (t) => {

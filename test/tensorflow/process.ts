@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,10 +17,25 @@ export function plainEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** A PATH on which python3 is the test environment's, which has TensorFlow. */
 export const PATH_WITH_TENSORFLOW = `${dirname(PYTHON)}:${process.env.PATH}`;
 
-/** Starts Node on TypeScript source; `#/` in imports stands for the folder src/. */
+/** Arguments of Node for TypeScript source; `#/` in imports stands for the folder src/. */
+function nodeArguments(source: string): string[] {
+  return ['--import', 'tsx', '--input-type=module', '--eval', source.replaceAll("'#/", `'${ROOT}src/`)];
+}
+
+/** Whether this machine lets everybody mount in a namespace. */
+export const CAN_MOUNT = spawnSync('unshare', ['-rm', 'true']).status === 0;
+
+/** Runs TypeScript source while an empty file system with these options is mounted at the folder, for that process alone. */
+export function runMounted(options: string, folder: string, source: string): string {
+  const mount = 'mount -t tmpfs -o "$0" none "$1" && shift && exec "$@"';
+  const command = ['-rm', 'sh', '-c', mount, options, folder, process.execPath, ...nodeArguments(source)];
+  const { stdout } = spawnSync('unshare', command, { cwd: ROOT, encoding: 'utf8', timeout: 30_000 });
+  return stdout;
+}
+
+/** Starts Node on TypeScript source; see nodeArguments. */
 export function startNode(source: string, env: NodeJS.ProcessEnv) {
-  const code = source.replaceAll("'#/", `'${ROOT}src/`);
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+  const args = nodeArguments(source);
   return spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import yazl from 'yazl';
 import { MachineError } from '../../src/core/errors.ts';
 import type { Pin } from '../../src/tensorflow/install/pins.ts';
+import { downloadWheels } from '../../src/tensorflow/install/pip.ts';
 import { unpack } from '../../src/tensorflow/install/unpack.ts';
 import { cudaRequirements, installWheel, wheelName } from '../../src/tensorflow/install/wheel.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -101,6 +110,40 @@ test('a wheel with another hash is refused with both hashes in the error, and no
   );
   assert.deepEqual(readdirSync(cache), ['tmp']);
   assert.deepEqual(readdirSync(join(cache, 'tmp')), []);
+});
+
+test("settings of pip for installing into the user's environments don't stop a download", async (t) => {
+  const folder = scratch(t);
+  const wheel = await writeWheel(folder, {
+    'fake-1.0.dist-info/METADATA': 'Metadata-Version: 2.1\nName: fake\nVersion: 1.0\n',
+    'fake-1.0.dist-info/WHEEL': 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    'fake-1.0.dist-info/RECORD': '',
+  });
+  const index = join(folder, 'index');
+  mkdirSync(index);
+  renameSync(wheel.path, join(index, 'fake-1.0-py3-none-any.whl'));
+  writeFileSync(join(folder, 'constraints.txt'), 'fake==2.0\n');
+  const settings = {
+    require_virtualenv: 'true',
+    require_hashes: 'true',
+    constraint: join(folder, 'constraints.txt'),
+  };
+  writeFileSync(
+    join(folder, 'pip.conf'),
+    `[global]\n${Object.entries(settings)
+      .map(([name, value]) => `${name.replace('_', '-')} = ${value}\n`)
+      .join('')}`,
+  );
+  const { PIP_CONFIG_FILE: _, ...rest } = process.env;
+  const base = { ...rest, PIP_NO_INDEX: '1', PIP_FIND_LINKS: index };
+  const asVariables = Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`PIP_${name.toUpperCase()}`, value]),
+  );
+  for (const [index, env] of [asVariables, { PIP_CONFIG_FILE: join(folder, 'pip.conf') }].entries()) {
+    const into = join(folder, `download${index}`);
+    const wheels = await downloadWheels(['fake==1.0'], ['any'], into, ignore, { ...base, ...env });
+    assert.deepEqual(wheels, [join(into, 'wheels', 'fake-1.0-py3-none-any.whl')]);
+  }
 });
 
 test('two processes that install the same wheel at once both succeed', async (t) => {

@@ -14,7 +14,12 @@ import {
   openTrainingInput,
   type TrainingInput,
 } from '../../src/training/input/record-input.ts';
-import { openRecords, type RecordSet, readRecordRange } from '../../src/training/input/records.ts';
+import {
+  findRecords,
+  openRecords,
+  type RecordSet,
+  readRecordRange,
+} from '../../src/training/input/records.ts';
 import type { ShardFiles } from '../../src/training/input/shard-files.ts';
 import { surveyRecords } from '../../src/training/input/survey.ts';
 import { completeSettings } from '../../src/training/settings.ts';
@@ -130,6 +135,11 @@ test('a single train.tfrecord is read, with and without the reference’s metada
     assert.deepEqual((await collectBatches(input.validation())).ids, ids(0, 2));
     assert.deepEqual((await collectBatches(input.training(1))).ids.sort(), ids(2, 10));
   });
+  const more = '{"n_samples": 11, "mean": NaN}';
+  await store.write('metadata.json', new TextEncoder().encode(more));
+  const refusal = /train\.tfrecord: found 10 records, needed 11, as metadata\.json says/;
+  await assert.rejects(openRecords(store), refusal);
+  await assert.rejects(surveyRecords(await findRecords(store)), refusal);
 });
 
 test('records that can’t be opened are named in the error', async () => {

@@ -40,6 +40,7 @@ function examineSignalEngine(): Finding {
     name,
     status: 'warn',
     detail: 'plain JavaScript, at a tenth of the speed',
-    advice: 'WebAssembly with SIMD is missing: it needs a CPU made since 2013, and Node without --jitless',
+    advice:
+      'WebAssembly with SIMD is missing: it needs a CPU made since 2013, Node without --jitless, and 10 GB of address space for each worker (ulimit -v unlimited)',
   };
 }

@@ -12,11 +12,18 @@ import {
   ttaOption,
   workersOption,
 } from '../../options/command-options.ts';
-import { exceeds, formatRejected, formatShare } from '../../preprocess/state/rejected.ts';
+import {
+  describeRejection,
+  exceeds,
+  formatRejected,
+  formatShare,
+  type Rejection,
+} from '../../preprocess/state/rejected.ts';
 import { type IdList, readIdList } from '../../raw/id-list.ts';
 import { type FilePlace, splitLocation } from '../../storage/location.ts';
 import { openStore } from '../../storage/open.ts';
-import { probeWriting } from '../../storage/probe.ts';
+import { isStream, probeWriting } from '../../storage/probe.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { attend, printResult, type Terminal } from '../terminal.ts';
 
 interface PredictFlags {
@@ -119,26 +126,24 @@ async function predict(
     device,
     compile,
     rows,
-    partial: { folder, key: partialKey },
+    // There is no file beside a pipe.
+    ...(!isStream(store, key) && { partial: { folder, key: partialKey } }),
     ...(workers !== undefined && { workers }),
     ...(psd !== undefined && { psd: splitLocation(psd) }),
   };
   const predictions = await predictDataset(weights, data, settings, terminal, stop);
   const { rejected, ids } = predictions;
-  const rejectedKey = `${key}.rejected.csv`;
-  // The file of an earlier prediction would be taken for this one's.
-  if (rejected.length === 0) await store.remove(rejectedKey);
-  else await store.write(rejectedKey, new TextEncoder().encode(formatRejected(rejected)));
+  await listRejected(store, key, rejected, terminal);
   const inputs = ids.length + rejected.length;
   if (exceeds(rejected.length, inputs, maxRejected)) {
     throw new TooManyRejectedError(
       `${rejected.length} of ${inputs} samples were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
-        `No predictions were written. Fix the samples listed in ${out}.rejected.csv, or allow more (--max-rejected)`,
+        `No predictions were written. Fix the samples listed in ${placeOfRejected(out)}, or allow more (--max-rejected)`,
     );
   }
   const submission = arrangeRows(predictions, rows);
   await store.write(key, new TextEncoder().encode(formatSubmission(submission.rows)));
-  await store.remove(partialKey);
+  if (settings.partial !== undefined) await store.remove(partialKey);
   const { filled, unlisted } = submission;
   if (unlisted.length > 0)
     terminal.say(
@@ -154,6 +159,33 @@ async function predict(
   };
 }
 
+/** Rejected samples that are printed if the output is no file. */
+const PRINTED = 20;
+
+/** Lists the rejected samples in a file beside the output, or on the terminal if the output is a pipe or a device. */
+async function listRejected(
+  store: ObjectStore,
+  key: string,
+  rejected: readonly Rejection[],
+  terminal: Terminal,
+): Promise<void> {
+  if (isStream(store, key)) {
+    for (const rejection of rejected.slice(0, PRINTED))
+      terminal.say(`rejected: ${describeRejection(rejection)}`);
+    if (rejected.length > PRINTED) terminal.say(`rejected: ${rejected.length - PRINTED} more`);
+    return;
+  }
+  const rejectedKey = `${key}.rejected.csv`;
+  // The file of an earlier prediction would be taken for this one's.
+  if (rejected.length === 0) await store.remove(rejectedKey);
+  else await store.write(rejectedKey, new TextEncoder().encode(formatRejected(rejected)));
+}
+
+function placeOfRejected(out: string): string {
+  const { folder, key } = splitLocation(out);
+  return isStream(openStore(folder), key) ? 'the lines above' : `${out}.rejected.csv`;
+}
+
 async function readList(file: string): Promise<IdList> {
   const { folder, key } = splitLocation(file);
   return readIdList(openStore(folder), key);
@@ -162,6 +194,6 @@ async function readList(file: string): Promise<IdList> {
 function describe({ out, predicted, rejected, filled, models }: Result): string {
   const mean = models === 1 ? '' : `, averaged over ${models} models`;
   const more = filled === 0 ? '' : `, ${filled} filled (--fill)`;
-  const left = rejected === 0 ? '' : `, ${rejected} rejected (${out}.rejected.csv)`;
+  const left = rejected === 0 ? '' : `, ${rejected} rejected (${placeOfRejected(out)})`;
   return `${predicted} predictions${mean}${more}${left}: ${out}`;
 }

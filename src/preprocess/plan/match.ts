@@ -9,7 +9,7 @@ import type { Rejection } from '../state/rejected.ts';
 import type { LabelledRef } from './chunks.ts';
 import type { Known } from './known.ts';
 
-const NO_LABEL = 'no label';
+export const NO_LABEL = 'no label';
 export const NO_SAMPLE = 'no raw sample has this id';
 const NOT_ALONE = 'several raw samples have this id';
 

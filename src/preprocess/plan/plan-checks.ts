@@ -1,5 +1,6 @@
 /** Checks before a plan is made: the place, the settings, the labels and the samples. */
 import { ConflictError, InputError } from '../../core/errors.ts';
+import { describeAlike, refuseMismatch } from '../../raw/id-mismatch.ts';
 import { LABELS_KEY, type Label } from '../../raw/labels.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import type { ObjectStore } from '../../storage/store.ts';
@@ -7,7 +8,7 @@ import { type PlanSettings, recipeOf } from '../state/manifest.ts';
 import { readMetadataIfPresent } from '../state/publish.ts';
 import { MANIFEST_KEY } from '../state/record-keys.ts';
 import { describeRejection } from '../state/rejected.ts';
-import type { Choice } from './match.ts';
+import { type Choice, NO_LABEL, NO_SAMPLE } from './match.ts';
 
 /** Where earlier versions of chirpline stored the plan. */
 const OLD_PLAN_KEY = '_work/plan.json';
@@ -65,6 +66,22 @@ export function requireSignals(raw: ObjectStore, { samples }: Choice): void {
     found: `${noise.length} samples with target 0 (first: ${noise[0]!.ref.id})`,
     needed: 'only signals without noise, target 1, for --signals',
   });
+}
+
+/**
+ * Says which labels would fit if they were written as the files' names are. Throws InputError when next to no label of a first plan
+ * fits a raw sample.
+ */
+export function compareIds(
+  raw: ObjectStore,
+  { samples, rejected }: Choice,
+  { isFirst, say }: { isFirst: boolean; say: ((line: string) => void) | undefined },
+): void {
+  const idsOf = (wanted: string) => rejected.filter(({ reason }) => reason === wanted).map(({ id }) => id);
+  const match = { onlyListed: idsOf(NO_SAMPLE), onlySamples: idsOf(NO_LABEL), shared: samples.length };
+  if (isFirst) refuseMismatch(`${raw.location}${LABELS_KEY}`, match);
+  const alike = describeAlike(match);
+  if (alike !== undefined) say?.(`ids of ${LABELS_KEY} that no raw sample has: ${alike}`);
 }
 
 /** Throws InputError when a first plan has no samples, or no noise sample to estimate the PSD from. */

@@ -8,7 +8,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
 import { ambient } from '../../core/ambient.ts';
-import { InputError, StoppedError } from '../../core/errors.ts';
+import { InputError, NotFoundError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { Stop } from '../../core/stop.ts';
@@ -18,7 +18,7 @@ import type { SampleRef } from '../../raw/sample-ref.ts';
 import { addedShardName, shardName } from '../../records/shard.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
-import { encodeJson, readIfPresent, readJson } from '../../storage/json.ts';
+import { encodeJson, readJson } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import {
   type Content,
@@ -43,7 +43,7 @@ import { type Rejection, sameRows } from '../state/rejected.ts';
 import { hashIds, type LabelledRef } from './chunks.ts';
 import { type Known, readKnown } from './known.ts';
 import { type Choice, chooseNoise, matchLabels } from './match.ts';
-import { refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
+import { compareIds, refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
 /** The competition's unlabelled samples are stored beside the labelled ones; they are for `predict`. */
@@ -130,6 +130,7 @@ export async function planDataset(
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   await removeSpent(records);
   const choice = await listSamples(raw, { labels, faults, known }, options);
+  compareIds(raw, choice, { isFirst: content === undefined, say: observer.say });
   if (settings.signals) requireSignals(raw, choice);
   if (content === undefined) requireSamples(raw, choice, settings);
   else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
@@ -145,13 +146,19 @@ export async function planDataset(
 
 /** Throws InputError when the labels file is missing. */
 export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
-  const bytes = await readIfPresent(raw, LABELS_KEY);
-  if (bytes !== undefined) return bytes;
-  throw new InputError({
-    object: `${raw.location}${LABELS_KEY}`,
-    found: 'no such file',
-    needed: 'a CSV file with the columns id and target',
-  });
+  try {
+    return await raw.read(LABELS_KEY);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new InputError(
+      {
+        object: `${raw.location}${LABELS_KEY}`,
+        found: error.instead ?? 'no such file',
+        needed: 'a CSV file with the columns id and target',
+      },
+      { cause: error },
+    );
+  }
 }
 
 async function listSamples(

@@ -1,8 +1,10 @@
 /**
  * Finds the members of a tar archive: names, offsets and sizes. Their bytes are not held.
  *
- * Formats: POSIX.1-2017 ustar and pax (pubs.opengroup.org, pax utility), GNU long names.
+ * Formats: POSIX.1-2017 ustar and pax (pubs.opengroup.org, pax utility), GNU's, and those before POSIX. What GNU tar extracts as a
+ * regular file is one here, except sparse files.
  */
+import { DISGUISE_LENGTH, refuseDisguise } from '../../core/disguise.ts';
 import { InputError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { BLOCK, TarCursor } from './tar-cursor.ts';
@@ -16,17 +18,21 @@ export interface TarMember {
   oddity?: string;
 }
 
+const NEEDED = 'an uncompressed tar archive';
+
 /** Bytes. Long names and pax records of real archives take a few hundred. */
 const EXTENSION_LIMIT = 1 << 20;
 
-const REGULAR = new Set(['0', '\0', '7']);
-const ODDITIES: Record<string, string> = {
-  '1': 'a hard link',
+/** Members of any other type are regular files, as POSIX says. */
+const ODDITIES: Readonly<Record<string, string>> = {
+  '1': 'a hard link to a file that is not in the archive',
   '2': 'a symbolic link',
   '3': 'a device',
   '4': 'a device',
   '5': 'a folder',
   '6': 'a named pipe',
+  D: 'a folder',
+  M: 'the rest of a file from another volume',
   S: 'a sparse file',
 };
 /** Types without content in the archive, whatever their size field says. */
@@ -42,8 +48,13 @@ export async function* scanTar(
   archiveSize: number,
 ): AsyncGenerator<TarMember> {
   const cursor = new TarCursor(store, key, archiveSize);
+  if (archiveSize < BLOCK)
+    refuseDisguise(await store.read(key, { offset: 0, length: DISGUISE_LENGTH }), key, NEEDED);
   let longName: string | undefined;
+  let longLink: string | undefined;
   let pax = new Map<string, string>();
+  /** What hard links may point to. */
+  const files = new Map<string, { offset: number; size: number }>();
   for (;;) {
     const at = cursor.position;
     const header = parseHeader(await cursor.take(BLOCK, 'a tar header'), key, at);
@@ -52,7 +63,7 @@ export async function* scanTar(
       return;
     }
     const { type } = header;
-    if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
+    if ('LKxXg'.includes(type)) {
       if (header.size > EXTENSION_LIMIT) {
         const found = `an extended header of ${header.size} bytes`;
         throw new InputError({ object: key, offset: at, found, needed: `at most ${EXTENSION_LIMIT}` });
@@ -60,9 +71,13 @@ export async function* scanTar(
       const bytes = await cursor.take(header.size, 'an extended header');
       cursor.skip(-header.size & (BLOCK - 1));
       if (type === 'L') longName = readText(bytes);
-      else if (type === 'x') pax = parsePax(bytes, key, at + BLOCK);
+      else if (type === 'K') longLink = readText(bytes);
+      // X: the form of Solaris.
+      else if (type !== 'g') pax = parsePax(bytes, key, at + BLOCK);
       continue;
     }
+    // The name of the archive (tar --label).
+    if (type === 'V') continue;
     if (type === 'S' && header.extended) {
       while ((await cursor.take(BLOCK, 'a sparse map'))[504] === 1);
     }
@@ -73,15 +88,14 @@ export async function* scanTar(
       throw new InputError({ object: key, offset: archiveSize, found, needed: 'the rest of a member' });
     }
     const sparse = [...pax.keys()].some((name) => name.startsWith('GNU.sparse.'));
-    const kind = sparse ? 'S' : type;
-    const oddity = REGULAR.has(kind) ? undefined : (ODDITIES[kind] ?? 'a member of an unknown type');
-    yield {
-      name: pax.get('path') ?? longName ?? header.name,
-      offset,
-      size,
-      ...(oddity !== undefined && { oddity }),
-    };
+    const name = pax.get('GNU.sparse.name') ?? pax.get('path') ?? longName ?? header.name;
+    const target = type === '1' ? files.get(pax.get('linkpath') ?? longLink ?? header.link) : undefined;
+    const oddity = target === undefined ? ODDITIES[sparse ? 'S' : type] : undefined;
+    const place = target ?? { offset, size };
+    yield { name, ...place, ...(oddity !== undefined && { oddity }) };
+    if (oddity === undefined && name.endsWith('.npy')) files.set(name, place);
     longName = undefined;
+    longLink = undefined;
     pax = new Map();
     cursor.skip(Math.min(size + (-size & (BLOCK - 1)), archiveSize - offset));
   }
@@ -91,6 +105,8 @@ interface Header {
   name: string;
   size: number;
   type: string;
+  /** What a link points to. */
+  link: string;
   /** GNU sparse files: whether the map of holes continues in the next block. */
   extended: boolean;
 }
@@ -100,9 +116,15 @@ function parseHeader(block: Uint8Array, object: string, offset: number): Header 
   let sum = 0;
   for (const byte of block) sum += byte;
   if (sum === 0) return undefined;
-  // The checksum counts its own eight bytes as blanks.
-  for (let index = 148; index < 156; index += 1) sum += 32 - block[index]!;
-  if (readNumber(block, 148, 8) !== sum) {
+  // The checksum counts its own eight bytes as blanks. Some old programs took the bytes for signed ones.
+  let negative = 0;
+  for (let index = 0; index < BLOCK; index += 1) {
+    if (index >= 148 && index < 156) sum += 32 - block[index]!;
+    else if (block[index]! > 127) negative += 1;
+  }
+  const stored = readNumber(block, 148, 8);
+  if (stored !== sum && stored !== sum - 256 * negative) {
+    if (offset === 0) refuseDisguise(block, object, NEEDED);
     throw new InputError({
       object,
       offset,
@@ -120,19 +142,20 @@ function parseHeader(block: Uint8Array, object: string, offset: number): Header 
     name: prefix === '' ? name : `${prefix}/${name}`,
     size,
     type: String.fromCharCode(block[156]!),
+    link: text(157, 100),
     extended: block[482] === 1,
   };
 }
 
-/** Reads octal digits, or a binary number if the first bit is set (GNU). */
+/** Reads octal digits between blanks, nothing as 0, or a binary number if the first bit is set (GNU). */
 function readNumber(block: Uint8Array, start: number, length: number): number | undefined {
   const field = block.subarray(start, start + length);
   if (field[0] === 0x80) {
     const value = field.subarray(1).reduce((total, byte) => total * 256 + byte, 0);
     return Number.isSafeInteger(value) ? value : undefined;
   }
-  const digits = readText(field).trim();
-  return /^[0-7]{1,12}$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+  const [, digits] = /^ *([0-7]*)(?:[ \0]|$)/.exec(Buffer.from(field).toString('latin1')) ?? [];
+  return digits === undefined ? undefined : Number.parseInt(digits || '0', 8);
 }
 
 /** Up to the first zero byte. */

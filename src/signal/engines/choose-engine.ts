@@ -29,6 +29,28 @@ export function listNativeEngines(): Engine[] {
 
 /** The engine for a machine with this WebAssembly and no native kernels. */
 export function findEngine(api: WebAssemblyApi | undefined): Engine {
+  const plain = createJavaScriptEngine();
   const kernels = compileKernels(api);
-  return kernels === undefined ? createJavaScriptEngine() : createVectorEngine('webassembly', kernels);
+  if (kernels === undefined || orUndefined(() => kernels.instantiate(1)) === undefined) return plain;
+  const fast = createVectorEngine('webassembly', kernels);
+  return {
+    ...fast,
+    // The first memory may leave no room for the next: each preprocessor and estimator has its own, in each thread.
+    createPreprocessor: (psd) =>
+      orUndefined(() => fast.createPreprocessor(psd)) ?? plain.createPreprocessor(psd),
+    createPsdEstimator: () => orUndefined(() => fast.createPsdEstimator()) ?? plain.createPsdEstimator(),
+  };
+}
+
+/**
+ * Undefined if WebAssembly gets no memory: it reserves 10 GB of address space for each, far more than it uses, which a limit
+ * may forbid (ulimit -v, batch queues).
+ */
+function orUndefined<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

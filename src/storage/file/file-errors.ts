@@ -18,6 +18,7 @@ const ADVICE: Record<string, string> = {
   ENOTDIR: 'a file exists where a folder is needed. Move the file or choose another folder',
   EEXIST: 'a file exists where a folder is needed. Move the file or choose another folder',
   EISDIR: 'a folder exists where a file is needed. Move the folder or choose another one',
+  EPIPE: 'the program that reads from it has ended',
   ELOOP: 'symbolic links form a loop. Remove one of them',
   EIO: 'the device reports an input/output error. Check the system log: the disk may be failing',
 };

@@ -1,4 +1,4 @@
-import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 import { compareKeys, describeKeyFault, KEY_LIMIT, keyFault, prefixFault } from '../key.ts';
@@ -149,10 +149,16 @@ function withFault(key: string, fault: string): ObjectInfo {
   return { key, size: 0, etag: '', fault };
 }
 
-/** The kind of an entry that is no file; undefined if it was removed. */
-function describeNonFile(path: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return undefined;
+/** The kind of an entry that is no file; undefined if there is none, or a file by now. */
+export function describeNonFile(path: string): string | undefined {
+  let stats: Stats | undefined;
+  try {
+    stats = lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+  }
+  if (stats === undefined || stats.isFile()) return undefined;
+  if (stats.isDirectory()) return 'a folder';
   return stats.isSymbolicLink() ? 'a link that points to no file' : 'a pipe, socket or device';
 }
 

@@ -14,8 +14,15 @@ import type {
 } from '../store.ts';
 import { chooseFileCalls, type FileCalls } from './file-calls.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
-import { describeFile, fileEtag, listFileLevel, listFiles, OWN_PREFIX } from './file-listing.ts';
-import { removeStale, writeFile } from './file-writing.ts';
+import {
+  describeFile,
+  describeNonFile,
+  fileEtag,
+  listFileLevel,
+  listFiles,
+  OWN_PREFIX,
+} from './file-listing.ts';
+import { removeStale, writeTarget } from './file-writing.ts';
 
 /** Bytes per piece of a stream. */
 const CHUNK_SIZE = 1 << 20;
@@ -25,7 +32,7 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * A folder as an object store. The key is the path relative to the folder. The first write creates the folder; until then
- * the store is empty. Reads follow symbolic links; writes replace them.
+ * the store is empty. Reads and writes follow symbolic links. A device or a pipe isn't an object, but is written into.
  *
  * Names that start with `.chirpline-` belong to the store and are not keys. An error of the operating system becomes a
  * MachineError with the path and advice.
@@ -109,7 +116,7 @@ export function createFileStore(
         removeStale(dirname(path));
         swept.add(dirname(path));
       }
-      return writeFile(path, key, bytes, options);
+      return writeTarget(path, key, bytes, options);
     },
 
     async remove(key: string) {
@@ -127,7 +134,7 @@ export function createFileStore(
 
 /** Size of an open file. Throws NotFoundError unless it is a regular file, PreconditionError unless its etag is `ifMatch`. */
 function checkVersion(stats: BigIntStats, path: string, ifMatch: string | undefined): number {
-  if (!stats.isFile()) throw new NotFoundError(path);
+  if (!stats.isFile()) throw new NotFoundError(path, { instead: describeNonFile(path) });
   if (ifMatch !== undefined && ifMatch !== fileEtag(stats)) throw new PreconditionError(path);
   return Number(stats.size);
 }
@@ -195,5 +202,6 @@ async function withReadErrors<T>(path: string, call: () => Promise<T>): Promise<
 }
 
 function explainReadError(error: unknown, path: string): unknown {
-  return isAbsence(error) ? new NotFoundError(path, { cause: error }) : explainFileError(error, 'read', path);
+  if (!isAbsence(error)) return explainFileError(error, 'read', path);
+  return new NotFoundError(path, { cause: error, instead: describeNonFile(path) });
 }

@@ -2,22 +2,40 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MachineError } from '../../core/errors.ts';
+import { MachineError, PreconditionError } from '../../core/errors.ts';
 import type { ObjectInfo, WriteOptions } from '../store.ts';
 import { createAppender, createDirectAppender, writeWhole } from './file-appending.ts';
 import { explainFileError, isAbsence, systemCode } from './file-errors.ts';
 import { describeFile, OWN_PREFIX } from './file-listing.ts';
 import { createOnly, replaceVersion } from './file-publishing.ts';
+import { writeStream } from './file-streaming.ts';
+import { findTarget } from './file-target.ts';
 
 /** A temporary file not written to for this long [ms] belongs to a writer that was killed. */
 const STALE_AFTER = 60 * 60 * 1000;
+
+/**
+ * Writes what the path names, which may be a link, a device or a pipe. A conditional write into a device or pipe depends on no
+ * version: there is none.
+ */
+export async function writeTarget(
+  path: string,
+  key: string,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<ObjectInfo> {
+  const target = findTarget(path);
+  if (target.kind === 'file') return writeFile(target.path, key, bytes, options);
+  if (options.ifMatch !== undefined) throw new PreconditionError(path);
+  return { key, size: await writeStream(target, bytes), etag: '' };
+}
 
 /**
  * Writes a temporary file in the same folder, syncs it to the disk, and only then gives it its name. Creates parent folders as
  * needed. Of several writers with ifAbsent, or with the same ifMatch, exactly one wins, be they threads or processes. A
  * concurrent unconditional write may win as well.
  */
-export async function writeFile(
+async function writeFile(
   path: string,
   key: string,
   bytes: Uint8Array | AsyncIterable<Uint8Array>,

@@ -1,17 +1,36 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 
 /** Age at which a temporary folder belongs to a killed process [ms]: no download or build takes this long. */
 const LEFTOVER_AGE = 6 * 3600 * 1000;
 
-/** Folder that holds TensorFlow and the addon: $CHIRPLINE_CACHE, else $XDG_CACHE_HOME/chirpline, else ~/.cache/chirpline. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+/** os.userInfo, which throws for a user that the system doesn't know. */
+export type FindUser = () => { homedir: string };
+
+/**
+ * Folder that holds TensorFlow and the addon: $CHIRPLINE_CACHE, else $XDG_CACHE_HOME/chirpline, else ~/.cache/chirpline. Throws
+ * MachineError if there is no home folder.
+ */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env, findUser: FindUser = userInfo): string {
   if (env.CHIRPLINE_CACHE) return resolve(env.CHIRPLINE_CACHE);
-  return resolve(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'chirpline');
+  return resolve(env.XDG_CACHE_HOME || join(env.HOME || homeOf(findUser), '.cache'), 'chirpline');
+}
+
+/** From the list of users, in which those of a container (docker run --user) or of a cluster may be missing. */
+function homeOf(findUser: FindUser): string {
+  try {
+    return findUser().homedir;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    throw new MachineError(
+      'this user has no home folder: HOME is not set, and the system does not know the user. Set CHIRPLINE_CACHE to a writable folder: TensorFlow and its addon are stored there.',
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -31,7 +50,8 @@ export async function publish(
   const drafts = join(cache, 'tmp');
   const draft = join(drafts, `${name}-${randomBytes(6).toString('hex')}`);
   await mkdir(draft, { recursive: true }).catch((error: unknown) => {
-    throw cacheError(error, cache);
+    // Node's recursive mkdir reports a missing folder where a parent is read-only.
+    throw cacheError(error, cache, [...UNWRITABLE, 'ENOENT']);
   });
   try {
     await removeLeftovers(drafts);
@@ -60,7 +80,9 @@ async function removeLeftovers(drafts: string): Promise<void> {
   }
 }
 
-function cacheError(error: unknown, cache: string): unknown {
+const UNWRITABLE = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'];
+
+function cacheError(error: unknown, cache: string, unwritable = UNWRITABLE): unknown {
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new MachineError(
@@ -68,7 +90,7 @@ function cacheError(error: unknown, cache: string): unknown {
       { cause: error },
     );
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+  if (code !== undefined && unwritable.includes(code)) {
     return new MachineError(
       `${cache}: can't be written (${code}). Set CHIRPLINE_CACHE to a writable folder: TensorFlow and its addon are stored there.`,
       { cause: error },

@@ -1,13 +1,15 @@
 import { constants, existsSync } from 'node:fs';
 import { access, realpath } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format-bytes.ts';
 import { freeSpace } from '../../core/free-space.ts';
 import { ADDON, addonName, COMPILER_ADVICE } from './addon.ts';
-import { cacheFolder } from './cache.ts';
+import { cacheFolder, type FindUser } from './cache.ts';
 import { type Choice, chooseLibrary } from './choose.ts';
 import { runCommand } from './command.ts';
+import { isNoexec } from './noexec.ts';
 import { findNvidiaDriver, isUsable, seesGpu } from './nvidia.ts';
 import { PIP_ADVICE } from './pip.ts';
 import { explainMissingTools, findXlaTools } from './xla.ts';
@@ -26,8 +28,19 @@ export interface Finding {
  * Checks the requirements of training on this machine and reports what the first `loadTensorFlow()` would do. Downloads,
  * builds and writes nothing, and doesn't load TensorFlow.
  */
-export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): Promise<Finding[]> {
-  const cache = cacheFolder(env);
+export async function examineTensorFlow(
+  env: NodeJS.ProcessEnv = process.env,
+  findUser: FindUser = userInfo,
+): Promise<Finding[]> {
+  const cache = findCache(env, findUser);
+  if (typeof cache !== 'string') {
+    return [
+      examineNode(process.versions.node),
+      await examineCompiler(false, env),
+      await examinePip(true, env),
+      cache,
+    ];
+  }
   const choice = await tryToChoose(cache, env);
   const addon = join(cache, await addonName(), ADDON);
   return [
@@ -44,6 +57,16 @@ export async function examineTensorFlow(env: NodeJS.ProcessEnv = process.env): P
       existsSync(addon),
     ),
   ];
+}
+
+/** The folder, or the finding that there is none. */
+function findCache(env: NodeJS.ProcessEnv, findUser: FindUser): string | Finding {
+  try {
+    return cacheFolder(env, findUser);
+  } catch (error) {
+    if (error instanceof MachineError) return { name: 'cache', status: 'missing', detail: error.message };
+    throw error;
+  }
 }
 
 /** The choice of a TensorFlow, or the error that prevents it. */
@@ -156,6 +179,14 @@ async function examineCache(cache: string, needed: number, built: boolean): Prom
   const detail = `${cache}, ${formatBytes(free)} free`;
   if (free < needed) {
     return { name, status: 'missing', detail: `${detail}, ${formatBytes(needed)} needed`, advice };
+  }
+  if (isNoexec(cache)) {
+    return {
+      name,
+      status: 'missing',
+      detail: `${detail}, mounted with noexec: no library can be loaded from there`,
+      advice,
+    };
   }
   const writable = await access(existing, constants.W_OK | constants.X_OK).then(
     () => true,

@@ -5,6 +5,7 @@ import { buildAddon } from './addon.ts';
 import { cacheFolder } from './cache.ts';
 import { chooseLibrary, type Device, readDownloaded } from './choose.ts';
 import type { Library } from './library.ts';
+import { requireLoadable } from './noexec.ts';
 import { seesGpu } from './nvidia.ts';
 import { joinRuntime } from './runtime.ts';
 import { installWheel } from './wheel.ts';
@@ -104,6 +105,7 @@ export async function prepareTensorFlow(
 ): Promise<{ addon: string; library: Library }> {
   const log = options.log ?? (() => {});
   const cache = cacheFolder();
+  requireLoadable(cache, 'Set CHIRPLINE_CACHE to a folder on another file system.');
   const choice = await chooseLibrary(options.device ?? 'auto', cache, process.env);
   let library: Library;
   if ('library' in choice) {
@@ -112,6 +114,7 @@ export async function prepareTensorFlow(
     log(`no usable TensorFlow found: ${choice.passedOver}`);
     library = await readDownloaded(await installWheel(cache, choice.pin, log));
   }
+  requireLoadable(library.folder, 'Use a TensorFlow elsewhere, or remount the file system.');
   const addon = await joinRuntime(cache, await buildAddon(cache, library, log), library);
   return { addon, library };
 }

@@ -1,4 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
 import { type CommandResult, runCommand } from './command.ts';
@@ -11,6 +12,12 @@ const WITHOUT = "Without TensorFlow, simulate, preprocess and inspect work; trai
 
 export const PIP_ADVICE =
   'Install Python 3 with pip (Debian, Ubuntu: apt-get install python3-pip; Fedora, Amazon Linux: dnf install python3-pip)';
+
+/**
+ * Settings that are for installing into the user's environments. A download touches none, so they are overruled, be they in the
+ * environment or in a file. pip ignores empty variables.
+ */
+const NEUTRAL = { PIP_REQUIRE_VIRTUALENV: '0', PIP_REQUIRE_HASHES: '0', PIP_CONSTRAINT: devNull };
 
 /**
  * Downloads wheels with pip, without their dependencies, and returns their paths. pip uses the user's index, proxy and
@@ -43,7 +50,7 @@ export async function downloadWheels(
         ...['--progress-bar', 'off', '--no-input', '--disable-pip-version-check', '--dest', wheels],
         ...requirements,
       ],
-      { ...env, TMPDIR: temporary },
+      { ...env, ...NEUTRAL, TMPDIR: temporary },
     );
   } finally {
     clearInterval(timer);

@@ -2,6 +2,7 @@ import { InputError } from '../../core/errors.ts';
 import { quote } from '../../core/quote.ts';
 import { SAMPLE_SIZE } from '../../core/strain.ts';
 import { decodeSignal, type RecordDType } from '../../records/record-dtype.ts';
+import { describeNonFinite } from '../../records/shard.ts';
 import { type RecordSet, readRecordRange, type SignalRecord } from './records.ts';
 
 /**
@@ -53,8 +54,7 @@ export function decodeRecord(
       needed: `${needed}, like the other records`,
     });
   decodeSignal(signal, dtype, values);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad === -1) return;
-  const found = `${values[bad]} at index ${bad} of the signal`;
+  const found = describeNonFinite(values);
+  if (found === undefined) return;
   throw new InputError({ object, offset, found, needed: 'finite numbers' });
 }

@@ -26,7 +26,10 @@ export interface RecordSet {
 
 /** A dataset before any record is read. The content of a single train.tfrecord is unknown until then. */
 export type FoundRecords = Pick<RecordSet, 'store' | 'shards' | 'metadata'> &
-  Partial<Pick<RecordSet, 'count' | 'dtype'>>;
+  Partial<Pick<RecordSet, 'count' | 'dtype'>> & {
+    /** The number of records that the reference's metadata.json says. */
+    promised?: number | undefined;
+  };
 
 export interface Shard {
   name: string;
@@ -93,18 +96,40 @@ export async function openRecords(store: ObjectStore, kind?: RecordKind): Promis
  */
 export async function findRecords(store: ObjectStore, kind: RecordKind = 'samples'): Promise<FoundRecords> {
   const [described, single] = await Promise.all([store.head(METADATA_KEY), store.head(SINGLE_FILE)]);
+  let promised: number | undefined;
   if (described !== undefined) {
     const bytes = await readLimited(store, METADATA_KEY, METADATA_LIMIT);
     // The reference implementation puts a metadata.json without shards beside its single file.
     if (single === undefined || Buffer.from(bytes).includes('"shards"'))
       return findDescribed(store, bytes, kind);
+    promised = readPromise(bytes);
   }
-  if (single !== undefined) return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }] };
-  // Unlike `head`, `read` reports that the bucket itself is missing.
-  await store.read(METADATA_KEY).catch((error: unknown) => {
-    if (!(error instanceof NotFoundError)) throw error;
-  });
+  if (single !== undefined)
+    return { store, shards: [{ name: SINGLE_FILE, bytes: single.size, runs: [] }], promised };
+  // Unlike `head`, `read` reports that the bucket itself is missing, and what has the name instead.
+  for (const key of [METADATA_KEY, SINGLE_FILE]) {
+    await store.read(key).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError) || error.instead !== undefined) throw error;
+    });
+  }
   throw new NotFoundError(`${store.location}${METADATA_KEY} or ${SINGLE_FILE}`);
+}
+
+/** Python writes NaN into JSON, so only this number is looked at. */
+function readPromise(file: Uint8Array): number | undefined {
+  const [, digits] = /"n_samples"\s*:\s*(\d{1,15})\b/.exec(Buffer.from(file).toString()) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Throws InputError when a single file has fewer records than the reference's metadata.json says: it was copied in part. */
+export function requirePromised({ store, promised = 0 }: FoundRecords, count: number): void {
+  if (count >= promised) return;
+  throw new InputError({
+    object: store.location + SINGLE_FILE,
+    found: `${count} records`,
+    needed: `${promised}, as ${METADATA_KEY} says`,
+    advice: `Copy the file again, or remove ${METADATA_KEY} if it belongs to other records`,
+  });
 }
 
 async function findDescribed(store: ObjectStore, file: Uint8Array, kind: RecordKind): Promise<RecordSet> {
@@ -120,7 +145,10 @@ async function findDescribed(store: ObjectStore, file: Uint8Array, kind: RecordK
       limit(async () => {
         const info = await store.head(name);
         const object = store.location + name;
-        if (info === undefined) throw new NotFoundError(object);
+        if (info === undefined) {
+          await store.read(name, { offset: 0, length: 1 });
+          throw new NotFoundError(object);
+        }
         if (info.size === bytes) return;
         const needed = `${bytes}, as ${METADATA_KEY} says`;
         throw new InputError({ object, found: `${info.size} bytes`, needed });
@@ -141,6 +169,7 @@ export async function countRecords(found: FoundRecords): Promise<RecordSet> {
   const { count, dtype } = found;
   const set =
     count !== undefined && dtype !== undefined ? { ...found, count, dtype } : await countSingle(found.store);
+  requirePromised(found, set.count);
   if (set.count > 0) return set;
   throw new InputError({ object: set.store.location, found: 'no records', needed: 'at least one record' });
 }

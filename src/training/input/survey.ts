@@ -7,7 +7,7 @@ import { FRAME_FOOTER, FRAME_HEADER, readFrameLength, streamRecords } from '../.
 import { hashObject } from '../../storage/hash-object.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { decodeRecord } from './record-check.ts';
-import type { FoundRecords, RecordSet, Run, Shard } from './records.ts';
+import { type FoundRecords, type RecordSet, type Run, requirePromised, type Shard } from './records.ts';
 
 export interface Survey {
   /** The set without its damaged records. */
@@ -43,6 +43,8 @@ export async function surveyRecords(found: FoundRecords): Promise<Survey> {
       damages[0] ??
       new InputError({ object: store.location, found: 'no records', needed: 'at least one record' })
     );
+  // Where a record's length is damaged, it is unknown how many follow.
+  if (damages.length === 0) requirePromised(found, count);
   return { set: { ...found, shards, count, dtype }, damages };
 }
 
