@@ -7,8 +7,9 @@ import { locateDataset } from '../../src/cloud/dataset.ts';
 import { readVariables } from '../../src/core/setting.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { PREPROCESS_DEFAULTS, PREPROCESS_SETTINGS } from '../../src/preprocess/preprocess-settings.ts';
+import { scratch } from '../support/fixtures.ts';
 import { BY_TYPE } from './needed-actions.ts';
-import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
+import { packageStage, ROOT, runPackage, TEMPLATE_FILE, type Template } from './package.ts';
 
 const ZIP_LIMIT = 3_000_000;
 
@@ -237,6 +238,25 @@ for (const stage of STAGES) {
     });
   });
 }
+
+test('the stage local is refused without an endpoint, so that it never goes to a real account', (t) => {
+  const { status, stdout, stderr } = runPackage('local', scratch(t), {
+    AWS_ENDPOINT_URL: undefined,
+    CHIRPLINE_AGENT: 'http://127.0.0.1:4570/secret',
+  });
+  assert.notEqual(status, 0);
+  assert.match(stdout + stderr, /custom\.settings\.endpoint.*not found at "env"/);
+});
+
+test('only the local function that submits jobs has the address of the job agent', () => {
+  const variable = (stage: string) => {
+    const { Properties } = packageStage(stage).template.Resources.TrainLambdaFunction!;
+    const { Variables } = Properties.Environment as unknown as { Variables: Record<string, unknown> };
+    return Variables.AWS_ENDPOINT_URL_BATCH;
+  };
+  assert.equal(variable('local'), 'http://127.0.0.1:4570/secret');
+  for (const stage of ['dev', 'prod']) assert.deepEqual(variable(stage), { Ref: 'AWS::NoValue' });
+});
 
 // All at once: cfn-lint takes most of its time to start.
 test('the templates of all stages pass cfn-lint', () => {

@@ -23,6 +23,7 @@ import {
   batch,
   cloud,
   deploy,
+  EMULATOR,
   endStage,
   findWorkers,
   keyOf,
@@ -40,7 +41,8 @@ import {
   waitForRuns,
 } from './stage.ts';
 
-before(async () => void (await startStage()));
+// cloud.test.ts starts LocalStack itself; here it is running before.
+before(async () => void (await startStage({ attach: EMULATOR === 'localstack' })));
 after(endStage);
 
 /** Suspends a function of the stage; returns a function that resumes it. */
@@ -221,9 +223,12 @@ test('the commands give an error of one line when the cloud or a part of it is n
   const notUp =
     'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n';
   assert.equal(status('local', { CHIRPLINE_LOCAL: scratch(t) }), notUp);
-  assert.equal(status('local', noted({ emulator: closed, agent: closed })), notUp);
+  assert.equal(status('local', noted({ emulator: closed, agent: closed, agentForFunctions: closed })), notUp);
   assert.equal(
-    status('local', noted({ emulator: cloud.env.AWS_ENDPOINT_URL, agent: closed })),
+    status(
+      'local',
+      noted({ emulator: cloud.env.AWS_ENDPOINT_URL, agent: closed, agentForFunctions: closed }),
+    ),
     'chirpline: stage local: the job agent is not running. Start it: npm run local:up\n',
   );
   assert.equal(
