@@ -87,7 +87,7 @@ export const BY_TYPE: Record<string, Need[]> = {
   ),
   'AWS::EC2::RouteTable': ec2('CreateRouteTable DeleteRouteTable DescribeRouteTables CreateTags DeleteTags'),
   'AWS::EC2::SecurityGroup': ec2(
-    'CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups CreateTags DeleteTags',
+    'CreateSecurityGroup DeleteSecurityGroup DescribeInstances DescribeSecurityGroups CreateTags DeleteTags',
   ),
   // Two of them are for Fn::GetAZs.
   'AWS::EC2::Subnet': ec2(
@@ -97,7 +97,7 @@ export const BY_TYPE: Record<string, Need[]> = {
     'AssociateRouteTable DescribeRouteTables DescribeSubnets DisassociateRouteTable ReplaceRouteTableAssociation',
   ),
   'AWS::EC2::VPC': ec2(
-    'CreateVpc DeleteVpc DescribeNetworkAcls DescribeSecurityGroups DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute CreateTags DeleteTags',
+    'CreateVpc DeleteVpc DescribeNetworkAcls DescribeSecurityGroups DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute CreateTags DeleteTags DescribeVpcEncryptionControls',
   ),
   'AWS::EC2::VPCEndpoint': ec2(
     'CreateVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags',
@@ -156,6 +156,7 @@ export const BY_TYPE: Record<string, Need[]> = {
       ),
     ),
     ...needs('logs', of('logs', 'log-group::log-stream:'), 'DescribeLogGroups'),
+    ...needs('logs', ANY, 'DescribeResourcePolicies'),
   ],
   'AWS::S3::Bucket': needs(
     's3',
@@ -188,16 +189,19 @@ export const BY_TYPE: Record<string, Need[]> = {
   ],
 };
 
-/** For `serverless deploy` and `remove` themselves, and for removing the data of a bucket with versions. */
+/** For `npm run deploy` and `remove` themselves, and for removing the data of a bucket with versions. */
 export const BY_SERVERLESS: Need[] = [
   ...needs(
     'cloudformation',
     STACK,
-    'CreateStack DeleteStack DescribeStackEvents DescribeStackResource DescribeStacks GetTemplate ListStackResources TagResource UntagResource UpdateStack',
+    'CreateStack DeleteStack DescribeStackEvents DescribeStackResource DescribeStacks GetTemplate ListStackResources TagResource UntagResource UpdateStack UpdateTerminationProtection',
   ),
   ...needs('cloudformation', ANY, 'ValidateTemplate'),
   ...needs('s3', BUCKET, 'GetBucketLocation ListBucket ListBucketVersions'),
   ...needs('s3', OBJECT, 'DeleteObject DeleteObjectVersion GetObject PutObject'),
+  // Before a stage is removed: whether it is at work.
+  ...needs('states', STATE_MACHINE, 'ListExecutions'),
+  ...needs('batch', ANY, 'DescribeJobs ListJobs'),
 ];
 
 /** For the other tools in docs/operations.md: docker push, aws lambda invoke, aws logs tail. */

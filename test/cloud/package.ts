@@ -10,11 +10,13 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
 
 export interface Template {
+  Conditions: Record<string, unknown>;
   Resources: Record<
     string,
     {
       Type: string;
       Condition?: string;
+      DependsOn?: string | string[];
       DeletionPolicy?: string;
       UpdateReplacePolicy?: string;
       Properties: Record<string, never> & { [name: string]: unknown };
@@ -39,7 +41,13 @@ export function runPackage(stage: string, folder: string, variables: NodeJS.Proc
     cwd: ROOT,
     encoding: 'utf8',
     timeout: 120_000,
-    env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off', ...variables },
+    env: {
+      ...process.env,
+      AWS_REGION: 'eu-central-1',
+      SLS_TELEMETRY_DISABLED: '1',
+      SLS_NOTIFICATIONS_MODE: 'off',
+      ...variables,
+    },
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
@@ -44,6 +44,21 @@ function* statements({ Resources }: Template): Generator<[string, Statement]> {
 
 const STAGES = ['local', 'dev', 'prod'];
 
+/** All resources that must exist before this one, and so outlive it: by references and by DependsOn. */
+function prerequisites({ Resources }: Template, name: string, found = new Set<string>()): Set<string> {
+  const { DependsOn = [], Properties } = Resources[name]!;
+  const text = JSON.stringify(Properties ?? {});
+  const referred = [...text.matchAll(/"Ref":"(\w+)"|"Fn::GetAtt":\["(\w+)"/g)].map(
+    ([, ref, att]) => ref ?? att!,
+  );
+  for (const other of [DependsOn, referred].flat()) {
+    if (found.has(other) || Resources[other] === undefined) continue;
+    found.add(other);
+    prerequisites({ Resources } as Template, other, found);
+  }
+  return found;
+}
+
 for (const stage of STAGES) {
   describe(`the package of stage ${stage}`, () => {
     let folder: string;
@@ -72,6 +87,49 @@ for (const stage of STAGES) {
       const roles = of('AWS::Lambda::Function').map(({ Properties }) => JSON.stringify(Properties.Role));
       assert.equal(roles.length, 9);
       assert.equal(new Set(roles).size, roles.length);
+    });
+
+    test('lets no function create its log group, which would outlive the stack', () => {
+      const roles = of('AWS::Lambda::Function').map(
+        ({ Properties }) => (Properties.Role as unknown as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0],
+      );
+      for (const role of roles) {
+        const denied = [...statements(template)].filter(
+          ([name, { Effect, Action }]) =>
+            name === role && Effect === 'Deny' && String(Action) === 'logs:CreateLogGroup',
+        );
+        assert.deepEqual(
+          denied.map(([, { Resource }]) => Resource),
+          ['*'],
+          role,
+        );
+      }
+    });
+
+    test('names the bucket by stage, account and region', () => {
+      const name = { 'Fn::Sub': `chirpline-${stage}-\${AWS::AccountId}-\${AWS::Region}` };
+      assert.deepEqual(template.Resources.Bucket!.Properties.BucketName, name);
+      // All rights are for this bucket, except that the Serverless Framework has its own.
+      const { ServerlessDeploymentBucketPolicy, ...own } = template.Resources;
+      assert.ok(ServerlessDeploymentBucketPolicy);
+      const arns = [...JSON.stringify(own).matchAll(/:s3:::([^"/]*)/g)].map(([, bucket]) => bucket);
+      assert.ok(arns.length > 20);
+      assert.deepEqual([...new Set(arns)], [name['Fn::Sub']]);
+    });
+
+    test('removes the hosts, which have public addresses, before anything of their network', () => {
+      const network = Object.entries(template.Resources)
+        .filter(([, { Type }]) => Type.startsWith('AWS::EC2::') && Type !== 'AWS::EC2::LaunchTemplate')
+        .map(([name]) => name);
+      assert.ok(network.length > 8);
+      for (const hosts of ['Spot', 'OnDemand']) {
+        const before = prerequisites(template, hosts);
+        assert.deepEqual(
+          network.filter((name) => !before.has(name)),
+          [],
+          hosts,
+        );
+      }
     });
 
     test('has zips below 3 MB, with the SDK and without TensorFlow', () => {
@@ -246,6 +304,25 @@ test('the stage local is refused without an endpoint, so that it never goes to a
   });
   assert.notEqual(status, 0);
   assert.match(stdout + stderr, /custom\.settings\.endpoint.*not found at "env"/);
+});
+
+test('no region is assumed', (t) => {
+  const region = { AWS_REGION: undefined, AWS_DEFAULT_REGION: 'eu-central-1' };
+  const { status, stdout, stderr } = runPackage('dev', scratch(t), region);
+  assert.notEqual(status, 0);
+  assert.match(stdout + stderr, /provider\.region.*not found at "env"/s);
+});
+
+test('only prod is protected against removal, and only local has another Batch', () => {
+  const read = (stage: string) => {
+    const { folder, template } = packageStage(stage);
+    const { service } = JSON.parse(readFileSync(join(folder, 'serverless-state.json'), 'utf8'));
+    return [service.provider.deletionProtection, template.Conditions.RealBatch];
+  };
+  const given = (training: string) => ({ 'Fn::Equals': [training, 'on'] });
+  assert.deepEqual(read('prod'), [true, given('on')]);
+  assert.deepEqual(read('dev'), [false, given('on')]);
+  assert.deepEqual(read('local'), [null, given('agent')]);
 });
 
 test('only the local function that submits jobs has the address of the job agent', () => {
