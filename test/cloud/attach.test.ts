@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, test } from 'node:test';
-import { createCloud } from '../../infra/local/cloud.ts';
+import { afterEach, type TestContext, test } from 'node:test';
+import { createCloud, stopCloud } from '../../infra/local/cloud.ts';
 import { readLocalStage } from '../../src/cloud/local-stage.ts';
 import { MachineError } from '../../src/core/errors.ts';
 import { findPort, startEmulator } from '../support/emulator.ts';
-import { scratch } from '../support/fixtures.ts';
+import { folderForTests } from '../support/fixtures.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -18,6 +18,16 @@ afterEach(() => {
     server.close();
   }
 });
+
+/** A folder that is removed after the test, when what runs in it has been stopped. */
+function stateFolder(t: TestContext): string {
+  const { folder, remove } = folderForTests();
+  t.after(async () => {
+    await stopCloud(folder);
+    remove();
+  });
+  return folder;
+}
 
 /** Starts a server that answers every request with this body; returns its port. */
 async function serve(body: string): Promise<number> {
@@ -51,11 +61,10 @@ function askAgent(agent: string, address: string, host: string): Promise<number>
 }
 
 test('attaching starts only the agent, which listens on this machine only, and down leaves LocalStack alone', async (t) => {
-  const folder = scratch(t);
+  const folder = stateFolder(t);
   const port = await serve(localstack(false));
   const settings = await settingsFor(folder, at(port));
   const cloud = createCloud(settings);
-  t.after(() => cloud.down());
   const attached = { version: '4.14.0', isDocker: false };
   assert.deepEqual(await cloud.up(), { fresh: true, agentHost: '127.0.0.1', attached });
   assert.deepEqual(await cloud.up(), { fresh: false, agentHost: '127.0.0.1', attached });
@@ -76,9 +85,8 @@ test('attaching starts only the agent, which listens on this machine only, and d
 });
 
 test('for functions in containers the agent answers by its other name, on all interfaces, and only with its secret', async (t) => {
-  const folder = scratch(t);
+  const folder = stateFolder(t);
   const cloud = createCloud(await settingsFor(folder, at(await serve(localstack(true)))));
-  t.after(() => cloud.down());
   assert.equal((await cloud.up()).agentHost, 'host.docker.internal');
   const { agent, agentForFunctions } = readLocalStage(folder)!;
   assert.equal(agentForFunctions, agent.replace('127.0.0.1', 'host.docker.internal'));
@@ -93,11 +101,10 @@ test('for functions in containers the agent answers by its other name, on all in
 test('an agent that runs already with the same secret is used', async (t) => {
   const secret = 'a-secret-of-32-characters-at-least';
   const attach = at(await serve(localstack(false)));
-  const settings = { ...(await settingsFor(scratch(t), attach)), secret };
+  const settings = { ...(await settingsFor(stateFolder(t), attach)), secret };
   const first = createCloud(settings);
-  t.after(() => first.down());
   await first.up();
-  const folder = scratch(t);
+  const folder = stateFolder(t);
   const second = createCloud({ ...settings, folder });
   assert.equal((await second.up()).fresh, false);
   assert.equal(readLocalStage(folder)?.agent, `http://127.0.0.1:${settings.agentPort}/${secret}`);
@@ -107,7 +114,7 @@ test('an agent that runs already with the same secret is used', async (t) => {
 
 test('what is not LocalStack is refused with one line', async (t) => {
   const refuse = async (attach: string, message: RegExp) => {
-    const folder = scratch(t);
+    const folder = stateFolder(t);
     await assert.rejects(createCloud(await settingsFor(folder, attach)).up(), (error: unknown) => {
       assert.ok(error instanceof MachineError);
       assert.match(error.message, message);

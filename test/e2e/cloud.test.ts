@@ -303,10 +303,15 @@ test('a function that is killed is retried, and the run succeeds', async () => {
 });
 
 const submit = (dataset: string, ...options: string[]) =>
-  submitTraining(batch, { bucket: stage.bucket, ...requireTraining(stage) }, open(dataset).records, {
-    dataset,
-    options,
-  });
+  submitTraining(
+    batch,
+    { stage: stage.name, bucket: stage.bucket, ...requireTraining(stage) },
+    open(dataset).records,
+    {
+      dataset,
+      options,
+    },
+  );
 
 /** The output of a job's attempt. */
 function readLog(id: string, attempt: number): string {

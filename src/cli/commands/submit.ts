@@ -42,7 +42,7 @@ export function submitCommand(): Command {
       const { queue, definition } = requireTraining(stage);
       const { bucket } = stage;
       const records = openStore(locateDataset(bucket, flags.dataset).records);
-      const place = { bucket, queue, definition };
+      const place = { stage: stage.name, bucket, queue, definition };
       const { dataset } = flags;
       const job = await submitTraining(new BatchClient(CONNECTION), place, records, { ...options, dataset });
       const folds = options.folds === undefined ? '' : ` for ${options.folds} folds`;
