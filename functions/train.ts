@@ -17,6 +17,7 @@ export interface TrainInput {
 export function createTrain(open: OpenDataset, client: BatchClient) {
   return async ({ dataset, options, taskToken }: TrainInput): Promise<SubmittedJob> => {
     const place = {
+      stage: requireVariable('STAGE'),
       bucket: requireVariable('BUCKET'),
       queue: requireVariable('JOB_QUEUE'),
       definition: requireVariable('JOB_DEFINITION'),

@@ -8,6 +8,7 @@ import {
   build,
   checkNode,
   installLocalstack,
+  installMinistack,
   installPackages,
   installPython,
   listSources,
@@ -30,6 +31,7 @@ checkNode();
 installPackages();
 installPython();
 if (values.emulator === 'localstack') installLocalstack();
+else installMinistack();
 build();
 
 const options = Object.entries(values).map(([name, value]) =>

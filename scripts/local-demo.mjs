@@ -1,14 +1,15 @@
 /**
- * `npm run local:demo`: runs all steps in the emulated cloud of this machine: deploys, uploads simulated samples, shows the
- * progress of preprocessing, trains briefly, and lists the artifacts.
+ * `npm run local:demo [-- OPTIONS OF local:up]`: runs all steps in the emulated cloud of this machine: deploys, uploads simulated
+ * samples, shows the progress of preprocessing, trains briefly, and lists the artifacts.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, checkNode, installPackages, installPython, ROOT, runNode } from './setup.mjs';
+import { build, checkNode, installMinistack, installPackages, ROOT, runNode } from './setup.mjs';
 
+const given = process.argv.slice(2);
 checkNode();
 installPackages();
-installPython();
+if (!given.includes('--attach')) installMinistack();
 build();
 
 const CLI = join(ROOT, 'dist/cli/main.js');
@@ -20,11 +21,11 @@ function run(what, args) {
   console.log(`\n$ ${what}`);
   runNode(args);
 }
-const local = (command) =>
-  run(`npm run local:${command}`, ['--import', 'tsx', 'infra/local/main.ts', command]);
+const local = (...words) =>
+  run(`npm run local:${words.join(' ')}`, ['--import', 'tsx', 'infra/local/main.ts', ...words]);
 const chirpline = (...args) => run(`chirpline ${args.join(' ')}`, [CLI, ...args]);
 
-local('up');
+local('up', ...given);
 local('deploy');
 rmSync(RAW, { recursive: true, force: true });
 chirpline('simulate', RAW, '--samples', '1024', '--seed', '1', '--snr-median', '15', '--snr-sigma', '0.4');
@@ -33,11 +34,4 @@ chirpline('status', '--stage', 'local', '--dataset', DATASET, '--watch');
 chirpline('submit', '--dataset', DATASET, '--stage', 'local', '--epochs', '1', '--learning-rate', '1e-3');
 chirpline('status', '--stage', 'local', '--dataset', DATASET, '--watch');
 
-const BUCKET = 'chirpline-local-000000000000';
-run(`the records and the model in s3://${BUCKET}`, [
-  '--import',
-  'tsx',
-  'infra/local/list.ts',
-  `s3://${BUCKET}/records/${DATASET}`,
-  `s3://${BUCKET}/models/${DATASET}`,
-]);
+run('the records and the model', ['--import', 'tsx', 'infra/local/list.ts', DATASET]);

@@ -11,7 +11,7 @@ const TIMED = /test\/(cli\/preprocess|e2e\/cloud)\.test\.ts$/;
  * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another,
  * beside the others.
  */
-const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|commands))\.test\.ts$/;
+const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|commands|deploy|rights))\.test\.ts$/;
 const [concurrency, ...files] = process.argv.slice(2);
 const timed = files.filter((file) => TIMED.test(file));
 const packaging = files.filter((file) => PACKAGING.test(file));

@@ -103,29 +103,29 @@ export function build() {
   });
 }
 
-/** Installs a Python environment for tests and benchmarks: NumPy, SciPy, TensorFlow, ONNX, the cloud emulator. */
+/** Installs a Python environment for tests and benchmarks: NumPy, SciPy, TensorFlow, ONNX. */
 export function installPython() {
-  const requirements = 'test/python/requirements.txt';
-  once('python', [requirements], '.chirpline/python/bin/python', () => {
-    console.error(
-      'installing Python packages for tests and benchmarks (NumPy, SciPy, TensorFlow, ONNX; about 350 MB) ...',
-    );
+  const what = 'Python packages for tests and benchmarks (NumPy, SciPy, TensorFlow, ONNX; about 350 MB)';
+  installEnvironment('python', what, 'test/python/requirements.txt');
+}
+
+/** Installs ministack, the default emulator. */
+export function installMinistack() {
+  installEnvironment('ministack', 'the emulator ministack (about 90 MB)', 'infra/local/ministack.txt');
+}
+
+/** Installs the packages of a requirements file into the virtual environment .chirpline/NAME. */
+function installEnvironment(name, what, requirements) {
+  const python = `.chirpline/${name}/bin/python`;
+  once(name, [requirements], python, () => {
+    console.error(`installing ${what} ...`);
     mkdirSync(STAMPS, { recursive: true });
-    rmSync(join(STAMPS, 'python'), { recursive: true, force: true });
-    const venv = run('python3', ['-m', 'venv', '.chirpline/python']);
-    if (venv.status !== 0) {
+    rmSync(join(STAMPS, name), { recursive: true, force: true });
+    if (run('python3', ['-m', 'venv', `.chirpline/${name}`]).status !== 0) {
       giveUp('Python 3 with venv and pip is needed: apt-get install python3 python3-venv python3-pip');
     }
-    const pip = run('.chirpline/python/bin/python', [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      '-r',
-      requirements,
-    ]);
-    if (pip.status !== 0)
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+    if (run(python, pip).status !== 0)
       giveUp('pip install failed: see the output above. It needs access to a package registry.');
   });
 }

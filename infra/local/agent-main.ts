@@ -2,7 +2,7 @@
 import { startAgent } from './agent.ts';
 import type { RunnerKind } from './runner.ts';
 
-const { AGENT_PORT, AGENT_SECRET, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
+const { AGENT_HOST, AGENT_PORT, AGENT_SECRET, AGENT_FOLDER, AGENT_RUNNER, AGENT_IMAGE } = process.env;
 /** Variables with which a job finds the emulator. */
 const JOB_VARIABLES = [
   'AWS_ENDPOINT_URL',
@@ -15,10 +15,12 @@ const JOB_VARIABLES = [
   'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
 ];
 
-if (!AGENT_SECRET) throw new Error('AGENT_SECRET is not set: start the agent with npm run local:up');
+if (!/^[\w-]{32,}$/.test(AGENT_SECRET ?? ''))
+  throw new Error('AGENT_SECRET: needed at least 32 letters, digits, _ or -. npm run local:up draws one');
 const agent = await startAgent({
+  host: AGENT_HOST ?? '127.0.0.1',
   port: Number(AGENT_PORT),
-  secret: AGENT_SECRET,
+  secret: AGENT_SECRET!,
   folder: AGENT_FOLDER ?? '',
   runner: AGENT_RUNNER as RunnerKind,
   image: AGENT_IMAGE,

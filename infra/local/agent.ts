@@ -10,6 +10,8 @@ import type { RunnerKind } from './runner.ts';
 import { createScheduler } from './scheduler.ts';
 
 export interface AgentSettings {
+  /** Name or address by which functions reach the agent. With any but 127.0.0.1 it listens on all interfaces. */
+  host: string;
   port: number;
   /** First part of the path of every request. */
   secret: string;
@@ -28,6 +30,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
+const LOOPBACK = '127.0.0.1';
 /** Requests are a few kilobytes. */
 const BODY_LIMIT = 1 << 20;
 
@@ -40,7 +43,7 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
   const scheduler = createScheduler(store, { kind, folder, image, env }, reports, settings);
   const operations = createOperations(store, scheduler);
   const server = createServer(async (request, response) => {
-    const { status, body } = await answer(operations, request, settings.secret);
+    const { status, body } = await answer(operations, request, settings);
     response.writeHead(status, {
       'content-type': 'application/json',
       ...(status !== 200 && { 'x-amzn-errortype': status < 500 ? 'ClientException' : 'ServerException' }),
@@ -49,7 +52,7 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(settings.port, '127.0.0.1', resolve);
+    server.listen(settings.port, settings.host === LOOPBACK ? LOOPBACK : '0.0.0.0', resolve);
   });
   const address = server.address();
   return {
@@ -66,10 +69,10 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
 async function answer(
   operations: Operations,
   request: IncomingMessage,
-  secret: string,
+  settings: AgentSettings,
 ): Promise<{ status: number; body: unknown }> {
   try {
-    const name = admit(request, secret);
+    const name = admit(request, settings);
     if (name === 'health') return { status: 200, body: {} };
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
     if (operation === undefined) throw new ClientError(`the local agent has no operation ${name}`);
@@ -86,8 +89,8 @@ async function answer(
  * The name of the requested operation. Requests of browsers are refused, since any web page could send them, also through its
  * own host name for this machine (DNS rebinding). Requests without the secret are refused: the machine may have other users.
  */
-function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): string {
-  const hosts = [`127.0.0.1:${socket.localPort}`, `localhost:${socket.localPort}`];
+function admit({ headers, socket, url = '' }: IncomingMessage, { host, secret }: AgentSettings): string {
+  const hosts = [LOOPBACK, 'localhost', host].map((name) => `${name}:${socket.localPort}`);
   if (!hosts.includes(headers.host ?? ''))
     throw new ClientError(`Host is ${quote(headers.host ?? '')}: needed ${hosts[0]}`, 403);
   for (const name of ['origin', 'sec-fetch-site']) {
@@ -97,7 +100,7 @@ function admit({ headers, socket, url = '' }: IncomingMessage, secret: string): 
   const [, given = '', name] = /^\/([^/]*)\/v1\/([^/]*)\/?$/.exec(url) ?? [];
   if (name === undefined || !isEqual(given, secret)) {
     throw new ClientError(
-      "the path doesn't begin with the secret of the running stage. Restart it: npm run local:down && npm run local:up",
+      "the path doesn't begin with the secret of the running stage. Deploy it again: npm run local:up && npm run local:deploy",
       403,
     );
   }

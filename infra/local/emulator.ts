@@ -30,7 +30,7 @@ export async function startService({
   health,
 }: ServiceSettings): Promise<boolean> {
   if (await answers(health)) {
-    if (readPid(folder, name) !== undefined) return false;
+    if (isRunning(folder, name)) return false;
     throw new MachineError(`another program responds at ${health}. Stop it, or choose another port`);
   }
   mkdirSync(folder, { recursive: true });
@@ -73,6 +73,9 @@ export async function stopService(folder: string, name: string): Promise<boolean
   }
   return true;
 }
+
+/** Whether the service runs, and was started by `startService` with this folder. */
+export const isRunning = (folder: string, name: string): boolean => readPid(folder, name) !== undefined;
 
 /** PID of the running process; undefined if it isn't running. */
 function readPid(folder: string, name: string): number | undefined {

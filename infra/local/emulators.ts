@@ -37,7 +37,7 @@ export function describeEmulator(
   const endpoint = `http://127.0.0.1:${port}`;
   if (name === 'ministack') {
     return {
-      command: [join(INSTALLED, 'python/bin/python'), GUARD],
+      command: [join(INSTALLED, 'ministack/bin/python'), GUARD],
       env: {
         GATEWAY_PORT: String(port),
         BIND_HOST: '127.0.0.1',

@@ -3,11 +3,15 @@ import type { Stage } from '../cloud/deployed-stage.ts';
 import { pattern } from '../core/setting.ts';
 import { settingOption } from '../options/command-options.ts';
 
-const STAGE = pattern(
+/**
+ * Longer names would make the names of buckets and roles too long in some regions. With a hyphen, the rights for stage `a` would
+ * include those for `a-b`: policies name resources as `chirpline-a-*`.
+ */
+export const STAGE = pattern(
   'the deployed stage: local, dev, prod, ...',
   'name',
-  /^[a-z][a-z0-9-]{0,31}$/,
-  '1-32 lower-case letters, digits or -, the first a letter',
+  /^[a-z][a-z0-9]{0,19}$/,
+  '1-20 lower-case letters or digits, the first a letter',
 );
 
 export const stageOption = () => settingOption('stage', STAGE, 'dev');

@@ -1,6 +1,6 @@
 /** A deployed stage, read from the outputs of its CloudFormation stack. */
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { MachineError } from '../core/errors.ts';
+import { ConflictError, MachineError } from '../core/errors.ts';
 import { CONNECTION } from './connection.ts';
 import { useLocalCloud } from './local-stage.ts';
 
@@ -11,9 +11,23 @@ export interface Stage {
   stateMachine: string;
   /** URLs of the queues and of their dead-letter queues. The events of jobs arrive without a queue. */
   queues: { name: string; url?: string; deadLetters: string }[];
-  trainingQueue: string;
-  trainingJob: string;
-  trainingLogs: string;
+  /** Undefined if the stage was deployed without training. */
+  training?: Training;
+}
+
+/** Names in AWS Batch and CloudWatch Logs. */
+export interface Training {
+  queue: string;
+  definition: string;
+  logs: string;
+}
+
+/** Throws ConflictError when the stage was deployed without training. */
+export function requireTraining({ name, training }: Pick<Stage, 'name' | 'training'>): Training {
+  if (training !== undefined) return training;
+  throw new ConflictError(
+    `stage ${name} has no training: set training: 'on' in infra/stages/${name}.yml and deploy it again`,
+  );
 }
 
 /** Throws MachineError when the stage isn't deployed, or is `local` and isn't running. */
@@ -40,14 +54,20 @@ export async function openStage(name: string): Promise<Stage> {
       { name: 'objects', url: output('ObjectsQueue'), deadLetters: output('ObjectsDeadLetters') },
       { name: 'jobs', deadLetters: output('JobDeadLetters') },
     ],
-    trainingQueue: output('TrainingQueue'),
-    trainingJob: output('TrainingJob'),
-    trainingLogs: output('TrainingLogs'),
+    ...(outputs.has('TrainingQueue') && {
+      training: {
+        queue: output('TrainingQueue'),
+        definition: output('TrainingJob'),
+        logs: output('TrainingLogs'),
+      },
+    }),
   };
 }
 
-async function readOutputs(name: string): Promise<Map<string, string>> {
+/** The outputs of the stage's stack; none while its first deployment hasn't succeeded. Throws MachineError if there is no stack. */
+export async function readOutputs(name: string): Promise<Map<string, string>> {
   const client = new CloudFormationClient(CONNECTION);
+  const region = await client.config.region();
   try {
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: `chirpline-${name}` }));
     return new Map(
@@ -55,8 +75,8 @@ async function readOutputs(name: string): Promise<Map<string, string>> {
     );
   } catch (error) {
     if (!(error instanceof Error) || !error.message.includes('does not exist')) throw error;
-    const how = name === 'local' ? 'npm run local:deploy' : `npx serverless deploy --stage ${name}`;
-    throw new MachineError(`stage ${name} is not deployed. Deploy it: ${how}`, { cause: error });
+    const how = name === 'local' ? 'npm run local:deploy' : `npm run deploy -- --stage ${name}`;
+    throw new MachineError(`stage ${name} is not deployed in ${region}. Deploy it: ${how}`, { cause: error });
   } finally {
     client.destroy();
   }

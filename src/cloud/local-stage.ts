@@ -12,13 +12,34 @@ export interface LocalStage {
   emulator: string;
   /** URL of the job agent. Its path is a secret: the agent refuses requests without it. */
   agent: string;
+  /** The same agent's URL for functions: in a container or on another machine they reach this one by another name. */
+  agentForFunctions: string;
 }
 
 /** The environment variable that names another state folder than this checkout's, for tests and the benchmark. */
 export const STATE_VARIABLE = 'CHIRPLINE_LOCAL';
 
-const loopback = v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}(\/[A-Za-z0-9_-]*)?$/));
-const NOTE = v.strictObject({ emulator: loopback, agent: loopback });
+const EMULATOR = v.pipe(
+  v.string(),
+  v.check((text) => emulatorOrigin(text) === text, 'must be the origin of an emulator'),
+);
+const SECRET_PATH = String.raw`:\d{1,5}(\/[A-Za-z0-9_-]*)?$`;
+const NOTE = v.strictObject({
+  emulator: EMULATOR,
+  agent: v.pipe(v.string(), v.regex(new RegExp(String.raw`^http:\/\/127\.0\.0\.1${SECRET_PATH}`))),
+  agentForFunctions: v.pipe(
+    v.string(),
+    v.regex(new RegExp(String.raw`^http:\/\/[A-Za-z0-9.-]+${SECRET_PATH}`)),
+  ),
+});
+
+/** The origin of an emulator's URL; undefined for what is no such URL, and for AWS itself. */
+export function emulatorOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname, origin, href } = new URL(text);
+  const isPlain = /^https?:$/.test(protocol) && href === `${origin}/`;
+  return isPlain && !/(^|\.)(amazonaws|api\.aws|amazonwebservices)(\.|$)/.test(hostname) ? origin : undefined;
+}
 
 /** The note in a state folder. Only its owner can read it (mode 0600), since it holds the secret. */
 export const notePath = (folder: string): string => join(folder, 'stage.json');
@@ -42,7 +63,7 @@ export function readLocalStage(folder: string): LocalStage | undefined {
 }
 
 /** The environment for SDKs and tools of the emulated cloud. Config files could name other endpoints, so none are read. */
-export function localEnvironment({ emulator, agent }: LocalStage) {
+export function localEnvironment({ emulator, agent }: Pick<LocalStage, 'emulator' | 'agent'>) {
   return {
     AWS_ENDPOINT_URL: emulator,
     AWS_ENDPOINT_URL_BATCH: agent,
@@ -63,8 +84,8 @@ export function withoutAws(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Makes this process use the emulated cloud. All its other AWS variables are removed, so no request of stage `local` leaves
- * this machine. Throws MachineError when no emulated cloud was started.
+ * Makes this process use the emulated cloud. All its other AWS variables are removed, so every request of stage `local` goes to
+ * the emulator and the agent. Throws MachineError when no emulated cloud was started.
  */
 export function useLocalCloud(env: NodeJS.ProcessEnv): void {
   const stage = readLocalStage(env[STATE_VARIABLE] ?? OWN_STATE);

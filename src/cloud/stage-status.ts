@@ -35,6 +35,7 @@ export interface StatusReader {
 }
 
 export function createStatusReader(stage: Stage): StatusReader {
+  const { training } = stage;
   const runs = new SFNClient(CONNECTION);
   const batch = new BatchClient(CONNECTION);
   const logs = new CloudWatchLogsClient(CONNECTION);
@@ -43,7 +44,7 @@ export function createStatusReader(stage: Stage): StatusReader {
   async function addLines(job: Job): Promise<JobView> {
     const hasLines = isActive(job) || job.state === 'FAILED';
     const [lastLines, folds] = await Promise.all([
-      hasLines ? readLastLines(logs, stage.trainingLogs, job, LINES) : [],
+      hasLines && training !== undefined ? readLastLines(logs, training.logs, job, LINES) : [],
       listFolds(batch, job),
     ]);
     if (job.folds === undefined) return { ...job, lastLines };
@@ -54,7 +55,7 @@ export function createStatusReader(stage: Stage): StatusReader {
     async read(dataset) {
       const [latestRuns, latestJobs, deadLetters] = await Promise.all([
         listRuns(runs, stage.stateMachine, RUNS, dataset),
-        listJobs(batch, stage.trainingQueue, JOBS, dataset),
+        training === undefined ? [] : listJobs(batch, training.queue, JOBS, dataset),
         Promise.all(
           stage.queues.map(async ({ name, url, deadLetters: from }) => ({
             queue: name,

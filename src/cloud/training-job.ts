@@ -7,6 +7,8 @@ import type { ObjectStore } from '../storage/store.ts';
 import { locateDataset } from './dataset.ts';
 
 export interface TrainingPlace {
+  /** A job has it as its tag: the rights to end jobs go by it. */
+  stage: string;
   bucket: string;
   /** Names or ARNs. */
   queue: string;
@@ -58,6 +60,7 @@ export async function submitTraining(
     new SubmitJobCommand({
       jobName: jobNameOf(dataset),
       jobQueue: place.queue,
+      tags: { application: 'chirpline', stage: place.stage },
       jobDefinition: place.definition,
       parameters: { dataset, records: locations.records, models: locations.models },
       ...(folds !== undefined && { arrayProperties: { size: folds } }),

@@ -95,8 +95,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function start(): Promise<void> {
+async function start(host = '127.0.0.1'): Promise<void> {
   agent = await startAgent({
+    host,
     port: 0,
     secret: SECRET,
     folder,
@@ -371,7 +372,7 @@ test('requests without the secret and requests of browsers are refused', async (
     [known, { 'content-type': 'application/x-www-form-urlencoded' }, 415, /^content-type/],
     [known, { 'content-type': undefined }, 415, /^content-type is ""/],
     [known, { method: 'GET' }, 405, /^GET: needed POST$/],
-    ['/v1/describejobqueues', {}, 403, /the secret of the running stage\. Restart it/],
+    ['/v1/describejobqueues', {}, 403, /the secret of the running stage\. Deploy it again/],
     ['//v1/describejobqueues', {}, 403, /secret/],
     [`/${SECRET.slice(1)}/v1/describejobqueues`, {}, 403, /secret/],
     [`/${SECRET}x/v1/describejobqueues`, {}, 403, /secret/],

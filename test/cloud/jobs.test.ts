@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { BatchClient, type JobDetail } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { requireOwn } from '../../src/cli/commands/cancel.ts';
+import { requireTraining } from '../../src/cloud/deployed-stage.ts';
 import { findJob, listJobs, readLastLines } from '../../src/cloud/jobs.ts';
 import { jobNameOf } from '../../src/cloud/training-job.ts';
-import { SettingError } from '../../src/core/errors.ts';
+import { ConflictError, SettingError } from '../../src/core/errors.ts';
 import { answerBy } from '../support/answers.ts';
 
 const QUEUE = 'arn:aws:batch:eu-central-1:123456789012:job-queue/chirpline-dev-training';
@@ -59,20 +60,29 @@ test('the number of pages of jobs is limited', async () => {
 test("only a stage's own jobs can be cancelled, and the error names the job's stage", async () => {
   const { client } = answerFor(['g2net']);
   const job = await findJob(client, 'job-0');
-  const stage = (name: string, trainingQueue: string) => ({
-    ...{ name, trainingQueue, bucket: '', stateMachine: '', queues: [], trainingJob: '', trainingLogs: '' },
+  const stage = (name: string, queue: string) => ({
+    ...{ name, bucket: '', stateMachine: '', queues: [], training: { queue, definition: '', logs: '' } },
   });
   requireOwn(job!, stage('dev', 'chirpline-dev-training'));
   assert.throws(
     () => requireOwn(job!, stage('prod', 'chirpline-prod-training')),
-    new SettingError(
-      'job job-0 is of stage dev, not of stage prod (chirpline-prod-training). Use --stage dev',
-    ),
+    new SettingError('job job-0 is of stage dev, not of stage prod. Use --stage dev'),
   );
   assert.throws(
     () => requireOwn({ id: 'x', queue: 'renders' }, stage('dev', 'chirpline-dev-training')),
-    /job x is in the queue renders, not of stage dev \(chirpline-dev-training\)/,
+    /job x is in the queue renders, not of stage dev\. Stop it/,
   );
+});
+
+test('a stage without training refuses a submission, and owns no job', () => {
+  const stage = { name: 'dev', bucket: '', stateMachine: '', queues: [] };
+  assert.throws(
+    () => requireTraining(stage),
+    new ConflictError(
+      "stage dev has no training: set training: 'on' in infra/stages/dev.yml and deploy it again",
+    ),
+  );
+  assert.throws(() => requireOwn({ id: 'x', queue: 'chirpline-prod-training' }, stage), SettingError);
 });
 
 test('a job whose container did not start shows the reason', async () => {

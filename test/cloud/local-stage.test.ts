@@ -40,6 +40,7 @@ before(async () => {
   emulator = await startEmulator();
   restore = setEnvironment(emulator.env);
   agent = await startAgent({
+    host: '127.0.0.1',
     port: 0,
     secret: SECRET,
     folder: join(folder, 'agent'),
@@ -48,7 +49,8 @@ before(async () => {
     grace: 500,
     jobEnv: {},
   });
-  const stage = { emulator: emulator.endpoint, agent: `http://127.0.0.1:${agent.port}/${SECRET}` };
+  const agentUrl = `http://127.0.0.1:${agent.port}/${SECRET}`;
+  const stage = { emulator: emulator.endpoint, agent: agentUrl, agentForFunctions: agentUrl };
   writeFileSync(notePath(folder), JSON.stringify(stage));
   await fetch(`${stage.agent}/v1/createjobqueue`, {
     method: 'POST',
@@ -223,7 +225,11 @@ test('the emulator serves programs and refuses browsers', async () => {
 
 test('all AWS variables of the environment are replaced, and the others kept', (t) => {
   const state = scratch(t);
-  const stage = { emulator: 'http://127.0.0.1:1', agent: 'http://127.0.0.1:2/secret' };
+  const stage = {
+    emulator: 'http://127.0.0.1:1',
+    agent: 'http://127.0.0.1:2/secret',
+    agentForFunctions: 'http://functions.example:2/secret',
+  };
   writeFileSync(notePath(state), JSON.stringify(stage));
   const env = { ...hostileEnvironment(), AWS_NOT_YET_INVENTED: 'x', PATH: '/bin', CHIRPLINE_LOCAL: state };
   const kept = withoutAws(env);
@@ -238,25 +244,33 @@ test('all AWS variables of the environment are replaced, and the others kept', (
   assert.deepEqual({ ...env }, { ...kept, ...localEnvironment(stage) });
 });
 
-test('a note with addresses of other machines is refused, and without a note nothing is running', (t) => {
+test('a note with an agent on another machine or with AWS as emulator is refused, and without a note nothing is running', (t) => {
   const state = scratch(t);
   assert.equal(readLocalStage(state), undefined);
   assert.throws(() => useLocalCloud({ CHIRPLINE_LOCAL: state }), MachineError);
   const local = 'http://127.0.0.1:1';
+  const right = { emulator: 'http://emulator.example:4566', agent: local, agentForFunctions: local };
+  writeFileSync(notePath(state), JSON.stringify(right));
+  assert.deepEqual(readLocalStage(state), right);
   for (const note of [
     '{',
     'null',
     JSON.stringify({ emulator: local }),
-    JSON.stringify({ emulator: 'http://evil.example:1', agent: local }),
-    JSON.stringify({ emulator: 'http://127.0.0.1:1@evil.example', agent: local }),
-    JSON.stringify({ emulator: local, agent: 'http://127.0.0.1.evil.example:1/' }),
+    JSON.stringify({ ...right, emulator: 'http://127.0.0.1:1@evil.example' }),
+    JSON.stringify({ ...right, emulator: 'https://s3.eu-central-1.amazonaws.com' }),
+    JSON.stringify({ ...right, emulator: 'https://amazonaws.com.cn' }),
+    JSON.stringify({ ...right, emulator: 'https://lambda.eu-central-1.api.aws' }),
+    JSON.stringify({ ...right, emulator: 'ftp://127.0.0.1:1' }),
+    JSON.stringify({ ...right, emulator: 'http://127.0.0.1:1/path' }),
+    JSON.stringify({ ...right, agent: 'http://127.0.0.1.evil.example:1/' }),
+    JSON.stringify({ ...right, agentForFunctions: 'http://a@b:1/' }),
   ]) {
     writeFileSync(notePath(state), note);
     assert.throws(() => readLocalStage(state), InputError, note);
   }
 });
 
-test('each start has a new secret, which only its owner can read and which is removed with the stage', async (t) => {
+test('a state folder has its own secret, which only its owner can read and which outlives a restart', async (t) => {
   const state = scratch(t);
   const [port, agentPort] = [await findPort(), await findPort()];
   const settings = { folder: state, port, agentPort, runner: 'process', persist: false } as const;
@@ -271,17 +285,21 @@ test('each start has a new secret, which only its owner can read and which is re
       'utf8',
     );
     const variables = environment.split('\0').filter((line) => line.startsWith('AWS_'));
-    const given = Object.entries(localEnvironment(readLocalStage(state)!)).map((entry) => entry.join('='));
+    const given = Object.entries(localEnvironment(readLocalStage(state)!))
+      // Functions have the agent's address from their deployment.
+      .filter(([key]) => name === 'agent' || key !== 'AWS_ENDPOINT_URL_BATCH')
+      .map((entry) => entry.join('='));
     assert.deepEqual(variables.sort(), given.sort(), name);
   }
-  assert.equal(statSync(notePath(state)).mode & 0o777, 0o600);
+  for (const file of [notePath(state), join(state, 'agent/secret')])
+    assert.equal(statSync(file).mode & 0o777, 0o600);
   const { agent } = readLocalStage(state)!;
   assert.equal(agent, cloud.env.AWS_ENDPOINT_URL_BATCH);
   assert.match(new URL(agent).pathname, /^\/[A-Za-z0-9_-]{43}$/);
   // Another process, which deploys or starts the stage while it runs, uses the same secret.
   const again = createCloud(settings);
   assert.deepEqual(again.env, cloud.env);
-  assert.equal(await again.up(), false);
+  assert.deepEqual(await again.up(), { fresh: false, agentHost: '127.0.0.1' });
   assert.equal(readLocalStage(state)?.agent, agent);
   assert.equal(
     (await fetch(`http://127.0.0.1:${agentPort}/v1/describejobs`, { method: 'POST' })).status,
@@ -289,5 +307,7 @@ test('each start has a new secret, which only its owner can read and which is re
   );
   await again.down();
   assert.equal(readLocalStage(state), undefined);
-  assert.notEqual(createCloud(settings).env.AWS_ENDPOINT_URL_BATCH, agent);
+  // The functions of a stage that the emulator keeps have this address.
+  assert.equal(createCloud(settings).env.AWS_ENDPOINT_URL_BATCH, agent);
+  assert.notEqual(createCloud({ ...settings, folder: scratch(t) }).env.AWS_ENDPOINT_URL_BATCH, agent);
 });

@@ -1,19 +1,27 @@
+import { ACCOUNT, type IamRequest } from '../support/iam.ts';
+
 /**
  * The permissions that a person needs on AWS; the emulators allow everything. By resource type: the actions of its CloudFormation
  * handlers that our properties need, and those for the stack's tags, which CloudFormation puts on every resource. The actions
  * are from the registry's schemas in LocalStack 2026.3.0, or else from AWS's documentation.
  */
 
-/** An action, and one of our resources that it is needed for. */
-export type Need = readonly [action: string, resource: string];
-
-function needs(service: string, resource: string, actions: string): Need[] {
-  return actions.split(/\s+/).map((action) => [`${service}:${action}`, resource] as const);
+function needs(
+  service: string,
+  resource: string,
+  actions: string,
+  context?: IamRequest['context'],
+): IamRequest[] {
+  return actions.split(/\s+/).map((action) => ({
+    action: `${service}:${action}`,
+    resource,
+    ...(context !== undefined && { context }),
+  }));
 }
 
-const of = (service: string, resource: string) => `arn:aws:${service}:eu-central-1:ACCOUNT:${resource}`;
+const of = (service: string, resource: string) => `arn:aws:${service}:eu-central-1:${ACCOUNT}:${resource}`;
 const STACK = of('cloudformation', 'stack/chirpline-dev/5c0d');
-const BUCKET = 'arn:aws:s3:::chirpline-dev-ACCOUNT';
+const BUCKET = `arn:aws:s3:::chirpline-dev-${ACCOUNT}-eu-central-1`;
 const OBJECT = `${BUCKET}/records/g2net/metadata.json`;
 const FUNCTION = of('lambda', 'function:chirpline-dev-plan');
 const MAPPING = of('lambda', 'event-source-mapping:5c0d');
@@ -22,9 +30,8 @@ const TOPIC = of('sns', 'chirpline-dev-alarms');
 const ALARM = of('cloudwatch', 'alarm:chirpline-dev-failed-runs');
 const RULE = of('events', 'rule/chirpline-dev-JobEvents-5C0D');
 const STATE_MACHINE = of('states', 'stateMachine:chirpline-dev');
-const EXECUTION = of('states', 'execution:chirpline-dev:5c0d');
-const ROLE = 'arn:aws:iam::ACCOUNT:role/chirpline-dev-HostRole-5C0D';
-const PROFILE = 'arn:aws:iam::ACCOUNT:instance-profile/chirpline-dev-HostProfile-5C0D';
+const ROLE = `arn:aws:iam::${ACCOUNT}:role/chirpline-dev-HostRole-5C0D`;
+const PROFILE = `arn:aws:iam::${ACCOUNT}:instance-profile/chirpline-dev-HostProfile-5C0D`;
 const LOGS = [
   of('logs', 'log-group:/aws/lambda/chirpline-dev-plan'),
   of('logs', 'log-group:/chirpline/dev/training'),
@@ -33,10 +40,15 @@ const REPOSITORY = of('ecr', 'repository/chirpline-training');
 /** For actions without resource-level permissions, and for resources whose names we don't choose. */
 const ANY = '*';
 
-const passRole = needs('iam', ROLE, 'PassRole');
+const passRole = (...services: string[]) =>
+  services.flatMap((service) =>
+    needs('iam', ROLE, 'PassRole', { 'iam:PassedToService': `${service}.amazonaws.com` }),
+  );
+export const BOUNDARY = { 'iam:PermissionsBoundary': `arn:aws:iam::${ACCOUNT}:policy/chirpline-boundary` };
+export const HOST_RIGHTS = 'arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role';
 const ec2 = (actions: string) => needs('ec2', ANY, actions);
 
-export const BY_TYPE: Record<string, Need[]> = {
+export const BY_TYPE: Record<string, IamRequest[]> = {
   'AWS::Batch::ComputeEnvironment': [
     ...needs(
       'batch',
@@ -46,10 +58,10 @@ export const BY_TYPE: Record<string, Need[]> = {
     ...needs('batch', ANY, 'DescribeComputeEnvironments'),
     ...needs(
       'iam',
-      'arn:aws:iam::ACCOUNT:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch',
+      `arn:aws:iam::${ACCOUNT}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch`,
       'CreateServiceLinkedRole',
     ),
-    ...passRole,
+    ...passRole('batch', 'ec2'),
   ],
   'AWS::Batch::JobDefinition': [
     ...needs(
@@ -58,7 +70,7 @@ export const BY_TYPE: Record<string, Need[]> = {
       'DeregisterJobDefinition RegisterJobDefinition TagResource UntagResource',
     ),
     ...needs('batch', ANY, 'DescribeJobDefinitions'),
-    ...passRole,
+    ...passRole('ecs-tasks'),
   ],
   'AWS::Batch::JobQueue': [
     ...needs(
@@ -87,7 +99,7 @@ export const BY_TYPE: Record<string, Need[]> = {
   ),
   'AWS::EC2::RouteTable': ec2('CreateRouteTable DeleteRouteTable DescribeRouteTables CreateTags DeleteTags'),
   'AWS::EC2::SecurityGroup': ec2(
-    'CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups CreateTags DeleteTags',
+    'CreateSecurityGroup DeleteSecurityGroup DescribeInstances DescribeSecurityGroups CreateTags DeleteTags',
   ),
   // Two of them are for Fn::GetAZs.
   'AWS::EC2::Subnet': ec2(
@@ -97,7 +109,7 @@ export const BY_TYPE: Record<string, Need[]> = {
     'AssociateRouteTable DescribeRouteTables DescribeSubnets DisassociateRouteTable ReplaceRouteTableAssociation',
   ),
   'AWS::EC2::VPC': ec2(
-    'CreateVpc DeleteVpc DescribeNetworkAcls DescribeSecurityGroups DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute CreateTags DeleteTags',
+    'CreateVpc DeleteVpc DescribeNetworkAcls DescribeSecurityGroups DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute CreateTags DeleteTags DescribeVpcEncryptionControls',
   ),
   'AWS::EC2::VPCEndpoint': ec2(
     'CreateVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags',
@@ -116,13 +128,22 @@ export const BY_TYPE: Record<string, Need[]> = {
       PROFILE,
       'AddRoleToInstanceProfile CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile RemoveRoleFromInstanceProfile',
     ),
-    ...passRole,
+    ...passRole('ec2'),
   ],
-  'AWS::IAM::Role': needs(
-    'iam',
-    ROLE,
-    'AttachRolePolicy CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole',
-  ),
+  'AWS::IAM::Role': [
+    ...needs(
+      'iam',
+      ROLE,
+      'DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies TagRole UntagRole UpdateRole',
+    ),
+    ...needs(
+      'iam',
+      ROLE,
+      'CreateRole PutRolePermissionsBoundary PutRolePolicy UpdateAssumeRolePolicy',
+      BOUNDARY,
+    ),
+    ...needs('iam', ROLE, 'AttachRolePolicy', { ...BOUNDARY, 'iam:PolicyARN': HOST_RIGHTS }),
+  ],
   'AWS::Lambda::EventInvokeConfig': needs(
     'lambda',
     FUNCTION,
@@ -144,7 +165,7 @@ export const BY_TYPE: Record<string, Need[]> = {
     ),
     ...needs('s3', OBJECT, 'GetObject'),
     ...ec2('DescribeNetworkInterfaces'),
-    ...passRole,
+    ...passRole('lambda'),
   ],
   'AWS::Lambda::Permission': needs('lambda', FUNCTION, 'AddPermission GetPolicy RemovePermission'),
   'AWS::Logs::LogGroup': [
@@ -152,10 +173,11 @@ export const BY_TYPE: Record<string, Need[]> = {
       needs(
         'logs',
         group,
-        'CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy TagResource UntagResource',
+        'CreateLogGroup DeleteLogGroup DeleteRetentionPolicy GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy TagResource UntagResource',
       ),
     ),
-    ...needs('logs', of('logs', 'log-group::log-stream:'), 'DescribeLogGroups'),
+    ...needs('logs', ANY, 'DescribeIndexPolicies DescribeLogGroups'),
+    ...needs('logs', ANY, 'DescribeResourcePolicies'),
   ],
   'AWS::S3::Bucket': needs(
     's3',
@@ -184,62 +206,38 @@ export const BY_TYPE: Record<string, Need[]> = {
       STATE_MACHINE,
       'CreateStateMachine DeleteStateMachine DescribeStateMachine ListTagsForResource TagResource UntagResource UpdateStateMachine',
     ),
-    ...passRole,
+    ...passRole('states'),
   ],
 };
 
-/** For `serverless deploy` and `remove` themselves, and for removing the data of a bucket with versions. */
-export const BY_SERVERLESS: Need[] = [
+/** For `npm run deploy` and `remove` themselves, and for removing the data of a bucket with versions. */
+export const BY_SERVERLESS: IamRequest[] = [
   ...needs(
     'cloudformation',
     STACK,
-    'CreateStack DeleteStack DescribeStackEvents DescribeStackResource DescribeStacks GetTemplate ListStackResources TagResource UntagResource UpdateStack',
+    'CreateStack DeleteStack DescribeStackEvents DescribeStackResource DescribeStacks GetTemplate ListStackResources TagResource UntagResource UpdateStack UpdateTerminationProtection',
   ),
   ...needs('cloudformation', ANY, 'ValidateTemplate'),
   ...needs('s3', BUCKET, 'GetBucketLocation ListBucket ListBucketVersions'),
   ...needs('s3', OBJECT, 'DeleteObject DeleteObjectVersion GetObject PutObject'),
+  // Before a stage is removed: whether it is at work.
+  ...needs('states', STATE_MACHINE, 'ListExecutions'),
+  ...needs('batch', ANY, 'DescribeJobs ListJobs'),
 ];
 
-/** For the other tools in docs/operations.md: docker push, aws lambda invoke, aws logs tail. */
-export const BY_HAND: Need[] = [
+/** For `docker push`. */
+export const BY_PUSH: IamRequest[] = [
   ...needs(
     'ecr',
     REPOSITORY,
     'BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload CreateRepository InitiateLayerUpload PutImage UploadLayerPart',
   ),
   ...needs('ecr', ANY, 'GetAuthorizationToken'),
-  ...needs('lambda', FUNCTION, 'InvokeFunction'),
-  ...LOGS.flatMap((group) => needs('logs', group, 'FilterLogEvents')),
 ];
 
-/** For the SDK commands that the command line sends, by class name. */
-export const BY_COMMAND: Record<string, Need[]> = {
-  DescribeStacksCommand: needs('cloudformation', STACK, 'DescribeStacks'),
-  DescribeJobsCommand: needs('batch', ANY, 'DescribeJobs'),
-  ListJobsCommand: needs('batch', ANY, 'ListJobs'),
-  SubmitJobCommand: [
-    ...needs('batch', of('batch', 'job-queue/chirpline-dev-training'), 'SubmitJob'),
-    ...needs('batch', of('batch', 'job-definition/chirpline-dev-training'), 'SubmitJob'),
-  ],
-  TerminateJobCommand: needs('batch', of('batch', 'job/5c0d'), 'TerminateJob'),
-  GetLogEventsCommand: LOGS.flatMap((group) => needs('logs', `${group}:log-stream:a/b/c`, 'GetLogEvents')),
-  DescribeExecutionCommand: needs('states', EXECUTION, 'DescribeExecution'),
-  ListExecutionsCommand: needs('states', STATE_MACHINE, 'ListExecutions'),
-  StartExecutionCommand: needs('states', STATE_MACHINE, 'StartExecution'),
-  StopExecutionCommand: needs('states', EXECUTION, 'StopExecution'),
-  DeleteMessageCommand: needs('sqs', QUEUE, 'DeleteMessage'),
-  GetQueueAttributesCommand: needs('sqs', QUEUE, 'GetQueueAttributes'),
-  ReceiveMessageCommand: needs('sqs', QUEUE, 'ReceiveMessage'),
-  SendMessageCommand: needs('sqs', QUEUE, 'SendMessage'),
-  DeleteObjectCommand: needs('s3', OBJECT, 'DeleteObject'),
-  GetObjectCommand: needs('s3', OBJECT, 'GetObject'),
-  // Without ListBucket, S3 returns 403 instead of 404.
-  HeadObjectCommand: [...needs('s3', OBJECT, 'GetObject'), ...needs('s3', BUCKET, 'ListBucket')],
-  PutObjectCommand: needs('s3', OBJECT, 'PutObject'),
-};
-
-/** For calls that send several requests: @aws-sdk/lib-storage's Upload, the SDK's paginators. */
-export const BY_CALL: Record<string, Need[]> = {
-  Upload: needs('s3', OBJECT, 'AbortMultipartUpload PutObject'),
-  paginateListObjectsV2: needs('s3', BUCKET, 'ListBucket'),
-};
+/** For what docs/operations.md does by hand: aws lambda invoke, aws logs tail. */
+export const BY_HAND: IamRequest[] = [
+  ...needs('lambda', of('lambda', 'function:chirpline-dev-train'), 'InvokeFunction'),
+  ...needs('lambda', of('lambda', 'function:chirpline-dev-job'), 'InvokeFunction'),
+  ...LOGS.flatMap((group) => needs('logs', group, 'FilterLogEvents')),
+];

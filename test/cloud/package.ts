@@ -10,11 +10,13 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
 
 export interface Template {
+  Conditions: Record<string, unknown>;
   Resources: Record<
     string,
     {
       Type: string;
       Condition?: string;
+      DependsOn?: string | string[];
       DeletionPolicy?: string;
       UpdateReplacePolicy?: string;
       Properties: Record<string, never> & { [name: string]: unknown };
@@ -30,19 +32,32 @@ export interface Package {
 
 const made = new Map<string, Package>();
 
+/** What `npm run local:deploy` sets. */
+const LOCAL = { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566', CHIRPLINE_AGENT: 'http://127.0.0.1:4570/secret' };
+
+export function runPackage(stage: string, folder: string, variables: NodeJS.ProcessEnv) {
+  const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
+  return spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 120_000,
+    env: {
+      ...process.env,
+      AWS_REGION: 'eu-central-1',
+      SLS_TELEMETRY_DISABLED: '1',
+      SLS_NOTIFICATIONS_MODE: 'off',
+      ...variables,
+    },
+  });
+}
+
 /** Packages a stage, once in a process. */
 export function packageStage(stage: string): Package {
   const known = made.get(stage);
   if (known !== undefined) return known;
   const { folder, remove } = folderForTests();
   process.on('exit', remove);
-  const sls = join(ROOT, 'node_modules/serverless/bin/serverless.js');
-  const run = spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    timeout: 120_000,
-    env: { ...process.env, SLS_TELEMETRY_DISABLED: '1', SLS_NOTIFICATIONS_MODE: 'off' },
-  });
+  const run = runPackage(stage, folder, stage === 'local' ? LOCAL : {});
   assert.equal(run.status, 0, run.stdout + run.stderr);
   const template = JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;
   made.set(stage, { folder, template });

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { readVariables } from '../../src/core/setting.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { PREPROCESS_DEFAULTS, PREPROCESS_SETTINGS } from '../../src/preprocess/preprocess-settings.ts';
+import { scratch } from '../support/fixtures.ts';
 import { BY_TYPE } from './needed-actions.ts';
-import { packageStage, ROOT, TEMPLATE_FILE, type Template } from './package.ts';
+import { packageStage, ROOT, runPackage, TEMPLATE_FILE, type Template } from './package.ts';
 
 const ZIP_LIMIT = 3_000_000;
 
@@ -25,7 +26,10 @@ function broadStatements(template: Template): string[] {
     if (statement.Effect !== 'Allow') continue;
     if ([statement.Action].flat().some((action) => action.includes('*')))
       broad.push(`${name}: ${statement.Action}`);
-    if ([statement.Resource].flat().some((resource) => resource === '*')) broad.push(`${name}: Resource *`);
+    // The token is the right: AWS knows no resources for these.
+    const byToken = [statement.Action].flat().every((action) => action.startsWith('states:SendTask'));
+    if (!byToken && [statement.Resource].flat().some((resource) => resource === '*'))
+      broad.push(`${name}: Resource *`);
   }
   return broad;
 }
@@ -42,6 +46,21 @@ function* statements({ Resources }: Template): Generator<[string, Statement]> {
 }
 
 const STAGES = ['local', 'dev', 'prod'];
+
+/** All resources that must exist before this one, and so outlive it: by references and by DependsOn. */
+function prerequisites({ Resources }: Template, name: string, found = new Set<string>()): Set<string> {
+  const { DependsOn = [], Properties } = Resources[name]!;
+  const text = JSON.stringify(Properties ?? {});
+  const referred = [...text.matchAll(/"Ref":"(\w+)"|"Fn::GetAtt":\["(\w+)"/g)].map(
+    ([, ref, att]) => ref ?? att!,
+  );
+  for (const other of [DependsOn, referred].flat()) {
+    if (found.has(other) || Resources[other] === undefined) continue;
+    found.add(other);
+    prerequisites({ Resources } as Template, other, found);
+  }
+  return found;
+}
 
 for (const stage of STAGES) {
   describe(`the package of stage ${stage}`, () => {
@@ -71,6 +90,49 @@ for (const stage of STAGES) {
       const roles = of('AWS::Lambda::Function').map(({ Properties }) => JSON.stringify(Properties.Role));
       assert.equal(roles.length, 9);
       assert.equal(new Set(roles).size, roles.length);
+    });
+
+    test('lets no function create its log group, which would outlive the stack', () => {
+      const roles = of('AWS::Lambda::Function').map(
+        ({ Properties }) => (Properties.Role as unknown as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0],
+      );
+      for (const role of roles) {
+        const denied = [...statements(template)].filter(
+          ([name, { Effect, Action }]) =>
+            name === role && Effect === 'Deny' && String(Action) === 'logs:CreateLogGroup',
+        );
+        assert.deepEqual(
+          denied.map(([, { Resource }]) => Resource),
+          ['*'],
+          role,
+        );
+      }
+    });
+
+    test('names the bucket by stage, account and region', () => {
+      const name = { 'Fn::Sub': `chirpline-${stage}-\${AWS::AccountId}-\${AWS::Region}` };
+      assert.deepEqual(template.Resources.Bucket!.Properties.BucketName, name);
+      // All rights are for this bucket, except that the Serverless Framework has its own.
+      const { ServerlessDeploymentBucketPolicy, ...own } = template.Resources;
+      assert.ok(ServerlessDeploymentBucketPolicy);
+      const arns = [...JSON.stringify(own).matchAll(/:s3:::([^"/]*)/g)].map(([, bucket]) => bucket);
+      assert.ok(arns.length > 20);
+      assert.deepEqual([...new Set(arns)], [name['Fn::Sub']]);
+    });
+
+    test('removes the hosts, which have public addresses, before anything of their network', () => {
+      const network = Object.entries(template.Resources)
+        .filter(([, { Type }]) => Type.startsWith('AWS::EC2::') && Type !== 'AWS::EC2::LaunchTemplate')
+        .map(([name]) => name);
+      assert.ok(network.length > 8);
+      for (const hosts of ['Spot', 'OnDemand']) {
+        const before = prerequisites(template, hosts);
+        assert.deepEqual(
+          network.filter((name) => !before.has(name)),
+          [],
+          hosts,
+        );
+      }
     });
 
     test('has zips below 3 MB, with the SDK and without TensorFlow', () => {
@@ -237,6 +299,44 @@ for (const stage of STAGES) {
     });
   });
 }
+
+test('the stage local is refused without an endpoint, so that it never goes to a real account', (t) => {
+  const { status, stdout, stderr } = runPackage('local', scratch(t), {
+    AWS_ENDPOINT_URL: undefined,
+    CHIRPLINE_AGENT: 'http://127.0.0.1:4570/secret',
+  });
+  assert.notEqual(status, 0);
+  assert.match(stdout + stderr, /custom\.settings\.endpoint.*not found at "env"/);
+});
+
+test('no region is assumed', (t) => {
+  const region = { AWS_REGION: undefined, AWS_DEFAULT_REGION: 'eu-central-1' };
+  const { status, stdout, stderr } = runPackage('dev', scratch(t), region);
+  assert.notEqual(status, 0);
+  assert.match(stdout + stderr, /provider\.region.*not found at "env"/s);
+});
+
+test('only prod is protected against removal, and only local has another Batch', () => {
+  const read = (stage: string) => {
+    const { folder, template } = packageStage(stage);
+    const { service } = JSON.parse(readFileSync(join(folder, 'serverless-state.json'), 'utf8'));
+    return [service.provider.deletionProtection, template.Conditions.RealBatch];
+  };
+  const given = (training: string) => ({ 'Fn::Equals': [training, 'on'] });
+  assert.deepEqual(read('prod'), [true, given('on')]);
+  assert.deepEqual(read('dev'), [false, given('on')]);
+  assert.deepEqual(read('local'), [null, given('agent')]);
+});
+
+test('only the local function that submits jobs has the address of the job agent', () => {
+  const variable = (stage: string) => {
+    const { Properties } = packageStage(stage).template.Resources.TrainLambdaFunction!;
+    const { Variables } = Properties.Environment as unknown as { Variables: Record<string, unknown> };
+    return Variables.AWS_ENDPOINT_URL_BATCH;
+  };
+  assert.equal(variable('local'), 'http://127.0.0.1:4570/secret');
+  for (const stage of ['dev', 'prod']) assert.deepEqual(variable(stage), { Ref: 'AWS::NoValue' });
+});
 
 // All at once: cfn-lint takes most of its time to start.
 test('the templates of all stages pass cfn-lint', () => {

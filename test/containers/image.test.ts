@@ -93,7 +93,7 @@ const openCheckpoints = () => openStore(locateDataset(BUCKET, DATASET).checkpoin
 
 async function submit(options: string[]): Promise<string> {
   const records = openStore(locateDataset(BUCKET, DATASET).records);
-  const place = { bucket: BUCKET, queue: QUEUE, definition: 'training' };
+  const place = { stage: 'local', bucket: BUCKET, queue: QUEUE, definition: 'training' };
   return (await submitTraining(batch, place, records, { dataset: DATASET, options })).id;
 }
 

@@ -132,7 +132,9 @@ test('an emulator is not started while another runs on its port, and an unknown 
   const settings = { folder, port, agentPort: port, runner: 'process', persist: false } as const;
   await assert.rejects(createCloud({ ...settings, emulator: other }).up(), (error: unknown) => {
     assert.ok(error instanceof MachineError);
-    assert.equal(error.message, `${running} is running on port ${port}. Stop it first: npm run local:down`);
+    const use = running === 'localstack' ? '. Or use it: npm run local:up -- --attach' : '';
+    const advice = `Stop it, or choose another port: --port PORT${use}`;
+    assert.equal(error.message, `${running} is running on port ${port}. ${advice}`);
     return true;
   });
   assert.throws(() => readEmulatorName('motor'), SettingError);

@@ -8,6 +8,7 @@ import { DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { countMessages, redriveMessages } from '../../src/cloud/dead-letters.ts';
+import { requireTraining } from '../../src/cloud/deployed-stage.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
 import { isActive } from '../../src/cloud/jobs.ts';
 import { restartRun } from '../../src/cloud/runs.ts';
@@ -304,9 +305,12 @@ test('a function that is killed is retried, and the run succeeds', async () => {
 const submit = (dataset: string, ...options: string[]) =>
   submitTraining(
     batch,
-    { bucket: stage.bucket, queue: stage.trainingQueue, definition: stage.trainingJob },
+    { stage: stage.name, bucket: stage.bucket, ...requireTraining(stage) },
     open(dataset).records,
-    { dataset, options },
+    {
+      dataset,
+      options,
+    },
   );
 
 /** The output of a job's attempt. */

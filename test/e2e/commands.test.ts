@@ -23,6 +23,7 @@ import {
   batch,
   cloud,
   deploy,
+  EMULATOR,
   endStage,
   findWorkers,
   keyOf,
@@ -40,7 +41,8 @@ import {
   waitForRuns,
 } from './stage.ts';
 
-before(async () => void (await startStage()));
+// cloud.test.ts starts LocalStack itself; here it is running before.
+before(async () => void (await startStage({ attach: EMULATOR === 'localstack' })));
 after(endStage);
 
 /** Suspends a function of the stage; returns a function that resumes it. */
@@ -149,7 +151,7 @@ test("a job in another stage's queue is not cancelled, nor a run that has ended 
     new SubmitJobCommand({
       jobName: 'train-busy',
       jobQueue: 'chirpline-prod-training',
-      jobDefinition: stage.trainingJob,
+      jobDefinition: stage.training!.definition,
       containerOverrides: { command: ['sleep', '60'] },
     }),
   );
@@ -158,7 +160,7 @@ test("a job in another stage's queue is not cancelled, nor a run that has ended 
   assert.equal(refused.status, 2);
   assert.equal(
     refused.stderr,
-    `chirpline: job ${jobId} is of stage prod, not of stage local (chirpline-local-training). Use --stage prod\n`,
+    `chirpline: job ${jobId} is of stage prod, not of stage local. Use --stage prod\n`,
   );
   const job = await findJob(batch, jobId);
   assert.ok(job !== undefined && isActive(job));
@@ -193,7 +195,7 @@ test('a stage that trains after its runs waits for the job, and fails with it', 
 test('a run that waits for its training job is cancelled together with it', async () => {
   await uploadSome('stopped', 40);
   const job = await waitFor('the training job', async () =>
-    (await listJobs(batch, stage.trainingQueue, 10, 'stopped')).find(({ state }) => state === 'RUNNING'),
+    (await listJobs(batch, stage.training!.queue, 10, 'stopped')).find(({ state }) => state === 'RUNNING'),
   );
   const [run] = await runsOf('stopped');
   assert.deepEqual([job.ofRun, run?.state], [true, 'RUNNING']);
@@ -221,13 +223,16 @@ test('the commands give an error of one line when the cloud or a part of it is n
   const notUp =
     'chirpline: stage local: the emulator is not running. Start it: npm run local:up && npm run local:deploy\n';
   assert.equal(status('local', { CHIRPLINE_LOCAL: scratch(t) }), notUp);
-  assert.equal(status('local', noted({ emulator: closed, agent: closed })), notUp);
+  assert.equal(status('local', noted({ emulator: closed, agent: closed, agentForFunctions: closed })), notUp);
   assert.equal(
-    status('local', noted({ emulator: cloud.env.AWS_ENDPOINT_URL, agent: closed })),
+    status(
+      'local',
+      noted({ emulator: cloud.env.AWS_ENDPOINT_URL, agent: closed, agentForFunctions: closed }),
+    ),
     'chirpline: stage local: the job agent is not running. Start it: npm run local:up\n',
   );
   assert.equal(
     status('other'),
-    'chirpline: stage other is not deployed. Deploy it: npx serverless deploy --stage other\n',
+    'chirpline: stage other is not deployed in us-east-1. Deploy it: npm run deploy -- --stage other\n',
   );
 });

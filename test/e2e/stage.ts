@@ -17,7 +17,7 @@ import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
-import { findPort, setEnvironment } from '../support/emulator.ts';
+import { type Emulator, findPort, setEnvironment, startEmulator } from '../support/emulator.ts';
 
 export const SAMPLES = 360;
 export const SHARD_SIZE = '128';
@@ -32,8 +32,14 @@ export let sqs: SQSClient;
 export let batch: BatchClient;
 export let raw: ObjectStore;
 
-/** Starts an emulated cloud, deploys a stage to it, and writes the samples to `raw`. Returns how long the deployment took [s]. */
-export async function startStage(): Promise<number> {
+/** A LocalStack that the stage is attached to, and didn't start. */
+let foreign: Emulator | undefined;
+
+/**
+ * Starts an emulated cloud, deploys a stage to it, and writes the samples to `raw`. With `attach`, a LocalStack is running
+ * before. Returns how long the deployment took [s].
+ */
+export async function startStage({ attach = false } = {}): Promise<number> {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
   raw = createFileStore(join(folder, 'raw'));
   const [port, agentPort] = [await findPort(), await findPort()];
@@ -44,7 +50,10 @@ export async function startStage(): Promise<number> {
     runner: 'process',
     persist: false,
   } as const;
-  cloud = createCloud({ ...settings, emulator: EMULATOR });
+  foreign = attach ? await startEmulator() : undefined;
+  // Our plugin runs functions as processes of this machine, even if this machine is a container itself.
+  const agentHost = '127.0.0.1';
+  cloud = createCloud({ ...settings, emulator: EMULATOR, attach: foreign?.endpoint, agentHost });
   restore = setEnvironment(cloud.env);
   await cloud.up();
   const started = performance.now();
@@ -66,6 +75,7 @@ export function deploy(variables: Record<string, string> = {}): Promise<void> {
 
 export async function endStage(): Promise<void> {
   await cloud.down();
+  await foreign?.stop();
   restore();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -14,6 +14,7 @@ import { setEnvironment } from '../support/emulator.ts';
 import { memoryDatasets } from './stores.ts';
 
 const restore = setEnvironment({
+  STAGE: 'dev',
   BUCKET: 'bucket',
   JOB_QUEUE: 'queue',
   JOB_DEFINITION: 'definition',
@@ -58,6 +59,8 @@ test('a job trains the dataset with the options of the event, or else those of t
   ]);
   assert.deepEqual([given.jobQueue, given.jobDefinition, given.size], ['queue', 'definition', undefined]);
   assert.equal(given.environment, undefined);
+  // The users' policy allows them to end jobs with these tags.
+  assert.deepEqual(given.tags, { application: 'chirpline', stage: 'dev' });
   const stage = await submit({ dataset: 'tiny' });
   assert.deepEqual(stage.command.slice(6), ['--epochs', '7', '--batch-size', '16']);
 });

@@ -23,7 +23,9 @@ const STOP_GRACE = 1_000;
  * Starts an empty AWS emulator on a free port of this machine. Stop it in `after`. The environment variable
  * CHIRPLINE_TEST_EMULATOR selects the emulator; default ministack.
  */
-export async function startEmulator(): Promise<Emulator> {
+export async function startEmulator(
+  name = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR),
+): Promise<Emulator> {
   const port = await findPort();
   const endpoint = `http://127.0.0.1:${port}`;
   const env = {
@@ -35,11 +37,7 @@ export async function startEmulator(): Promise<Emulator> {
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
   const folder = mkdtempSync(join(tmpdir(), 'chirpline-emulator-'));
-  const program = describeEmulator(readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR), {
-    port,
-    folder,
-    persist: false,
-  });
+  const program = describeEmulator(name, { port, folder, persist: false });
   // Not a pipe: nobody reads it while a test waits for a command, and a full pipe would block the emulator.
   const logFile = join(folder, 'log');
   const log = openSync(logFile, 'w');

@@ -16,7 +16,6 @@ from localstack.utils.net import get_free_tcp_port
 
 HOST = "127.0.0.1"
 ENVIRONMENT = Path(__file__).with_name("environment.mjs")
-PASSED_ON = ["PATH", "AWS_ENDPOINT_URL_BATCH"]
 STOP_SECONDS = 2
 
 
@@ -43,9 +42,8 @@ class ProcessExecutor(RuntimeExecutor):
             [os.environ["LAMBDA_NODE"], str(ENVIRONMENT), str(self.endpoint.container_port)],
             # The process ends when this pipe is closed, even if LocalStack was killed.
             stdin=subprocess.PIPE,
-            # Of LocalStack's variables the function gets only the address of the job agent, and PATH.
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
-            | {"FUNCTION": json.dumps(variables)},
+            # Of LocalStack's own variables the function gets only PATH.
+            env={"PATH": os.environ["PATH"], "FUNCTION": json.dumps(variables)},
         )
         self.endpoint.wait_for_startup()
 

@@ -34,7 +34,8 @@ export function cancelCommand(): Command {
           if (run.state !== 'RUNNING') throw new SettingError(`run ${id} has already ended: ${run.state}`);
           await stopRun(sfn, run);
           stopped.push(`run ${id}`);
-          for (const job of await listJobs(batch, stage.trainingQueue, JOBS, run.dataset)) {
+          const { queue } = stage.training ?? {};
+          for (const job of queue === undefined ? [] : await listJobs(batch, queue, JOBS, run.dataset)) {
             if (!isActive(job) || !job.ofRun) continue;
             await stopJob(batch, job);
             stopped.push(`job ${job.id}`);
@@ -56,10 +57,10 @@ export function cancelCommand(): Command {
 }
 
 /** Throws SettingError when the job belongs to another stage: AWS finds an id in any queue of the account. */
-export function requireOwn({ id, queue }: Pick<Job, 'id' | 'queue'>, { name, trainingQueue }: Stage): void {
-  if (queue === trainingQueue) return;
+export function requireOwn({ id, queue }: Pick<Job, 'id' | 'queue'>, { name, training }: Stage): void {
+  if (queue === training?.queue) return;
   const other = /^chirpline-(.+)-training$/.exec(queue)?.[1];
   const found = other === undefined ? `in the queue ${queue}` : `of stage ${other}`;
   const advice = other === undefined ? 'Stop it where it was submitted' : `Use --stage ${other}`;
-  throw new SettingError(`job ${id} is ${found}, not of stage ${name} (${trainingQueue}). ${advice}`);
+  throw new SettingError(`job ${id} is ${found}, not of stage ${name}. ${advice}`);
 }

@@ -22,18 +22,27 @@ export function submitCommand(): Command {
     );
   for (const option of [...trainOptions(), jsonOption()]) command.addOption(option);
   return command.action(async (flags: SubmitFlags) => {
-    const [{ BatchClient }, { submitTraining }, { locateDataset }, { openStore }, { readJobOptions }] =
-      await Promise.all([
-        import('@aws-sdk/client-batch'),
-        import('../../cloud/training-job.ts'),
-        import('../../cloud/dataset.ts'),
-        import('../../storage/open.ts'),
-        import('../../options/job-options.ts'),
-      ]);
+    const [
+      { BatchClient },
+      { requireTraining },
+      { submitTraining },
+      { locateDataset },
+      { openStore },
+      { readJobOptions },
+    ] = await Promise.all([
+      import('@aws-sdk/client-batch'),
+      import('../../cloud/deployed-stage.ts'),
+      import('../../cloud/training-job.ts'),
+      import('../../cloud/dataset.ts'),
+      import('../../storage/open.ts'),
+      import('../../options/job-options.ts'),
+    ]);
     const options = await readJobOptions(command);
-    await withStage(flags.stage, async ({ bucket, trainingQueue, trainingJob }) => {
+    await withStage(flags.stage, async (stage) => {
+      const { queue, definition } = requireTraining(stage);
+      const { bucket } = stage;
       const records = openStore(locateDataset(bucket, flags.dataset).records);
-      const place = { bucket, queue: trainingQueue, definition: trainingJob };
+      const place = { stage: stage.name, bucket, queue, definition };
       const { dataset } = flags;
       const job = await submitTraining(new BatchClient(CONNECTION), place, records, { ...options, dataset });
       const folds = options.folds === undefined ? '' : ` for ${options.folds} folds`;
