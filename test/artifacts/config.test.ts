@@ -46,7 +46,10 @@ test('the error for a broken settings file says what was found and needed', () =
     ],
     [JSON.stringify({ learning_rat: 1 }), /found learning_rat = 1, needed only the keys preset, epochs/],
     ['__proto__: 1', /found __proto__ = 1, needed only the keys/],
-    [JSON.stringify({ preset: ['x'.repeat(1000)] }), /found preset = \["x{58}\.\.\., needed diy, coherent or coherent-v1/],
+    [
+      JSON.stringify({ preset: ['x'.repeat(1000)] }),
+      /found preset = \["x{58}\.\.\., needed diy, coherent or coherent-v1/,
+    ],
   ];
   for (const [text, message] of cases) {
     assert.throws(

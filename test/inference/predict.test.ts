@@ -172,16 +172,21 @@ test('listed ids without a raw sample are refused before the prediction, unless 
   const npz = await writeNpz({ avg_psd: { dtype: '<f8', shape: [3, SPECTRUM_LENGTH], data: psd } });
   writeFileSync(join(place, 'psd.npz'), npz);
   const model = await writeModel('listed', 'diy', recipeHash());
-  const like = { object: 'list.csv', ids: ['none'] };
   const said: string[] = [];
   const predict = (rows: RowSettings) => {
     const settings = { ...SETTINGS, rows, psd: { folder: place, key: 'psd.npz' } };
     return predictDataset([model], raw, settings, { say: (line) => said.push(line) });
   };
-  await assert.rejects(
-    predict({ like }),
-    (error) => error instanceof InputError && /^list\.csv: found 1 of 1 ids/.test(error.message),
-  );
+  const { ids } = await predict({});
+  const like = { object: 'list.csv', ids: ['none', ids[0]!] };
+  said.length = 0;
+  const refusal = (ids: string[], message: RegExp) =>
+    assert.rejects(
+      predict({ like: { ...like, ids } }),
+      (error) => error instanceof InputError && message.test(error.message),
+    );
+  await refusal(like.ids, /^list\.csv: found 1 of 2 ids/);
+  await refusal(['none'], /^list\.csv: found only 0 of its 1 ids among the \d raw samples/);
   assert.deepEqual(said, []);
   assert.equal((await predict({ like, fill: 0 })).ids.length, 6);
 });
