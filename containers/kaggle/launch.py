@@ -188,11 +188,18 @@ def train(arguments):
         yield ["oof", *predictions, "--out", models / "oof.csv"]
 
 
+# Options that name files, and the keys in config.json that have the last part of their paths, or are absent.
+FILES = {"inject": "signals", "init": "init"}
+
+
 def find_fold(models, options, fold):
     """The weights of a fold, if a session trained it to its end with these options."""
     wanted = {**options, "fold": fold}
+    for option, key in FILES.items():
+        wanted[key] = wanted.pop(option, "").rstrip("/").split("/")[-1] or None
     for weights, settings in list_models(models):
-        if all(settings[name] == value for name, value in wanted.items() if name in settings):
+        known = {**dict.fromkeys(FILES.values()), **settings}
+        if all(known[name] == value for name, value in wanted.items() if name in known):
             return weights
     return None
 

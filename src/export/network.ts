@@ -2,7 +2,7 @@ import { DETECTORS } from '../core/strain.ts';
 import { BATCH_NORM_EPSILON } from '../model/operations.ts';
 import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
-import { sampleTaper } from '../signal/sample-taper.ts';
+import { inverseTaper } from '../signal/sample-taper.ts';
 
 /**
  * A trained model for other programs: only what prediction computes, with each batch norm folded into the layer
@@ -45,27 +45,25 @@ export const OUTPUT = 'probability';
 
 /** The weights must be those of the preset (checkWeights). */
 export function foldNetwork(preset: Preset, weights: Weights): Network {
-  const { shared, merged, dense } = ARCHITECTURES[preset];
-  const floor = weights.get('taper_floor')?.data[0];
-  const times = weights.get('gem_time')?.data;
+  const { timed, shared, merged, dense } = ARCHITECTURES[preset];
   const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
   const [low, high] = POWER_RANGE;
   return {
-    ...(floor !== undefined && { gain: Float32Array.from(sampleTaper(), (w) => 1 / Math.max(w, floor)) }),
+    ...(timed && { gain: inverseTaper(), timeWeights: timeWeights(weights.get('gem_time')!.data) }),
     shared: blocks.slice(0, shared.length),
     merged: blocks.slice(shared.length),
     power: Math.min(Math.max(weights.get('gem_p')!.data[0]!, low), high),
-    ...(times !== undefined && { timeWeights: Float32Array.from(softmax(times), (w) => w * times.length) }),
     dense: dense.map(({ name }) => foldLayer(weights, name, `${name}_bn`)),
     output: linearLayer(weights, 'out'),
   };
 }
 
-function softmax(logits: Float32Array): Float64Array {
+/** Softmax of the logits, times their number. */
+function timeWeights(logits: Float32Array): Float32Array {
   const largest = logits.reduce((most, x) => Math.max(most, x));
   const powers = Float64Array.from(logits, (x) => Math.exp(x - largest));
-  const sum = powers.reduce((total, x) => total + x);
-  return powers.map((x) => x / sum);
+  const mean = powers.reduce((total, x) => total + x) / powers.length;
+  return Float32Array.from(powers, (x) => x / mean);
 }
 
 function linearLayer(weights: Weights, name: string): Layer {

@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
-import { sampleTaper } from '../signal/sample-taper.ts';
+import { inverseTaper } from '../signal/sample-taper.ts';
 import type { TF } from '../tensorflow/install/load.ts';
 import { createDirectConvolution, createFourierConvolution } from './convolution.ts';
 import { createDetectorMaps } from './detector-maps.ts';
@@ -62,12 +62,12 @@ interface Mode {
 }
 
 /**
- * The model of a preset: where it says so, division by the recipe's tapers; convolution blocks, a generalized mean over time (GeM: Radenovic et al., 2018), dense
- * layers, one logit. DIYModel has 676,258 trainable parameters.
+ * The model of a preset: division by the recipe's tapers if it is timed, convolution blocks, a generalized mean over time (GeM:
+ * Radenovic et al., 2018), dense layers, one logit. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
-  const { untaper, weighted, shared, merged, dense } = ARCHITECTURES[preset];
+  const { timed, shared, merged, dense } = ARCHITECTURES[preset];
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
@@ -80,18 +80,18 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
     return logits.softmax().mul(logits.size);
   }
 
-  const taper = () => tf.tensor3d(Float32Array.from(sampleTaper()), [1, 1, SAMPLE_LENGTH]);
+  const gains = () => tf.tensor3d(inverseTaper(), [1, 1, SAMPLE_LENGTH]);
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
   function forward(given: Tensor3D, mode: Mode): Tensor1D {
-    const signals = untaper ? given.div<Tensor3D>(tf.maximum(taper(), get('taper_floor'))) : given;
+    const signals = timed ? given.mul<Tensor3D>(gains()) : given;
     const block = (map: Tensor, i: number) =>
       mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
     let maps = layout.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
     if (merged.length > 0)
       maps = [merged.reduce((last, _, i) => block(last, shared.length + i), layout.merge(maps))];
     const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
-    const weights = weighted ? timeWeights() : undefined;
+    const weights = timed ? timeWeights() : undefined;
     let h = tf.concat(
       maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p, weights)),
       1,

@@ -15,15 +15,11 @@ interface Dense {
 
 export interface Architecture {
   /**
-   * Whether the input is divided by the recipe's tapers, down to TAPER_FLOOR: the noise then has the same deviation at all times,
-   * and a late merger its full height. The floor is stored with the weights.
+   * Whether the model knows about time. It divides its input by the recipe's tapers, down to a tenth, so that the noise has the
+   * same deviation at all times, and a late merger its full height. And the time points have learned weights in the generalized
+   * mean: mergers come in a part of the sample only, and noise elsewhere must not cause false alarms.
    */
-  untaper: boolean;
-  /**
-   * Whether the time points have learned weights in the generalized mean. Mergers come in a part of the sample only; without
-   * weights, noise at all other times causes false alarms.
-   */
-  weighted: boolean;
+  timed: boolean;
   /** Blocks that see each detector alone, with the same weights for all. */
   shared: readonly Block[];
   /**
@@ -42,15 +38,14 @@ export const POOLED_RANGE = [1e-6, 1e10] as const;
 export const POWER_RANGE = [1, 10] as const;
 
 /**
- * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-v1` is
- * `coherent` as it was before it undid the tapers and weighted time.
+ * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-v1` is the
+ * architecture that `coherent` had before it knew about time.
  */
 export const PRESETS = ['diy', 'coherent', 'coherent-v1'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 const COHERENT_V1: Architecture = {
-  untaper: false,
-  weighted: false,
+  timed: false,
   shared: [
     { filters: 32, kernel: 64 },
     { filters: 64, kernel: 32 },
@@ -64,8 +59,7 @@ const COHERENT_V1: Architecture = {
 
 export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
   diy: {
-    untaper: false,
-    weighted: false,
+    timed: false,
     shared: [
       { filters: 32, kernel: 64 },
       { filters: 64, kernel: 32 },
@@ -78,6 +72,6 @@ export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
       { name: 'fc2', units: 64 },
     ],
   },
-  coherent: { ...COHERENT_V1, untaper: true, weighted: true },
+  coherent: { ...COHERENT_V1, timed: true },
   'coherent-v1': COHERENT_V1,
 };

@@ -1,7 +1,6 @@
 import { InputError } from '../core/errors.ts';
 import { createRandomStream } from '../core/random.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { TAPER_FLOOR } from '../signal/sample-taper.ts';
 import { ARCHITECTURES, type Architecture, POOLING, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
@@ -20,7 +19,7 @@ export function weightShapes(preset: Preset): ReadonlyMap<string, readonly numbe
 }
 
 function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
-  const { untaper, weighted, shared, merged, dense } = architecture;
+  const { timed, shared, merged, dense } = architecture;
   const blocks = [...shared, ...merged];
   let channels = 1;
   for (const [i, { filters, kernel }] of blocks.entries()) {
@@ -40,23 +39,22 @@ function* listShapes(architecture: Architecture): Generator<[string, number[]]> 
   }
   yield ['out_W', [channels, 1]];
   yield ['out_b', [1]];
-  if (untaper) yield ['taper_floor', [1]];
-  if (weighted) yield ['gem_time', [SAMPLE_LENGTH / POOLING ** blocks.length]];
+  if (timed) yield ['gem_time', [SAMPLE_LENGTH / POOLING ** blocks.length]];
 }
 
 function* listNormShapes(name: string, channels: number): Generator<[string, number[]]> {
   for (const part of ['gamma', 'beta', 'mean', 'var']) yield [`${name}_${part}`, [channels]];
 }
 
-/** False for the batch norms' moving statistics, which training updates by averaging, and for the floor of the taper. */
+/** False for the batch norms' moving statistics, which training updates by averaging. */
 export function isTrainable(name: string): boolean {
-  return !name.endsWith('_mean') && !name.endsWith('_var') && name !== 'taper_floor';
+  return !name.endsWith('_mean') && !name.endsWith('_var');
 }
 
 /**
  * The initial weights of a training: kernels drawn from a normal distribution of standard deviation sqrt(2 / fan_in)
  * (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0, moving variance 1,
- * GeM's p 3, its weights of time equal, the floor of the taper TAPER_FLOOR. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ * GeM's p 3, its time points of equal weight. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
 export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();
@@ -64,7 +62,6 @@ export function initialWeights(preset: Preset, seed: number): Weights {
     const data = new Float32Array(sizeOf(shape));
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
     else if (name === 'gem_p') data.fill(3);
-    else if (name === 'taper_floor') data.fill(TAPER_FLOOR);
     else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
     weights.set(name, { dtype: '<f4', shape, data });
   }
@@ -142,14 +139,12 @@ function checkArray(
       needed: `float32 (${shape.join(', ')})`,
     });
   }
-  const isFloor = name === 'taper_floor';
-  const isVariance = name.endsWith('_var');
-  const bad = data.findIndex((v) => !Number.isFinite(v) || (v < 0 && isVariance) || (v <= 0 && isFloor));
+  const bad = data.findIndex((v) => !Number.isFinite(v) || (v < 0 && name.endsWith('_var')));
   if (bad === -1) return data;
   throw new InputError({
     object: `${object}!${name}`,
     found: `${data[bad]} at index ${bad}`,
-    needed: `finite numbers${isVariance ? ', 0 or more' : isFloor ? ' above 0' : ''}`,
+    needed: name.endsWith('_var') ? 'finite numbers, 0 or more' : 'finite numbers',
   });
 }
 

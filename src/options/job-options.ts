@@ -5,9 +5,14 @@ import { SettingError } from '../core/errors.ts';
 import { trainOptions } from './command-options.ts';
 import { handOnOptions, readSettings, type TrainFlags } from './train-flags.ts';
 
-/** @param command a parsed command with the options of trainOptions. */
+/**
+ * Throws SettingError when the job, on another machine, couldn't read what an option names.
+ *
+ * @param command a parsed command with the options of trainOptions.
+ */
 export async function readJobOptions(command: Command): Promise<TrainingOptions> {
   const flags = command.opts<TrainFlags>();
+  for (const name of ['inject', 'init'] as const) demandBucket(name, flags[name]);
   const settings = await readSettings(flags);
   const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
   // The config file of one fold may be used to train all of them.
@@ -37,11 +42,13 @@ export async function parseJobOptions(words: readonly string[]): Promise<Trainin
     if (!(error instanceof CommanderError)) throw error;
     throw new SettingError(`options of the training job: ${error.message}`, { cause: error });
   }
-  const { config } = command.opts<TrainFlags>();
-  if (config !== undefined && !config.startsWith('s3://')) {
-    throw new SettingError(
-      `options of the training job: --config is ${JSON.stringify(config)}, needed a file in a bucket, s3://...`,
-    );
-  }
+  demandBucket('config', command.opts<TrainFlags>().config);
   return readJobOptions(command);
+}
+
+function demandBucket(name: string, location: string | undefined): void {
+  if (location === undefined || location.startsWith('s3://')) return;
+  throw new SettingError(
+    `options of the training job: --${name} is ${JSON.stringify(location)}, needed a location in a bucket, s3://...`,
+  );
 }

@@ -5,6 +5,7 @@ import type { Observer } from '../core/progress.ts';
 import { flagOf } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { encodeWeights } from '../inference/model-file.ts';
+import { checkRecipe } from '../inference/models.ts';
 import { initialWeights, type Weights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
@@ -72,14 +73,15 @@ export async function trainModel(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SavedRun> {
+  const model = options.init === undefined ? undefined : await openInitialModel(options.init, given);
   const records = openStore(recordsLocation);
   const models = openStore(modelsLocation);
   const found = await findRecords(records);
   await probeWriting(models, REPORT_KEY);
   const say = (line: string) => observer.say?.(line);
   const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
+  if (model && set.metadata) checkRecipe([model], records.location, set.metadata.recipe_hash);
   const signals = options.inject === undefined ? undefined : await openSignals(options.inject, set);
-  const model = options.init === undefined ? undefined : await openInitialModel(options.init, set, given);
   const tf = await loadTensorFlow({ device: options.device, log: say });
   const { version, device } = describeTensorFlow(tf);
   const settings = completeSettings({ ...given, ...(model && { preset: model.preset }) }, device);

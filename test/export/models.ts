@@ -36,7 +36,7 @@ export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
     for (let i = 0; i < data.length; i++) data[i]! += 0.2 * Math.abs(random.normal());
   }
   // Below the range to which the model clips it.
-  if (preset === 'coherent') weights.get('gem_p')!.data[0] = 0.5;
+  if (preset === 'coherent-v1') weights.get('gem_p')!.data[0] = 0.5;
   const output = weights.get('out_W')!.data;
   const bias = weights.get('out_b')!.data;
   // Away from probabilities near 0 and 1, which float32 can't resolve.

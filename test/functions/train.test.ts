@@ -104,7 +104,8 @@ test('options that the training does not accept are refused before a job is subm
   await refused(['somewhere'], /too many arguments/);
   await refused('--epochs 3', /needed a list/);
   await refused(['--epochs', 3], /needed a list/);
-  await refused(['--config', '/proc/self/environ'], /needed a file in a bucket/);
+  await refused(['--config', '/proc/self/environ'], /--config is .*needed a location in a bucket/);
+  await refused(['--init', './w.npz'], /--init is .*needed a location in a bucket/);
   await assert.rejects(train({ dataset: 'nothing', options: [] }), ConflictError);
   await assert.rejects(train({ dataset: '../up', options: [] }), SettingError);
   assert.equal(sent.length, 0);

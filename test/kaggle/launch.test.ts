@@ -78,6 +78,19 @@ test('all folds that are trained are joined; without one’s predictions they ar
   );
 });
 
+test('a fold that started from other weights, or had signals injected, is trained again', (t) => {
+  const own = { init: 'w.npz', signals: 'signals' };
+  const given = ['--init', '/kaggle/input/a/w.npz', '--inject', '/kaggle/input/b/signals/'];
+  const firstFold = (runs: Trained[], ...options: string[]) => {
+    const words = JSON.stringify(['--preset', 'coherent', '--folds', '2', ...options]);
+    return (machine(t, runs)(`[next(train(${words}))]`) as string[][])[0]!.at(-1);
+  };
+  assert.equal(firstFold([run(10, own)], ...given), '1');
+  assert.equal(firstFold([run(10, own)]), '0');
+  assert.equal(firstFold([run(10, {})], ...given), '0');
+  assert.equal(firstFold([run(10, { ...own, init: 'v.npz' })], ...given), '0');
+});
+
 test('one model, or one fold, is trained by one command', (t) => {
   for (const words of [[], ['--folds', '3', '--fold', '1']]) {
     const commands = machine(t, [])(TRAIN(...words)) as string[][];

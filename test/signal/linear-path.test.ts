@@ -5,7 +5,7 @@ import { DETECTORS, SAMPLE_LENGTH, SAMPLE_SIZE } from '../../src/core/strain.ts'
 import { createSignalsEngine } from '../../src/signal/engines/linear-path.ts';
 import { createPreprocessor } from '../../src/signal/preprocessor.ts';
 import { averagePsd, createPsdEstimator } from '../../src/signal/psd.ts';
-import { sampleTaper, TAPER_FLOOR } from '../../src/signal/sample-taper.ts';
+import { inverseTaper, sampleTaper } from '../../src/signal/sample-taper.ts';
 import { createNoiseSource } from '../../src/simulate/noise.ts';
 import { NOISE_CURVES } from '../../src/simulate/noise-curves.ts';
 
@@ -50,16 +50,15 @@ for (const like of ['design', 'g2net'] as const)
 test('divided by the tapers, the noise of the real spectra has the same deviation at all times', () => {
   const { noise, preprocessor } = prepare('g2net');
   const rows = noise.map((strain) => run(strain, preprocessor));
-  const taper = sampleTaper();
+  const [taper, gain] = [sampleTaper(), inverseTaper()];
   const STRETCH = 64;
   for (const [d, name] of DETECTORS.entries()) {
     const deviations: number[] = [];
     for (let from = 128; from < SAMPLE_LENGTH - 128; from += STRETCH) {
       let sum = 0;
       for (const row of rows)
-        for (let t = from; t < from + STRETCH; t++)
-          sum += (row[d * SAMPLE_LENGTH + t]! / Math.max(taper[t]!, TAPER_FLOOR)) ** 2;
-      if (taper[from]! >= TAPER_FLOOR && taper[from + STRETCH - 1]! >= TAPER_FLOOR)
+        for (let t = from; t < from + STRETCH; t++) sum += (row[d * SAMPLE_LENGTH + t]! * gain[t]!) ** 2;
+      if (taper[from]! >= 0.1 && taper[from + STRETCH - 1]! >= 0.1)
         deviations.push(Math.sqrt(sum / COUNT / STRETCH));
     }
     const mean = deviations.reduce((sum, x) => sum + x, 0) / deviations.length;

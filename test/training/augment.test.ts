@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
-import { sampleTaper, TAPER_FLOOR } from '../../src/signal/sample-taper.ts';
+import { flooredTaper } from '../../src/signal/sample-taper.ts';
 import { type Augmentation, augment } from '../../src/training/engine/augment.ts';
 import { DEFAULTS } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
@@ -65,11 +65,11 @@ test('all detectors of a sample are shifted equally, by up to the time given, in
 });
 
 test('a shift moves the source under the tapers, which stay', () => {
-  const taper = sampleTaper();
+  const taper = flooredTaper();
   const late = change({ time_shift: 900 });
   const pulses = samples.map((i) => findPulse(late.row(i, 0)));
   for (const [i, { at, height }] of pulses.entries()) {
-    const expected = (i + 1) * Math.max(taper[at]!, TAPER_FLOOR);
+    const expected = (i + 1) * taper[at]!;
     assert.ok(Math.abs(height / expected - 1) < 1e-5, `${at}: ${height} ${expected}`);
   }
   assert.ok(pulses.some(({ at }) => taper[at]! < 0.5));
@@ -115,9 +115,12 @@ test('half of the samples change their sign, and half have H1 and L1 swapped; V1
     assert.ok(Math.abs(count - SIZE / 2) < 43, String(count));
 });
 
-test('noise has the given standard deviation, and differs between rows', () => {
+test('noise has the given standard deviation under the tapers, and differs between rows', () => {
   const { row } = change({ noise: 0.5 });
-  const noise = row(0, 0).filter((_, t) => t !== CENTRE);
+  const taper = flooredTaper();
+  const noise = row(0, 0)
+    .map((value, t) => value / taper[t]!)
+    .filter((_, t) => t !== CENTRE);
   const deviation = Math.sqrt(noise.reduce((sum, value) => sum + value ** 2, 0) / noise.length);
   assert.ok(Math.abs(deviation - 0.5) < 0.03, String(deviation));
   assert.notDeepEqual(row(0, 1).subarray(0, 50), row(0, 0).subarray(0, 50));

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { runName } from '../../src/artifacts/artifact-names.ts';
 import { InputError, StoppedError } from '../../src/core/errors.ts';
 import { createRandomStream } from '../../src/core/random.ts';
+import { PRESETS } from '../../src/model/presets.ts';
 import { initialWeights } from '../../src/model/weights.ts';
 import type { NpyArray } from '../../src/numpy/npy.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
@@ -9,7 +11,7 @@ import { createEngine } from '../../src/training/engine/engines.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/training/fit/checkpoint.ts';
 import { fit } from '../../src/training/fit/fit.ts';
 import type { Epoch, History, Snapshot } from '../../src/training/fit/fit-state.ts';
-import type { StoredState } from '../../src/training/fit/stored-state.ts';
+import { parseStoredState, type StoredState } from '../../src/training/fit/stored-state.ts';
 import { createBatch } from '../../src/training/input/batch.ts';
 import { openTrainingInput } from '../../src/training/input/record-input.ts';
 import { openRecords } from '../../src/training/input/records.ts';
@@ -224,6 +226,18 @@ async function forge(
   return writeNpz(arrays);
 }
 
+test('the runs of all presets resume, each from its own checkpoint', async () => {
+  const state = (await readNpz(await encodeCheckpoint(checkpointAt(1, 0)), 'c.npz')).get('state')!;
+  const stored = JSON.parse(new TextDecoder().decode(state.data as Uint8Array)) as StoredState;
+  for (const preset of PRESETS) {
+    const run = `${runName(preset, new Date())}_2`;
+    const bytes = new TextEncoder().encode(JSON.stringify({ ...stored, run }));
+    assert.equal(parseStoredState(bytes, { ...SETTINGS, preset }, 'c.npz').run, run);
+    for (const other of PRESETS.filter((other) => other !== preset))
+      assert.throws(() => parseStoredState(bytes, { ...SETTINGS, preset: other }, 'c.npz'), /as run/);
+  }
+});
+
 test('a checkpoint with a state that no fit can reach, or with a run name that is a path, is refused', async () => {
   assert.deepEqual(await decodeCheckpoint(await forge(() => {}), SETTINGS, 'c.npz'), checkpointAt(3, 2));
   const scaled = await forge((_, stored) =>
@@ -313,4 +327,5 @@ test('a checkpoint serves only trainings with the same settings and records', ()
     fingerprintOf(SETTINGS, [{ ...set, shards: [{ ...first!, sha256: 'f'.repeat(64) }, ...rest] }]),
     own,
   );
+  assert.notEqual(fingerprintOf(SETTINGS, [set], Uint8Array.of(1)), own);
 });

@@ -186,7 +186,7 @@ test('a training starts from the weights of a model; those of another preset or 
 
   await assert.rejects(
     trainModel(records, scratch(t), { ...given, preset: 'diy' }, { ...OPTIONS, init }),
-    /weights\.npz has weights of coherent\. Omit --preset diy/,
+    /weights\.npz has weights of coherent, the preset is diy\. Set the preset coherent, or none/,
   );
   const recipe = join(models, 'saved', `${run}_recipe.json`);
   const text = readFileSync(recipe, 'utf8');

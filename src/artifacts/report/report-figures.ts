@@ -46,7 +46,8 @@ export function validationFigures(results: Results): Html[] {
   const { evaluation } = results;
   const counts = confusionCounts(evaluation);
   const { auc, labels, logits } = evaluation;
-  const noise = labels.length - labels.reduce((sum, label) => sum + label, 0);
+  const noise = counts.trueNegative + counts.falsePositive;
+  const recall_at_far = operatingPoints(labels, logits);
   return [
     figure(
       (theme) => rocChart(theme, results),
@@ -54,8 +55,7 @@ export function validationFigures(results: Results): Html[] {
       `ROC curve. AUC ${formatScore(evaluation.auc)}.`,
     ),
     figure(
-      (theme) =>
-        logRocChart(theme, { auc, noise, recall_at_far: operatingPoints(labels, logits) }, results.roc),
+      (theme) => logRocChart(theme, { auc, noise, recall_at_far }, results.roc),
       'The same at low rates of false alarms, where a search works.',
       'ROC curve with a logarithmic axis of the false-alarm rate. The table below has its figures.',
     ),

@@ -52,6 +52,7 @@ function bundleCommand(): Command {
   return command.action(async (flags: KaggleFlags) => {
     const { user, out, only } = flags;
     if (flags.dtype === 'float32' && only.includes('gw-preprocess')) throw new SettingError(TOO_LARGE);
+    for (const name of ['inject', 'init'] as const) requireInput(name, flags[name]);
     const settings = await readSettings(flags);
     // As in `chirpline run`, one seed decides everything.
     const seed = settings.seed === undefined ? [] : ['--seed', String(settings.seed)];
@@ -68,6 +69,14 @@ function bundleCommand(): Command {
     const lines = files.map(({ name, size }) => `${(size / 1000).toFixed(1).padStart(9)} KB  ${name}`);
     printResult(flags.json, { files }, [`${out}:`, ...lines].join('\n'));
   });
+}
+
+/** Throws SettingError for a location that a notebook doesn't have. */
+function requireInput(name: string, location: string | undefined): void {
+  if (location === undefined || location.startsWith('/kaggle/input/')) return;
+  throw new SettingError(
+    `--${name} is ${JSON.stringify(location)}, needed a path below /kaggle/input/. Upload it as a dataset, and add that to the notebook gw-training`,
+  );
 }
 
 const TOO_LARGE =

@@ -19,8 +19,11 @@ export function runCommand(): Command {
     const records = joinLocation(out, 'records', dataset);
     const models = joinLocation(out, 'models', dataset);
     const { preprocessDataset } = await import('../../preprocess/local-run.ts');
+    const { openInitialModel } = await import('../../training-run/initial-model.ts');
     const { trainModel } = await import('../../training-run/training-run.ts');
     const settings = await readSettings(flags);
+    // Before the preprocessing, which may take hours.
+    if (flags.init !== undefined) await openInitialModel(flags.init, settings);
     const preprocessing = preprocessSettings(raw, { ...flags, seed: settings.seed ?? DEFAULTS.diy.seed });
     const result = await attend(async (terminal, stop) => {
       const metadata = await preprocessDataset(raw, records, preprocessing, terminal, stop);

@@ -2,7 +2,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH, SAMPLE_RATE } from '../../core/strain.ts';
 import { gather, seededGamma, seededNormal, seededUniform } from '../../model/operations.ts';
-import { sampleTaper, TAPER_FLOOR } from '../../signal/sample-taper.ts';
+import { flooredTaper, inverseTaper } from '../../signal/sample-taper.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
 import type { Settings } from '../settings.ts';
 import { type Injection, inject } from './inject.ts';
@@ -26,6 +26,8 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
     seed.mul(tf.tensor1d([-1, 1], 'int32')).sub(tf.tensor1d([1 + purpose, 0], 'int32'));
   const half = (purpose: number) => seededUniform(tf, [size, 1, 1], seedOf(purpose)).less(0.5);
 
+  const row = (values: Float32Array) => tf.tensor3d(values, [1, 1, SAMPLE_LENGTH]);
+
   let { signals, labels } = samples;
   if (samples.injected !== undefined)
     ({ signals, labels } = inject(tf, samples, samples.injected, (i) => seedOf(7 + i), settings));
@@ -39,13 +41,14 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
       .mul(2 * maxShift + 1)
       .floor()
       .sub(maxShift);
-    // The source moves, the tapers stay.
-    const weights = sampleTaper().map((weight) => Math.max(weight, TAPER_FLOOR));
-    const row = (values: Float64Array) => tf.tensor3d(Float32Array.from(values), [1, 1, SAMPLE_LENGTH]);
-    const untapered = signals.mul<Tensor3D>(row(weights.map((weight) => 1 / weight)));
-    signals = shiftInTime(tf, untapered, shifts.cast('int32')).mul(row(weights));
+    // The source moves, the tapers stay (but for their ends, where they are below the floor).
+    const untapered = signals.mul<Tensor3D>(row(inverseTaper()));
+    signals = shiftInTime(tf, untapered, shifts.cast('int32')).mul(row(flooredTaper()));
   }
-  if (noise > 0) signals = signals.add(seededNormal(tf, signals.shape, seedOf(3)).mul(noise));
+  if (noise > 0) {
+    const white = seededNormal(tf, signals.shape, seedOf(3)).mul(noise);
+    signals = signals.add(white.mul(row(flooredTaper())));
+  }
   if (mixup > 0) {
     // Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. A beta variate is a / (a + b) of two gamma variates.
     const [a, b] = [4, 5].map((purpose) => seededGamma(tf, size, mixup, seedOf(purpose))) as [
@@ -67,8 +70,8 @@ function swapFirstTwo(tf: TF, signals: Tensor3D): Tensor3D {
 }
 
 /**
- * Rotates each sample [3, 4096] in time by its own shift, int32 [B, 1]. A preprocessed sample is 0 at both ends, so
- * rotating it adds no step.
+ * Rotates each sample [3, 4096] in time by its own shift, int32 [B, 1]. A sample falls to 0 at both ends, so rotating it adds no
+ * step.
  */
 function shiftInTime(tf: TF, signals: Tensor3D, shifts: Tensor): Tensor3D {
   const times = tf.tensor2d([Array.from({ length: SAMPLE_LENGTH }, (_, t) => t)], undefined, 'int32');

@@ -44,7 +44,7 @@ const stateSchema: v.GenericSchema<unknown, FitState> = v.object({
 const storedSchema = v.object({
   version: v.literal(VERSION),
   /** Name of the run, with which its artifacts' names begin. It must not lead out of their folder. */
-  run: v.pipe(v.string(), v.regex(/^[a-z]+_\d{8}_\d{4}(_\d+)?$/)),
+  run: v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*_\d{8}_\d{4}(_\d+)?$/)),
   /** Number of updates that the optimizer has made. */
   updates: count,
   lossScale: v.optional(v.object({ scale: v.pipe(number, v.gtValue(0)), steps: count })),
@@ -64,7 +64,7 @@ export function parseStoredState(bytes: Uint8Array, bounds: FitBounds, object: s
   const demand = (holds: boolean, name: string, value: unknown, needed: string) => {
     if (!holds) throw new InputError({ object, found: `${JSON.stringify(value)} as ${name}`, needed });
   };
-  demand(run.startsWith(preset), 'run', run, `the name of a run of preset ${preset}`);
+  demand(run.startsWith(`${preset}_`), 'run', run, `the name of a run of preset ${preset}`);
   for (const [index, own] of history.epochs.entries()) {
     demand(own.epoch === index + 1, 'epoch', own.epoch, String(index + 1));
   }
