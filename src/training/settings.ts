@@ -37,7 +37,11 @@ export const SETTINGS = {
   time_shift: real('augmentation: maximum time shift [ms]', 0, 1000),
   sign_flip: onOff('augmentation: flip the sign of half of the samples'),
   detector_swap: onOff('augmentation: swap H1 and L1 in half of the samples'),
-  noise: real('augmentation: standard deviation of added white noise, before the tapers (the strain has 1.2)', 0, 10),
+  noise: real(
+    'augmentation: standard deviation of added white noise, before the tapers (the strain has 1.2)',
+    0,
+    10,
+  ),
   mixup: real('augmentation: alpha of mixup’s beta distribution; 0: none', 0, 10),
 } satisfies Record<string, Setting<unknown>>;
 
