@@ -1,6 +1,8 @@
 /** Worker threads for the map steps of one machine. */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { StoppedError } from '../core/errors.ts';
 import { type Answer, type Message, unpackError } from './task-answer.ts';
@@ -52,9 +54,17 @@ export async function withWorkers<Task, Result, Product>(
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const underWay = new Set<Promise<unknown>>();
   let ended: Promise<void> | undefined;
+  // Node crashes when a thread is ended while it loads a module, and the error that ended the work would be lost.
+  const loaded = new Map<Worker, Promise<unknown>>();
+  const watchThreads = () => {
+    for (const thread of pool.threads)
+      if (!loaded.has(thread))
+        loaded.set(thread, Promise.race([once(thread, 'message'), once(thread, 'exit')]));
+  };
+  watchThreads();
   // Only once: a second destroy() would not wait for the threads, and would start new ones.
   const end = () => {
-    ended ??= pool.destroy();
+    ended ??= Promise.allSettled(loaded.values()).then(() => pool.destroy());
     return ended;
   };
   let timer: NodeJS.Timeout | undefined;
@@ -69,6 +79,7 @@ export async function withWorkers<Task, Result, Product>(
   const run = async (task: Task): Promise<Result> => {
     signal?.throwIfAborted();
     const answered = pool.run({ task, stop });
+    watchThreads();
     underWay.add(answered);
     const forget = () => underWay.delete(answered);
     answered.then(forget, forget);

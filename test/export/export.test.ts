@@ -81,7 +81,7 @@ test('TensorFlow and onnxruntime compute our probabilities from the exports of e
     for (const format of ['savedmodel', 'onnx'] as const) {
       const all = largestDifference(theirs[format], expected);
       const alone = largestDifference(theirs[`${format}Alone`], expected.subarray(0, 1));
-      assert.ok(all <= 1e-5 && alone <= 1e-5, `${preset} as ${format}: ${all}, alone ${alone}`);
+      assert.ok(all <= 3e-5 && alone <= 3e-5, `${preset} as ${format}: ${all}, alone ${alone}`);
       t.diagnostic(`${preset} as ${format}: probabilities differ by ${all.toExponential(1)} at most`);
       // The comparison can fail: samples differ by far more, and so do detectors in another order.
       assert.ok(largestDifference(theirs[format].toReversed(), expected) > 1e-3);

@@ -44,7 +44,8 @@ test('the graph engine computes the losses and gradients of the eager engine, wi
 });
 
 test('injected signals train the same in both engines', () => {
-  const others = makeBatch(batch.size, 3);
+  // With seed 3 the gradient of gem_p is nearly 0, so that rounding shows.
+  const others = makeBatch(batch.size, 6);
   const injecting = { ...batch, injected: others.signals };
   const given = { ...AUGMENTED, snr: 'uniform', snr_min: 0.5, snr_max: 1.5 } as const;
   const [graph, eager] = (['graph', 'eager'] as const).map((kind) => trainTwice(kind, given, injecting));
