@@ -221,6 +221,8 @@ test('a job whose hosts are reclaimed fails after its last attempt', async () =>
   const id = await submit('echo at work; exec sleep 30');
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     for (let tries = 0; tries < 200 && lines.length < attempt; tries += 1) await sleep(50);
+    // Its line may be there before the agent knows that it runs.
+    await waitFor(id, 'RUNNING');
     await reclaim(id);
   }
   const job = await ended(id);
