@@ -3,7 +3,7 @@ import type { Evaluation } from '../results.ts';
 import { type Chart, lineChart } from './chart.ts';
 import { dots } from './share-dots.ts';
 import type { Theme } from './theme.ts';
-import { UNIT } from './threshold-curves.ts';
+import { referenceLine, UNIT } from './threshold-curves.ts';
 
 const BINS = 10;
 
@@ -15,16 +15,7 @@ export function calibrationChart(theme: Theme, evaluation: Evaluation): Chart {
     y: { name: 'share of signals', ...UNIT },
     lines: [
       { name: 'model, 95 % intervals', color: theme.blue, ...dots(calibration(evaluation)) },
-      {
-        name: 'right probabilities',
-        color: theme.muted,
-        points: [
-          [0, 0],
-          [1, 1],
-        ],
-        dashed: true,
-        width: 1.5,
-      },
+      referenceLine(theme, 'calibrated', 0, 1),
     ],
   });
 }

@@ -38,7 +38,7 @@ export function logRocChart(
     y: { name: 'recall', ...UNIT },
     lines: [
       { name: 'model', color: theme.blue, points: curve(ofModel) },
-      { name: '95 % interval', color: theme.orange, ...dots(points), width: 0 },
+      { name: '95 %', color: theme.orange, ...dots(points), width: 0 },
       { name: 'guessing', color: theme.muted, points: curve(ofGuessing), dashed: true, width: 1.5 },
     ],
     band: { name: '< 1 false alarm', from: min, to: reached },

@@ -27,16 +27,7 @@ export function rocChart(theme: Theme, { roc, evaluation: { auc } }: Results): C
         points,
         filled: true,
       },
-      {
-        name: 'guessing, AUC 0.5',
-        color: theme.muted,
-        points: [
-          [0, 0],
-          [1, 1],
-        ],
-        dashed: true,
-        width: 1.5,
-      },
+      referenceLine(theme, 'guessing, AUC 0.5', 0, 1),
     ],
     ...(auc === null && { message: ONE_CLASS }),
   });
@@ -53,19 +44,19 @@ export function prChart(theme: Theme, { pr, evaluation: { auc, labels } }: Resul
     y: { name: 'precision', ...UNIT },
     lines: [
       { name: 'model', color: theme.blue, points },
-      {
-        name: `share of signals, ${rate.toFixed(2)}`,
-        color: theme.muted,
-        points: [
-          [0, rate],
-          [1, rate],
-        ],
-        dashed: true,
-        width: 1.5,
-      },
+      referenceLine(theme, `share of signals, ${rate.toFixed(2)}`, rate, rate),
     ],
     ...(auc === null && { message: ONE_CLASS }),
   });
+}
+
+/** A dashed line across the unit square, from `left` to `right`. */
+export function referenceLine(theme: Theme, name: string, left: number, right: number) {
+  const points: Point[] = [
+    [0, left],
+    [1, right],
+  ];
+  return { name, color: theme.muted, points, dashed: true, width: 1.5 };
 }
 
 /** Thins a curve in the unit square: keeps both ends, and points at least a visible step from the last kept one. */
