@@ -1,6 +1,6 @@
 import { DETECTORS } from '../core/strain.ts';
 import { BATCH_NORM_EPSILON } from '../model/operations.ts';
-import { ARCHITECTURES, POWER_RANGE, type Preset } from '../model/presets.ts';
+import { ARCHITECTURES, MATCHED_FILTERS, POWER_RANGE, type Preset } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
 import { inverseTaper } from '../signal/sample-taper.ts';
 
@@ -45,7 +45,9 @@ export const OUTPUT = 'probability';
 
 /** The weights must be those of the preset (checkWeights). */
 export function foldNetwork(preset: Preset, weights: Weights): Network {
-  const { timed, shared, merged, dense } = ARCHITECTURES[preset];
+  const architecture = ARCHITECTURES[preset];
+  if (architecture === MATCHED_FILTERS) throw new Error('TODO');
+  const { timed, shared, merged, dense } = architecture;
   const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
   const [low, high] = POWER_RANGE;
   return {

@@ -6,8 +6,9 @@ import { createDirectConvolution, createFourierConvolution } from './convolution
 import { createDetectorMaps } from './detector-maps.ts';
 import { createJointMaps } from './joint-maps.ts';
 import type { Maps } from './maps.ts';
+import { matchedLogits } from './matched-filters.ts';
 import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './operations.ts';
-import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
+import { ARCHITECTURES, MATCHED_FILTERS, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
 /** The share of a moving statistic that an update keeps. */
@@ -67,7 +68,8 @@ interface Mode {
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
-  const { timed, shared, merged, dense } = ARCHITECTURES[preset];
+  const architecture = ARCHITECTURES[preset];
+  const denseLayers = architecture === MATCHED_FILTERS ? 0 : architecture.dense.length;
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
@@ -84,6 +86,8 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
   function forward(given: Tensor3D, mode: Mode): Tensor1D {
+    if (architecture === MATCHED_FILTERS) return matchedLogits(tf, get, given);
+    const { timed, shared, merged, dense } = architecture;
     const signals = timed ? given.mul<Tensor3D>(gains()) : given;
     const block = (map: Tensor, i: number) =>
       mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
@@ -134,7 +138,7 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       drop: (h, layer) => {
         if (dropout === 0) return h;
         const ofLayer = seed
-          .mul(tf.tensor1d([1, dense.length], 'int32'))
+          .mul(tf.tensor1d([1, denseLayers], 'int32'))
           .add<Tensor1D>(tf.tensor1d([0, layer], 'int32'));
         const kept = seededUniform(tf, h.shape, ofLayer).greaterEqual(dropout);
         return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));

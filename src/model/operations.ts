@@ -193,3 +193,40 @@ export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T):
     [condition, a, b],
   ) as T;
 }
+
+/** Discrete Fourier transforms of x, real, over its last axis, at the frequencies from 0 to half of the rate: complex64. */
+export function realTransform(tf: TF, x: Tensor): Tensor {
+  const length = tf.tensor1d([x.shape.at(-1)!], 'int32');
+  return transformOp(tf, 'RFFT', { Treal: 'TF_FLOAT', Tcomplex: 'TF_COMPLEX64' }, [x, length]);
+}
+
+/** Discrete Fourier transforms of x, complex64, over its last axis. The inverse one is divided by the axis' length. */
+export function complexTransform(tf: TF, x: Tensor, direction: 'FFT' | 'IFFT'): Tensor {
+  return transformOp(tf, direction, { Tcomplex: 'TF_COMPLEX64' }, [x]);
+}
+
+export function toComplex(tf: TF, real: Tensor, imaginary: Tensor): Tensor {
+  return transformOp(tf, 'Complex', { T: 'TF_FLOAT', Tout: 'TF_COMPLEX64' }, [real, imaginary]);
+}
+
+/** The real and the imaginary part of x, complex64. */
+export function partsOf(tf: TF, x: Tensor): [Tensor, Tensor] {
+  const part = (op: 'Real' | 'Imag') =>
+    transformOp(tf, op, { T: 'TF_COMPLEX64', Tout: 'TF_FLOAT' }, [x]);
+  return [part('Real'), part('Imag')];
+}
+
+function transformOp(
+  tf: TF,
+  op: string,
+  types: Readonly<Record<string, 'TF_FLOAT' | 'TF_COMPLEX64'>>,
+  inputs: Tensor[],
+): Tensor {
+  const backend = nodeBackend(tf);
+  const attributes = Object.entries(types).map(([name, type]) => ({
+    name,
+    type: backend.binding.TF_ATTR_TYPE,
+    value: backend.binding[type],
+  }));
+  return backend.executeSingleOutput(op, attributes, inputs);
+}

@@ -41,7 +41,7 @@ export const POWER_RANGE = [1, 10] as const;
  * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-v1` is the
  * architecture that `coherent` had before it knew about time.
  */
-export const PRESETS = ['diy', 'coherent', 'coherent-v1'] as const;
+export const PRESETS = ['diy', 'coherent', 'coherent-v1', 'matched'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 const COHERENT_V1: Architecture = {
@@ -57,7 +57,10 @@ const COHERENT_V1: Architecture = {
   dense: [{ name: 'fc1', units: 64 }],
 };
 
-export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
+/** Matched filters instead of convolutions, see matched-filters.ts. */
+export const MATCHED_FILTERS = 'matched filters';
+
+export const ARCHITECTURES: Readonly<Record<Preset, Architecture | typeof MATCHED_FILTERS>> = {
   diy: {
     timed: false,
     shared: [
@@ -74,4 +77,5 @@ export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
   },
   coherent: { ...COHERENT_V1, timed: true },
   'coherent-v1': COHERENT_V1,
+  matched: MATCHED_FILTERS,
 };

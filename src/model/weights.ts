@@ -1,7 +1,8 @@
 import { InputError } from '../core/errors.ts';
 import { createRandomStream } from '../core/random.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { ARCHITECTURES, type Architecture, POOLING, PRESETS, type Preset } from './presets.ts';
+import { FILTERS } from '../signal/matched-filter.ts';
+import { ARCHITECTURES, type Architecture, MATCHED_FILTERS, POOLING, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 interface WeightArray {
@@ -15,8 +16,18 @@ export type Weights = Map<string, WeightArray>;
 
 /** Every array of the model and its shape. Convolution kernels are [kernel, in, out], dense ones [in, out]. */
 export function weightShapes(preset: Preset): ReadonlyMap<string, readonly number[]> {
-  return new Map(listShapes(ARCHITECTURES[preset]));
+  const architecture = ARCHITECTURES[preset];
+  return new Map(architecture === MATCHED_FILTERS ? FILTER_SHAPES : listShapes(architecture));
 }
+
+const FILTER_SHAPES: [string, number[]][] = [
+  ['bank', [2, FILTERS.templates, DETECTORS.length, FILTERS.bins]],
+  ['power_scale', [DETECTORS.length]],
+  ['merger_time', [FILTERS.times.end - FILTERS.times.first]],
+  ['template', [FILTERS.templates]],
+  ['out_scale', [1]],
+  ['out_b', [1]],
+];
 
 function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
   const { timed, shared, merged, dense } = architecture;
@@ -48,7 +59,7 @@ function* listNormShapes(name: string, channels: number): Generator<[string, num
 
 /** False for the batch norms' moving statistics, which training updates by averaging. */
 export function isTrainable(name: string): boolean {
-  return !name.endsWith('_mean') && !name.endsWith('_var');
+  return !name.endsWith('_mean') && !name.endsWith('_var') && name !== 'bank';
 }
 
 /**
@@ -61,12 +72,17 @@ export function initialWeights(preset: Preset, seed: number): Weights {
   for (const [name, shape] of weightShapes(preset)) {
     const data = new Float32Array(sizeOf(shape));
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
+    else if (name === 'bank') fillNormal(data, 1, seed, weights.size);
     else if (name === 'gem_p') data.fill(3);
+    else if (preset === 'matched') data.fill(FIRST_VALUES[name] ?? 0);
     else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
     weights.set(name, { dtype: '<f4', shape, data });
   }
   return weights;
 }
+
+/** What a training of matched filters on injected signals ends near; 0 for all others. */
+const FIRST_VALUES: Readonly<Record<string, number>> = { power_scale: -1, out_scale: 0.87, out_b: -4.2 };
 
 function fillNormal(out: Float32Array, deviation: number, seed: number, index: number): void {
   const random = createRandomStream(seed, index, WEIGHTS_PURPOSE);

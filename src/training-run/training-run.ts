@@ -7,6 +7,9 @@ import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { encodeWeights } from '../inference/model-file.ts';
 import { checkRecipe } from '../inference/models.ts';
 import { initialWeights, type Weights } from '../model/weights.ts';
+import { readPsd } from '../preprocess/average-psd.ts';
+import { PSD_KEY } from '../preprocess/state/record-keys.ts';
+import { createTemplateBank } from '../simulate/template-bank.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -88,6 +91,7 @@ export async function trainModel(
   if (signals === undefined) refuseSnr(settings);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
 
+  const first = await firstWeights(settings, records);
   const sets = signals === undefined ? [set] : [set, signals];
   const fingerprint = fingerprintOf(settings, sets, model && (await encodeWeights(model.weights)));
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
@@ -104,7 +108,7 @@ export async function trainModel(
         records,
         models,
         settings,
-        initial: model?.weights ?? initialWeights(settings.preset, settings.seed),
+        initial: model?.weights ?? first,
         options,
         checkpoints,
         recordsLocation,
@@ -120,6 +124,15 @@ export async function trainModel(
       }),
     );
   });
+}
+
+/** Random weights; but the filters of `matched` are templates, whitened by the PSD of the records. */
+async function firstWeights({ preset, seed }: Settings, records: ObjectStore): Promise<Weights> {
+  const weights = initialWeights(preset, seed);
+  if (preset !== 'matched') return weights;
+  const { psd } = await readPsd(records, PSD_KEY);
+  const bank = weights.get('bank')!;
+  return weights.set('bank', { ...bank, data: createTemplateBank(psd) });
 }
 
 /** Throws SettingError for a setting of injection without signals to inject. */

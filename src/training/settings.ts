@@ -91,10 +91,21 @@ const COHERENT: typeof DIY = {
   detector_swap: true,
 };
 
+const MATCHED: typeof DIY = {
+  ...DIY,
+  epochs: 4,
+  learning_rate: 4e-3,
+  schedule: 'cosine',
+  warmup_ratio: 0.1,
+  recombine: true,
+  detector_swap: true,
+};
+
 export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
   coherent: COHERENT,
   'coherent-v1': COHERENT,
+  matched: MATCHED,
 };
 
 /** Samples of a step where none are given: on a CPU, and on a GPU. */

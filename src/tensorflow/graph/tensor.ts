@@ -10,6 +10,7 @@ export const DATA_TYPES = {
   float64: 2,
   int32: 3,
   string: 7,
+  complex64: 8,
   int64: 9,
   bool: 10,
   bfloat16: 14,

@@ -197,7 +197,7 @@ export function createTrace(tf: TF, graph: Graph, { low: lowType, fused = false 
 }
 
 function dataType({ dtype }: TensorInfo): DataTypeName {
-  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool' || dtype === 'complex64') return dtype;
   throw new Error(`unsupported type of a tensor in a recorded graph: ${dtype}`);
 }
 
