@@ -5,9 +5,10 @@ import type { TF } from '../tensorflow/install/load.ts';
 import { createDirectConvolution, createFourierConvolution } from './convolution.ts';
 import { createDetectorMaps } from './detector-maps.ts';
 import { createJointMaps } from './joint-maps.ts';
-import type { Maps } from './maps.ts';
-import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './operations.ts';
-import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
+import type { Maps, Normalized } from './maps.ts';
+import { computeStages, type Operations, planNetwork } from './network-plan.ts';
+import { BATCH_NORM_EPSILON, type Statistics, seededUniform, silu } from './operations.ts';
+import { ARCHITECTURES, POOLED_RANGE, POOLING, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
 /** The share of a moving statistic that an update keeps. */
@@ -56,18 +57,21 @@ export interface Model {
 interface Mode {
   /** Batch norm `name` of h + bias, over all axes but the last. */
   normalize(h: Tensor2D, name: string, bias: Tensor1D): Tensor2D;
+  /** The same for a map. */
+  normalizeMap(map: Tensor, name: string, bias: Tensor1D): Tensor;
   /** The same for a convolution's output, then SiLU and max-pool: a map. */
   pool(convolved: unknown, name: string, bias: Tensor1D): Tensor;
   drop(h: Tensor2D, layer: number): Tensor2D;
 }
 
 /**
- * The model of a preset: division by the recipe's tapers if it is timed, convolution blocks, a generalized mean over time (GeM:
+ * The model of a preset: division by the recipe's tapers if it is timed, its stages, a generalized mean over time (GeM:
  * Radenovic et al., 2018), dense layers, one logit. DIYModel has 676,258 trainable parameters.
  */
 export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
   const layout = createMaps(tf, options.convolution ?? 'direct');
-  const { timed, shared, merged, dense } = ARCHITECTURES[preset];
+  const { timed, dense } = ARCHITECTURES[preset];
+  const plan = planNetwork(ARCHITECTURES[preset]);
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
@@ -83,14 +87,33 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
   const gains = () => tf.tensor3d(inverseTaper(), [1, 1, SAMPLE_LENGTH]);
   const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
 
+  const power = (name: string) => get<Tensor1D>(name).clipByValue(...POWER_RANGE) as Tensor1D;
+
+  const operations = (mode: Mode): Operations<Tensor> => ({
+    arrange: layout.arrange,
+    convolve: (map, { number, ...convolution }) => {
+      const [kernel, bias] = [get<Tensor3D>(`conv${number}_W`), get<Tensor1D>(`conv${number}_b`)];
+      if (convolution.type === 'max')
+        return mode.pool(layout.convolve(map, kernel, POOLING), `bn${number}`, bias);
+      const { norm, silu: activates, gem } = convolution;
+      const convolved = layout.toMap(layout.convolve(map, kernel, 1));
+      const normal = norm ? mode.normalizeMap(convolved, `bn${number}`, bias) : convolved.add(bias);
+      const active = activates ? silu(tf, normal) : normal;
+      return gem === undefined ? active : layout.poolPowers(active, power(`conv${number}_p`), gem);
+    },
+    join: (maps, how) =>
+      how === 'concat'
+        ? tf.concat([...maps], maps[0]!.rank - 1)
+        : silu(
+            tf,
+            maps.reduce((sum, map) => sum.add(map)),
+          ),
+  });
+
   function forward(given: Tensor3D, mode: Mode): Tensor1D {
     const signals = timed ? given.mul<Tensor3D>(gains()) : given;
-    const block = (map: Tensor, i: number) =>
-      mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
-    let maps = layout.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
-    if (merged.length > 0)
-      maps = [merged.reduce((last, _, i) => block(last, shared.length + i), layout.merge(maps))];
-    const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
+    const maps = computeStages(plan, operations(mode), layout.split(signals));
+    const p = power('gem_p');
     const weights = timed ? timeWeights() : undefined;
     let h = tf.concat(
       maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p, weights)),
@@ -106,6 +129,10 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 
   const evaluation: Mode = {
     normalize: (h, name, bias) => normalize(h, name, movingStatistics(name, bias)),
+    normalizeMap: (map, name, bias) => {
+      const { gamma, beta } = affine(name);
+      return layout.normalizeBy(map, movingStatistics(name, bias), gamma, beta);
+    },
     pool: (convolved, name, bias) => {
       const { gamma, beta } = affine(name);
       return layout.poolBy(convolved, movingStatistics(name, bias), gamma, beta);
@@ -118,6 +145,10 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
       move(`${name}_mean`, mean.add(bias));
       move(`${name}_var`, variance);
     };
+    const outputOf = ({ output, mean, variance }: Normalized, name: string, bias: Tensor1D): Tensor => {
+      moveBoth(name, bias, mean, variance);
+      return output;
+    };
     return {
       // A bias before a batch norm has no effect on the output: it shifts the mean, and its gradient is 0.
       normalize: (h, name, bias) => {
@@ -125,11 +156,13 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
         moveBoth(name, bias, mean, variance);
         return normalize(h, name, { mean, variance });
       },
+      normalizeMap: (map, name, bias) => {
+        const { gamma, beta } = affine(name);
+        return outputOf(layout.normalizeBatch(map, gamma, beta), name, bias);
+      },
       pool: (convolved, name, bias) => {
         const { gamma, beta } = affine(name);
-        const { output, mean, variance } = layout.poolBatch(convolved, gamma, beta);
-        moveBoth(name, bias, mean, variance);
-        return output;
+        return outputOf(layout.poolBatch(convolved, gamma, beta), name, bias);
       },
       drop: (h, layer) => {
         if (dropout === 0) return h;

@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors.ts';
 import { createRandomStream } from '../core/random.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { ARCHITECTURES, type Architecture, POOLING, PRESETS, type Preset } from './presets.ts';
+import { listConvolutions, planNetwork } from './network-plan.ts';
+import { ARCHITECTURES, type Architecture, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 interface WeightArray {
@@ -19,19 +19,17 @@ export function weightShapes(preset: Preset): ReadonlyMap<string, readonly numbe
 }
 
 function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
-  const { timed, shared, merged, dense } = architecture;
-  const blocks = [...shared, ...merged];
-  let channels = 1;
-  for (const [i, { filters, kernel }] of blocks.entries()) {
-    if (i === shared.length) channels *= DETECTORS.length;
-    yield [`conv${i}_W`, [kernel, channels, filters]];
-    yield [`conv${i}_b`, [filters]];
-    yield* listNormShapes(`bn${i}`, filters);
-    channels = filters;
+  const plan = planNetwork(architecture);
+  for (const { convolution } of listConvolutions(plan)) {
+    const { number, kernel, inputs, filters, ...after } = convolution;
+    yield [`conv${number}_W`, [kernel, inputs, filters]];
+    yield [`conv${number}_b`, [filters]];
+    if (after.type === 'max' || after.norm) yield* listNormShapes(`bn${number}`, filters);
+    if (after.type === 'plain' && after.gem !== undefined) yield [`conv${number}_p`, [1]];
   }
-  if (merged.length === 0) channels *= DETECTORS.length;
   yield ['gem_p', [1]];
-  for (const { name, units } of dense) {
+  let channels = plan.features;
+  for (const { name, units } of architecture.dense) {
     yield [`${name}_W`, [channels, units]];
     yield [`${name}_b`, [units]];
     yield* listNormShapes(`${name}_bn`, units);
@@ -39,7 +37,7 @@ function* listShapes(architecture: Architecture): Generator<[string, number[]]> 
   }
   yield ['out_W', [channels, 1]];
   yield ['out_b', [1]];
-  if (timed) yield ['gem_time', [SAMPLE_LENGTH / POOLING ** blocks.length]];
+  if (architecture.timed) yield ['gem_time', [plan.times]];
 }
 
 function* listNormShapes(name: string, channels: number): Generator<[string, number[]]> {
@@ -54,14 +52,14 @@ export function isTrainable(name: string): boolean {
 /**
  * The initial weights of a training: kernels drawn from a normal distribution of standard deviation sqrt(2 / fan_in)
  * (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0, moving variance 1,
- * GeM's p 3, its time points of equal weight. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ * every p of a GeM 3, its time points of equal weight. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
 export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();
   for (const [name, shape] of weightShapes(preset)) {
     const data = new Float32Array(sizeOf(shape));
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
-    else if (name === 'gem_p') data.fill(3);
+    else if (name.endsWith('_p')) data.fill(3);
     else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
     weights.set(name, { dtype: '<f4', shape, data });
   }

@@ -95,6 +95,7 @@ export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
   coherent: COHERENT,
   'coherent-v1': COHERENT,
+  'coherent-large': { ...COHERENT, epochs: 12, learning_rate: 7e-3 },
 };
 
 /** Samples of a step where none are given: on a CPU, and on a GPU. */
