@@ -24,7 +24,8 @@ export function createJointMaps(tf: TF): Maps<Tensor4D> {
       const [first] = maps as [Tensor];
       if (maps.length === 1 && areUnchanged(paths, first.shape[0]!)) return maps;
       const each = maps.flatMap((map) => (map.shape[0] === 1 ? [map] : tf.split(map, map.shape[0]!)));
-      const join = (parts: Tensor[], axis: number) => (parts.length === 1 ? parts[0]! : tf.concat(parts, axis));
+      const join = (parts: Tensor[], axis: number) =>
+        parts.length === 1 ? parts[0]! : tf.concat(parts, axis);
       const inputs = paths.map((from) => from.map((i) => each[i]!)).map((parts) => join(parts, 3));
       return [join(inputs, 0)];
     },

@@ -8,7 +8,7 @@ import { createJointMaps } from './joint-maps.ts';
 import type { Maps, Normalized } from './maps.ts';
 import { computeStages, type Operations, planNetwork } from './network-plan.ts';
 import { BATCH_NORM_EPSILON, type Statistics, seededUniform, silu } from './operations.ts';
-import { ARCHITECTURES, POOLED_RANGE, POOLING, POWER_RANGE, type Preset } from './presets.ts';
+import { ARCHITECTURES, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
 
 /** The share of a moving statistic that an update keeps. */
@@ -91,15 +91,16 @@ export function createModel(tf: TF, initial: Weights, { preset, dropout, ...opti
 
   const operations = (mode: Mode): Operations<Tensor> => ({
     arrange: layout.arrange,
-    convolve: (map, { number, ...convolution }) => {
+    convolve: (map, { number, norm, silu: activates, pooling }) => {
       const [kernel, bias] = [get<Tensor3D>(`conv${number}_W`), get<Tensor1D>(`conv${number}_b`)];
-      if (convolution.type === 'max')
-        return mode.pool(layout.convolve(map, kernel, POOLING), `bn${number}`, bias);
-      const { norm, silu: activates, gem } = convolution;
+      if (pooling?.kind === 'max')
+        return mode.pool(layout.convolve(map, kernel, pooling.points), `bn${number}`, bias);
       const convolved = layout.toMap(layout.convolve(map, kernel, 1));
       const normal = norm ? mode.normalizeMap(convolved, `bn${number}`, bias) : convolved.add(bias);
       const active = activates ? silu(tf, normal) : normal;
-      return gem === undefined ? active : layout.poolPowers(active, power(`conv${number}_p`), gem);
+      return pooling === undefined
+        ? active
+        : layout.poolPowers(active, power(`conv${number}_p`), pooling.points);
     },
     join: (maps, how) =>
       how === 'concat'

@@ -1,14 +1,14 @@
 /** An architecture with the names and sizes of all of its convolutions, and the order in which they are computed. */
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { type Architecture, type Convolution, type Layer, POOLING, type Shared } from './presets.ts';
+import type { Architecture, Convolution, Layer, Shared } from './presets.ts';
 
 /** Its arrays are `conv<number>_W`, `conv<number>_b`, `bn<number>_gamma` and so on, and `conv<number>_p` for a generalized mean. */
-export type PlannedConvolution = Convolution & {
+export interface PlannedConvolution extends Convolution {
   number: number;
   inputs: number;
-  /** Time points of its input. */
-  times: number;
-};
+  /** Time points before the convolution, and after its pooling if it has one. */
+  times: readonly [number, number];
+}
 
 interface PlannedLayer extends Layer {
   branches: readonly (readonly PlannedConvolution[])[];
@@ -37,9 +37,9 @@ export function planNetwork({ stages }: Architecture): NetworkPlan {
   function planBranch(branch: readonly Convolution[], input: Shape): [PlannedConvolution[], Shape] {
     let shape = input;
     const planned = branch.map((convolution) => {
-      const result = { ...convolution, number: count++, inputs: shape.channels, times: shape.times };
-      shape = { channels: convolution.filters, times: shape.times / pooledPoints(convolution) };
-      return result;
+      const { channels, times } = shape;
+      shape = { channels: convolution.filters, times: times / (convolution.pooling?.points ?? 1) };
+      return { ...convolution, number: count++, inputs: channels, times: [times, shape.times] as const };
     });
     return [planned, shape];
   }
@@ -72,11 +72,6 @@ export function planNetwork({ stages }: Architecture): NetworkPlan {
     });
   });
   return { stages: planned, features: sum(shapes.map(({ channels }) => channels)), times: shapes[0]!.times };
-}
-
-/** How many time points become one. */
-function pooledPoints(convolution: Convolution): number {
-  return convolution.type === 'max' ? POOLING : (convolution.gem ?? 1);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,25 +1,18 @@
 /** The architectures of the models as data, which network-plan.ts expands and model.ts computes. */
 
-interface Filters {
+/** A convolution, and what follows it in this order. */
+export interface Convolution {
   filters: number;
   /** Length of the kernels [points]. */
   kernel: number;
-}
-
-/** Convolution, batch norm, SiLU, max-pool by POOLING, computed in one. */
-interface MaxPooled extends Filters {
-  type: 'max';
-}
-
-/** Convolution, then what it has of batch norm, SiLU and a generalized mean (GeM) of every `gem` time points, in this order. */
-interface Plain extends Filters {
-  type: 'plain';
   norm: boolean;
   silu: boolean;
-  gem?: number;
+  /**
+   * What every so many time points become. `max`, of POOLING points, only after norm and SiLU, with which it is computed in one.
+   * `mean` is a generalized mean (GeM) with a learned power.
+   */
+  pooling?: { kind: 'max' | 'mean'; points: number };
 }
-
-export type Convolution = MaxPooled | Plain;
 
 /** Convolutions one after another, on branches with a common input. A branch without convolutions is the input itself. */
 export interface Layer {
@@ -50,7 +43,10 @@ export interface Architecture {
    * mean: mergers come in a part of the sample only, and noise elsewhere must not cause false alarms.
    */
   timed: boolean;
-  /** The paths of each stage, numbered from 0. Those of the last one end in a generalized mean over time. */
+  /**
+   * The paths of each stage. Those of the last one have the same weights and end in a generalized mean over time, whose results lie
+   * side by side.
+   */
   stages: readonly (readonly Shared[])[];
   /** Dense layer, batch norm, SiLU, dropout each. */
   dense: readonly Dense[];
@@ -63,14 +59,25 @@ export const POOLING = 4;
 export const POOLED_RANGE = [1e-6, 1e10] as const;
 export const POWER_RANGE = [1, 10] as const;
 
-const maxPooled = (kernel: number, filters: number): Convolution => ({ type: 'max', kernel, filters });
+const maxPooled = (kernel: number, filters: number): Convolution => ({
+  kernel,
+  filters,
+  norm: true,
+  silu: true,
+  pooling: { kind: 'max', points: POOLING },
+});
 
-/** conv-BN-SiLU-conv-BN(-GeM) plus the input, which has a convolution of its own where the shape changes; then SiLU. */
-function residual(kernel: number, inputs: number, filters: number, gem?: number): Layer {
-  const first: Convolution = { type: 'plain', kernel, filters, norm: true, silu: true };
-  const last: Convolution = { type: 'plain', kernel, filters, norm: true, silu: false, ...(gem && { gem }) };
-  const keepsShape = inputs === filters && gem === undefined;
-  return { branches: [[first, last], keepsShape ? [] : [last]], join: 'sum' };
+const pooledMean = (points: number): Pick<Convolution, 'pooling'> =>
+  points === 1 ? {} : { pooling: { kind: 'mean', points } };
+
+/**
+ * conv-BN-SiLU-conv-BN-GeM plus the input, which has conv-BN-GeM of its own where its shape changes; then SiLU. Without `points` no
+ * GeM.
+ */
+function residual(kernel: number, inputs: number, filters: number, points = 1): Layer {
+  const first: Convolution = { kernel, filters, norm: true, silu: true };
+  const last: Convolution = { kernel, filters, norm: true, silu: false, ...pooledMean(points) };
+  return { branches: [[first, last], inputs === filters && points === 1 ? [] : [last]], join: 'sum' };
 }
 
 /** The same weights for all detectors. */
@@ -94,8 +101,8 @@ const COHERENT_V1: Architecture = {
  */
 function residualNetwork(width: number): Architecture {
   const extractor: Shared['layers'] = [
-    { type: 'plain', kernel: 127, filters: width, norm: true, silu: true },
-    { type: 'plain', kernel: 127, filters: width, norm: false, silu: false, gem: 2 },
+    { kernel: 127, filters: width, norm: true, silu: true },
+    { kernel: 127, filters: width, norm: false, silu: false, ...pooledMean(2) },
     residual(31, width, width, 4),
     residual(31, width, width),
   ];

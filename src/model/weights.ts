@@ -21,11 +21,11 @@ export function weightShapes(preset: Preset): ReadonlyMap<string, readonly numbe
 function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
   const plan = planNetwork(architecture);
   for (const { convolution } of listConvolutions(plan)) {
-    const { number, kernel, inputs, filters, ...after } = convolution;
+    const { number, kernel, inputs, filters, norm, pooling } = convolution;
     yield [`conv${number}_W`, [kernel, inputs, filters]];
     yield [`conv${number}_b`, [filters]];
-    if (after.type === 'max' || after.norm) yield* listNormShapes(`bn${number}`, filters);
-    if (after.type === 'plain' && after.gem !== undefined) yield [`conv${number}_p`, [1]];
+    if (norm) yield* listNormShapes(`bn${number}`, filters);
+    if (pooling?.kind === 'mean') yield [`conv${number}_p`, [1]];
   }
   yield ['gem_p', [1]];
   let channels = plan.features;
