@@ -104,26 +104,35 @@ function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan)
       filters,
     ]);
     save([x, w]);
+    const products = sum(pairSegments(x, w, batch, plan).map(({ x, w }) => tf.matMul(x, w)));
     return {
-      value: multiply(tf, plan.toOutput, tf.matMul(slide(tf, x, batch, plan), w)).reshape([
-        plan.hop,
-        -1,
-        filters,
-      ]),
+      value: multiply(tf, plan.toOutput, products).reshape([plan.hop, -1, filters]),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [x, w] = saved as [Tensor3D, Tensor3D];
         const products = multiply(tf, plan.toOutput, dy, true).reshape<Tensor3D>([plan.points, -1, filters]);
-        const slid = tf.matMul<Tensor3D>(products, w, false, true);
-        const blocks = multiply(tf, plan.toInput, slideBack(tf, slid, batch, plan));
+        const pairs = pairSegments(x, w, batch, plan);
+        const blocks = pairs.map(({ w }, i) =>
+          moveBlocks(tf.matMul(products, w, false, true), i, batch, plan),
+        );
+        const times = multiply(tf, plan.toInput, sum(blocks));
         const [first, second] = plan.places.map((places) =>
-          gather(tf, blocks.reshape<Tensor2D>([-1, batch * channels]), tf.tensor1d(places, 'int32')),
+          gather(tf, times.reshape<Tensor2D>([-1, batch * channels]), tf.tensor1d(places, 'int32')),
         ) as [Tensor2D, Tensor2D];
-        const taps = multiply(tf, plan.ofKernel, tf.matMul(slide(tf, x, batch, plan), products, true), true);
+        const ofSegments = pairs.map(({ x }) => tf.matMul<Tensor3D>(x, products, true));
+        const taps = multiply(tf, plan.ofKernel, concat(tf, ofSegments, 1), true);
         return [first.add(second).reshape(map.shape), joinKernel(taps, kernel.shape, plan)];
       },
     };
   });
   return convolve(map, kernel) as Tensor3D;
+}
+
+function sum(tensors: readonly Tensor[]): Tensor {
+  return tensors.reduce((sum, tensor) => sum.add(tensor));
+}
+
+function concat(tf: TF, tensors: Tensor3D[], axis: number): Tensor3D {
+  return tensors.length === 1 ? tensors[0]! : tf.concat(tensors, axis);
 }
 
 /** [length, in, out] -> [taps, segments, in, out] */
@@ -151,28 +160,29 @@ function joinKernel(cut: Tensor, shape: [number, number, number], { segments, ta
     .slice([0, 0, 0], shape);
 }
 
-/** For each block of the output, the blocks of x that the segments meet: [points, blocks * B, C] -> [.., .., segments * C] */
-function slide(tf: TF, x: Tensor3D, batch: number, { blocks, segments }: FourierPlan): Tensor3D {
-  if (segments === 1) return x;
-  const shifted = Array.from({ length: segments }, (_, i) =>
-    x.slice([0, i * batch, 0], [-1, blocks * batch, -1]),
-  );
-  return tf.concat(shifted, 2);
+/** For each segment the blocks of x [points, blocks * B, C] that it meets, and its numbers [points, C, out]. */
+function pairSegments(
+  x: Tensor3D,
+  w: Tensor3D,
+  batch: number,
+  { blocks, segments }: FourierPlan,
+): { x: Tensor3D; w: Tensor3D }[] {
+  if (segments === 1) return [{ x, w }];
+  const channels = x.shape[2];
+  return Array.from({ length: segments }, (_, i) => ({
+    x: x.slice([0, i * batch, 0], [-1, blocks * batch, -1]),
+    w: w.slice([0, i * channels, 0], [-1, channels, -1]),
+  }));
 }
 
-/** The gradient of slide. */
-function slideBack(tf: TF, slid: Tensor3D, batch: number, { segments }: FourierPlan): Tensor3D {
-  if (segments === 1) return slid;
-  return tf
-    .split(slid, segments, 2)
-    .map((part, i) =>
-      part.pad<Tensor3D>([
-        [0, 0],
-        [i * batch, (segments - 1 - i) * batch],
-        [0, 0],
-      ]),
-    )
-    .reduce((sum, part) => sum.add(part));
+/** Blocks of the output at the places of the blocks of x that segment i meets, and zeros elsewhere. */
+function moveBlocks(blocks: Tensor, i: number, batch: number, { segments }: FourierPlan): Tensor {
+  if (segments === 1) return blocks;
+  return blocks.pad([
+    [0, 0],
+    [i * batch, (segments - 1 - i) * batch],
+    [0, 0],
+  ]);
 }
 
 /** The matrix, or its transpose, times x, which is reshaped to the number of rows that this needs. */

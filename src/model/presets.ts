@@ -145,7 +145,7 @@ function residualNetwork(width: number): Architecture {
  * `diy` is the DIYModel of the reference. `coherent` merges the detectors while time is still resolved. `coherent-v1` is the
  * architecture that `coherent` had before it knew about time. `coherent-large` is for hundreds of thousands of samples and a GPU.
  */
-export const PRESETS = ['diy', 'coherent', 'coherent-v1', 'coherent-large'] as const;
+export const PRESETS = ['diy', 'coherent', 'coherent-large', 'coherent-v1'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 export const ARCHITECTURES: Readonly<Record<Preset, Architecture>> = {
