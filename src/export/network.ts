@@ -1,6 +1,6 @@
-import { DETECTORS } from '../core/strain.ts';
+import { listConvolutions, type NetworkPlan, planNetwork } from '../model/network-plan.ts';
 import { BATCH_NORM_EPSILON } from '../model/operations.ts';
-import { ARCHITECTURES, MATCHED_FILTERS, POWER_RANGE, type Preset } from '../model/presets.ts';
+import { ARCHITECTURES, type ConvolutionalPreset, POWER_RANGE } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
 import { inverseTaper } from '../signal/sample-taper.ts';
 
@@ -11,13 +11,9 @@ import { inverseTaper } from '../signal/sample-taper.ts';
 export interface Network {
   /** What each time point of the input is multiplied with first [4096]. */
   gain?: Float32Array;
-  /** Convolution, SiLU and max-pool by POOLING each, on every detector alone. */
-  shared: readonly Layer[];
-  /**
-   * The same on the channels of all detectors side by side (H1's first). Empty where the detectors meet after
-   * pooling.
-   */
-  merged: readonly Layer[];
+  plan: NetworkPlan;
+  /** The plan's convolutions by their numbers. */
+  convolutions: readonly FoldedConvolution[];
   /** p of the generalized mean over time: the p-th root of the mean of x^p, with x clipped to POOLED_RANGE. */
   power: number;
   /** What x^p is multiplied with at each time point before the mean. */
@@ -39,22 +35,29 @@ export interface Layer {
   bias: Float32Array;
 }
 
+export interface FoldedConvolution extends Layer {
+  /** p of the generalized mean that follows, if one does. */
+  power: number | undefined;
+}
+
 /** Names of the network's input, float32 [batch, 3, 4096], and of its output, float32 [batch]. */
 export const INPUT = 'signal';
 export const OUTPUT = 'probability';
 
 /** The weights must be those of the preset (checkWeights). */
-export function foldNetwork(preset: Preset, weights: Weights): Network {
-  const architecture = ARCHITECTURES[preset];
-  if (architecture === MATCHED_FILTERS) throw new Error('TODO');
-  const { timed, shared, merged, dense } = architecture;
-  const blocks = [...shared, ...merged].map((_, i) => foldLayer(weights, `conv${i}`, `bn${i}`));
+export function foldNetwork(preset: ConvolutionalPreset, weights: Weights): Network {
+  const { timed, dense } = ARCHITECTURES[preset];
+  const plan = planNetwork(ARCHITECTURES[preset]);
   const [low, high] = POWER_RANGE;
+  const power = (name: string) => Math.min(Math.max(weights.get(name)!.data[0]!, low), high);
   return {
     ...(timed && { gain: inverseTaper(), timeWeights: timeWeights(weights.get('gem_time')!.data) }),
-    shared: blocks.slice(0, shared.length),
-    merged: blocks.slice(shared.length),
-    power: Math.min(Math.max(weights.get('gem_p')!.data[0]!, low), high),
+    plan,
+    convolutions: listConvolutions(plan).map(({ convolution: { number, norm, pooling } }) => ({
+      ...(norm ? foldLayer(weights, `conv${number}`, `bn${number}`) : linearLayer(weights, `conv${number}`)),
+      power: pooling?.kind === 'mean' ? power(`conv${number}_p`) : undefined,
+    })),
+    power: power('gem_p'),
     dense: dense.map(({ name }) => foldLayer(weights, name, `${name}_bn`)),
     output: linearLayer(weights, 'out'),
   };
@@ -85,14 +88,4 @@ function foldLayer(weights: Weights, name: string, norm: string): Layer {
     weights: layer.weights.map((value, i) => value * scale[i % scale.length]!),
     bias: layer.bias.map((value, i) => (value - mean[i]!) * scale[i]! + beta[i]!),
   };
-}
-
-/** Features of one sample after the generalized mean: its channels, of all detectors if they weren't merged. */
-export function pooledWidth({ shared, merged }: Network): number {
-  return merged.length === 0 ? channelsOf(shared) * DETECTORS.length : channelsOf(merged);
-}
-
-/** Channels after the last of these layers. */
-export function channelsOf(layers: readonly Layer[]): number {
-  return layers.at(-1)!.bias.length;
 }

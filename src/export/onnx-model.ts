@@ -1,28 +1,26 @@
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { POOLED_RANGE, POOLING } from '../model/presets.ts';
-import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
+import { computeStages, type Operations, type PlannedConvolution } from '../model/network-plan.ts';
+import { POOLED_RANGE } from '../model/presets.ts';
+import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
 import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
+import { arrangeStacks, createNames, type Stack } from './stacks.ts';
 
 /**
  * The network as an ONNX model.
  *
- * Convolutions run over [3 B, C, T]. The detectors of a sample are neighbours in the batch, so that each shared layer
- * is one op, and a reshape alone puts a sample's channels side by side.
+ * Convolutions run over [paths * B, C, T]. The paths of a sample with the same weights are neighbours in the batch, so that each
+ * layer is one op, and a reshape alone puts a sample's channels side by side.
  *
  * @param notes metadata of the model, texts by name
  */
 export function encodeOnnx(network: Network, notes: Readonly<Record<string, string>>): Uint8Array {
-  const { gain, shared, merged, dense, output } = network;
+  const { gain, plan, dense, output } = network;
   const graph = createOnnxGraph('chirpline');
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH]);
   if (gain !== undefined) h = graph.add('Mul', 'untaper', [h, graph.floats('gain', [SAMPLE_LENGTH], gain)]);
-  h = shared.reduce((h, layer) => convolve(graph, h, layer), h);
-  if (merged.length > 0) {
-    const length = SAMPLE_LENGTH / POOLING ** shared.length;
-    h = reshape(graph, 'coincidence', h, [-1, channelsOf(shared) * DETECTORS.length, length]);
-    h = merged.reduce((h, layer) => convolve(graph, h, layer), h);
-  }
-  h = reshape(graph, 'features', pool(graph, h, network), [-1, pooledWidth(network)]);
+  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
+  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
+  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
   h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
   h = graph.add('Sigmoid', 'sigmoid', [multiply(graph, h, output)]);
   reshape(graph, OUTPUT, h, [-1]);
@@ -37,8 +35,46 @@ function reshape(graph: OnnxGraph, name: string, h: string, shape: readonly numb
   return graph.add('Reshape', name, [h, graph.integers(`${name}_shape`, shape)]);
 }
 
-/** [N, in, T] -> [N, out, T / POOLING] */
-function convolve(graph: OnnxGraph, h: string, { name, shape, weights, bias }: Layer): string {
+function operations(graph: OnnxGraph, { convolutions }: Network): Operations<Stack> {
+  const unique = createNames();
+  return {
+    arrange: (stacks, paths) =>
+      arrangeStacks(stacks, paths, {
+        putSideBySide: ({ node, paths, channels, times }) =>
+          reshape(graph, unique('coincidence'), node, [-1, paths * channels, times]),
+        concatenate: (nodes) => graph.add('Concat', unique('together'), nodes, { axis: 1 }),
+        takeChannels: (node, channels) => {
+          const name = unique('taken');
+          return graph.add('Gather', name, [node, graph.integers(`${name}_channels`, channels)], { axis: 1 });
+        },
+        pile: ({ node, channels, times }) => reshape(graph, unique('paths'), node, [-1, channels, times]),
+      }),
+    convolve: (stack, convolution) => ({
+      ...stack,
+      node: convolve(graph, stack.node, convolution, convolutions[convolution.number]!),
+      channels: convolution.filters,
+      times: convolution.times[1],
+    }),
+    join: (stacks, how) => {
+      const nodes = stacks.map(({ node }) => node);
+      const [first] = stacks as [Stack];
+      if (how === 'sum') {
+        const name = unique('sum');
+        return { ...first, node: silu(graph, `${name}_silu`, graph.add('Sum', name, nodes)) };
+      }
+      const channels = stacks.reduce((sum, { channels }) => sum + channels, 0);
+      return { ...first, node: graph.add('Concat', unique('together'), nodes, { axis: 1 }), channels };
+    },
+  };
+}
+
+/** [N, in, T] -> [N, out, T], or less time points */
+function convolve(
+  graph: OnnxGraph,
+  h: string,
+  { silu: activates, pooling }: PlannedConvolution,
+  { name, shape, weights, bias, power }: FoldedConvolution,
+): string {
   const [kernel, inputs, outputs] = shape as [number, number, number];
   const kernels = new Float32Array(weights.length);
   for (let out = 0; out < outputs; out++)
@@ -56,10 +92,15 @@ function convolve(graph: OnnxGraph, h: string, { name, shape, weights, bias }: L
     ],
     { kernel_shape: [kernel], pads: [before, kernel - 1 - before] },
   );
-  return graph.add('MaxPool', `${name}_pool`, [silu(graph, `${name}_silu`, convolved)], {
-    kernel_shape: [POOLING],
-    strides: [POOLING],
-  });
+  const active = activates ? silu(graph, `${name}_silu`, convolved) : convolved;
+  if (pooling === undefined) return active;
+  const windows = { kernel_shape: [pooling.points], strides: [pooling.points] };
+  if (power === undefined) return graph.add('MaxPool', `${name}_pool`, [active], windows);
+  const scalar = (part: string, value: number) => graph.floats(`${name}_${part}`, [], Float32Array.of(value));
+  const raised = graph.add('Max', `${name}_clip`, [active, scalar('low', POOLED_RANGE[0])]);
+  const powers = graph.add('Pow', `${name}_powers`, [raised, scalar('p', power)]);
+  const means = graph.add('AveragePool', `${name}_mean`, [powers], windows);
+  return graph.add('Pow', `${name}_gem`, [means, scalar('root', 1 / power)]);
 }
 
 /** The generalized mean over time: [N, C, T] -> [N, C] */

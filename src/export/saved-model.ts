@@ -1,5 +1,6 @@
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
-import { POOLED_RANGE, POOLING } from '../model/presets.ts';
+import { computeStages, type Operations, type PlannedConvolution } from '../model/network-plan.ts';
+import { POOLED_RANGE } from '../model/presets.ts';
 import {
   constantOf,
   createGraph,
@@ -8,7 +9,8 @@ import {
   type Graph,
   shapeOf,
 } from '../tensorflow/graph/graph.ts';
-import { channelsOf, INPUT, type Layer, type Network, OUTPUT, pooledWidth } from './network.ts';
+import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
+import { arrangeStacks, createNames, type Stack } from './stacks.ts';
 
 /** The signature that serving programs call by default. */
 const SIGNATURE = 'serving_default';
@@ -20,22 +22,19 @@ const INT = { type: DATA_TYPES.int32 };
 /**
  * The network as saved_model.pb. Its weights are constants, so that this one file is a complete SavedModel.
  *
- * Convolutions are 1 x k over [3 B, 1, T, C], since TensorFlow's CPU kernels only support channels last. The
- * detectors of a sample are neighbours in the batch, so that each shared layer is one op.
+ * Convolutions are 1 x k over [paths * B, 1, T, C], since TensorFlow's CPU kernels only support channels last. The paths of a
+ * sample with the same weights are neighbours in the batch, so that each layer is one op.
  */
 export function encodeSavedModel(network: Network): Uint8Array {
-  const { gain, shared, merged, dense, output } = network;
+  const { gain, plan, dense, output } = network;
   const graph = createGraph();
   graph.add('Placeholder', [], { dtype: FLOAT, shape: { shape: shapeOf(INPUT_SHAPE) } }, INPUT);
   let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH, 1]);
   if (gain !== undefined)
     h = graph.add('Mul', [h, constant(graph, 'gain', [SAMPLE_LENGTH, 1], gain)], { T: FLOAT }, 'untaper');
-  h = shared.reduce((h, layer) => convolve(graph, h, layer), h);
-  if (merged.length > 0) {
-    h = putSideBySide(graph, h, SAMPLE_LENGTH / POOLING ** shared.length, channelsOf(shared));
-    h = merged.reduce((h, layer) => convolve(graph, h, layer), h);
-  }
-  h = reshape(graph, 'features', pool(graph, h, network), [-1, pooledWidth(network)]);
+  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
+  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
+  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
   h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
   h = graph.add('Sigmoid', [multiply(graph, h, output)], { T: FLOAT }, 'sigmoid');
   reshape(graph, OUTPUT, h, [-1]);
@@ -66,30 +65,103 @@ function reshape(graph: Graph, name: string, h: string, shape: readonly number[]
   return graph.add('Reshape', [h, target], { T: FLOAT, Tshape: INT }, name);
 }
 
-/** Puts the channels of a sample's detectors, which are three rows, side by side: [3 B, 1, T, C] -> [B, 1, T, 3 C] */
-function putSideBySide(graph: Graph, h: string, length: number, channels: number): string {
-  const rows = reshape(graph, 'rows', h, [-1, DETECTORS.length, length, channels]);
-  const order = integers(graph, 'columns_order', [0, 2, 1, 3]);
-  const columns = graph.add('Transpose', [rows, order], { T: FLOAT, Tperm: INT }, 'columns');
-  return reshape(graph, 'coincidence', columns, [-1, 1, length, DETECTORS.length * channels]);
+function operations(graph: Graph, { convolutions }: Network): Operations<Stack> {
+  const unique = createNames();
+  const concatenate = (nodes: readonly string[]): string => {
+    const name = unique('together');
+    const attributes = { T: FLOAT, N: { i: nodes.length }, Tidx: INT };
+    return graph.add(
+      'ConcatV2',
+      [...nodes, constant(graph, `${name}_axis`, [], Int32Array.of(3))],
+      attributes,
+      name,
+    );
+  };
+  /** Exchanges the second axis with the third. */
+  const exchange = (node: string, shape: readonly number[]): string => {
+    const rows = reshape(graph, unique('rows'), node, shape);
+    const name = unique('columns');
+    const order = integers(graph, `${name}_order`, [0, 2, 1, 3]);
+    return graph.add('Transpose', [rows, order], { T: FLOAT, Tperm: INT }, name);
+  };
+  return {
+    arrange: (stacks, paths) =>
+      arrangeStacks(stacks, paths, {
+        putSideBySide: ({ node, paths, channels, times }) =>
+          reshape(graph, unique('coincidence'), exchange(node, [-1, paths, times, channels]), [
+            -1,
+            1,
+            times,
+            paths * channels,
+          ]),
+        concatenate,
+        takeChannels: (node, channels) => {
+          const name = unique('taken');
+          const indices = integers(graph, `${name}_channels`, channels);
+          const axis = constant(graph, `${name}_axis`, [], Int32Array.of(3));
+          const attributes = { Tparams: FLOAT, Tindices: INT, Taxis: INT, batch_dims: { i: 0 } };
+          return graph.add('GatherV2', [node, indices, axis], attributes, name);
+        },
+        pile: ({ node, paths, channels, times }) =>
+          reshape(graph, unique('paths'), exchange(node, [-1, times, paths, channels]), [
+            -1,
+            1,
+            times,
+            channels,
+          ]),
+      }),
+    convolve: (stack, convolution) => ({
+      ...stack,
+      node: convolve(graph, stack.node, convolution, convolutions[convolution.number]!),
+      channels: convolution.filters,
+      times: convolution.times[1],
+    }),
+    join: (stacks, how) => {
+      const nodes = stacks.map(({ node }) => node);
+      const [first] = stacks as [Stack];
+      if (how === 'sum') {
+        const name = unique('sum');
+        const sum = graph.add('AddN', nodes, { T: FLOAT, N: { i: nodes.length } }, name);
+        return { ...first, node: silu(graph, `${name}_silu`, sum) };
+      }
+      const channels = stacks.reduce((sum, { channels }) => sum + channels, 0);
+      return { ...first, node: concatenate(nodes), channels };
+    },
+  };
 }
 
-/** [N, 1, T, in] -> [N, 1, T / POOLING, out] */
-function convolve(graph: Graph, h: string, { name, shape, weights, bias }: Layer): string {
+/** [N, 1, T, in] -> [N, 1, T, out], or less time points */
+function convolve(
+  graph: Graph,
+  h: string,
+  { silu: activates, pooling }: PlannedConvolution,
+  { name, shape, weights, bias, power }: FoldedConvolution,
+): string {
   const kernel = constant(graph, `${name}_W`, [1, ...shape], weights);
-  const convolved = graph.add(
+  const products = graph.add(
     'Conv2D',
     [h, kernel],
     { T: FLOAT, strides: { list: { i: [1, 1, 1, 1] } }, padding: text('SAME'), data_format: text('NHWC') },
     `${name}_products`,
   );
-  const window = { list: { i: [1, 1, POOLING, 1] } };
-  return graph.add(
-    'MaxPool',
-    [silu(graph, `${name}_silu`, addBias(graph, name, convolved, bias))],
-    { T: FLOAT, ksize: window, strides: window, padding: text('VALID'), data_format: text('NHWC') },
-    `${name}_pool`,
-  );
+  const convolved = addBias(graph, name, products, bias);
+  const active = activates ? silu(graph, `${name}_silu`, convolved) : convolved;
+  if (pooling === undefined) return active;
+  const window = { list: { i: [1, 1, pooling.points, 1] } };
+  const windows = {
+    T: FLOAT,
+    ksize: window,
+    strides: window,
+    padding: text('VALID'),
+    data_format: text('NHWC'),
+  };
+  if (power === undefined) return graph.add('MaxPool', [active], windows, `${name}_pool`);
+  const scalar = (part: string, value: number) =>
+    constant(graph, `${name}_${part}`, [], Float32Array.of(value));
+  const raised = graph.add('Maximum', [active, scalar('low', POOLED_RANGE[0])], { T: FLOAT }, `${name}_clip`);
+  const powers = graph.add('Pow', [raised, scalar('p', power)], { T: FLOAT }, `${name}_powers`);
+  const means = graph.add('AvgPool', [powers], windows, `${name}_mean`);
+  return graph.add('Pow', [means, scalar('root', 1 / power)], { T: FLOAT }, `${name}_gem`);
 }
 
 /** The generalized mean over time: [N, 1, T, C] -> [N, C] */

@@ -5,6 +5,7 @@ import { foldNetwork } from '../export/network.ts';
 import { encodeOnnx } from '../export/onnx-model.ts';
 import { encodeSavedModel } from '../export/saved-model.ts';
 import type { Preset } from '../model/presets.ts';
+import { isConvolutional } from '../model/presets.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { readModel } from './model-file.ts';
 import { readPreprocessing } from './model-recipe.ts';
@@ -37,6 +38,7 @@ export async function exportModel(
   outKey: string,
 ): Promise<Exported> {
   const { preset, weights } = await readModel(models, key);
+  if (!isConvolutional(preset)) throw new Error('the export of matched filters');
   const network = foldNetwork(preset, weights);
   let bytes: Uint8Array;
   if (format === 'onnx') {

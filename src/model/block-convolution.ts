@@ -10,19 +10,34 @@ const TAPS = 5;
  *
  * Time is taken in blocks of a quarter of the kernel. An output block depends on five input blocks, so this is a convolution
  * of blocks by 5 taps, from size * in to size * out channels: large matrix products, as tensor cores need them, instead of a
- * long kernel on few channels. It takes a quarter more products, and nothing moves in memory. `length` is a multiple of 4, and
- * T one of length / 4.
+ * long kernel on few channels. It takes a quarter more products, and nothing moves in memory. T is a multiple of the block's size.
  */
-export function convolveBlocks(tf: TF, map: Tensor4D, kernel: Tensor3D): Tensor4D {
-  const [length, channels, filters] = kernel.shape;
+export function convolveBlocks(tf: TF, map: Tensor4D, given: Tensor3D): Tensor4D {
+  const size = Math.ceil(given.shape[0] / (TAPS - 1));
+  const kernel = lengthen(given, size * (TAPS - 1));
+  const [, channels, filters] = kernel.shape;
   const [detectors, batch, times] = map.shape;
-  const size = length / (TAPS - 1);
-  if (!Number.isInteger(size) || times % size !== 0)
-    throw new RangeError(`a kernel of ${length} taps and ${times} time points don't fit blocks of ${size}`);
+  if (times % size !== 0)
+    throw new RangeError(`${times} time points don't fit blocks of ${size}, a quarter of the kernel`);
   const blocks = map.reshape<Tensor4D>([detectors, batch, times / size, size * channels]);
   return tf
     .conv2d(blocks, spreadKernel(tf, kernel, size), 1, 'same')
     .reshape([detectors, batch, times, filters]);
+}
+
+/**
+ * Adds zeros at the ends of a kernel, so that its centre stays where it is: position floor((length - 1) / 2) is where padding
+ * `same` aligns it.
+ */
+function lengthen(kernel: Tensor3D, length: number): Tensor3D {
+  const missing = length - kernel.shape[0];
+  if (missing === 0) return kernel;
+  const before = Math.floor((length - 1) / 2) - Math.floor((kernel.shape[0] - 1) / 2);
+  return kernel.pad([
+    [before, missing - before],
+    [0, 0],
+    [0, 0],
+  ]);
 }
 
 /** The kernel of the blocks: [length, in, out] -> [1, TAPS, size * in, size * out]. Differentiable. */

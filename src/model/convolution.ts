@@ -1,12 +1,11 @@
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/install/load.ts';
-import { type FourierPlan, HOP, type Matrix, planConvolution } from './fourier.ts';
+import { type FourierPlan, type Matrix, planConvolution } from './fourier.ts';
 import { gather, type Save } from './operations.ts';
-import { POOLING } from './presets.ts';
 
 /** A convolution's output, split into the windows that are pooled next. */
 export interface Convolved {
-  /** The POOLING time points of each window along `axis`, channels last: [..., POOLING, ..., C]. */
+  /** The time points of each window along `axis`, channels last: [..., window, ..., C]. */
   windows: Tensor3D;
   axis: 0 | 1;
   /** Turns one value per window [windows, C], in the windows' order, into a map. */
@@ -19,15 +18,18 @@ export interface Convolved {
  */
 export interface Convolution {
   readonly timeAxis: 0 | 1;
-  /** Convolves strain [B, T] with a kernel [length, 1, out]. Differentiable with respect to the kernel. */
-  ofStrain(strain: Tensor2D, kernel: Tensor3D): Convolved;
+  /**
+   * Convolves strain [B, T] with a kernel [length, 1, out], for windows of so many time points. Differentiable with respect to the
+   * kernel.
+   */
+  ofStrain(strain: Tensor2D, kernel: Tensor3D, window: number): Convolved;
   /** Convolves a map with a kernel [length, in, out]. */
-  ofMap(map: Tensor3D, kernel: Tensor3D): Convolved;
+  ofMap(map: Tensor3D, kernel: Tensor3D, window: number): Convolved;
 }
 
 /** Uses TensorFlow's own convolutions, which are best on GPUs and on CPUs with bfloat16 units. Maps are [B, T, C]. */
 export function createDirectConvolution(tf: TF): Convolution {
-  const ofMap = (map: Tensor3D, kernel: Tensor3D): Convolved => {
+  const ofMap = (map: Tensor3D, kernel: Tensor3D, window: number): Convolved => {
     const [batch, times, channels] = map.shape;
     const [length, , filters] = kernel.shape;
     const convolved = tf.conv2d(
@@ -37,15 +39,15 @@ export function createDirectConvolution(tf: TF): Convolution {
       'same',
     );
     return {
-      windows: convolved.reshape([(batch * times) / POOLING, POOLING, filters]),
+      windows: convolved.reshape([(batch * times) / window, window, filters]),
       axis: 1,
-      arrange: (pooled) => pooled.reshape([batch, times / POOLING, filters]),
+      arrange: (pooled) => pooled.reshape([batch, times / window, filters]),
     };
   };
   return {
     timeAxis: 1,
     ofMap,
-    ofStrain: (strain, kernel) => ofMap(strain.reshape([...strain.shape, 1]), kernel),
+    ofStrain: (strain, kernel, window) => ofMap(strain.reshape([...strain.shape, 1]), kernel, window),
   };
 }
 
@@ -57,33 +59,33 @@ export function createDirectConvolution(tf: TF): Convolution {
 export function createFourierConvolution(tf: TF): Convolution {
   return {
     timeAxis: 0,
-    ofStrain: (strain, kernel) => {
+    ofStrain: (strain, kernel, window) => {
       const [batch, times] = strain.shape;
       const filters = kernel.shape[2];
       return {
-        windows: convolveStrain(tf, strain, kernel).reshape([(batch * times) / POOLING, POOLING, filters]),
+        windows: convolveStrain(tf, strain, kernel).reshape([(batch * times) / window, window, filters]),
         axis: 1,
-        arrange: (pooled) => pooled.reshape<Tensor3D>([batch, times / POOLING, filters]).transpose([1, 0, 2]),
+        arrange: (pooled) => pooled.reshape<Tensor3D>([batch, times / window, filters]).transpose([1, 0, 2]),
       };
     },
-    ofMap: (map, kernel) => {
+    ofMap: (map, kernel, window) => {
       const [times, batch] = map.shape;
       const [length, , filters] = kernel.shape;
-      const plan = planConvolution(times, length, POOLING);
+      const plan = planConvolution(times, length, window);
       return {
-        windows: convolveMap(tf, map, kernel, plan).reshape([POOLING, (batch * times) / POOLING, filters]),
+        windows: convolveMap(tf, map, kernel, plan).reshape([window, (batch * times) / window, filters]),
         axis: 0,
         arrange: (pooled) =>
           pooled
-            .reshape<Tensor3D>([HOP / POOLING, plan.blocks, batch * filters])
+            .reshape<Tensor3D>([plan.hop / window, plan.blocks, batch * filters])
             .transpose([1, 0, 2])
-            .reshape([times / POOLING, batch, filters]),
+            .reshape([times / window, batch, filters]),
       };
     },
   };
 }
 
-/** [T, B, in] with [length, in, out] -> [HOP, blocks * B, out], the time points of a block in the plan's order. */
+/** [T, B, in] with [length, in, out] -> [hop, blocks * B, out], the time points of a block in the plan's order. */
 function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan): Tensor3D {
   const [, batch, channels] = map.shape;
   const filters = kernel.shape[2];
@@ -96,25 +98,91 @@ function convolveMap(tf: TF, map: Tensor3D, kernel: Tensor3D, plan: FourierPlan)
       tf.tensor1d(plan.frames, 'int32'),
     );
     const x = multiply(tf, plan.ofInput, frames).reshape<Tensor3D>([plan.points, -1, channels]);
-    const w = multiply(tf, plan.ofKernel, kernel).reshape<Tensor3D>([plan.points, channels, filters]);
+    const w = multiply(tf, plan.ofKernel, cutKernel(kernel, plan)).reshape<Tensor3D>([
+      plan.points,
+      -1,
+      filters,
+    ]);
     save([x, w]);
+    const products = sum(pairSegments(x, w, batch, plan).map(({ x, w }) => tf.matMul(x, w)));
     return {
-      value: multiply(tf, plan.toOutput, tf.matMul(x, w)).reshape([HOP, -1, filters]),
+      value: multiply(tf, plan.toOutput, products).reshape([plan.hop, -1, filters]),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [x, w] = saved as [Tensor3D, Tensor3D];
         const products = multiply(tf, plan.toOutput, dy, true).reshape<Tensor3D>([plan.points, -1, filters]);
-        const blocks = multiply(tf, plan.toInput, tf.matMul(products, w, false, true));
+        const pairs = pairSegments(x, w, batch, plan);
+        const blocks = pairs.map(({ w }, i) =>
+          moveBlocks(tf.matMul(products, w, false, true), i, batch, plan),
+        );
+        const times = multiply(tf, plan.toInput, sum(blocks));
         const [first, second] = plan.places.map((places) =>
-          gather(tf, blocks.reshape<Tensor2D>([-1, batch * channels]), tf.tensor1d(places, 'int32')),
+          gather(tf, times.reshape<Tensor2D>([-1, batch * channels]), tf.tensor1d(places, 'int32')),
         ) as [Tensor2D, Tensor2D];
-        return [
-          first.add(second).reshape(map.shape),
-          multiply(tf, plan.ofKernel, tf.matMul(x, products, true), true).reshape(kernel.shape),
-        ];
+        const ofSegments = pairs.map(({ x }) => tf.matMul<Tensor3D>(x, products, true));
+        const taps = multiply(tf, plan.ofKernel, concat(tf, ofSegments, 1), true);
+        return [first.add(second).reshape(map.shape), joinKernel(taps, kernel.shape, plan)];
       },
     };
   });
   return convolve(map, kernel) as Tensor3D;
+}
+
+function sum(tensors: readonly Tensor[]): Tensor {
+  return tensors.reduce((sum, tensor) => sum.add(tensor));
+}
+
+function concat(tf: TF, tensors: Tensor3D[], axis: number): Tensor3D {
+  return tensors.length === 1 ? tensors[0]! : tf.concat(tensors, axis);
+}
+
+/** [length, in, out] -> [taps, segments, in, out] */
+function cutKernel(kernel: Tensor3D, { segments, taps }: FourierPlan): Tensor {
+  if (segments === 1) return kernel;
+  const [length, channels, filters] = kernel.shape;
+  return kernel
+    .pad([
+      [0, segments * taps - length],
+      [0, 0],
+      [0, 0],
+    ])
+    .reshape([segments, taps, channels, filters])
+    .transpose([1, 0, 2, 3]);
+}
+
+/** The inverse of cutKernel, which drops what is beyond the kernel's end. */
+function joinKernel(cut: Tensor, shape: [number, number, number], { segments, taps }: FourierPlan): Tensor3D {
+  if (segments === 1) return cut.reshape(shape);
+  const [, channels, filters] = shape;
+  return cut
+    .reshape([taps, segments, channels, filters])
+    .transpose([1, 0, 2, 3])
+    .reshape<Tensor3D>([segments * taps, channels, filters])
+    .slice([0, 0, 0], shape);
+}
+
+/** For each segment the blocks of x [points, blocks * B, C] that it meets, and its numbers [points, C, out]. */
+function pairSegments(
+  x: Tensor3D,
+  w: Tensor3D,
+  batch: number,
+  { blocks, segments }: FourierPlan,
+): { x: Tensor3D; w: Tensor3D }[] {
+  if (segments === 1) return [{ x, w }];
+  const channels = x.shape[2];
+  return Array.from({ length: segments }, (_, i) => ({
+    x: x.slice([0, i * batch, 0], [-1, blocks * batch, -1]),
+    w: w.slice([0, i * channels, 0], [-1, channels, -1]),
+  }));
+}
+
+/** Blocks of the output at the places of the blocks of x that segment i meets, and zeros elsewhere. */
+function moveBlocks(blocks: Tensor, i: number, batch: number, { segments }: FourierPlan): Tensor {
+  if (segments === 1) return blocks;
+  return blocks.pad([
+    [0, 0],
+    [i * batch, (segments - 1 - i) * batch],
+    [0, 0],
+  ]);
 }
 
 /** The matrix, or its transpose, times x, which is reshaped to the number of rows that this needs. */

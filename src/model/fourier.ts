@@ -4,14 +4,17 @@
  * computations", 1980). A complex product is made of three real ones (Gauss). So each of the three steps, evaluating
  * x, evaluating the kernel and going back to time, is a product with one real matrix.
  *
- * A block of HOP time points of the output needs the HOP + length - 1 time points of x around it (overlap-save). For
+ * A block of `hop` time points of the output needs the hop + length - 1 time points of x around it (overlap-save). For
  * a kernel of 32 that is 94 products per block instead of 1024, and the transforms cost as much again.
+ *
+ * A longer kernel is cut into segments as long as a block. Each is multiplied with the blocks of x that are as many blocks later
+ * as it has predecessors, and the products are summed before they go back to time. So x is transformed once.
  */
 
 /**
- * Time points of the output per block. Longer blocks need fewer products per time point, but more costly transforms.
+ * Most time points of the output per block. Longer blocks need fewer products per time point, but more costly transforms.
  */
-export const HOP = 32;
+const LONGEST_HOP = 32;
 
 /** Rows by columns, in C order. */
 export interface Matrix {
@@ -20,27 +23,33 @@ export interface Matrix {
 }
 
 export interface FourierPlan {
-  /** The number of blocks in x. */
+  /** Time points of the output per block. */
+  hop: number;
+  /** The number of blocks in the output. */
   blocks: number;
+  /** The number of segments of the kernel; x has as many blocks more than the output, less one. */
+  segments: number;
+  /** Taps of a segment; the last segment may have zeros at its end. */
+  taps: number;
   /** The number of evaluation points. */
   points: number;
   /** Time points of x that a block needs. */
   size: number;
   /** [points, size] */
   ofInput: Matrix;
-  /** [points, length] */
+  /** [points, taps] */
   ofKernel: Matrix;
-  /** [HOP, points]: time points in the order of `timeOfRow`. */
+  /** [hop, points]: time points in the order of `timeOfRow`. */
   toOutput: Matrix;
   /** [size + 1, points]: the transpose of ofInput, and a row of zeros below it. */
   toInput: Matrix;
   /**
-   * At [n * blocks + j]: the time point of x at place n of block j, or the number of time points if that is beyond x.
+   * At [n * blocks of x + j]: the time point of x at place n of block j, or the number of time points if that is beyond x.
    */
   frames: Int32Array;
   /**
-   * For each time point of x, its two places in the blocks, as n * blocks + j, or size * blocks if there's no such
-   * place.
+   * For each time point of x, its two places in the blocks, as n * blocks of x + j, or size * blocks of x if there's no
+   * such place.
    */
   places: readonly [Int32Array, Int32Array];
 }
@@ -49,22 +58,24 @@ export interface FourierPlan {
  * The time point, within a block, of a row of the output. The first time points of all windows of length `window`
  * come first, then the second ones, and so on.
  */
-function timeOfRow(row: number, window: number): number {
-  const windows = HOP / window;
+function timeOfRow(row: number, window: number, hop: number): number {
+  const windows = hop / window;
   return (row % windows) * window + Math.floor(row / windows);
 }
 
 /**
  * Plans a convolution of `times` time points with a kernel of `length`. The output is as long as x, which is 0 beyond
- * its ends. Its rows are ordered for pooling by `window`. Throws RangeError when HOP doesn't fit.
+ * its ends. Its rows are ordered for pooling by `window`. Throws RangeError when the blocks don't fit.
  */
 export function planConvolution(times: number, length: number, window: number): FourierPlan {
-  if (times % HOP !== 0 || length > HOP + 1 || HOP % window !== 0)
-    throw new RangeError(
-      `${times} time points, a kernel of ${length} and windows of ${window} don't fit blocks of ${HOP}`,
-    );
-  const size = HOP + length - 1;
-  const blocks = times / HOP;
+  const hop = Math.min(LONGEST_HOP, times);
+  if (times % hop !== 0 || hop % window !== 0)
+    throw new RangeError(`${times} time points and windows of ${window} don't fit blocks of ${hop}`);
+  const segments = length <= hop + 1 ? 1 : Math.ceil(length / hop);
+  const taps = segments === 1 ? length : hop;
+  const size = hop + taps - 1;
+  const blocks = times / hop;
+  const inputBlocks = blocks + segments - 1;
   const left = Math.floor((length - 1) / 2);
   const points = listPoints(size);
   const evaluate = ({ frequency, part }: Point, n: number): number => {
@@ -73,27 +84,30 @@ export function planConvolution(times: number, length: number, window: number): 
   };
   const ofInput = fillMatrix(points.length, size, (p, n) => evaluate(points[p]!, -n));
   const place = (t: number, n: number): number => {
-    const j = (t + left - n) / HOP;
-    return n < size && j >= 0 && j < blocks ? n * blocks + j : size * blocks;
+    const j = (t + left - n) / hop;
+    return n < size && j >= 0 && j < inputBlocks ? n * inputBlocks + j : size * inputBlocks;
   };
   return {
+    hop,
     blocks,
+    segments,
+    taps,
     points: points.length,
     size,
     ofInput,
     // A later tap belongs to a later time point of x, so the kernel's points are the conjugates.
-    ofKernel: fillMatrix(points.length, length, (p, n) => evaluate(points[p]!, n)),
-    toOutput: fillMatrix(HOP, points.length, (row, p) =>
-      synthesize(points[p]!, timeOfRow(row, window), size),
+    ofKernel: fillMatrix(points.length, taps, (p, n) => evaluate(points[p]!, n)),
+    toOutput: fillMatrix(hop, points.length, (row, p) =>
+      synthesize(points[p]!, timeOfRow(row, window, hop), size),
     ),
     toInput: fillMatrix(size + 1, points.length, (n, p) => (n === size ? 0 : evaluate(points[p]!, -n))),
-    frames: Int32Array.from({ length: size * blocks }, (_, i) => {
-      const t = (i % blocks) * HOP + Math.floor(i / blocks) - left;
+    frames: Int32Array.from({ length: size * inputBlocks }, (_, i) => {
+      const t = (i % inputBlocks) * hop + Math.floor(i / inputBlocks) - left;
       return t >= 0 && t < times ? t : times;
     }),
     places: [
-      Int32Array.from({ length: times }, (_, t) => place(t, (t + left) % HOP)),
-      Int32Array.from({ length: times }, (_, t) => place(t, ((t + left) % HOP) + HOP)),
+      Int32Array.from({ length: times }, (_, t) => place(t, (t + left) % hop)),
+      Int32Array.from({ length: times }, (_, t) => place(t, ((t + left) % hop) + hop)),
     ],
   };
 }

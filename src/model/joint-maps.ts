@@ -2,15 +2,16 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import type { TF } from '../tensorflow/install/load.ts';
 import { convolveBlocks } from './block-convolution.ts';
-import { meanOfPowers } from './detector-maps.ts';
-import type { Maps } from './maps.ts';
+import { meanOfPowers, poolAlong } from './detector-maps.ts';
+import type { Maps, Normalized } from './maps.ts';
+import { areUnchanged } from './network-plan.ts';
 import { BATCH_NORM_EPSILON, type Save, select } from './operations.ts';
 import { POOLING } from './presets.ts';
 
 /**
- * All detectors in one map [detectors, B, T, C], for GPUs: a third of the kernel launches, each three times as large, and one
- * gradient per convolution kernel. To cuDNN the detectors are images and the samples their rows. With one row per image XLA
- * would not recognize the gradient of a kernel, and would convolve the map with a kernel as long as the map.
+ * All paths with the same weights in one map [D, B, T, C], for GPUs: for three detectors a third of the kernel launches, each three
+ * times as large, and one gradient per convolution kernel. To cuDNN the paths are images and the samples their rows. With one row
+ * per image XLA would not recognize the gradient of a kernel, and would convolve the map with a kernel as long as the map.
  */
 export function createJointMaps(tf: TF): Maps<Tensor4D> {
   return {
@@ -19,6 +20,15 @@ export function createJointMaps(tf: TF): Maps<Tensor4D> {
         .transpose<Tensor3D>([1, 0, 2])
         .reshape<Tensor4D>([DETECTORS.length, signals.shape[0], SAMPLE_LENGTH, 1]),
     ],
+    arrange: (maps, paths) => {
+      const [first] = maps as [Tensor];
+      if (maps.length === 1 && areUnchanged(paths, first.shape[0]!)) return maps;
+      const each = maps.flatMap((map) => (map.shape[0] === 1 ? [map] : tf.split(map, map.shape[0]!)));
+      const join = (parts: Tensor[], axis: number) =>
+        parts.length === 1 ? parts[0]! : tf.concat(parts, axis);
+      const inputs = paths.map((from) => from.map((i) => each[i]!)).map((parts) => join(parts, 3));
+      return [join(inputs, 0)];
+    },
     convolve: (map, kernel) => convolveBlocks(tf, map as Tensor4D, kernel),
     poolBy: (convolved, { mean, variance }, gamma, beta) => {
       const [high, low] = activatePeaks(asWindows(convolved), {
@@ -30,12 +40,11 @@ export function createJointMaps(tf: TF): Maps<Tensor4D> {
       return asMap(high.y.maximum(low.y), convolved.shape);
     },
     poolBatch: (convolved, gamma, beta) => poolJointBatch(tf, convolved, gamma, beta),
-    merge: ([map]) => {
-      const [detectors, batch, times, channels] = (map as Tensor4D).shape;
-      return map!
-        .transpose<Tensor4D>([1, 2, 0, 3])
-        .reshape<Tensor4D>([1, batch, times, detectors * channels]);
-    },
+    toMap: (convolved) => convolved,
+    normalizeBy: (map, { mean, variance }, gamma, beta) =>
+      map.sub(mean).mul(inverseDeviation(variance)).mul(gamma).add(beta),
+    normalizeBatch: (map, gamma, beta) => normalizeJointBatch(tf, map as Tensor4D, gamma, beta),
+    poolPowers: (map, p, window) => poolAlong(tf, map, p, window, 2),
     average: (map, p, weights) => {
       const pooled = meanOfPowers(tf, map, p, 2, weights) as Tensor3D;
       return pooled.transpose<Tensor3D>([1, 0, 2]).reshape<Tensor2D>([pooled.shape[1], -1]);
@@ -54,8 +63,16 @@ function asMap(pooled: Tensor, [detectors, batch, times, channels]: readonly num
   return pooled.reshape([detectors!, batch!, times! / POOLING, channels!]);
 }
 
-function inverseDeviation(variance: Tensor2D): Tensor2D {
-  return variance.add<Tensor2D>(BATCH_NORM_EPSILON).rsqrt();
+/** Of each path [D, C]. */
+function jointStatistics(x: Tensor4D): { mean: Tensor2D; variance: Tensor2D } {
+  const [detectors, batch, times, channels] = x.shape;
+  const flat = x.reshape<Tensor3D>([detectors, batch * times, channels]);
+  const mean = flat.mean<Tensor2D>(1);
+  return { mean, variance: flat.square().mean<Tensor2D>(1).sub(mean.square()).maximum<Tensor2D>(0) };
+}
+
+function inverseDeviation<T extends Tensor>(variance: T): T {
+  return variance.add<T>(BATCH_NORM_EPSILON).rsqrt();
 }
 
 /** [D, C] or [1, C], to be broadcast over a map. */
@@ -107,9 +124,7 @@ function poolJointBatch(
   const [detectors, batch, times, channels] = x.shape;
   const n = batch * times;
   return tf.tidy(() => {
-    const flat = x.reshape<Tensor3D>([detectors, n, channels]);
-    const mean = flat.mean<Tensor2D>(1);
-    const variance = flat.square().mean<Tensor2D>(1).sub(mean.square()).maximum<Tensor2D>(0);
+    const { mean, variance } = jointStatistics(x);
     const pool = tf.customGrad((...inputs) => {
       const [x, gamma, beta, save] = inputs as unknown as [Tensor4D, Tensor1D, Tensor1D, Save];
       const [high, low] = activatePeaks(asWindows(x), {
@@ -156,5 +171,36 @@ function poolJointBatch(
       };
     });
     return { output: pool(x, gamma, beta) as Tensor4D, mean, variance };
+  });
+}
+
+/** Batch norm by the statistics of each path, differentiable with respect to x, gamma and beta. */
+function normalizeJointBatch(tf: TF, x: Tensor4D, gamma: Tensor1D, beta: Tensor1D): Normalized {
+  const [, batch, times] = x.shape;
+  return tf.tidy(() => {
+    const { mean, variance } = jointStatistics(x);
+    const standardize = (x: Tensor, mean: Tensor2D, inverse: Tensor2D) =>
+      x.sub(each(mean)).mul(each(inverse));
+    const normalize = tf.customGrad((...inputs) => {
+      const [x, gamma, beta, save] = inputs as unknown as [Tensor4D, Tensor1D, Tensor1D, Save];
+      save([x, gamma, mean, variance]);
+      return {
+        value: standardize(x, mean, inverseDeviation(variance)).mul(gamma).add(beta),
+        gradFunc: (dy: Tensor, saved: Tensor[]) => {
+          const [x, gamma, mean, variance] = saved as [Tensor4D, Tensor1D, Tensor2D, Tensor2D];
+          const inverse = inverseDeviation(variance);
+          const normal = standardize(x, mean, inverse);
+          const dBetas = dy.sum<Tensor2D>([1, 2]);
+          const dGammas = dy.mul(normal).sum<Tensor2D>([1, 2]);
+          // The part of the gradient that goes through the statistics.
+          const through = normal
+            .mul(each(dGammas))
+            .add(each(dBetas))
+            .mul(1 / (batch * times));
+          return [dy.sub(through).mul(each(inverse.mul(gamma))), dGammas.sum(0), dBetas.sum(0)];
+        },
+      };
+    });
+    return { output: normalize(x, gamma, beta), mean, variance };
   });
 }

@@ -2,6 +2,7 @@ import type { Tensor, Tensor1D, Tensor3D, Tensor5D } from '@tensorflow/tfjs-node
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { FILTERS, flatGain } from '../signal/matched-filter.ts';
 import type { TF } from '../tensorflow/install/load.ts';
+import type { Get, Network } from './logit-network.ts';
 import { complexTransform, partsOf, realTransform, type Save, toComplex } from './operations.ts';
 
 /** Largest exponent of a detector's likelihood: exp of 88 is the largest float32 number. */
@@ -15,7 +16,12 @@ const LARGEST = 60;
  *
  * @param get The weights by name, see weights.ts.
  */
-export function matchedLogits(tf: TF, get: (name: string) => Tensor, signals: Tensor3D): Tensor1D {
+export function createFilterNetwork(tf: TF, get: Get): Network {
+  const logits = (signals: Tensor3D) => matchedLogits(tf, get, signals);
+  return { logits, logitsForTraining: logits };
+}
+
+function matchedLogits(tf: TF, get: Get, signals: Tensor3D): Tensor1D {
   const { first, end, lag } = FILTERS.times;
   const powers = filterPowers(tf, signals.mul(tf.tensor3d(flatGain(), [1, 1, SAMPLE_LENGTH])), get('bank'));
   const scales = get('power_scale').exp().reshape([1, 1, -1, 1]);
@@ -54,13 +60,16 @@ function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
       value: zr.square().add(zi.square()),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [xr, xi, zr, zi] = saved as [Tensor, Tensor, Tensor, Tensor];
-        const around: [number, number][] = [[0, 0], [0, 0], [0, 0], [before, bins - after]];
+        const around: [number, number][] = [
+          [0, 0],
+          [0, 0],
+          [0, 0],
+          [before, bins - after],
+        ];
         const twice = dy.mul(2 / bins);
         const outputs = toComplex(tf, zr.mul(twice).pad(around), zi.mul(twice).pad(around));
         const [dr, di] = partsOf(tf, complexTransform(tf, outputs, 'FFT'));
-        return [
-          tf.stack([xr.mul(dr).add(xi.mul(di)).sum(0), xr.mul(di).sub(xi.mul(dr)).sum(0)]),
-        ];
+        return [tf.stack([xr.mul(dr).add(xi.mul(di)).sum(0), xr.mul(di).sub(xi.mul(dr)).sum(0)])];
       },
     };
   });

@@ -1,18 +1,10 @@
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
-import { SAMPLE_LENGTH } from '../core/strain.ts';
-import { inverseTaper } from '../signal/sample-taper.ts';
+import type { Scalar, Tensor, Tensor1D, Tensor3D, Variable } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/install/load.ts';
-import { createDirectConvolution, createFourierConvolution } from './convolution.ts';
-import { createDetectorMaps } from './detector-maps.ts';
-import { createJointMaps } from './joint-maps.ts';
-import type { Maps } from './maps.ts';
-import { matchedLogits } from './matched-filters.ts';
-import { BATCH_NORM_EPSILON, type Statistics, seededUniform } from './operations.ts';
-import { ARCHITECTURES, MATCHED_FILTERS, POOLED_RANGE, POWER_RANGE, type Preset } from './presets.ts';
+import { type ConvolutionKind, createConvolutionalNetwork } from './convolutional-network.ts';
+import type { Get } from './logit-network.ts';
+import { createFilterNetwork } from './matched-filters.ts';
+import { isConvolutional, type Preset } from './presets.ts';
 import { isTrainable, type Weights } from './weights.ts';
-
-/** The share of a moving statistic that an update keeps. */
-const MOMENTUM = 0.9;
 
 export interface ModelOptions {
   preset: Preset;
@@ -20,17 +12,6 @@ export interface ModelOptions {
   dropout: number;
   /** How the blocks are computed; default: direct. */
   convolution?: ConvolutionKind;
-}
-
-/** `fourier` is for CPUs in float32, `direct` for CPUs in bfloat16, `blocks` for GPUs. */
-export type ConvolutionKind = 'direct' | 'fourier' | 'blocks';
-
-function createMaps(tf: TF, kind: ConvolutionKind): Maps {
-  if (kind === 'blocks') return createJointMaps(tf);
-  return createDetectorMaps(
-    tf,
-    kind === 'fourier' ? createFourierConvolution(tf) : createDirectConvolution(tf),
-  );
 }
 
 export interface Model {
@@ -53,124 +34,20 @@ export interface Model {
   dispose(): void;
 }
 
-/** The layers that work differently in training and in prediction. */
-interface Mode {
-  /** Batch norm `name` of h + bias, over all axes but the last. */
-  normalize(h: Tensor2D, name: string, bias: Tensor1D): Tensor2D;
-  /** The same for a convolution's output, then SiLU and max-pool: a map. */
-  pool(convolved: unknown, name: string, bias: Tensor1D): Tensor;
-  drop(h: Tensor2D, layer: number): Tensor2D;
-}
-
-/**
- * The model of a preset: division by the recipe's tapers if it is timed, convolution blocks, a generalized mean over time (GeM:
- * Radenovic et al., 2018), dense layers, one logit. DIYModel has 676,258 trainable parameters.
- */
-export function createModel(tf: TF, initial: Weights, { preset, dropout, ...options }: ModelOptions): Model {
-  const layout = createMaps(tf, options.convolution ?? 'direct');
-  const architecture = ARCHITECTURES[preset];
-  const denseLayers = architecture === MATCHED_FILTERS ? 0 : architecture.dense.length;
+export function createModel(tf: TF, initial: Weights, { preset, ...options }: ModelOptions): Model {
   const variables = new Map<string, Variable>();
   tf.tidy(() => {
     for (const [name, { shape }] of initial)
       variables.set(name, tf.variable(tf.zeros([...shape]), isTrainable(name)));
   });
-
-  /** Of the generalized mean; their mean is 1. */
-  function timeWeights(): Tensor1D {
-    const logits = get<Tensor1D>('gem_time');
-    return logits.softmax().mul(logits.size);
-  }
-
-  const gains = () => tf.tensor3d(inverseTaper(), [1, 1, SAMPLE_LENGTH]);
-  const get = <T extends Tensor>(name: string): T => variables.get(name) as Tensor as T;
-
-  function forward(given: Tensor3D, mode: Mode): Tensor1D {
-    if (architecture === MATCHED_FILTERS) return matchedLogits(tf, get, given);
-    const { timed, shared, merged, dense } = architecture;
-    const signals = timed ? given.mul<Tensor3D>(gains()) : given;
-    const block = (map: Tensor, i: number) =>
-      mode.pool(layout.convolve(map, get(`conv${i}_W`)), `bn${i}`, get(`conv${i}_b`));
-    let maps = layout.split(signals).map((map) => shared.reduce((last, _, i) => block(last, i), map));
-    if (merged.length > 0)
-      maps = [merged.reduce((last, _, i) => block(last, shared.length + i), layout.merge(maps))];
-    const p = get<Tensor1D>('gem_p').clipByValue(...POWER_RANGE) as Tensor1D;
-    const weights = timed ? timeWeights() : undefined;
-    let h = tf.concat(
-      maps.map((map) => layout.average(map.clipByValue(...POOLED_RANGE), p, weights)),
-      1,
-    );
-    for (const [layer, { name }] of dense.entries()) {
-      const products = tf.matMul<Tensor2D>(h, get(`${name}_W`));
-      const normalized = mode.normalize(products, `${name}_bn`, get(`${name}_b`));
-      h = mode.drop(normalized.mul(normalized.sigmoid()), layer);
-    }
-    return tf.matMul(h, get('out_W')).add(get('out_b')).reshape([-1]);
-  }
-
-  const evaluation: Mode = {
-    normalize: (h, name, bias) => normalize(h, name, movingStatistics(name, bias)),
-    pool: (convolved, name, bias) => {
-      const { gamma, beta } = affine(name);
-      return layout.poolBy(convolved, movingStatistics(name, bias), gamma, beta);
-    },
-    drop: (h) => h,
-  };
-
-  function training(seed: Tensor1D): Mode {
-    const moveBoth = (name: string, bias: Tensor1D, mean: Tensor, variance: Tensor): void => {
-      move(`${name}_mean`, mean.add(bias));
-      move(`${name}_var`, variance);
-    };
-    return {
-      // A bias before a batch norm has no effect on the output: it shifts the mean, and its gradient is 0.
-      normalize: (h, name, bias) => {
-        const { mean, variance } = tf.moments(h, 0) as Statistics;
-        moveBoth(name, bias, mean, variance);
-        return normalize(h, name, { mean, variance });
-      },
-      pool: (convolved, name, bias) => {
-        const { gamma, beta } = affine(name);
-        const { output, mean, variance } = layout.poolBatch(convolved, gamma, beta);
-        moveBoth(name, bias, mean, variance);
-        return output;
-      },
-      drop: (h, layer) => {
-        if (dropout === 0) return h;
-        const ofLayer = seed
-          .mul(tf.tensor1d([1, denseLayers], 'int32'))
-          .add<Tensor1D>(tf.tensor1d([0, layer], 'int32'));
-        const kept = seededUniform(tf, h.shape, ofLayer).greaterEqual(dropout);
-        return h.mul(kept.cast('float32').mul(1 / (1 - dropout)));
-      },
-    };
-  }
-
-  function normalize(h: Tensor2D, name: string, { mean, variance }: Statistics): Tensor2D {
-    const { gamma, beta } = affine(name);
-    return h.sub(mean).mul(gamma).div(variance.add(BATCH_NORM_EPSILON).sqrt()).add(beta);
-  }
-
-  function affine(name: string): { gamma: Tensor1D; beta: Tensor1D } {
-    return { gamma: get(`${name}_gamma`), beta: get(`${name}_beta`) };
-  }
-
-  /** The moving statistics of h, from the stored ones of h + bias. This saves a pass over h for the bias. */
-  function movingStatistics(name: string, bias: Tensor1D): Statistics {
-    return { mean: get<Tensor1D>(`${name}_mean`).sub(bias), variance: get(`${name}_var`) };
-  }
-
-  /** Updates a moving statistic by a batch's [C], or by those of several detectors [detectors, C], one after another. */
-  function move(name: string, batch: Tensor): void {
-    const moving = variables.get(name)!;
-    for (const row of batch.rank === 1 ? [batch] : tf.unstack(batch))
-      moving.assign(moving.mul(MOMENTUM).add(row.mul(1 - MOMENTUM)));
-  }
-
+  const get: Get = <T extends Tensor>(name: string) => variables.get(name) as Tensor as T;
+  const network = isConvolutional(preset)
+    ? createConvolutionalNetwork(tf, get, preset, options)
+    : createFilterNetwork(tf, get);
   const model: Model = {
     variables,
-    logits: (signals) => tf.tidy(() => forward(signals, evaluation)),
-    predictForTraining: (signals, seed) => tf.tidy(() => forward(signals, training(seed)).sigmoid()),
+    logits: (signals) => tf.tidy(() => network.logits(signals)),
+    predictForTraining: (signals, seed) => tf.tidy(() => network.logitsForTraining(signals, seed).sigmoid()),
     getWeights: () =>
       new Map(
         [...variables].map(([name, variable]) => [

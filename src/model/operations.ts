@@ -114,6 +114,24 @@ export function timesSigmoid<T extends Tensor>(tf: TF, g: T, x: T): T {
   ) as T;
 }
 
+/** x * sigmoid(x), differentiable. */
+export function silu<T extends Tensor>(tf: TF, x: T): T {
+  const activate = tf.customGrad((...inputs) => {
+    const [x, save] = inputs as unknown as [Tensor, Save];
+    const y = timesSigmoid(tf, x, x);
+    save([x, y]);
+    return {
+      value: y,
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [x, y] = saved as [Tensor, Tensor];
+        // y' = s + x s (1 - s) = s (1 + x - y), where s = sigmoid(x).
+        return timesSigmoid(tf, dy, x).mul(x.sub(y).add(1));
+      },
+    };
+  });
+  return activate(x) as T;
+}
+
 /** Uniform numbers in [0, 1) that depend only on the seed, int32 [2]. */
 export function seededUniform(tf: TF, shape: number[], seed: Tensor1D): Tensor {
   return drawSeeded(tf, 'StatelessRandomUniform', shape, seed);
@@ -211,8 +229,7 @@ export function toComplex(tf: TF, real: Tensor, imaginary: Tensor): Tensor {
 
 /** The real and the imaginary part of x, complex64. */
 export function partsOf(tf: TF, x: Tensor): [Tensor, Tensor] {
-  const part = (op: 'Real' | 'Imag') =>
-    transformOp(tf, op, { T: 'TF_COMPLEX64', Tout: 'TF_FLOAT' }, [x]);
+  const part = (op: 'Real' | 'Imag') => transformOp(tf, op, { T: 'TF_COMPLEX64', Tout: 'TF_FLOAT' }, [x]);
   return [part('Real'), part('Imag')];
 }
 

@@ -1,8 +1,8 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import type { TF } from '../tensorflow/install/load.ts';
+import { throughStatistics } from './batch-norm.ts';
 import type { Convolved } from './convolution.ts';
 import {
-  BATCH_NORM_EPSILON,
   batchStatistics,
   normalizeBy,
   normalizeByGradients,
@@ -62,14 +62,9 @@ export function poolBatch(tf: TF, convolved: Convolved, gamma: Tensor1D, beta: T
           ];
           // y' = s + u s (1 - s) = s (1 + u - y), where s = sigmoid(u) and y = u s.
           const du = timesSigmoid(tf, dy as Tensor2D, u).mul<Tensor2D>(u.sub(y).add(1));
-          // The gradients for fixed statistics ...
           const [fixed, dGamma, dBeta] = normalizeByGradients(tf, du, selected, { mean, variance }, gamma);
-          // ... minus the part that goes through the statistics: gamma / (deviation n) * (dBeta + normalized input *
-          // dGamma).
           const n = windows.size / gamma.size;
-          const scale = gamma.div(variance.add(BATCH_NORM_EPSILON).sqrt()).div(-n);
-          const [slope, shift] = [dGamma.mul<Tensor1D>(scale), dBeta.mul<Tensor1D>(scale)];
-          const through = <T extends Tensor>(x: T) => normalizeBy(tf, x, { mean, variance }, slope, shift);
+          const through = throughStatistics(tf, { mean, variance }, gamma, [dGamma, dBeta], n);
           return [
             scatter(
               tf,

@@ -1,8 +1,9 @@
 import { InputError } from '../core/errors.ts';
 import { createRandomStream } from '../core/random.ts';
-import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
+import { DETECTORS } from '../core/strain.ts';
 import { FILTERS } from '../signal/matched-filter.ts';
-import { ARCHITECTURES, type Architecture, MATCHED_FILTERS, POOLING, PRESETS, type Preset } from './presets.ts';
+import { listConvolutions, planNetwork } from './network-plan.ts';
+import { ARCHITECTURES, type Architecture, isConvolutional, PRESETS, type Preset } from './presets.ts';
 
 /** An array as `numpy/` reads and writes it; C order. */
 interface WeightArray {
@@ -16,10 +17,10 @@ export type Weights = Map<string, WeightArray>;
 
 /** Every array of the model and its shape. Convolution kernels are [kernel, in, out], dense ones [in, out]. */
 export function weightShapes(preset: Preset): ReadonlyMap<string, readonly number[]> {
-  const architecture = ARCHITECTURES[preset];
-  return new Map(architecture === MATCHED_FILTERS ? FILTER_SHAPES : listShapes(architecture));
+  return new Map(isConvolutional(preset) ? listShapes(ARCHITECTURES[preset]) : FILTER_SHAPES);
 }
 
+/** See matched-filters.ts. */
 const FILTER_SHAPES: [string, number[]][] = [
   ['bank', [2, FILTERS.templates, DETECTORS.length, FILTERS.bins]],
   ['power_scale', [DETECTORS.length]],
@@ -29,20 +30,21 @@ const FILTER_SHAPES: [string, number[]][] = [
   ['out_b', [1]],
 ];
 
+/** What a training of matched filters ends near. */
+const FIRST_VALUES: Readonly<Record<string, number>> = { power_scale: -1, out_scale: 0.87, out_b: -4.2 };
+
 function* listShapes(architecture: Architecture): Generator<[string, number[]]> {
-  const { timed, shared, merged, dense } = architecture;
-  const blocks = [...shared, ...merged];
-  let channels = 1;
-  for (const [i, { filters, kernel }] of blocks.entries()) {
-    if (i === shared.length) channels *= DETECTORS.length;
-    yield [`conv${i}_W`, [kernel, channels, filters]];
-    yield [`conv${i}_b`, [filters]];
-    yield* listNormShapes(`bn${i}`, filters);
-    channels = filters;
+  const plan = planNetwork(architecture);
+  for (const { convolution } of listConvolutions(plan)) {
+    const { number, kernel, inputs, filters, norm, pooling } = convolution;
+    yield [`conv${number}_W`, [kernel, inputs, filters]];
+    yield [`conv${number}_b`, [filters]];
+    if (norm) yield* listNormShapes(`bn${number}`, filters);
+    if (pooling?.kind === 'mean') yield [`conv${number}_p`, [1]];
   }
-  if (merged.length === 0) channels *= DETECTORS.length;
   yield ['gem_p', [1]];
-  for (const { name, units } of dense) {
+  let channels = plan.features;
+  for (const { name, units } of architecture.dense) {
     yield [`${name}_W`, [channels, units]];
     yield [`${name}_b`, [units]];
     yield* listNormShapes(`${name}_bn`, units);
@@ -50,22 +52,22 @@ function* listShapes(architecture: Architecture): Generator<[string, number[]]> 
   }
   yield ['out_W', [channels, 1]];
   yield ['out_b', [1]];
-  if (timed) yield ['gem_time', [SAMPLE_LENGTH / POOLING ** blocks.length]];
+  if (architecture.timed) yield ['gem_time', [plan.times]];
 }
 
 function* listNormShapes(name: string, channels: number): Generator<[string, number[]]> {
   for (const part of ['gamma', 'beta', 'mean', 'var']) yield [`${name}_${part}`, [channels]];
 }
 
-/** False for the batch norms' moving statistics, which training updates by averaging. */
+/** False for the batch norms' moving statistics, which training updates by averaging, and for a bank of filters. */
 export function isTrainable(name: string): boolean {
-  return !name.endsWith('_mean') && !name.endsWith('_var') && name !== 'bank';
+  return name !== 'bank' && !name.endsWith('_mean') && !name.endsWith('_var');
 }
 
 /**
  * The initial weights of a training: kernels drawn from a normal distribution of standard deviation sqrt(2 / fan_in)
  * (He et al., "Delving deep into rectifiers", 2015), biases 0, gamma 1, beta 0, moving mean 0, moving variance 1,
- * GeM's p 3, its time points of equal weight. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
+ * every p of a GeM 3, its time points of equal weight. The same seed (an integer from 0 to 2^53 - 1) gives the same weights everywhere.
  */
 export function initialWeights(preset: Preset, seed: number): Weights {
   const weights: Weights = new Map();
@@ -73,16 +75,13 @@ export function initialWeights(preset: Preset, seed: number): Weights {
     const data = new Float32Array(sizeOf(shape));
     if (name.endsWith('_W')) fillNormal(data, Math.sqrt(2 / sizeOf(shape.slice(0, -1))), seed, weights.size);
     else if (name === 'bank') fillNormal(data, 1, seed, weights.size);
-    else if (name === 'gem_p') data.fill(3);
-    else if (preset === 'matched') data.fill(FIRST_VALUES[name] ?? 0);
+    else if (!isConvolutional(preset)) data.fill(FIRST_VALUES[name] ?? 0);
+    else if (name.endsWith('_p')) data.fill(3);
     else if (name.endsWith('_gamma') || name.endsWith('_var')) data.fill(1);
     weights.set(name, { dtype: '<f4', shape, data });
   }
   return weights;
 }
-
-/** What a training of matched filters on injected signals ends near; 0 for all others. */
-const FIRST_VALUES: Readonly<Record<string, number>> = { power_scale: -1, out_scale: 0.87, out_b: -4.2 };
 
 function fillNormal(out: Float32Array, deviation: number, seed: number, index: number): void {
   const random = createRandomStream(seed, index, WEIGHTS_PURPOSE);

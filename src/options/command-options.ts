@@ -127,13 +127,15 @@ export const trainOptions = () => [
 
 function describeDefault(name: SettingName): string {
   if (name === 'preset') return 'default: diy';
-  if (name === 'batch_size') return `default: ${DEFAULT_BATCH.cpu} on a CPU, ${DEFAULT_BATCH.gpu} on a GPU`;
   const show = (preset: Preset): string => {
+    if (name === 'batch_size')
+      return `${DEFAULT_BATCH[preset].cpu} on a CPU, ${DEFAULT_BATCH[preset].gpu} on a GPU`;
     const value = DEFAULTS[preset][name];
     return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
   };
-  const [diy, coherent] = [show('diy'), show('coherent')];
-  return diy === coherent ? `default: ${diy}` : `default: ${diy}; coherent: ${coherent}`;
+  const [diy, coherent, large] = [show('diy'), show('coherent'), show('coherent-large')];
+  const ofCoherent = coherent === diy ? '' : `; coherent: ${coherent}`;
+  return `default: ${diy}${ofCoherent}${large === coherent ? '' : `; coherent-large: ${large}`}`;
 }
 
 /** The settings among a command's flags, which their options have checked. */

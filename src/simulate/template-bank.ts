@@ -1,6 +1,6 @@
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../core/strain.ts';
-import { FILTERS } from '../signal/matched-filter.ts';
 import { bandpassPower } from '../signal/bandpass-power.ts';
+import { FILTERS } from '../signal/matched-filter.ts';
 import { RECIPE } from '../signal/recipe.ts';
 import { createWaveform } from './waveform/waveform.ts';
 

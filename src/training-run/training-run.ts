@@ -6,6 +6,7 @@ import { flagOf } from '../core/setting.ts';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { encodeWeights } from '../inference/model-file.ts';
 import { checkRecipe } from '../inference/models.ts';
+import { describeCost } from '../model/model-cost.ts';
 import { initialWeights, type Weights } from '../model/weights.ts';
 import { readPsd } from '../preprocess/average-psd.ts';
 import { PSD_KEY } from '../preprocess/state/record-keys.ts';
@@ -184,6 +185,7 @@ async function train(training: Training): Promise<SavedRun> {
   const say = (line: string) => observer.say?.(line);
   const input = open();
   const { inject } = options;
+  say(`${settings.preset}: ${describeCost(settings.preset)}`);
   const made = inject === undefined ? '' : ', made of their noise and injected signals';
   say(
     `training on ${input.trainingCount} records, validating on ${input.validationCount}, in batches of ${input.batchSize}${made}`,

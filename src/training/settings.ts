@@ -50,7 +50,7 @@ export type Settings = ValuesOf<typeof SETTINGS>;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
-/** Settings as given. The preset has defaults for the others, and the device for the batch size. */
+/** Settings as given. The preset has defaults for the others, for the batch size depending on the device. */
 export type GivenSettings = Partial<Settings>;
 
 /** The reference's own numbers. */
@@ -104,17 +104,26 @@ const MATCHED: typeof DIY = {
 export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
   coherent: COHERENT,
+  'coherent-large': { ...COHERENT, epochs: 12, learning_rate: 7e-3 },
   'coherent-v1': COHERENT,
   matched: MATCHED,
 };
 
+const SMALL_BATCH = { cpu: 32, gpu: 64 };
+
 /** Samples of a step where none are given: on a CPU, and on a GPU. */
-export const DEFAULT_BATCH = { cpu: 32, gpu: 64 } as const;
+export const DEFAULT_BATCH: Readonly<Record<Preset, typeof SMALL_BATCH>> = {
+  diy: SMALL_BATCH,
+  coherent: SMALL_BATCH,
+  'coherent-large': { cpu: 64, gpu: 256 },
+  'coherent-v1': SMALL_BATCH,
+  matched: { cpu: 64, gpu: 256 },
+};
 
 /** All settings. Throws SettingError when two contradict each other. */
 export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): Settings {
   const preset = given.preset ?? 'diy';
-  const settings = { preset, batch_size: DEFAULT_BATCH[device], ...DEFAULTS[preset], ...given };
+  const settings = { preset, batch_size: DEFAULT_BATCH[preset][device], ...DEFAULTS[preset], ...given };
   const { fold, folds, schedule, warmup_ratio } = settings;
   if (fold >= folds)
     throw new SettingError(`fold is ${fold} of ${folds} folds, needed one from 0 to ${folds - 1}`);

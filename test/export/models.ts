@@ -16,17 +16,21 @@ export function makeSignals(): Tensor3D {
 
 /** Our own prediction for the signals. */
 export function predict(preset: Preset, weights: Weights, signals: Tensor3D): Float32Array {
+  return computeLogits(preset, weights, signals).map(sigmoid);
+}
+
+function computeLogits(preset: Preset, weights: Weights, signals: Tensor3D): Float32Array {
   const model = createModel(tf, weights, { preset, dropout: 0.5 });
   try {
-    return Float32Array.from(model.logits(signals).dataSync(), sigmoid);
+    return Float32Array.from(model.logits(signals).dataSync());
   } finally {
     model.dispose();
   }
 }
 
 /**
- * Weights without their initial constants, as after a training, that separate the signals: the mean probability is
- * about 0.5, where it is most sensitive to the features.
+ * Weights without their initial constants, as after a training, that separate the signals: the mean logit is 0, where a probability
+ * is most sensitive to the features, and their standard deviation 1.
  */
 export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
   const random = createRandomStream(1, 0, 0);
@@ -37,13 +41,12 @@ export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
   }
   // Below the range to which the model clips it.
   if (preset === 'coherent-v1') weights.get('gem_p')!.data[0] = 0.5;
+  const logits = computeLogits(preset, weights, signals);
+  const mean = logits.reduce((sum, logit) => sum + logit) / logits.length;
+  const deviation = Math.sqrt(logits.reduce((sum, logit) => sum + (logit - mean) ** 2, 0) / logits.length);
   const output = weights.get('out_W')!.data;
   const bias = weights.get('out_b')!.data;
-  // Away from probabilities near 0 and 1, which float32 can't resolve.
-  for (let i = 0; i < output.length; i++) output[i]! *= 0.2;
-  const logits = predict(preset, weights, signals).map((p) => Math.log(p / (1 - p)));
-  bias[0]! -= logits.reduce((sum, logit) => sum + logit) / logits.length;
-  for (let i = 0; i < output.length; i++) output[i]! *= 5;
-  bias[0]! *= 5;
+  for (let i = 0; i < output.length; i++) output[i]! /= deviation;
+  bias[0] = (bias[0]! - mean) / deviation;
   return weights;
 }

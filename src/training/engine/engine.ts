@@ -1,4 +1,4 @@
-import type { ConvolutionKind } from '../../model/model.ts';
+import type { ConvolutionKind } from '../../model/convolutional-network.ts';
 import type { Weights } from '../../model/weights.ts';
 import type { LowType } from '../../tensorflow/graph/precision.ts';
 import type { Batch } from '../input/batch.ts';
