@@ -1,9 +1,9 @@
-import type { Tensor, Tensor1D, Tensor3D, Tensor5D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { FILTERS, flatGain } from '../signal/matched-filter.ts';
 import type { TF } from '../tensorflow/install/load.ts';
 import type { Get, Network } from './logit-network.ts';
-import { complexTransform, partsOf, realTransform, type Save, toComplex } from './operations.ts';
+import { inverseTransform, multiplyComplex, partsOf, realTransform, toComplex } from './operations.ts';
 
 /** Largest exponent of a detector's likelihood: exp of 88 is the largest float32 number. */
 const LARGEST = 60;
@@ -39,39 +39,19 @@ function matchedLogits(tf: TF, get: Get, signals: Tensor3D): Tensor1D {
 }
 
 /**
- * Powers [B, K, 3, times] of the outputs of K complex filters, at the times of FILTERS and `lag` more at either end, for signals
- * [B, 3, 4096]. Differentiable with respect to the filters, [2, K, 3, bins]: real and imaginary parts.
+ * Powers [B, K, 3, times] of the outputs of the complex filters [2, K, 3, bins], real and imaginary parts, for signals [B, 3, 4096]:
+ * at the times of FILTERS, and `lag` more at either end. Not differentiable.
  */
 function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
   const { bins, firstBin, times } = FILTERS;
-  const [before, after] = [times.first - times.lag, times.end + times.lag];
-  const [xr, xi] = partsOf(tf, realTransform(tf, signals)).map((part) =>
-    part.slice([0, 0, firstBin], [-1, -1, bins]).reshape([-1, 1, signals.shape[1], bins]),
-  ) as [Tensor, Tensor];
-  const filter = tf.customGrad((...inputs) => {
-    const [bank, save] = inputs as unknown as [Tensor5D, Save];
-    const [wr, wi] = tf.split(bank, 2) as [Tensor, Tensor];
-    const products = toComplex(tf, xr.mul(wr).sub(xi.mul(wi)), xr.mul(wi).add(xi.mul(wr)));
-    const [zr, zi] = partsOf(tf, complexTransform(tf, products, 'IFFT')).map((part) =>
-      part.slice([0, 0, 0, before], [-1, -1, -1, after - before]),
-    ) as [Tensor, Tensor];
-    save([xr, xi, zr, zi]);
-    return {
-      value: zr.square().add(zi.square()),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [xr, xi, zr, zi] = saved as [Tensor, Tensor, Tensor, Tensor];
-        const around: [number, number][] = [
-          [0, 0],
-          [0, 0],
-          [0, 0],
-          [before, bins - after],
-        ];
-        const twice = dy.mul(2 / bins);
-        const outputs = toComplex(tf, zr.mul(twice).pad(around), zi.mul(twice).pad(around));
-        const [dr, di] = partsOf(tf, complexTransform(tf, outputs, 'FFT'));
-        return [tf.stack([xr.mul(dr).add(xi.mul(di)).sum(0), xr.mul(di).sub(xi.mul(dr)).sum(0)])];
-      },
-    };
-  });
-  return filter(bank);
+  const [batch, detectors] = signals.shape;
+  const first = times.first - times.lag;
+  const spectra = realTransform(tf, signals)
+    .slice([0, 0, firstBin], [-1, -1, bins])
+    .reshape([batch, 1, detectors, bins]);
+  const [real, imaginary] = tf.split(bank, 2) as [Tensor, Tensor];
+  const outputs = inverseTransform(tf, multiplyComplex(tf, spectra, toComplex(tf, real, imaginary)));
+  const needed = outputs.slice([0, 0, 0, first], [-1, -1, -1, times.end + times.lag - first]);
+  const [inPhase, quadrature] = partsOf(tf, needed);
+  return inPhase.square().add(quadrature.square());
 }

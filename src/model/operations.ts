@@ -215,25 +215,30 @@ export function select<T extends Tensor>(tf: TF, condition: Tensor, a: T, b: T):
 /** Discrete Fourier transforms of x, real, over its last axis, at the frequencies from 0 to half of the rate: complex64. */
 export function realTransform(tf: TF, x: Tensor): Tensor {
   const length = tf.tensor1d([x.shape.at(-1)!], 'int32');
-  return transformOp(tf, 'RFFT', { Treal: 'TF_FLOAT', Tcomplex: 'TF_COMPLEX64' }, [x, length]);
+  return complexOp(tf, 'RFFT', { Treal: 'TF_FLOAT', Tcomplex: 'TF_COMPLEX64' }, [x, length]);
 }
 
-/** Discrete Fourier transforms of x, complex64, over its last axis. The inverse one is divided by the axis' length. */
-export function complexTransform(tf: TF, x: Tensor, direction: 'FFT' | 'IFFT'): Tensor {
-  return transformOp(tf, direction, { Tcomplex: 'TF_COMPLEX64' }, [x]);
+/** Inverse Fourier transforms of x, complex64, over its last axis, divided by the axis' length. */
+export function inverseTransform(tf: TF, x: Tensor): Tensor {
+  return complexOp(tf, 'IFFT', { Tcomplex: 'TF_COMPLEX64' }, [x]);
+}
+
+/** Product of complex64 tensors, which may be broadcast. */
+export function multiplyComplex(tf: TF, a: Tensor, b: Tensor): Tensor {
+  return complexOp(tf, 'Mul', { T: 'TF_COMPLEX64' }, [a, b]);
 }
 
 export function toComplex(tf: TF, real: Tensor, imaginary: Tensor): Tensor {
-  return transformOp(tf, 'Complex', { T: 'TF_FLOAT', Tout: 'TF_COMPLEX64' }, [real, imaginary]);
+  return complexOp(tf, 'Complex', { T: 'TF_FLOAT', Tout: 'TF_COMPLEX64' }, [real, imaginary]);
 }
 
 /** The real and the imaginary part of x, complex64. */
 export function partsOf(tf: TF, x: Tensor): [Tensor, Tensor] {
-  const part = (op: 'Real' | 'Imag') => transformOp(tf, op, { T: 'TF_COMPLEX64', Tout: 'TF_FLOAT' }, [x]);
+  const part = (op: 'Real' | 'Imag') => complexOp(tf, op, { T: 'TF_COMPLEX64', Tout: 'TF_FLOAT' }, [x]);
   return [part('Real'), part('Imag')];
 }
 
-function transformOp(
+function complexOp(
   tf: TF,
   op: string,
   types: Readonly<Record<string, 'TF_FLOAT' | 'TF_COMPLEX64'>>,

@@ -2,26 +2,26 @@ import { SAMPLE_LENGTH, SAMPLE_RATE } from '../core/strain.ts';
 import { bandpassPower } from './bandpass-power.ts';
 import { inverseTaper, sampleTaper } from './sample-taper.ts';
 
-/** Lowest and highest frequency of the filters [Hz]. There is little power of a signal beyond. */
-const BAND = [20, 420] as const;
+/** Lowest and highest frequency of the filters [Hz]. A wider band finds no more signals (docs/science.md). */
+const BAND = [25, 345] as const;
 const STEP = SAMPLE_RATE / SAMPLE_LENGTH;
 const DURATION = SAMPLE_LENGTH / SAMPLE_RATE;
-/** The outputs' rate is the band's width: 400 Hz. */
+/** A complex output needs the rate of the band's width: 320 Hz. */
 const bins = (BAND[1] - BAND[0]) / STEP;
 const RATE = bins / DURATION;
 
 /** The filters' geometry. */
 export const FILTERS = {
-  templates: 64,
-  /** Bins of the sample's spectrum, 0.5 Hz each, from `firstBin` on. As many time points has an output, at 400 Hz. */
+  templates: 128,
+  /** Bins of the sample's spectrum, 0.5 Hz each, from `firstBin` on. As many time points has an output, at 320 Hz. */
   bins,
   firstBin: BAND[0] / STEP,
   times: {
-    /** Merger times, in time points of the output: from 1.4 to 1.985 s. */
-    first: Math.round(1.4 * RATE),
-    end: Math.round(1.985 * RATE),
-    /** The detectors' arrival times differ from the merger time by up to 10 ms. */
-    lag: Math.round(0.01 * RATE),
+    /** Merger times, in time points of the output: from 1.25 to 1.98 s. */
+    first: Math.round(1.25 * RATE),
+    end: Math.round(1.98 * RATE),
+    /** By which a detector's arrival time may differ: 12.5 ms. Two detectors are at most 27 ms apart. */
+    lag: 4,
   },
 };
 

@@ -51,7 +51,12 @@ export function drawSource(stream: RandomStream, prior: SourcePrior): Source {
 }
 
 function isAllowed(m1: number, m2: number, { chirpMassMin, chirpMassMax }: SourcePrior): boolean {
-  const chirpMass = (m1 * m2) ** 0.6 / (m1 + m2) ** 0.2;
+  const mass = chirpMass({ m1, m2 });
   const isRatioAllowed = Math.max(m1, m2) <= LARGEST_MASS_RATIO * Math.min(m1, m2);
-  return isRatioAllowed && chirpMass >= chirpMassMin && chirpMass <= chirpMassMax;
+  return isRatioAllowed && mass >= chirpMassMin && mass <= chirpMassMax;
+}
+
+/** [solar masses] */
+export function chirpMass({ m1, m2 }: Pick<BinaryMasses, 'm1' | 'm2'>): number {
+  return (m1 * m2) ** 0.6 / (m1 + m2) ** 0.2;
 }

@@ -1,29 +1,32 @@
+import { createRandomStream } from '../core/random.ts';
 import { DETECTORS, type Psd, SPECTRUM_LENGTH } from '../core/strain.ts';
 import { bandpassPower } from '../signal/bandpass-power.ts';
 import { FILTERS } from '../signal/matched-filter.ts';
 import { RECIPE } from '../signal/recipe.ts';
+import { SIMULATION_DEFAULTS } from './simulation-settings.ts';
+import { chirpMass, drawSource, type Source } from './source.ts';
 import { createWaveform } from './waveform/waveform.ts';
 
-/** Ranges of the templates: chirp mass [solar masses], mass ratio, spin of both bodies along the orbit's axis. */
-const RANGES = { chirpMass: [8, 40], ratio: [0.25, 1], spin: [-0.5, 0.5] } as const;
+/** Sources drawn for each one that is taken. */
+const CHOICE = 8;
 
-/** Powers of 1 / x, where x^4 = x + 1: multiples of them, modulo 1, fill a cube evenly (Roberts, 2018). */
-const STEPS = [0.8191725133961645, 0.6710436067037893, 0.5497004779019703];
+/** Separates the bank's random numbers from those that other parts draw with the same seed. */
+const BANK_PURPOSE = 0x62616e6b;
 
 /**
  * Matched filters for whitened samples [2, K, 3, bins]: real and imaginary parts of the conjugate spectra of K binaries in H1, L1
  * and V1, merging at t = 0, over the power that the band-pass leaves to the noise. A filter's power in noise is 1 per bin.
  *
  * @param psd (3, 2049), that the samples were whitened by.
+ * @param seed of the binaries, an integer from 0 to 2^53 - 1
  */
-export function createTemplateBank(psd: Psd): Float32Array {
+export function createTemplateBank(psd: Psd, seed: number): Float32Array {
   const { templates, bins, firstBin } = FILTERS;
   const passed = bandpassPower();
   const size = templates * DETECTORS.length * bins;
   const bank = new Float32Array(2 * size);
-  for (let k = 0; k < templates; k++) {
-    const [u, v, w] = STEPS.map((step) => ((k + 0.5) * step) % 1) as [number, number, number];
-    const waveform = createWaveform(binaryOf(u, v, w));
+  for (const [k, binary] of drawBinaries(templates, seed).entries()) {
+    const waveform = createWaveform(binary);
     for (const detector of DETECTORS.keys()) {
       const start = (k * DETECTORS.length + detector) * bins;
       let power = 0;
@@ -44,13 +47,10 @@ export function createTemplateBank(psd: Psd): Float32Array {
   return bank;
 }
 
-/** A binary at a point of the unit cube. Chirp masses are log-uniform. */
-function binaryOf(u: number, v: number, w: number) {
-  const between = ([low, high]: readonly [number, number], share: number) => low + (high - low) * share;
-  const chirpMass = Math.exp(between(RANGES.chirpMass.map(Math.log) as [number, number], u));
-  const ratio = between(RANGES.ratio, v);
-  const spin = between(RANGES.spin, w);
-  // chirp mass = m1 q^0.6 / (1 + q)^0.2
-  const m1 = (chirpMass * (1 + ratio) ** 0.2) / ratio ** 0.6;
-  return { m1, m2: m1 * ratio, chi1: spin, chi2: spin };
+/** Masses and spins from the prior of G2Net-like signals, evenly in the order of their chirp masses. */
+function drawBinaries(count: number, seed: number): Source[] {
+  const drawn = Array.from({ length: count * CHOICE }, (_, i) =>
+    drawSource(createRandomStream(seed, i, BANK_PURPOSE), SIMULATION_DEFAULTS.g2net),
+  );
+  return drawn.sort((a, b) => chirpMass(a) - chirpMass(b)).filter((_, i) => i % CHOICE === CHOICE >> 1);
 }

@@ -133,7 +133,7 @@ async function firstWeights({ preset, seed }: Settings, records: ObjectStore): P
   if (preset !== 'matched') return weights;
   const { psd } = await readPsd(records, PSD_KEY);
   const bank = weights.get('bank')!;
-  return weights.set('bank', { ...bank, data: createTemplateBank(psd) });
+  return weights.set('bank', { ...bank, data: createTemplateBank(psd, seed) });
 }
 
 /** Throws SettingError for a setting of injection without signals to inject. */
