@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { SOFTWARE } from '../core/software.ts';
 import { cancelCommand } from './commands/cancel.ts';
+import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { estimateCommand } from './commands/estimate.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
@@ -42,6 +43,7 @@ for (const command of [
   oofCommand(),
   predictCommand(),
   evaluateCommand(),
+  compareCommand(),
   exportCommand(),
   runCommand(),
   mergeCommand(),

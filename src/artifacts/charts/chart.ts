@@ -38,7 +38,7 @@ export interface Axis {
   format?: (value: number) => string;
 }
 
-interface Line {
+export interface Line {
   name: string;
   color: string;
   /** A gap where y is null. */
