@@ -7,7 +7,6 @@ import { printResult } from '../terminal.ts';
 
 export function compareCommand(): Command {
   return new Command('compare')
-    .description('compare trainings: settings that differ, learning curves, ROC curves, AUC, recall')
     .argument(
       '<MODELS...>',
       'two to eight trainings: folders or s3:// locations that train wrote to, or ..._weights.npz of single trainings',

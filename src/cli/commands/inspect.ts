@@ -16,7 +16,6 @@ interface InspectFlags {
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('show and check a .npy, .npz, .tar, .tfrecord or metadata.json')
     .argument('<FILE>', 'file to inspect')
     .option(
       '--plot <png>',
