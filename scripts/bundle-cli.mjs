@@ -39,29 +39,32 @@ const CHUNK = /-[A-Z0-9]{8}\.js(\.map)?$/;
 for (const name of readdirSync(join(DIST, 'workers'))) {
   if (CHUNK.test(name)) rmSync(join(DIST, 'workers', name));
 }
-await build({
-  entryPoints: ENTRIES.map((name) => join(DIST, `${name}.js`)),
-  outdir: DIST,
-  outbase: DIST,
-  allowOverwrite: true,
-  bundle: true,
-  splitting: true,
-  // In the folder of the chunk that contains pool.ts, so that pool.ts finds the tasks next to itself.
-  chunkNames: 'workers/[name]-[hash]',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  // ES modules first: for a CommonJS package, `await import()` would give only the default export.
-  mainFields: ['module', 'main'],
-  external: SEPARATE,
-  plugins: [requireThem],
-  sourcemap: true,
-  legalComments: 'linked',
-  logLevel: 'warning',
-  // Some packages are CommonJS and load Node's own modules with `require`.
-  banner: {
-    js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
-  },
-});
+// Each by itself: common chunks would be dozens of small files, and each thread opens its own.
+for (const name of ENTRIES) {
+  await build({
+    entryPoints: [join(DIST, `${name}.js`)],
+    outdir: DIST,
+    outbase: DIST,
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    // In the folder of the chunk that contains pool.ts, so that pool.ts finds the tasks next to itself.
+    chunkNames: 'workers/[name]-[hash]',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // ES modules first: for a CommonJS package, `await import()` would give only the default export.
+    mainFields: ['module', 'main'],
+    external: SEPARATE,
+    plugins: [requireThem],
+    sourcemap: true,
+    legalComments: 'linked',
+    logLevel: 'warning',
+    // Some packages are CommonJS and load Node's own modules with `require`.
+    banner: {
+      js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
+    },
+  });
+}
 // `npx chirpline` executes the file directly.
 chmodSync(join(DIST, 'cli/main.js'), 0o755);

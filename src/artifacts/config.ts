@@ -72,6 +72,22 @@ export function parseConfig(text: string, object: string): GivenSettings {
 }
 
 /**
+ * Parses the config.json of a training, with its facts. One of an earlier version may lack keys. Throws as parseConfig does, and
+ * for a fact that is neither text nor a number.
+ */
+export function parseRunConfig(text: string, object: string): Partial<RunConfig> {
+  const given = parseObject(text, object);
+  const facts = FACTS.flatMap((name) => {
+    const value = given[name];
+    if (value === undefined) return [];
+    if (typeof value !== 'string' && typeof value !== 'number')
+      throw new InputError({ object, found: `${name} = ${excerpt(value)}`, needed: 'text or a number' });
+    return [[name, value] as const];
+  });
+  return { ...parseConfig(text, object), ...Object.fromEntries(facts) };
+}
+
+/**
  * A location that may be published. An s3:// location stays as it is. Of a folder only the last part is kept, since the rest of
  * the path reveals facts about the machine and its owner, and means nothing elsewhere.
  */

@@ -1,6 +1,6 @@
 /** The end of a plan: checks that the results match its samples, appends them to the manifest, and publishes. */
 import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
-import { isAddedShardName } from '../records/shard.ts';
+import { isAddedShardName } from '../records/shard-names.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';

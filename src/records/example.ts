@@ -15,7 +15,7 @@ export interface Example {
 
 const FEATURE_MAP: protobuf.IMapField = { keyType: 'string', type: 'Feature', id: 1 };
 
-const SCHEMA = protobuf.Root.fromJSON({
+const SCHEMA = {
   nested: {
     BytesList: { fields: { value: { rule: 'repeated', type: 'bytes', id: 1 } } },
     FloatList: { fields: { value: { rule: 'repeated', type: 'float', id: 1, options: { packed: true } } } },
@@ -31,8 +31,15 @@ const SCHEMA = protobuf.Root.fromJSON({
     Features: { fields: { feature: FEATURE_MAP } },
     Example: { fields: { features: { type: 'Features', id: 1 } } },
   },
-});
-const EXAMPLE = SCHEMA.lookupType('Example');
+};
+
+let known: protobuf.Type | undefined;
+
+/** Made when it is first needed: most commands load this file, and few main threads read or write records. */
+function exampleType(): protobuf.Type {
+  known ??= protobuf.Root.fromJSON(SCHEMA).lookupType('Example');
+  return known;
+}
 
 /** The record's bytes. The features' order is id, label, signal, as in TensorFlow's deterministic serialization. */
 export function encodeExample({ id, label, signal }: Example): Uint8Array {
@@ -41,7 +48,7 @@ export function encodeExample({ id, label, signal }: Example): Uint8Array {
     label: { int64List: { value: [label] } },
     signal: { bytesList: { value: [signal] } },
   };
-  return EXAMPLE.encode({ features: { feature } }).finish();
+  return exampleType().encode({ features: { feature } }).finish();
 }
 
 /**
@@ -83,7 +90,7 @@ type Features = Record<
 
 function readFeatures(bytes: Uint8Array, object: string, offset: number): Features {
   try {
-    const message: { feature?: Features } | null | undefined = EXAMPLE.decode(bytes).features;
+    const message: { feature?: Features } | null | undefined = exampleType().decode(bytes).features;
     return message?.feature ?? {};
   } catch (error) {
     const found =

@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { parseJson } from '../storage/json.ts';
-import { isAddedShardName, shardName } from './shard.ts';
+import { isAddedShardName, shardName } from './shard-names.ts';
 
 export const METADATA_KEY = 'metadata.json';
 

@@ -36,8 +36,8 @@ export async function withWorkers<Task, Result, Product>(
   const pool = new Piscina<Message<Task>, Answer<Result>>({
     // This module and the tasks' modules are .ts files under a TypeScript loader, and .js files in the package.
     filename: new URL(`./${name}${extname(import.meta.url)}`, import.meta.url).href,
-    // Two threads start at once, while the caller may still be planning. More start when there is work for them.
-    minThreads: Math.min(2, workers),
+    // One thread starts at once, while the caller may still be planning. More start when there is work for them.
+    minThreads: 1,
     maxThreads: workers,
     concurrentTasksPerWorker: tasksAtOnce,
     loadBalancer: (_task, threads) => {

@@ -1,6 +1,6 @@
-/** Chromium, in which the tests load the report. */
+/** Chromium, in which the tests load pages. */
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const PLACES = [
   process.env.CHIRPLINE_CHROMIUM,
@@ -30,4 +30,26 @@ export function launchBrowser(): Promise<Browser> {
     );
   }
   return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** Faults of a loaded page that a reader would notice. */
+export function faultsOf(page: Page): Promise<string[]> {
+  return page.evaluate(`(() => {
+    const faults = [];
+    if (document.documentElement.scrollWidth > innerWidth) faults.push('wider than the window');
+    const images = [...document.images];
+    if (images.length === 0) faults.push('no picture');
+    for (const image of images) {
+      if (!image.complete || image.naturalWidth === 0) faults.push('picture not loaded');
+      if (!image.alt) faults.push('picture without text');
+    }
+    for (const table of document.querySelectorAll('table')) {
+      if (!table.querySelector('thead th[scope=col]')) faults.push('table without header');
+    }
+    for (const time of document.querySelectorAll('time')) {
+      if (time.getClientRects().length !== 1) faults.push('date in several lines');
+    }
+    if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
+    return faults;
+  })()`);
 }

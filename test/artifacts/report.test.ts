@@ -3,12 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Page } from 'playwright-core';
 import { calibration } from '../../src/artifacts/charts/calibration-chart.ts';
 import { escapeHtml, html } from '../../src/artifacts/report/html.ts';
 import { renderReport } from '../../src/artifacts/report/report.ts';
 import { scratch } from '../support/fixtures.ts';
-import { launchBrowser } from './browser.ts';
+import { faultsOf, launchBrowser } from './browser.ts';
 import { madeUpReport, madeUpResults } from './made-up.ts';
 
 test('inserted text is escaped, inserted HTML is not, and lists are joined', () => {
@@ -100,28 +99,6 @@ test('counts that do not add up are refused', () => {
     /56046 raw samples are not 56040 written \+ 5 rejected/,
   );
 });
-
-/** Faults of a loaded page that a reader would notice. */
-function faultsOf(page: Page): Promise<string[]> {
-  return page.evaluate(`(() => {
-    const faults = [];
-    if (document.documentElement.scrollWidth > innerWidth) faults.push('wider than the window');
-    const images = [...document.images];
-    if (images.length === 0) faults.push('no picture');
-    for (const image of images) {
-      if (!image.complete || image.naturalWidth === 0) faults.push('picture not loaded');
-      if (!image.alt) faults.push('picture without text');
-    }
-    for (const table of document.querySelectorAll('table')) {
-      if (!table.querySelector('thead th[scope=col]')) faults.push('table without header');
-    }
-    for (const time of document.querySelectorAll('time')) {
-      if (time.getClientRects().length !== 1) faults.push('date in several lines');
-    }
-    if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
-    return faults;
-  })()`);
-}
 
 test('browsers show the report on phones and wide screens, light and dark, and load nothing else', async (t) => {
   const file = join(scratch(t), 'report.html');

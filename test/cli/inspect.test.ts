@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createCanvas, loadImage } from '@napi-rs/canvas';
 import { chirpline, chirplineIn, chirplineWell } from '../support/command.ts';
@@ -45,6 +45,23 @@ test('inspect --plot draws the sample, whitened by its own spectrum or by that o
   assert.notDeepEqual(plot(second, 'second.png'), own);
   assert.notDeepEqual(plot(first, 'psd.png', '--psd', join(records, 'avg_psd.npz')), own);
   assert.deepEqual(plot(first, 'again.png'), own);
+});
+
+test('inspect --plot draws a record, which needs no PSD', (t) => {
+  const out = join(scratch(t), 'record.png');
+  const shard = join(records, readdirSync(records).find((name) => name.endsWith('.tfrecord'))!);
+  const id = basename(files()[2]!, '.npy');
+  const plot = (...more: string[]) => chirpline('inspect', shard, '--plot', out, ...more);
+  assert.equal(plot('--sample', id).status, 0);
+  const png = readFileSync(out);
+  assert.equal(plot().status, 0);
+  assert.notDeepEqual(readFileSync(out), png);
+  const psd = plot('--psd', join(records, 'avg_psd.npz'));
+  assert.deepEqual([psd.status, /records are whitened already: omit --psd/.test(psd.stderr)], [2, true]);
+  const absent = plot('--sample', 'nobody');
+  assert.deepEqual([absent.status, /holds no sample nobody/.test(absent.stderr)], [2, true]);
+  const metadata = chirpline('inspect', join(records, 'metadata.json'), '--plot', out);
+  assert.match(metadata.stderr, /only raw samples \(\.npy, \.npz, \.tar\) and records/);
 });
 
 test('a picture that cannot be written is an error of one line, as is a sample that the file does not hold', (t) => {

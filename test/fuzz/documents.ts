@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import { readUploads } from '../../functions/uploads.ts';
+import { parseRunConfig, serializeConfig } from '../../src/artifacts/config.ts';
+import { serializeHistory } from '../../src/artifacts/metrics-file.ts';
+import { parseHistory } from '../../src/evaluation/trainings.ts';
 import { parsePartial } from '../../src/inference/partial-file.ts';
 import { encodeJson, parseJson } from '../../src/storage/json.ts';
+import { madeUpConfig, madeUpEpochs } from '../artifacts/made-up.ts';
 import { s3Event } from '../functions/events.ts';
 import { assertKept, decode, encode, target } from './target.ts';
 
@@ -48,6 +52,27 @@ export const DOCUMENTS = [
       assert.ok(logits.length + rejected.length <= WANTED.count);
       assert.ok(logits.every(Number.isFinite));
       assert.ok(rejected.every(({ id }) => WANTED.rejectable.has(id)));
+    },
+  }),
+  target({
+    name: 'history',
+    text: true,
+    seeds: () => [encode(serializeHistory({ epochs: madeUpEpochs(2) }))],
+    parse: (bytes) => parseHistory(bytes, 'history.json'),
+    check({ epochs }) {
+      assert.ok(epochs.length > 0 && epochs.every(({ epoch }, i) => epoch > (epochs[i - 1]?.epoch ?? 0)));
+      const again = parseHistory(encode(serializeHistory({ epochs })), 'again');
+      assert.deepEqual(again, { epochs });
+    },
+  }),
+  target({
+    name: 'run-config',
+    text: true,
+    seeds: () => [encode(serializeConfig({ ...madeUpConfig(), signals: 's', init: 'x_weights.npz' }))],
+    parse: (bytes) => parseRunConfig(decode(bytes), 'config.json'),
+    check(config) {
+      for (const value of Object.values(config))
+        assert.ok(['string', 'number', 'boolean'].includes(typeof value), `${value}`);
     },
   }),
   target({

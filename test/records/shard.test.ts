@@ -5,7 +5,8 @@ import { encodeFloat16 } from '../../src/core/float16.ts';
 import { decodeExample, encodeExample } from '../../src/records/example.ts';
 import { mergeShards } from '../../src/records/merge-records.ts';
 import { type RecordDType, SIGNAL_BYTES } from '../../src/records/record-dtype.ts';
-import { createShardBuilder, readShard, shardName } from '../../src/records/shard.ts';
+import { createShardBuilder, readShard } from '../../src/records/shard.ts';
+import { shardName } from '../../src/records/shard-names.ts';
 import { frameRecord } from '../../src/records/tfrecord.ts';
 import { assertSameSignal, buildShard, makeSamples } from './samples.ts';
 

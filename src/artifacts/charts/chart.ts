@@ -1,5 +1,5 @@
 /** A line chart in the common style: a title, a legend under it, two named axes, and lines. */
-import type { HeatmapSeriesOption, LineSeriesOption } from 'echarts/charts';
+import type { CustomSeriesOption, HeatmapSeriesOption, LineSeriesOption } from 'echarts/charts';
 import type {
   GridComponentOption,
   LegendComponentOption,
@@ -13,6 +13,7 @@ import { FONT_FAMILY, FONT_SIZE, type Theme } from './theme.ts';
 
 /** An ECharts option with the parts that figure.ts registers. */
 export type Chart = ComposeOption<
+  | CustomSeriesOption
   | GridComponentOption
   | HeatmapSeriesOption
   | LegendComponentOption
@@ -37,7 +38,7 @@ export interface Axis {
   format?: (value: number) => string;
 }
 
-interface Line {
+export interface Line {
   name: string;
   color: string;
   /** A gap where y is null. */
@@ -153,7 +154,8 @@ export function axisText(theme: Theme, name: string, gap: number) {
   };
 }
 
-function valueAxis(theme: Theme, axis: Axis, gap: number) {
+/** An axis of numbers, with a line, ticks and a grid. */
+export function valueAxis(theme: Theme, axis: Axis, gap: number) {
   const { name, format = shortNumber, wholeNumbers, log, ...range } = axis;
   const text = axisText(theme, name, gap);
   return {

@@ -1,6 +1,6 @@
 /** Draws a figure, one or more charts side by side, as PNG or SVG with ECharts. */
 import { createCanvas } from '@napi-rs/canvas';
-import { HeatmapChart, LineChart } from 'echarts/charts';
+import { CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
 import {
   GridComponent,
   LegendComponent,
@@ -17,6 +17,7 @@ import type { Theme } from './theme.ts';
 
 use([
   CanvasRenderer,
+  CustomChart,
   GridComponent,
   HeatmapChart,
   LegendComponent,

@@ -60,9 +60,10 @@ export function rateChart(theme: Theme, history: History): Chart {
   });
 }
 
-function epochAxis({ epochs }: History): Axis {
-  const first = epochs[0]?.epoch ?? 1;
-  const last = epochs.at(-1)?.epoch ?? first;
+/** From the first to the last epoch of the longest history. */
+export function epochAxis(...histories: readonly History[]): Axis {
+  const first = Math.min(...histories.map(({ epochs }) => epochs[0]?.epoch ?? 1));
+  const last = Math.max(...histories.map(({ epochs }) => epochs.at(-1)?.epoch ?? first));
   // A single epoch would give an axis of zero length.
   const room = first === last ? 1 : 0;
   return {
@@ -74,7 +75,8 @@ function epochAxis({ epochs }: History): Axis {
   };
 }
 
-function pointsOf(
+/** A measure of each epoch; null if it isn't finite. */
+export function pointsOf(
   { epochs }: History,
   key: 'loss' | 'val_loss' | 'val_accuracy' | 'val_auc' | 'learning_rate',
 ) {

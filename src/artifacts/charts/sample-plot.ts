@@ -1,73 +1,70 @@
-/** Plot of one sample at each stage of preprocessing, with the cross-correlations of its detectors. */
+/** Plot of one sample: strain at the stages of preprocessing, the time-frequency maps and the cross-correlations of its detectors. */
 import { DETECTORS, SAMPLE_LENGTH, SAMPLE_RATE, SAMPLE_SIZE } from '../../core/strain.ts';
 import { baseOf, type Chart, lineChart } from './chart.ts';
 import type { Correlation } from './correlation.ts';
 import { drawPng, type Figure } from './figure.ts';
 import { FONT_SIZE, LIGHT, type Theme } from './theme.ts';
+import { type TimeFrequencyMap, timeFrequencyChart } from './time-frequency-chart.ts';
 
-/** Strain of shape (3, 4096) at a stage of preprocessing. */
-type Stage = Float64Array | Float32Array;
+type Values = Float64Array | Float32Array;
 
-export interface SampleStages {
+/** Strain at a stage of preprocessing. */
+export interface Stage {
+  /** Shown in the titles: `raw`. */
+  name: string;
+  /** What is drawn, for the axis: `strain`. */
+  quantity: string;
+  /** Shape (3, 4096). */
+  values: Values;
+}
+
+export interface SamplePlot {
   id: string;
-  /** Dimensionless, about 1e-20. */
-  raw: Stage;
-  bandpassed: Stage;
-  /** In units of the average noise, except for a constant factor. */
-  whitened: Stage;
-  /** Mean 0, standard deviation 1 in each detector. */
-  normalized: Stage;
+  stages: readonly Stage[];
+  /** One map per detector. */
+  maps: readonly TimeFrequencyMap[];
   /** Output of correlatePairs. */
   correlations: readonly Correlation[];
 }
 
-const COLUMN = { width: 540, height: 210 } as const;
+/** [px] */
+const COLUMN_WIDTH = 540;
 const HEADER = 56;
 /** Longer ids are cut: they would not fit into the picture. */
 const ID_LIMIT = 100;
 const ROUND_ENDS = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8];
 
 /**
- * A PNG with one row per stage and one column per detector over time [s]. Below them are the cross-correlations over lag [ms];
- * the lags within the light travel time are shaded.
+ * A PNG with one row per stage and one column per detector over time [s]. Below them are the time-frequency maps, and the
+ * cross-correlations over lag [ms]; the lags within the light travel time are shaded.
  *
  * @throws RangeError when a stage doesn't hold 3 * 4096 values.
  * @throws MachineError when the font is missing.
  */
-export function plotSample(sample: SampleStages): Uint8Array {
+export function plotSample(sample: SamplePlot): Uint8Array {
   return drawPng(sampleFigure(LIGHT, sample));
 }
 
 /** The figure that plotSample draws. */
-export function sampleFigure(theme: Theme, sample: SampleStages): Figure {
+export function sampleFigure(theme: Theme, sample: SamplePlot): Figure {
+  const map = (d: number): string => `${DETECTORS[d]}, constant-Q transform`;
   const rows = [
-    stageCharts(theme, 'raw', 'strain', sample.raw),
-    stageCharts(theme, 'band-passed', 'strain', sample.bandpassed),
-    stageCharts(theme, 'whitened', 'whitened strain', sample.whitened),
-    stageCharts(theme, 'normalized', 'standard deviations', sample.normalized),
-    correlationCharts(theme, sample.correlations),
+    ...sample.stages.map((stage) => ({ height: 210, charts: stageCharts(theme, stage) })),
+    { height: 310, charts: sample.maps.map((own, d) => timeFrequencyChart(theme, map(d), own)) },
+    { height: 250, charts: correlationCharts(theme, sample.correlations) },
   ];
-  const width = COLUMN.width * DETECTORS.length;
-  return {
-    width,
-    height: HEADER + rows.length * COLUMN.height + 40,
-    background: theme.background,
-    panels: [
-      { box: { left: 0, top: 0, width, height: HEADER }, chart: header(theme, sample.id) },
-      ...rows.flatMap((charts, row) =>
-        charts.map((chart, column) => ({
-          box: {
-            left: column * COLUMN.width,
-            top: HEADER + row * COLUMN.height,
-            width: COLUMN.width,
-            // The last row has a legend.
-            height: COLUMN.height + (row === rows.length - 1 ? 40 : 0),
-          },
-          chart,
-        })),
-      ),
-    ],
-  };
+  const width = COLUMN_WIDTH * DETECTORS.length;
+  let height = HEADER;
+  const panels = rows.flatMap(({ charts, ...row }) => {
+    const top = height;
+    height += row.height;
+    return charts.map((chart, column) => ({
+      box: { left: column * COLUMN_WIDTH, top, width: COLUMN_WIDTH, ...row },
+      chart,
+    }));
+  });
+  const title = { box: { left: 0, top: 0, width, height: HEADER }, chart: header(theme, sample.id) };
+  return { width, height, background: theme.background, panels: [title, ...panels] };
 }
 
 function header(theme: Theme, id: string): Chart {
@@ -85,7 +82,7 @@ function header(theme: Theme, id: string): Chart {
 }
 
 /** One chart per detector; all three have the same range. */
-function stageCharts(theme: Theme, stage: string, quantity: string, values: Stage): Chart[] {
+function stageCharts(theme: Theme, { name: stage, quantity, values }: Stage): Chart[] {
   if (values.length !== SAMPLE_SIZE) {
     throw new RangeError(`${stage} strain of ${values.length} points, needed ${SAMPLE_SIZE}`);
   }
@@ -148,7 +145,7 @@ function symmetricRange(peak: number): { min: number; max: number; interval: num
 }
 
 /** The largest magnitude of the finite values; 0 if there are none. */
-function largest(values: Stage): number {
+function largest(values: Values): number {
   let peak = 0;
   for (const value of values) {
     const size = Math.abs(value);

@@ -2,19 +2,15 @@
 
 import { operatingPoints } from '../../training/fit/false-alarms.ts';
 import { calibrationChart } from '../charts/calibration-chart.ts';
-import { type Chart, shortNumber } from '../charts/chart.ts';
+import { shortNumber } from '../charts/chart.ts';
 import { formatScore } from '../charts/dashboard.ts';
-import { drawSvg, framed } from '../charts/figure.ts';
 import { lossChart, rateChart, scoreChart } from '../charts/learning-curves.ts';
 import { logRocChart } from '../charts/log-roc.ts';
 import { confusionChart, distributionChart, formatCount } from '../charts/prediction-charts.ts';
-import { DARK, LIGHT, type Theme } from '../charts/theme.ts';
 import { prChart, rocChart } from '../charts/threshold-curves.ts';
 import { bestEpoch, confusionCounts, type History, type Results, THRESHOLD } from '../results.ts';
-import { type Html, html } from './html.ts';
-
-/** Small enough to stay readable when a phone scales it down [px]. */
-const SIZE = { width: 420, height: 340 } as const;
+import { figure } from './chart-image.ts';
+import type { Html } from './html.ts';
 
 /** Figures of the fit, epoch by epoch. */
 export function trainingFigures(history: History): Html[] {
@@ -82,20 +78,4 @@ export function validationFigures(results: Results): Html[] {
       'Share of signals against the mean predicted probability, in ten bins.',
     ),
   ];
-}
-
-function figure(draw: (theme: Theme) => Chart, caption: string, alt: string): Html {
-  const { width, height } = SIZE;
-  const image = (theme: Theme): string => dataUrl(drawSvg(framed(theme, draw(theme), width, height)));
-  return html`<figure>
-<picture>
-<source media="(prefers-color-scheme: dark)" srcset="${image(DARK)}">
-<img src="${image(LIGHT)}" width="${width}" height="${height}" alt="${alt}">
-</picture>
-<figcaption>${caption}</figcaption>
-</figure>`;
-}
-
-function dataUrl(svg: string): string {
-  return `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
 }

@@ -7,6 +7,7 @@ import { formatCount } from '../charts/prediction-charts.ts';
 import type { RunConfig } from '../config.ts';
 import { bestEpoch, type Evaluation, type History } from '../results.ts';
 import { type Html, html } from './html.ts';
+import { scrollingTable } from './page.ts';
 import type { ReportData } from './report-data.ts';
 
 /** At most this many rejected samples are listed; rejected.csv has all of them. */
@@ -111,14 +112,12 @@ export function rejectedTable(samples: ReportData['rejected'], total: number): H
       ? `${formatCount(total)} in total.`
       : `The first ${shown.length} of ${formatCount(total)}. rejected.csv next to the records lists all of them.`;
   return html`<p>${count}</p>
-<div class="scroll" role="region" aria-label="Rejected samples" tabindex="0">
-<table class="rejected">
-<thead><tr><th scope="col">Sample</th><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
-<tbody>
-${shown.map(({ id, file, reason }) => html`<tr><td>${id}</td><td>${file}</td><td>${reason}</td></tr>`)}
-</tbody>
-</table>
-</div>`;
+${scrollingTable(
+  'rejected',
+  'Rejected samples',
+  ['Sample', 'File', 'Reason'],
+  shown.map(({ id, file, reason }) => html`<tr><td>${id}</td><td>${file}</td><td>${reason}</td></tr>`),
+)}`;
 }
 
 /** One row per epoch; the best epoch is marked. */
@@ -145,7 +144,7 @@ export function epochTable(history: History): Html {
     const isBest = epoch === best;
     return html`<tr${isBest ? [html` class="best"`] : []}><th scope="row">${epoch.epoch}${isBest ? ' best' : ''}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
   });
-  return figureTable('Epochs', columns, rows);
+  return scrollingTable('figures', 'Epochs', columns, rows);
 }
 
 /** What the lowest threshold finds that keeps the false alarms below each rate. */
@@ -163,16 +162,5 @@ export function recallTable({ labels, logits }: Evaluation): Html {
     ];
     return html`<tr>${name}${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
   });
-  return figureTable('Recall at low false-alarm rates', columns, rows);
-}
-
-function figureTable(label: string, columns: readonly string[], rows: readonly Html[]): Html {
-  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
-<table class="figures">
-<thead><tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>
-${rows}
-</tbody>
-</table>
-</div>`;
+  return scrollingTable('figures', 'Recall at low false-alarm rates', columns, rows);
 }

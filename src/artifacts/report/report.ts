@@ -4,9 +4,9 @@ import { keyNumbers } from '../charts/dashboard.ts';
 import { formatCount } from '../charts/prediction-charts.ts';
 import { totalSeconds } from '../metrics-file.ts';
 import { type Html, html } from './html.ts';
+import { renderPage, timeOf } from './page.ts';
 import type { ReportData } from './report-data.ts';
 import { trainingFigures, validationFigures } from './report-figures.ts';
-import { STYLE } from './report-style.ts';
 import {
   dataFacts,
   epochTable,
@@ -15,9 +15,6 @@ import {
   rejectedTable,
   settingFacts,
 } from './report-tables.ts';
-
-/** The page may use its own styles and images. It can't run scripts or load anything. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /**
  * The report as HTML.
@@ -30,19 +27,9 @@ export function renderReport(data: ReportData): string {
   if (input !== written + rejected) {
     throw new RangeError(`${input} raw samples are not ${written} written + ${rejected} rejected`);
   }
-  const page = html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${data.run}: training report</title>
-<link rel="icon" href="data:,">
-<style>${{ markup: STYLE }}</style>
-</head>
-<body>
-<main>
-${header(data)}
+  return renderPage(
+    `${data.run}: training report`,
+    html`${header(data)}
 <section aria-labelledby="training">
 <h2 id="training">Training</h2>
 <div class="plots">
@@ -73,12 +60,8 @@ ${rejectedTable(data.rejected, rejected)}
 <h2 id="epochs">Epochs</h2>
 ${epochTable(data.history)}
 </section>
-<footer>${data.run}, ${timeOf(data.date)}</footer>
-</main>
-</body>
-</html>
-`;
-  return page.markup;
+<footer>${data.run}, ${timeOf(data.date)}</footer>`,
+  );
 }
 
 function header(data: ReportData): Html {
@@ -93,9 +76,4 @@ ${data.note === undefined ? [] : [html`<p class="note"><strong>Note:</strong> ${
 ${keyNumbers(data).map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>
 </header>`;
-}
-
-function timeOf(date: Date): Html {
-  const minute = date.toISOString().slice(0, 16);
-  return html`<time datetime="${minute}Z">${minute.replace('T', ' ')} UTC</time>`;
 }

@@ -12,7 +12,6 @@ const JOBS = 100;
 
 export function cancelCommand(): Command {
   return new Command('cancel')
-    .description('stop a run with its training job, or a single training job')
     .argument('<ID>', 'name of the run or id of the job; chirpline status shows both')
     .addOption(stageOption())
     .addOption(jsonOption())

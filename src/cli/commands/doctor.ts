@@ -7,7 +7,6 @@ import { printResult } from '../terminal.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('check this machine, and say how to fix what is missing')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  chirpline doctor\n\nThe exit code is 3 if something is missing.')
     .action(async (flags: { json?: boolean }) => {

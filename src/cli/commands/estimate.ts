@@ -38,7 +38,6 @@ const TRAINING_RATE: Setting<Range> = {
 
 export function estimateCommand(): Command {
   return new Command('estimate')
-    .description('predict requests, time and cost of a run on AWS, before anything starts')
     .argument('[RAW]', 'raw samples to count')
     .addOption(settingOption('samples', whole('number of samples, instead of RAW', 1, 1e9)))
     .option('--packed', 'only for packed uploads (upload --pack)')

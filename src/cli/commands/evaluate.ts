@@ -25,7 +25,6 @@ interface EvaluateFlags {
 export function evaluateCommand(): Command {
   return (
     new Command('evaluate')
-      .description('score models on labelled records: AUC, recall at low false-alarm rates, efficiency')
       .usage('[options] <WEIGHTS...> <RECORDS> [OUT]')
       // Commander allows a list only as the last argument, so the list holds the records and OUT as well.
       .argument(

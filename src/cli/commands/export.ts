@@ -20,7 +20,6 @@ interface ExportFlags {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('export a trained model as a SavedModel or an ONNX file')
     .argument('<WEIGHTS>', 'weights of a trained model, ..._weights.npz')
     .addOption(settingOption('format', choice('format to write', EXPORT_FORMATS)).makeOptionMandatory())
     .requiredOption('--out <path>', 'output: for savedmodel an empty or new folder, for onnx a file')

@@ -16,11 +16,13 @@ interface InspectFlags {
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('show and check a .npy, .npz, .tar, .tfrecord or metadata.json')
     .argument('<FILE>', 'file to inspect')
-    .option('--plot <png>', 'plot a raw sample into this file: strain at each stage, and cross-correlations')
+    .option(
+      '--plot <png>',
+      'plot a raw sample or a record into this file: strain at each stage, constant-Q transform, cross-correlations',
+    )
     .option('--sample <id>', 'sample to plot (default: the first)')
-    .option('--psd <file>', 'avg_psd.npz to whiten the plotted sample with (default: its own spectrum)')
+    .option('--psd <file>', 'avg_psd.npz to whiten the plotted raw sample with (default: its own spectrum)')
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -13,9 +13,7 @@ interface KaggleFlags extends TrainFlags {
 }
 
 export function kaggleCommand(): Command {
-  return new Command('kaggle')
-    .description('preprocess, train and predict on Kaggle')
-    .addCommand(bundleCommand().exitOverride());
+  return new Command('kaggle').addCommand(bundleCommand().exitOverride());
 }
 
 function bundleCommand(): Command {

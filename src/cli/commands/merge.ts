@@ -15,7 +15,6 @@ const DTYPE = choice('type of the signal; readers of the Python pipeline need fl
 
 export function mergeCommand(): Command {
   return new Command('merge')
-    .description('merge shards into one train.tfrecord for the Python pipeline')
     .argument('<RECORDS>', 'finished records')
     .argument('<FILE>', 'file to write')
     .addOption(settingOption('dtype', DTYPE, 'float32'))

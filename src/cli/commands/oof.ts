@@ -14,7 +14,6 @@ import { printResult } from '../terminal.ts';
 
 export function oofCommand(): Command {
   return new Command('oof')
-    .description('join the validation predictions of all folds, and score them (out-of-fold predictions)')
     .argument('<FILES...>', 'predictions of each fold of one training, ..._predictions.csv')
     .requiredOption('--out <csv>', 'output file with rows id,target,prediction,fold')
     .addOption(jsonOption())

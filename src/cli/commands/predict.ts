@@ -43,7 +43,6 @@ interface PredictFlags {
 export function predictCommand(): Command {
   return (
     new Command('predict')
-      .description('predict the probability of a signal for each sample')
       .usage('[options] <WEIGHTS...> <RAW_OR_RECORDS>')
       // Commander allows a list only as the last argument, so the list holds the data as well.
       .argument(

@@ -18,7 +18,6 @@ export interface PreprocessFlags extends RecordSettings {
 
 export function preprocessCommand(): Command {
   const command = new Command('preprocess')
-    .description('convert raw samples to TFRecord shards')
     .argument('<RAW>', 'raw samples and training_labels.csv')
     .argument('<RECORDS>', 'output folder for the shards')
     .addHelpText('after', '\nExample:\n  chirpline preprocess g2net records/g2net --workers 2');

@@ -7,7 +7,6 @@ import { printResult } from '../terminal.ts';
 
 export function redriveCommand(): Command {
   return new Command('redrive')
-    .description('resend dead letters, and start new runs to finish failed ones')
     .addOption(stageOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -9,7 +9,6 @@ import { describeTraining } from './train.ts';
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('preprocess raw samples, train on them, and write all artifacts')
     .argument('<RAW>', 'raw samples and training_labels.csv')
     .argument('<OUT>', 'output folder for records/<dataset>/ and models/<dataset>/saved/')
     .addHelpText('after', '\nExample:\n  chirpline run g2net out --epochs 3 --learning-rate 1e-3');

@@ -15,7 +15,6 @@ interface SimulateFlags extends SimulateSettings {
 
 export function simulateCommand(): Command {
   const command = new Command('simulate')
-    .description('make G2Net-like samples (signals in noise) with the folders and labels of Kaggle')
     .argument('<OUT>', 'output folder for train/<a>/<b>/<c>/<id>.npy, training_labels.csv and truth.csv')
     .addOption(settingOption('samples', whole('number of samples', 1, 10_000_000)).makeOptionMandatory())
     .addHelpText('after', '\nExample:\n  chirpline simulate raw --samples 2000 --seed 1 --snr-median 15');

@@ -10,7 +10,6 @@ const INTERVAL = 2_000;
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show the runs, training jobs and dead letters of a stage')
     .addOption(stageOption())
     .option('--dataset <name>', 'show only this dataset')
     .option('--watch', 'refresh until all runs and jobs have ended')

@@ -12,7 +12,6 @@ interface SubmitFlags {
 
 export function submitCommand(): Command {
   const command = new Command('submit')
-    .description('submit a training job, or with --folds one per fold')
     .requiredOption('--dataset <name>', 'name of the preprocessed dataset')
     .addOption(stageOption())
     .addHelpText(

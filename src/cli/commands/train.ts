@@ -7,7 +7,6 @@ import { attend, printResult } from '../terminal.ts';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train a model on records, or resume from a checkpoint')
     .argument('<RECORDS>', 'shards with metadata.json, or a single train.tfrecord')
     .argument('<OUT>', 'output folder for saved/ and, during training, checkpoints/')
     .addHelpText(

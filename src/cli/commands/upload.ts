@@ -16,7 +16,6 @@ interface UploadFlags {
 
 export function uploadCommand(): Command {
   return new Command('upload')
-    .description('upload raw samples, then the labels, which start the run')
     .argument('<FOLDER>', 'raw samples and training_labels.csv')
     .argument('[LOCATION]', "destination (default: the stage's bucket)")
     .addOption(

@@ -15,7 +15,7 @@ import type { Stop } from '../../core/stop.ts';
 import { catalogDataset } from '../../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
 import type { SampleRef } from '../../raw/sample-ref.ts';
-import { addedShardName, shardName } from '../../records/shard.ts';
+import { addedShardName, shardName } from '../../records/shard-names.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { encodeJson, readJson } from '../../storage/json.ts';

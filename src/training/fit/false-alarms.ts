@@ -1,14 +1,14 @@
 /**
  * Measures at low false-alarm rates (FAR: the share of noise samples that count as signals), where a search works. Pure functions
- * of labels, 0 or 1, and logits, one for each.
+ * of labels, 0 or 1, and logits, one for each, or what ascends with them.
  */
-import { rocCurve, thresholds } from './metrics.ts';
+import { type Ranks, rocCurve, thresholds } from './metrics.ts';
 import { type Proportion, proportion } from './proportion.ts';
 
 /** What a threshold finds: the lowest one whose false-alarm rate isn't above `far`. */
 export interface OperatingPoint {
   far: number;
-  /** Smallest logit that counts as a signal; null if even the largest one gives too many false alarms. */
+  /** Smallest logit (or what else ranks the samples) that counts as a signal; null if even the largest one gives too many false alarms. */
   threshold: number | null;
   /** Noise samples from the threshold on. */
   false_alarms: number;
@@ -25,7 +25,7 @@ export interface Undefined {
 
 const RATES = [1e-1, 1e-2, 1e-3, 1e-4];
 
-export function operatingPoints(labels: Uint8Array, logits: Float32Array): (OperatingPoint | Undefined)[] {
+export function operatingPoints(labels: Uint8Array, logits: Ranks): (OperatingPoint | Undefined)[] {
   return RATES.map((far) => operatingPoint(labels, logits, far));
 }
 
@@ -33,11 +33,7 @@ export function operatingPoints(labels: Uint8Array, logits: Float32Array): (Oper
  * Undefined without a signal, and with fewer than 1 / far noise samples, which can't resolve the rate. Samples of equal logits
  * count all or not at all.
  */
-export function operatingPoint(
-  labels: Uint8Array,
-  logits: Float32Array,
-  far: number,
-): OperatingPoint | Undefined {
+export function operatingPoint(labels: Uint8Array, logits: Ranks, far: number): OperatingPoint | Undefined {
   const { signals, noise, reason } = resolve(labels, far);
   if (reason !== undefined) return { far, reason };
   let best = { threshold: null as number | null, false_alarms: 0, found: 0 };
@@ -57,7 +53,7 @@ export function operatingPoint(
  */
 export function partialAuc(
   labels: Uint8Array,
-  logits: Float32Array,
+  logits: Ranks,
   far: number,
 ): { far: number; value: number } | Undefined {
   const { reason } = resolve(labels, far);

@@ -3,7 +3,7 @@
  * samples: they take logits, or anything that ascends with them and ties no two (`ranks`).
  */
 
-type Ranks = Float32Array | Float64Array;
+export type Ranks = Float32Array | Float64Array;
 
 export interface RocPoint {
   /** False positive rate. */
