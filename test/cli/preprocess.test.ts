@@ -180,7 +180,7 @@ test('the average PSD agrees with SciPy within 1e-12, and the records within 1e-
   const labels: [string, number][] = [];
   for (const { id, label, signal } of readShard(readFileSync(file), file, 400)) {
     labels.push([id!, label]);
-    appendFileSync(signals, signal);
+    appendFileSync(signals, new Uint8Array(signal.buffer));
   }
   const differences = runPython(
     `
