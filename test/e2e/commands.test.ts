@@ -37,8 +37,8 @@ import {
   deploy,
   EMULATOR,
   endStage,
-  findWorkers,
   folder,
+  hold,
   keyOf,
   labelRows,
   open,
@@ -73,22 +73,6 @@ after(async () => {
   restore();
   remove();
 });
-
-/** Suspends a function of the stage; returns a function that resumes it. */
-function hold(name: string): () => void {
-  const held = new Set<number>();
-  const timer = setInterval(() => {
-    for (const pid of findWorkers(name)) {
-      if (held.has(pid)) continue;
-      process.kill(pid, 'SIGSTOP');
-      held.add(pid);
-    }
-  }, 50);
-  return () => {
-    clearInterval(timer);
-    for (const pid of findWorkers(name)) if (held.has(pid)) process.kill(pid, 'SIGCONT');
-  };
-}
 
 /** Ids and labels in the shards listed in metadata.json, sorted by id. */
 async function readLabels(records: ObjectStore): Promise<[string, number][]> {
