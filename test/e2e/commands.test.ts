@@ -155,6 +155,9 @@ test('redrive resends dead letters and restarts failed runs, and skips datasets 
     (await readMetadata(records)).n_samples === 60 ? true : undefined,
   );
   assert.deepEqual(await readLabels(records), rows.slice(0, 60));
+  // On a busy machine the events of these samples may have waited for both runs until they became dead letters.
+  const last = redrive();
+  assert.deepEqual([last.runs, last.skipped], [[], []]);
   assert.deepEqual(redrive(), { messages: 0, runs: [], skipped: [] });
 });
 
