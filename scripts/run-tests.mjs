@@ -5,18 +5,14 @@
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-/** They assert durations, so they run alone, first. */
-const TIMED = /test\/(cli\/preprocess|e2e\/cloud)\.test\.ts$/;
 /**
  * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another,
  * beside the others.
  */
-const PACKAGING = /test\/(cloud\/package|e2e\/(buckets|commands|deploy|rights))\.test\.ts$/;
+const PACKAGING = /test\/(cloud\/package|e2e\/(cloud|commands|deploy))\.test\.ts$/;
 const [concurrency, ...files] = process.argv.slice(2);
-const timed = files.filter((file) => TIMED.test(file));
 const packaging = files.filter((file) => PACKAGING.test(file));
-const others = files.filter((file) => !PACKAGING.test(file) && !TIMED.test(file));
-await runFiles(timed, 1);
+const others = files.filter((file) => !PACKAGING.test(file));
 await Promise.all([
   runFiles(packaging, 1),
   runFiles(others, Math.max(1, Number(concurrency) - (packaging.length > 0 ? 1 : 0))),

@@ -65,18 +65,22 @@ if (files.length === 0)
 /** Files that take longest, in this order: they start first, so that no processor is idle at the end. */
 const LONGEST = [
   'containers/image',
-  'e2e/commands',
   'simulation/simulation',
+  'kaggle/chain',
+  'e2e/cloud',
+  'e2e/commands',
+  'cli/preprocess',
   'cli/train',
-  'fuzz/fuzz',
-  'cloud/package',
   'kaggle/kernel',
   'training/train',
   'training/resume',
+  'e2e/buckets',
+  'cli/refusals',
+  'tensorflow/load',
   'workers/pool',
 ].map((name) => join('test', `${name}.test.ts`));
 const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
 files.sort((a, b) => rank(a) - rank(b));
-// One more than the processors, since some files wait much. More would disturb those that measure time.
+// One more than the processors, since some files wait much.
 const concurrency = Math.min(4, availableParallelism() + 1);
 runNode(['--import', 'tsx', 'scripts/run-tests.mjs', String(concurrency), ...files]);

@@ -55,7 +55,7 @@ async function copyAddon(cache: string, log: (line: string) => void): Promise<vo
   const symbol = findNewer(await readFile(file), NEWEST);
   if (symbol !== undefined) {
     log(
-      `the addon needs ${symbol}, which Kaggle's image lacks: it will be built on Kaggle, which takes 15 s`,
+      `the addon needs ${symbol}, which Kaggle's image lacks: it will be built on Kaggle, which takes a few seconds`,
     );
     return;
   }

@@ -8,7 +8,6 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -16,6 +15,8 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { encodeWeights } from '../../src/inference/model-file.ts';
+import { initialWeights } from '../../src/model/weights.ts';
 import { acquireLease, executionLease } from '../../src/preprocess/state/lease.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { chirpline, chirplineIn, chirplineWell, startChirpline } from '../support/command.ts';
@@ -214,17 +215,16 @@ test('a result that cannot be printed gives an error of one line', () => {
   assert.match(stderr, /^chirpline: cannot write to standard output: ENOSPC.*\n$/);
 });
 
-test('raw samples with the same id are rejected, and rejected samples are listed even if the prediction fails', (t) => {
+test('raw samples with the same id are rejected, and rejected samples are listed even if the prediction fails', async (t) => {
   const data = join(scratch(t), 'data');
   cpSync(raw, data, { recursive: true });
   const id = readFileSync(join(raw, 'training_labels.csv'), 'utf8').split('\n')[1]!.slice(0, 10);
   cpSync(join(raw, 'train', ...id.slice(0, 3), `${id}.npy`), join(data, 'train', `${id}.npy`));
-  chirplineWell('train', records, join(data, 'models'), '--epochs', '1', '--device', 'cpu');
-  const saved = join(data, 'models', 'saved');
-  const weights = readdirSync(saved).find((name) => name.endsWith('_weights.npz'))!;
+  const weights = join(data, 'coherent_weights.npz');
+  writeFileSync(weights, await encodeWeights(initialWeights('coherent', 1)));
   const out = join(data, 'submission.csv');
-  const predict = (...more: string[]) =>
-    chirpline('predict', join(saved, weights), data, '--out', out, '--device', 'cpu', ...more);
+  const options = ['--psd', join(records, 'avg_psd.npz'), '--device', 'cpu', '--out', out];
+  const predict = (...more: string[]) => chirpline('predict', weights, data, ...options, ...more);
   const refused = predict();
   assert.equal(refused.status, 5);
   assert.match(

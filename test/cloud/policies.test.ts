@@ -1,4 +1,4 @@
-/** The policies for people: infra/*-policy.json. test/e2e/rights.test.ts checks them with the requests of the commands. */
+/** The policies for people: infra/*-policy.json. test/e2e/commands.test.ts checks them with the requests of the commands. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

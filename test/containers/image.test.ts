@@ -132,7 +132,8 @@ async function listKeys(store: ObjectStore): Promise<string[]> {
 }
 
 test('an array job takes all settings from the environment; each of its jobs trains a fold and leaves its artifacts', async () => {
-  const environment = { BUCKET, DATASET, EPOCHS: '1', BATCH_SIZE: '10', FOLDS: '2', SEED: '7' };
+  const training = { PRESET: 'coherent', EPOCHS: '1', BATCH_SIZE: '10', FOLDS: '2', SEED: '7' };
+  const environment = { BUCKET, DATASET, ...training };
   await define(
     'by-environment',
     ['chirpline', 'train'],
@@ -190,6 +191,8 @@ test('an invalid setting ends the job with code 2 and the name of the variable',
 
 test('a job whose host is reclaimed resumes in its next attempt; terminated, it ends with its container', async () => {
   const id = await submit([
+    '--preset',
+    'coherent',
     '--epochs',
     '1000',
     '--batch-size',
@@ -238,7 +241,7 @@ test('the image trains without a network, without root and on a read-only disk, 
   const { status, stdout, stderr } = run([
     ...(['podman', 'run', '--rm', '--network=none', '--read-only', '--tmpfs=/tmp'] as const),
     ...['-v', `${join(folder, 'records')}:/records:ro`, '-v', `${models}:/models`],
-    ...['-e', 'EPOCHS=1', '-e', 'BATCH_SIZE=16', IMAGE, 'sh', '-c', script],
+    ...['-e', 'PRESET=coherent', '-e', 'EPOCHS=1', '-e', 'BATCH_SIZE=16', IMAGE, 'sh', '-c', script],
   ]);
   assert.equal(status, 0, stderr);
   console.log(`a container's training took ${((performance.now() - started) / 1000).toFixed(1)} s`);

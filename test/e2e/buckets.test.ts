@@ -28,7 +28,7 @@ import { type Dataset, writeDataset } from '../support/dataset.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { estimatePsd, needPlan, runWhole, SETTINGS } from '../support/steps.ts';
 
-const SAMPLES = 300;
+const SAMPLES = 60;
 
 let folder: string;
 let emulator: Emulator;
@@ -62,7 +62,7 @@ test('records made from bucket to bucket have the same bytes as those made from 
   const raw = join(folder, 'raw');
   const { uploaded } = await uploadFolder(createFileStore(raw), openStore('s3://data/raw'));
   assert.equal(uploaded, SAMPLES);
-  const options = ['--dataset', 'whole', '--shard-size', '128'];
+  const options = ['--dataset', 'whole', '--shard-size', '24'];
   const started = performance.now();
   chirplineWell('preprocess', 's3://data/raw', 's3://data/records', ...options);
   console.log(`${SAMPLES} samples in ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -80,7 +80,7 @@ test('a training on a bucket fetches its shards, writes the model to the bucket,
   const train = (records: string, models: string) =>
     chirplineIn(
       { env: { ...process.env, TMPDIR: place } },
-      ...['train', records, models, '--preset', 'coherent', '--epochs', '1', '--batch-size', '60'],
+      ...['train', records, models, '--preset', 'coherent', '--epochs', '1', '--batch-size', '24'],
       ...['--device', 'cpu'],
     );
   const { status, stderr } = train('s3://data/records', 's3://data/models');

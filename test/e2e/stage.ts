@@ -19,8 +19,8 @@ import type { ObjectStore } from '../../src/storage/store.ts';
 import { writeDataset, writeLabels } from '../support/dataset.ts';
 import { type Emulator, findPort, setEnvironment, startEmulator } from '../support/emulator.ts';
 
-export const SAMPLES = 360;
-export const SHARD_SIZE = '128';
+export const SAMPLES = 90;
+export const SHARD_SIZE = '32';
 export const EMULATOR = readEmulatorName(process.env.CHIRPLINE_TEST_EMULATOR);
 
 export let folder: string;
@@ -37,9 +37,9 @@ let foreign: Emulator | undefined;
 
 /**
  * Starts an emulated cloud, deploys a stage to it, and writes the samples to `raw`. With `attach`, a LocalStack is running
- * before. Returns how long the deployment took [s].
+ * before.
  */
-export async function startStage({ attach = false } = {}): Promise<number> {
+export async function startStage({ attach = false } = {}): Promise<void> {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-e2e-'));
   raw = createFileStore(join(folder, 'raw'));
   const [port, agentPort] = [await findPort(), await findPort()];
@@ -56,16 +56,12 @@ export async function startStage({ attach = false } = {}): Promise<number> {
   cloud = createCloud({ ...settings, emulator: EMULATOR, attach: foreign?.endpoint, agentHost });
   restore = setEnvironment(cloud.env);
   await cloud.up();
-  const started = performance.now();
   await deploy();
-  const deployed = (performance.now() - started) / 1000;
-  console.log(`deployed in ${deployed.toFixed(1)} s`);
   stage = await openStage('local');
   sfn = new SFNClient({});
   sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
   batch = new BatchClient({});
   await writeDataset(raw, SAMPLES);
-  return deployed;
 }
 
 /** Deploys the stage; `variables` change its settings. */
@@ -157,6 +153,22 @@ export function findWorkers(name: string): number[] {
       const environment = readEnvironment(pid);
       return environment.includes(`AWS_LAMBDA_FUNCTION_NAME=${name}\0`) && environment.includes(`:${port}\0`);
     });
+}
+
+/** Suspends a function of the stage; returns a function that resumes it. */
+export function hold(name: string): () => void {
+  const held = new Set<number>();
+  const timer = setInterval(() => {
+    for (const pid of findWorkers(name)) {
+      if (held.has(pid)) continue;
+      process.kill(pid, 'SIGSTOP');
+      held.add(pid);
+    }
+  }, 50);
+  return () => {
+    clearInterval(timer);
+    for (const pid of findWorkers(name)) if (held.has(pid)) process.kill(pid, 'SIGCONT');
+  };
 }
 
 function readEnvironment(pid: number): string {

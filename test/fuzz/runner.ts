@@ -12,6 +12,8 @@ export interface FuzzOptions {
   seed: number;
   /** Total time for all parsers. */
   seconds: number;
+  /** At most this number of inputs for each parser. */
+  count?: number;
   /** Runs only this input of each parser. */
   only?: number;
   /** URL of the module with the TARGETS. */
@@ -27,7 +29,8 @@ const HUNG = 10_000;
 
 /** Runs changed files through the parsers. If a parser hangs or its thread dies, this is a failure too, and the others still run. */
 export async function fuzz(options: FuzzOptions): Promise<Report[]> {
-  const { names, seed, seconds, only, module = TARGETS, hung = HUNG } = options;
+  const { names, seed, seconds, count = Number.POSITIVE_INFINITY, only } = options;
+  const { module = TARGETS, hung = HUNG } = options;
   const reports: Report[] = [];
   while (reports.length < names.length) {
     const left = names.slice(reports.length);
@@ -37,7 +40,7 @@ export async function fuzz(options: FuzzOptions): Promise<Report[]> {
       names: left,
       seed,
       first: only ?? 0,
-      count: only === undefined ? Number.POSITIVE_INFINITY : 1,
+      count: only === undefined ? count : 1,
       milliseconds: (1000 * seconds) / names.length,
       progress,
     };

@@ -39,9 +39,9 @@ let ids: string[];
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
   bundle = place('bundle');
-  const settings = [...TRAINING, '--epochs', '1', '--shard-size', '16', '--max-rejected', '5%', '--tta'];
+  const settings = [...TRAINING, '--epochs', '1', '--shard-size', '8', '--max-rejected', '5%', '--tta'];
   chirplineWell('kaggle', 'bundle', '--user', 'jane', '--out', bundle, ...settings);
-  chirplineWell('simulate', place('data'), '--samples', '600', '--seed', '1', '--snr-median', '15');
+  chirplineWell('simulate', place('data'), '--samples', '200', '--seed', '1', '--snr-median', '15');
   chirplineWell('simulate', place('unlabelled'), '--samples', '60', '--seed', '2');
   renameSync(place('unlabelled/train'), place('data/test'));
   rmSync(place('data/truth.csv'));
@@ -100,7 +100,7 @@ test('preprocessing: a session that is cut off keeps what is done, and the next 
     '--dataset',
     COMPETITION,
     '--shard-size',
-    '16',
+    '8',
     '--max-rejected',
     '5%',
     '--workers',
@@ -121,7 +121,7 @@ test('preprocessing: a session that is cut off keeps what is done, and the next 
   });
   assert.equal(status, 0, output);
   assert.match(output, /resuming from .*notebooks\/jane\/gw-preprocess\/records/);
-  assert.match(output, /594 records in 38 shards of float16, .*, 9 rejected/);
+  assert.match(output, /194 records in 25 shards of float16, .*, 9 rejected/);
   for (const name of shards)
     assert.ok(readFileSync(place('second/records', name)).equals(readFileSync(place('whole', name))), name);
 });
@@ -144,12 +144,12 @@ test('training: a session that is cut off leaves a checkpoint, from which the ne
         ...more,
       },
       working: place(name),
-      hours: 15 / 3600,
+      hours: 12 / 3600,
     });
   };
   const ended = session('ended');
   assert.equal(ended.status, 0, ended.output);
-  assert.match(ended.output, /stopped after 0\.00416667 hours/);
+  assert.match(ended.output, /stopped after 0\.00333333 hours/);
   const next = session('next', { 'gw-training': place('ended') });
   assert.match(next.output, /resuming from \/kaggle\/input\/gw-training\/models/);
   assert.match(next.output, /resuming coherent_\S+ from its checkpoint in epoch \d+/);
@@ -163,7 +163,7 @@ test('training: only untrained folds are trained, and all predictions are joined
   assert.equal(saved.filter((name) => name.endsWith('_weights.npz')).length, 2);
   const rows = readFileSync(place('trained/models/oof.csv'), 'utf8').trimEnd().split('\n');
   assert.equal(rows[0], 'id,target,prediction,fold');
-  assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 594);
+  assert.equal(new Set(rows.slice(1).map((row) => row.split(',')[0])).size, 194);
   assert.match(first.output, /AUC/);
 
   const again = runKernel('gw-training', 'train', {

@@ -20,7 +20,7 @@ const readJson = (...names: string[]) => JSON.parse(readFileSync(join(bundle, ..
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'chirpline-kaggle-'));
   bundle = place('bundle');
-  writeFileSync(place('settings.yaml'), 'batch_size: 16\nsign_flip: true\nepochs: 9\n');
+  writeFileSync(place('settings.yaml'), 'preset: coherent\nbatch_size: 16\nsign_flip: true\nepochs: 9\n');
   const settings = [
     '--only',
     'gw-training',
@@ -50,15 +50,15 @@ function checkArtifacts(working: string): void {
   const saved = join(working, 'models/saved');
   const kinds = readdirSync(saved).map((name) => name.replace(/\d{8}_\d{4}/, 'TIME'));
   for (const kind of [
-    'diy_TIME_weights.npz',
-    'diy_TIME_config.json',
-    'diy_TIME_metrics.json',
+    'coherent_TIME_weights.npz',
+    'coherent_TIME_config.json',
+    'coherent_TIME_metrics.json',
     'report.html',
   ]) {
     assert.ok(kinds.includes(kind), `${kind} is not among ${kinds}`);
   }
   const plots = readdirSync(join(saved, 'plots')).map((name) => name.replace(/\d{8}_\d{4}/, 'TIME'));
-  assert.ok(plots.includes('diy_TIME_dashboard.png'), `${plots}`);
+  assert.ok(plots.includes('coherent_TIME_dashboard.png'), `${plots}`);
   const config = readdirSync(saved).find((name) => name.endsWith('_config.json'))!;
   const { epochs, batch_size, sign_flip } = JSON.parse(readFileSync(join(saved, config), 'utf8'));
   assert.deepEqual({ epochs, batch_size, sign_flip }, { epochs: 1, batch_size: 16, sign_flip: true });
@@ -157,7 +157,7 @@ tree = ast.parse(open(sys.argv[1]).read())
 values = [node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS']
 print(json.dumps(ast.literal_eval(values[0])))`;
   assert.deepEqual(JSON.parse(runPython(source, join(bundle, 'gw-training/train.py'))), [
-    ...['--epochs', '1', '--batch-size', '16', '--sign-flip', 'true'],
+    ...['--preset', 'coherent', '--epochs', '1', '--batch-size', '16', '--sign-flip', 'true'],
     ...['--fresh', '--note', 'a "note"'],
   ]);
 });
@@ -176,7 +176,7 @@ test('the notebook trains on one train.tfrecord, with the archives as uploaded',
   });
   assert.equal(status, 0, output);
   assert.match(output, /TensorFlow 2\.\d+\.\d+ on CPU\n/);
-  assert.match(output, /\/kaggle\/working\/models\/saved\/diy_\d{8}_\d{4}_weights\.npz/);
+  assert.match(output, /\/kaggle\/working\/models\/saved\/coherent_\d{8}_\d{4}_weights\.npz/);
   checkArtifacts(working);
 });
 

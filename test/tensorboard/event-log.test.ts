@@ -1,40 +1,47 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 import { InputError } from '../../src/core/errors.ts';
 import { readRecords } from '../../src/records/tfrecord.ts';
 import { createEventLog, type EventFile } from '../../src/tensorboard/event-log.ts';
 import { countValues } from '../../src/tensorboard/histogram.ts';
 import { type EpochFigures, logEpoch } from '../../src/tensorboard/training-events.ts';
-import { scratch } from '../support/fixtures.ts';
+import { folderForTests } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 
-/** Reads a folder of event files with TensorBoard's own reader, and computes its own histogram of the given numbers. */
+/**
+ * Reads folders of event files with TensorBoard's own reader, and computes its own histogram of the given numbers. All in one
+ * process, since TensorFlow, which it loads, takes seconds.
+ */
 const READ = `
 import json, sys
 import numpy as np
 from tensorboard.backend.event_processing import event_file_loader, plugin_event_accumulator
 from tensorboard.plugins.histogram import summary_v2
 from tensorboard.util import tensor_util
-folder, first, numbers = sys.argv[1:]
-log = plugin_event_accumulator.EventAccumulator(folder, tensor_size_guidance={'tensors': 0})
-log.Reload()
-points = lambda tag: [
-    [e.wall_time, e.step, tensor_util.make_ndarray(e.tensor_proto).tolist()] for e in log.Tensors(tag)
-]
-def kind(tag):
-    metadata = log.SummaryMetadata(tag)
-    return [metadata.plugin_data.plugin_name, int(metadata.data_class)]
-tags = log.Tags()['tensors']
-events = list(event_file_loader.RawEventFileLoader(folder + '/' + first).Load())
-histogram = summary_v2.histogram_pb('h', np.array(json.loads(numbers))).value[0].tensor
+folders, numbers = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+def read(folder, first):
+    log = plugin_event_accumulator.EventAccumulator(folder, tensor_size_guidance={'tensors': 0})
+    log.Reload()
+    points = lambda tag: [
+        [e.wall_time, e.step, tensor_util.make_ndarray(e.tensor_proto).tolist()] for e in log.Tensors(tag)
+    ]
+    def kind(tag):
+        metadata = log.SummaryMetadata(tag)
+        return [metadata.plugin_data.plugin_name, int(metadata.data_class)]
+    tags = log.Tags()['tensors']
+    events = list(event_file_loader.RawEventFileLoader(folder + '/' + first).Load())
+    return {
+        'version': log.file_version,
+        'start': log.FirstEventTimestamp(),
+        'points': {tag: points(tag) for tag in tags},
+        'kinds': {tag: kind(tag) for tag in tags},
+        'eventsOfFirst': len(events),
+    }
+histogram = summary_v2.histogram_pb('h', np.array(numbers)).value[0].tensor
 print(json.dumps({
-    'version': log.file_version,
-    'start': log.FirstEventTimestamp(),
-    'points': {tag: points(tag) for tag in tags},
-    'kinds': {tag: kind(tag) for tag in tags},
-    'eventsOfFirst': len(events),
+    'logs': [read(*place) for place in folders],
     'histogram': tensor_util.make_ndarray(histogram).tolist(),
 }))`;
 
@@ -46,12 +53,6 @@ interface Reading {
   /** [plugin, data class] */
   kinds: Record<string, [string, number]>;
   eventsOfFirst: number;
-  histogram: number[][];
-}
-
-function readLog(folder: string, files: readonly EventFile[], numbers: readonly number[] = []): Reading {
-  for (const { name, bytes } of files) writeFileSync(join(folder, name), bytes);
-  return JSON.parse(runPython(READ, folder, files[0]!.name, JSON.stringify(numbers)));
 }
 
 /** A clock that advances by a quarter of a second at each call. */
@@ -86,22 +87,73 @@ function rowsOf(values: Iterable<number>): number[][] {
   return Array.from({ length: flat.length / 3 }, (_, i) => [...flat.subarray(i * 3, i * 3 + 3)]);
 }
 
-test('TensorBoard reads back every figure of a training, with one file per epoch', (t) => {
+/** Two epochs; the first one's AUC is undefined. */
+function logTraining(): EventFile[] {
   const log = createEventLog({ clock: makeClock(1_800_000_000), pid: 7, firstStep: 1 });
   assert.equal(log.take(), undefined);
-  const files: EventFile[] = [];
-  for (const epoch of [1, 2]) {
+  return [1, 2].map((epoch) => {
     logEpoch(log, figures(epoch, epoch === 1 ? null : 0.75));
-    files.push(log.take()!);
+    const file = log.take()!;
     assert.equal(log.take(), undefined);
-  }
+    return file;
+  });
+}
+
+/** Steps 1 to 4, and steps 3 and 4 again after a resume. */
+function logResumed(): EventFile[] {
+  const stopped = createEventLog({ clock: makeClock(1_800_000_000), pid: 40, firstStep: 1 });
+  const resumed = createEventLog({ clock: makeClock(1_800_000_900), pid: 7, firstStep: 3 });
+  return (
+    [
+      [stopped, [1, 2, 3, 4]],
+      [resumed, [3, 4]],
+    ] as const
+  ).flatMap(([log, steps]) =>
+    steps.map((step) => {
+      log.scalar('loss/training', log === resumed ? 100 + step : step, step);
+      return log.take()!;
+    }),
+  );
+}
+
+/** Three steps; the second one's value has a changed byte. */
+function logDamaged() {
+  const log = createEventLog({ clock: makeClock(1_800_000_000), pid: 7, firstStep: 1 });
+  for (const step of [1, 2, 3]) log.scalar('loss/training', step, step);
+  const { name, bytes } = log.take()!;
+  const [, , , second] = readRecords(bytes, name);
+  const broken = new Uint8Array(bytes);
+  broken[second!.offset + 20]! ^= 1;
+  return { name, bytes, broken, offset: second!.offset };
+}
+
+const LOGS = { training: logTraining(), resumed: logResumed(), damaged: logDamaged() };
+let readings: Record<keyof typeof LOGS, Reading>;
+let histogram: number[][];
+
+before(() => {
+  const { folder, remove } = folderForTests();
+  const places = [LOGS.training, LOGS.resumed, [{ name: LOGS.damaged.name, bytes: LOGS.damaged.broken }]].map(
+    (files, i) => {
+      const place = join(folder, String(i));
+      mkdirSync(place);
+      for (const { name, bytes } of files) writeFileSync(join(place, name), bytes);
+      return [place, files[0]!.name];
+    },
+  );
+  const read = JSON.parse(runPython(READ, JSON.stringify(places), JSON.stringify([...PROBABILITIES])));
+  remove();
+  const [training, resumed, damaged] = read.logs;
+  readings = { training, resumed, damaged };
+  histogram = read.histogram;
+});
+
+test('TensorBoard reads back every figure of a training, with one file per epoch', () => {
   assert.deepEqual(
-    files.map(({ name }) => name),
+    LOGS.training.map(({ name }) => name),
     [0, 1].map((n) => `events.out.tfevents.1800000000.chirpline.7.00000${n}.v2`),
   );
-  const { version, start, points, kinds, eventsOfFirst, histogram } = readLog(scratch(t), files, [
-    ...PROBABILITIES,
-  ]);
+  const { version, start, points, kinds, eventsOfFirst } = readings.training;
   assert.equal(version, 2);
   assert.equal(start, 1_800_000_000);
   // The file version, the session start, and a point of every tag except the AUC.
@@ -144,26 +196,11 @@ test('TensorBoard reads back every figure of a training, with one file per epoch
   assert.equal(Object.keys(points).length, Object.keys(scalars).length + 3);
 });
 
-test('a resumed training replaces what the stopped one logged after its last checkpoint', (t) => {
-  const stopped = createEventLog({ clock: makeClock(1_800_000_000), pid: 40, firstStep: 1 });
-  const resumed = createEventLog({ clock: makeClock(1_800_000_900), pid: 7, firstStep: 3 });
-  const files: EventFile[] = [];
-  for (const [log, steps] of [
-    [stopped, [1, 2, 3, 4]],
-    [resumed, [3, 4]],
-  ] as const) {
-    for (const step of steps) {
-      log.scalar('loss/training', log === resumed ? 100 + step : step, step);
-      files.push(log.take()!);
-    }
-  }
+test('a resumed training replaces what the stopped one logged after its last checkpoint', () => {
+  const names = LOGS.resumed.map(({ name }) => name);
+  assert.deepEqual(names.toSorted(), names);
   assert.deepEqual(
-    files.map(({ name }) => name).toSorted(),
-    files.map(({ name }) => name),
-  );
-  const { points } = readLog(scratch(t), files);
-  assert.deepEqual(
-    points['loss/training']!.map(([, step, value]) => [step, value]),
+    readings.resumed.points['loss/training']!.map(([, step, value]) => [step, value]),
     [
       [1, 1],
       [2, 2],
@@ -173,21 +210,15 @@ test('a resumed training replaces what the stopped one logged after its last che
   );
 });
 
-test('a changed byte is detected by TensorBoard and by our reader', (t) => {
-  const log = createEventLog({ clock: makeClock(1_800_000_000), pid: 7, firstStep: 1 });
-  for (const step of [1, 2, 3]) log.scalar('loss/training', step, step);
-  const { name, bytes } = log.take()!;
+test('a changed byte is detected by TensorBoard and by our reader', () => {
+  const { name, bytes, broken, offset } = LOGS.damaged;
   assert.equal([...readRecords(bytes, name)].length, 5);
-  const [, , , second] = readRecords(bytes, name);
-  const broken = bytes.slice();
-  broken[second!.offset + 20]! ^= 1;
   assert.throws(
     () => [...readRecords(broken, name)],
-    (error) => error instanceof InputError && error.fields.offset === second!.offset + 12,
+    (error) => error instanceof InputError && error.fields.offset === offset + 12,
   );
-  const read = readLog(scratch(t), [{ name, bytes: broken }]);
   assert.deepEqual(
-    read.points['loss/training']!.map(([, step]) => step),
+    readings.damaged.points['loss/training']!.map(([, step]) => step),
     [1],
   );
 });

@@ -133,7 +133,7 @@ function describeChoice(choice: Choice | { error: MachineError }): Finding {
 function describeAddon(addon: string): Finding {
   const name = 'addon';
   if (existsSync(addon)) return { name, status: 'ok', detail: addon };
-  return { name, status: 'ok', detail: 'not built yet; the first training builds it, in about 15 s' };
+  return { name, status: 'ok', detail: 'not built yet; the first training builds it, in a few seconds' };
 }
 
 function describeGpu(env: NodeJS.ProcessEnv): Finding {
