@@ -58,7 +58,21 @@ const TRUTH_KEY = 'truth.csv';
 /** The settings of the dataset. Kept, so that two simulations never mix. */
 const SETTINGS_KEY = '_work/simulation.json';
 
-/** Throws ConflictError when `out` has another simulation, or labels that no simulation wrote. */
+/**
+ * Writes a simulated dataset in the layout of G2Net's, as `chirpline simulate` does: .npy files of float64, shape (3, 4096),
+ * training_labels.csv and truth.csv with the injected signals. A repeated call resumes.
+ *
+ * @param out a folder or `s3://bucket/prefix`.
+ * @returns the numbers of samples and of signals among them.
+ * @throws ConflictError when `out` has another simulation, or labels that no simulation wrote; SettingError for settings out of
+ * range; StoppedError when `signal` is aborted.
+ *
+ * @example
+ * import { simulateDataset } from 'chirpline';
+ *
+ * const { samples, signals } = await simulateDataset('loud', { samples: 8, seed: 7, snrMedian: 15 });
+ * console.log(samples, 'samples,', signals, 'signals');
+ */
 export async function simulateDataset(
   out: string,
   { workers, samples, ...given }: SimulateSettings,

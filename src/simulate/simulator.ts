@@ -31,6 +31,14 @@ const SIGNAL_STREAM = 1;
  * SNR is drawn from the distribution in the settings. With `signalsOnly`, the mergers of the same seed without the noise.
  * The sequence of operations is fixed, so the bytes are the same wherever Math's functions round alike: Node 24 and 26
  * agree, Node 20 differs in the last digits. Throws SettingError for settings out of range.
+ *
+ * @example
+ * import { createSimulator } from 'chirpline';
+ *
+ * const simulator = createSimulator({ seed: 1, snrMedian: 15 });
+ * const strain = new Float64Array(3 * 4096);
+ * const { id, target, injection } = simulator.sample(0, strain);
+ * console.log(id, target, injection?.networkSnr, strain[0]);
  */
 export function createSimulator(given: GivenSettings): Simulator {
   const settings = checkSimulationSettings(given);
