@@ -38,7 +38,7 @@ export function isSignalRecipe(hash: string): boolean {
 }
 
 /**
- * SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space): the recipe_hash of metadata.json. It never throws.
+ * The SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space): the recipe_hash of metadata.json. It never throws.
  *
  * @example
  * import { recipeHash } from 'chirpline';
