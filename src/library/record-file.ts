@@ -62,7 +62,7 @@ async function* readStored(location: string): AsyncGenerator<Omit<SignalRecord, 
  *
  * @param file a path or `s3://bucket/key`.
  * @param records signals have shape (3, 4096); an array may be reused for the next record.
- * @param options.dtype of the signals in the file. float16 halves it; default float32, which older readers need.
+ * @param options `dtype` of the signals in the file: float16 halves it; default float32, which older readers need.
  * @returns the number of records.
  * @throws RangeError when a signal has another length. MachineError when the file can't be written.
  *
