@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from 'commander';
-import { ROOT } from '../package/packed.ts';
+import { ROOT } from '../support/fixtures.ts';
 import { commandsIn, commandsInText, DOCUMENTS, NEEDS, readBlocks } from './documents.ts';
 
 /** The commands by their names, subcommands as `kaggle bundle`. */

@@ -1,7 +1,7 @@
 /** The documents: their blocks of code, and the commands that they name. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '../package/packed.ts';
+import { ROOT } from '../support/fixtures.ts';
 
 /** A block between two fences. */
 export interface Block {

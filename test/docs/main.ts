@@ -5,8 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '../package/packed.ts';
-import { folderForTests } from '../support/fixtures.ts';
+import { folderForTests, ROOT } from '../support/fixtures.ts';
 import { type Block, DOCUMENTS, readBlocks } from './documents.ts';
 
 const QUICK_START = `

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '../package/packed.ts';
+import { ROOT } from '../support/fixtures.ts';
 
 const DEBIAN = join(ROOT, '.chirpline/debian');
 /** What chirpline should say is missing isn't here: `python3` brings no pip. */

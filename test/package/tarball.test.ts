@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
-import { folderForTests } from '../support/fixtures.ts';
-import { install, pack, ROOT, readManifest } from './packed.ts';
+import { folderForTests, ROOT } from '../support/fixtures.ts';
+import { install, pack, readManifest } from './packed.ts';
 
 const { folder, remove } = folderForTests();
 after(remove);
