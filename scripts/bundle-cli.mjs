@@ -70,5 +70,5 @@ const { metafile } = await build({
   },
 });
 writeFileSync(join(DIST, LICENCES), licencesOf(ROOT, Object.keys(metafile.inputs)));
-// `npx chirpline` executes the file directly.
+// npm links the command to this file.
 chmodSync(join(DIST, 'cli/main.js'), 0o755);

@@ -1,6 +1,7 @@
 /**
  * The library: `import { ... } from 'chirpline'`. Every export is documented where it is defined, with an example that a test
- * runs, and the list of exports is a snapshot (test/library/): removing or changing one needs a new major version.
+ * runs, and the list of exports is a snapshot (test/library/): removing or changing one needs a new major
+ * version, or a minor one before 1.0.0.
  */
 
 export {
@@ -48,7 +49,7 @@ export type {
   WriteOptions,
 } from '../storage/store.ts';
 export { type Prediction, type PredictOptions, predict, type RejectedSample } from './predict-samples.ts';
-export { type PreprocessedDataset, type PreprocessOptions, preprocessDataset } from './preprocess-all.ts';
+export { type PreprocessedDataset, type PreprocessOptions, preprocessDataset } from './preprocess-dataset.ts';
 export { createPreprocessor } from './preprocess-sample.ts';
 export { estimatePsd, readPsd, writePsd } from './psd-file.ts';
 export { type RawSample, readSamples } from './raw-samples.ts';

@@ -1,4 +1,5 @@
 import type { Observer } from '../core/progress.ts';
+import { requireAccepted, whole } from '../core/setting.ts';
 import { predictDataset } from '../inference/prediction-run.ts';
 import { splitLocation } from '../storage/location.ts';
 import { sigmoid } from '../training/fit/logit.ts';
@@ -38,7 +39,8 @@ export interface RejectedSample {
  *
  * @param weights files `..._weights.npz` of one or more models, whose probabilities are averaged.
  * @param data a folder of raw samples, which get the recipe and the PSD of the models, or of records.
- * @throws MachineError when TensorFlow can't be loaded, ConflictError when models and data have other recipes, InputError for broken
+ * @returns a prediction for each readable sample, in the order of their listing, and the others with the reasons.
+ * @throws SettingError for a batch size out of range, MachineError when TensorFlow can't be loaded, ConflictError when models and data have other recipes, InputError for broken
  * files, StoppedError when `signal` is aborted.
  *
  * @example
@@ -55,6 +57,7 @@ export async function predict(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<{ predictions: Prediction[]; rejected: RejectedSample[] }> {
+  requireAccepted(whole('samples per batch', 1, 65_536), batchSize, 'batchSize');
   const settings = { ...others, batchSize, device, ...(psd !== undefined && { psd: splitLocation(psd) }) };
   const { ids, labels, logits, rejected } = await predictDataset(
     weights.map(splitLocation),

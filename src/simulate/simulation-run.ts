@@ -6,6 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { ConflictError } from '../core/errors.ts';
 import { type Observer, workThrough } from '../core/progress.ts';
+import { requireAccepted } from '../core/setting.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson } from '../storage/json.ts';
@@ -19,7 +20,12 @@ import {
   type SimulationResult,
   type SimulationTask,
 } from './simulation-chunk.ts';
-import { checkSimulationSettings, type GivenSettings, SIMULATION_DEFAULTS } from './simulation-settings.ts';
+import {
+  checkSimulationSettings,
+  type GivenSettings,
+  SAMPLES,
+  SIMULATION_DEFAULTS,
+} from './simulation-settings.ts';
 
 export interface SimulateSettings extends GivenSettings {
   samples: number;
@@ -79,6 +85,7 @@ export async function simulateDataset(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SimulatedDataset> {
+  requireAccepted(SAMPLES, samples, 'samples');
   const store = openStore(out);
   const settings = checkSimulationSettings(given);
   await storeSettings(store, { samples, ...settings });

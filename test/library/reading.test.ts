@@ -1,6 +1,6 @@
 /** Tests of the library's own functions: what they add to those that they call. */
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
@@ -10,6 +10,7 @@ import {
   estimatePsd,
   InputError,
   NotFoundError,
+  predict,
   preprocessDataset,
   type RawSample,
   readPsd,
@@ -118,4 +119,19 @@ test('written records are read again, from their file and as a dataset', async (
   const short = [{ label: 0 as const, signal: signal.subarray(1) }];
   await assert.rejects(writeRecords(place('short/train.tfrecord'), short), RangeError);
   await assert.rejects(collect(readRecords(place('short/train.tfrecord'))), NotFoundError);
+});
+
+test('options out of range are refused before anything is written', async () => {
+  const raw = place('raw');
+  await assert.rejects(
+    preprocessDataset(raw, place('none'), { shardSize: 0 }),
+    /shardSize is 0, needed a whole number/,
+  );
+  await assert.rejects(preprocessDataset(raw, place('none'), { dataset: '../up' }), /dataset is "..\/up"/);
+  await assert.rejects(
+    simulateDataset(place('none'), { samples: Number.NaN, seed: 1 }),
+    /samples is null, needed/,
+  );
+  await assert.rejects(predict(['none_weights.npz'], raw, { batchSize: 0 }), /batchSize is 0/);
+  assert.equal(existsSync(place('none')), false);
 });

@@ -1,6 +1,12 @@
 import type { Observer } from '../core/progress.ts';
+import { requireAccepted, type Setting } from '../core/setting.ts';
 import { preprocessDataset as runLocally } from '../preprocess/local-run.ts';
-import { PREPROCESS_DEFAULTS, type RecordSettings } from '../preprocess/preprocess-settings.ts';
+import {
+  DATASET_NAME,
+  PREPROCESS_DEFAULTS,
+  PREPROCESS_SETTINGS,
+  type RecordSettings,
+} from '../preprocess/preprocess-settings.ts';
 import { datasetName, splitLocation } from '../storage/location.ts';
 
 /** The options of `chirpline preprocess`, with its defaults. */
@@ -26,7 +32,8 @@ export interface PreprocessedDataset {
  * finished work, and gives the same bytes for any number of workers.
  *
  * @param raw, records folders or `s3://bucket/prefix`.
- * @throws InputError for labels or a PSD that can't be read; ConflictError when `records` belong to other settings or another run
+ * @returns the numbers of records and of rejected inputs, and the shards.
+ * @throws SettingError for an option out of range; InputError for labels or a PSD that can't be read; ConflictError when `records` belong to other settings or another run
  * is active; TooManyRejectedError; StoppedError when `signal` is aborted.
  *
  * @example
@@ -48,6 +55,9 @@ export async function preprocessDataset(
     ...options,
     ...(psd !== undefined && { psd: splitLocation(psd) }),
   };
+  requireAccepted(DATASET_NAME, settings.dataset, 'dataset');
+  for (const [name, setting] of Object.entries<Setting<unknown>>(PREPROCESS_SETTINGS))
+    requireAccepted(setting, settings[name as keyof RecordSettings], name);
   const { n_samples, n_failed, shards } = await runLocally(raw, records, settings, observer, signal);
   return { records: n_samples, rejected: n_failed, shards: shards.map(({ name }) => name) };
 }
