@@ -1,16 +1,19 @@
 /**
- * `node scripts/bundle-cli.mjs`: bundles the command line and its worker threads, about a hundred modules, into a few files in
- * dist/. A command then starts in two thirds of the time.
+ * `node scripts/bundle-cli.mjs`: bundles the command line, the library and their worker threads, about a hundred modules, into a
+ * few files in dist/. A command then starts in two thirds of the time.
  */
-import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { LICENCES, licencesOf } from './licences.mjs';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-/** The command, and the tasks that src/workers/pool.ts expects next to itself. */
+/** The command, the library, and the tasks that src/workers/pool.ts expects next to itself. */
 const ENTRIES = [
   'cli/main',
+  'library/exports',
   'workers/preprocess-task',
   'workers/signals-task',
   'workers/simulation-task',
@@ -40,8 +43,10 @@ for (const name of readdirSync(join(DIST, 'workers'))) {
   if (CHUNK.test(name)) rmSync(join(DIST, 'workers', name));
 }
 // Each by itself: common chunks would be dozens of small files, and each thread opens its own.
+const inputs = new Set();
 for (const name of ENTRIES) {
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
     entryPoints: [join(DIST, `${name}.js`)],
     outdir: DIST,
     outbase: DIST,
@@ -58,13 +63,17 @@ for (const name of ENTRIES) {
     external: SEPARATE,
     plugins: [requireThem],
     sourcemap: true,
-    legalComments: 'linked',
+    metafile: true,
+    // The licences are in a file of their own.
+    legalComments: 'none',
     logLevel: 'warning',
     // Some packages are CommonJS and load Node's own modules with `require`.
     banner: {
       js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
     },
   });
+  for (const input of Object.keys(metafile.inputs)) inputs.add(input);
 }
-// `npx chirpline` executes the file directly.
+writeFileSync(join(DIST, LICENCES), licencesOf(ROOT, [...inputs]));
+// npm links the command to this file.
 chmodSync(join(DIST, 'cli/main.js'), 0o755);

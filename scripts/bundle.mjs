@@ -3,19 +3,24 @@
  * containers/training/dist/:
  *
  *     code/           our own code; main.mjs is the entry point
- *     packages/       the npm packages that it uses
+ *     packages/       the npm packages that it uses, and their licences
  *     prepare/        the program that prepares TensorFlow in an image
- *     node_modules/   tfjs, which is separate because it must load our addon instead of its own
  *
- * src/kaggle/program-files.ts copies addons, fonts and the sources of the addon.
+ * and tfjs into dist/node_modules/, from where the command line, the program and the npm package take it. It is separate because
+ * it must load our addon instead of its own. Users of the npm package don't install tfjs, whose install script downloads a
+ * TensorFlow of 2021.
+ *
+ * src/kaggle/program-files.ts copies addons and fonts.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { LICENCES, licencesOf } from './licences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = join(ROOT, 'containers/training/dist');
+const MODULES = join(ROOT, 'dist/node_modules');
 const TFJS = '@tensorflow/tfjs-node-gpu';
 /** Packages that aren't bundled: they have a binary or a worker file. */
 const SEPARATE = ['@napi-rs/canvas', '@node-rs/crc32', 'piscina'];
@@ -78,6 +83,7 @@ async function bundleProgram() {
     }
     write(join(own ? 'code' : 'packages', name), moved);
   }
+  write(join('packages', LICENCES), licencesOf(ROOT, Object.keys(metafile.inputs)));
 }
 
 /** The packages that our own code imports. */
@@ -124,8 +130,9 @@ async function bundlePrepare() {
   write('prepare/prepare.mjs', outputFiles[0].text);
 }
 
+/** As a package with the sources of the addon, which is built where there is none, and an empty package that it asks for. */
 async function bundleTfjs() {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     ...options,
     entryPoints: [TFJS],
     format: 'cjs',
@@ -133,15 +140,23 @@ async function bundleTfjs() {
     external: ['@mapbox/node-pre-gyp'],
     outdir: TARGET,
   });
-  write(join('node_modules', TFJS, 'dist/index.js'), outputFiles[0].text);
+  const source = join(ROOT, 'node_modules', TFJS);
+  const target = join(MODULES, TFJS);
+  const { name, version, license } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
+  write(join(target, 'package.json'), JSON.stringify({ name, version, license, main: 'index.js' }));
+  write(join(target, 'index.js'), outputFiles[0].text);
+  write(join(target, LICENCES), licencesOf(ROOT, Object.keys(metafile.inputs)));
+  cpSync(join(source, 'binding'), join(target, 'binding'), { recursive: true });
+  write(join(MODULES, '@mapbox/node-pre-gyp/index.js'), '');
 }
 
 function write(path, text) {
-  mkdirSync(dirname(join(TARGET, path)), { recursive: true });
-  writeFileSync(join(TARGET, path), text);
+  const file = resolve(TARGET, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 
-rmSync(TARGET, { recursive: true, force: true });
+for (const folder of [TARGET, MODULES]) rmSync(folder, { recursive: true, force: true });
 await bundleProgram();
 await bundlePrepare();
 await bundleTfjs();

@@ -6,6 +6,7 @@
  */
 import { visible } from './visible.ts';
 
+/** What all errors of chirpline have in common: a message of one line that says what happened, where, and what to do. */
 export abstract class ChirplineError extends Error {
   /** Process exit code of a command that ends with this error. */
   abstract readonly exitCode: number;

@@ -4,7 +4,7 @@
 export const DETECTORS = ['H1', 'L1', 'V1'] as const;
 export type Detector = (typeof DETECTORS)[number];
 
-/** [Hz]. */
+/** Of the strain [Hz]. */
 export const SAMPLE_RATE = 2048;
 /** Points of one detector's strain: 2 s. */
 export const SAMPLE_LENGTH = 4096;

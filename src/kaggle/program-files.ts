@@ -1,21 +1,21 @@
 /** The program of the container and of Kaggle as files: what `npm run build` bundles, and what can't be bundled. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MachineError } from '../core/errors.ts';
 
-/** The output of scripts/bundle.mjs. The relative path is the same from src/ and from dist/. */
-const BUNDLE = fileURLToPath(new URL('../../containers/training/dist/', import.meta.url));
+/** The output of scripts/bundle.mjs: the program, and tfjs. The relative path is the same from src/ and from dist/. */
+const [BUNDLE, TFJS] = ['containers/training/dist/', 'dist/node_modules/'].map((folder) =>
+  fileURLToPath(new URL(`../../${folder}`, import.meta.url)),
+) as [string, string];
 
 /** Output of scripts/native.mjs. The program works without it, more slowly. */
 const ADDON = fileURLToPath(new URL(`../../build/native-linux-${process.arch}.node`, import.meta.url));
 
 /** Files of installed packages that are loaded or read at run time, and the package that depends on each. */
 const listPackages = (platform: string): { name: string; from?: string; files: RegExp }[] => [
-  // The sources of the addon determine its name in the cache. Where it isn't cached, it is built from them.
-  { name: '@tensorflow/tfjs-node-gpu', files: /^binding$/ },
   { name: 'node-api-headers', files: /^include$/ },
   { name: 'piscina', files: /^dist$/ },
   { name: '@napi-rs/canvas', files: /\.js$/ },
@@ -43,6 +43,7 @@ export async function copyProgram(folder: string): Promise<void> {
   }
   await cp(BUNDLE, folder, { recursive: true });
   const modules = join(folder, 'node_modules');
+  await cp(TFJS, modules, { recursive: true });
   for (const { name, from, files } of listPackages(`linux-${process.arch}-gnu`)) {
     const source = findPackage(name, from);
     await copyFiles(source, join(modules, name), (file) => ALWAYS.test(file) || files.test(file));
@@ -54,10 +55,6 @@ export async function copyProgram(folder: string): Promise<void> {
   );
   await mkdir(join(folder, 'build'), { recursive: true });
   if (existsSync(ADDON)) await cp(ADDON, join(folder, 'build', basename(ADDON)));
-  // tfjs asks this package for the path of its addon. The package must exist, although src/tensorflow/graph/bind.ts
-  // answers instead of it.
-  await mkdir(join(modules, '@mapbox/node-pre-gyp'), { recursive: true });
-  await writeFile(join(modules, '@mapbox/node-pre-gyp/index.js'), '');
 }
 
 /** The folder of an installed package, as resolved from `from` or from this package. */
@@ -69,7 +66,7 @@ function findPackage(name: string, from?: string): string {
   const found = folders.find((folder) => existsSync(join(folder, 'package.json')));
   if (found !== undefined) return found;
   throw new MachineError(
-    `the package ${name}, which the program needs on Linux, is not installed: run npm ci on a Linux machine of the same architecture, then repeat this there`,
+    `the package ${name}, which the program needs on Linux, is not installed: install chirpline on a Linux machine of the same architecture, then repeat this there`,
   );
 }
 

@@ -12,6 +12,15 @@ export { NPY_HEADER_LIMIT, type NpyHeader, npyDataLength, parseNpyHeader } from 
 /**
  * The array of a whole .npy file, in C order. Versions 1-3; types '<f8' '<f4' '<f2', their big-endian forms, and '|u1'. Throws
  * InputError when the file is no .npy file, is truncated or has extra bytes.
+ *
+ * @param object the file's name, for messages.
+ *
+ * @example
+ * import { encodeNpy, parseNpy } from 'chirpline';
+ *
+ * const bytes = encodeNpy({ dtype: '<f4', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) });
+ * const { dtype, shape, data } = parseNpy(bytes, 'own.npy');
+ * console.log(dtype, shape, data);
  */
 export function parseNpy(bytes: Uint8Array, object: string): NpyArray {
   const header = parseNpyHeader(bytes, object);
@@ -92,7 +101,17 @@ function copyToCOrder(
   }
 }
 
-/** The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if data doesn't fit the shape. */
+/**
+ * The bytes that numpy.save writes for the array: version 1.0, C order. Throws RangeError if data doesn't fit the shape.
+ *
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { encodeNpy } from 'chirpline';
+ *
+ * const bytes = encodeNpy({ dtype: '<f8', shape: [4], data: Float64Array.of(1, 2, 3, 4) });
+ * await writeFile('own.npy', bytes);
+ * console.log(bytes.length, 'bytes');
+ */
 export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
   const count = shape.reduce((product, length) => product * length, 1);
   if (data.length !== count)

@@ -14,6 +14,15 @@ const MEMBER_LIMIT = 10_000;
  *
  * Throws InputError when the file is no .npz file, or when the arrays would take more than `limit` bytes (default
  * 256 MiB), which is checked before anything is unpacked.
+ *
+ * @param object the file's name, for messages.
+ *
+ * @example
+ * import { readFile } from 'node:fs/promises';
+ * import { readNpz } from 'chirpline';
+ *
+ * const arrays = await readNpz(await readFile('records/avg_psd.npz'), 'avg_psd.npz');
+ * for (const [name, { dtype, shape }] of arrays) console.log(name, dtype, shape);
  */
 export async function readNpz(
   bytes: Uint8Array,
@@ -71,7 +80,16 @@ function tryHeader(bytes: Uint8Array, deflated: boolean, object: string): NpyHea
  * An .npz file with the arrays in the given order, readable by numpy.load. `compress` deflates the members; by default they
  * are stored.
  *
- * The same arrays give the same bytes, since the time stamps are fixed. Deflated bytes may differ between zlib versions.
+ * The same arrays give the same bytes, since the time stamps are fixed. Deflated bytes may differ between zlib versions. Throws
+ * RangeError if data doesn't fit its shape.
+ *
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { writeNpz } from 'chirpline';
+ *
+ * const times = Float64Array.from({ length: 4096 }, (_, i) => i / 2048);
+ * await writeFile('times.npz', await writeNpz({ times: { dtype: '<f8', shape: [4096], data: times } }));
+ * console.log('written');
  */
 export async function writeNpz(
   arrays: ReadonlyMap<string, NpyArray> | Readonly<Record<string, NpyArray>>,

@@ -1,8 +1,9 @@
 /** Options shared by several commands, parsed and checked in one place. */
 import { InvalidArgumentError, Option } from 'commander';
-import { choice, flagOf, pattern, real, type Setting, whole } from '../core/setting.ts';
+import { choice, flagOf, real, type Setting, whole } from '../core/setting.ts';
 import type { Preset } from '../model/presets.ts';
 import {
+  DATASET_NAME,
   PREPROCESS_DEFAULTS,
   PREPROCESS_SETTINGS,
   type RecordSettings,
@@ -73,13 +74,6 @@ export const compileOption = () =>
     'auto',
   );
 
-/** A name that becomes one part of a path. */
-const DATASET_NAME = pattern(
-  'name of the dataset (default: the last part of RAW)',
-  'name',
-  /^(?!\.\.?$)[^/\\\p{Cc}]{1,64}$/u,
-  '1-64 characters, without / and other than . and ..',
-);
 const ENGINE = choice('run a step as one graph, or op by op (slower; equal up to rounding)', [
   'graph',
   'eager',

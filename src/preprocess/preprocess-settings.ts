@@ -2,7 +2,7 @@
  * The settings that determine the records of a dataset. Each has one name everywhere: `shardSize` in a stage's file,
  * `--shard-size` on the command line, `SHARD_SIZE` in a function's environment.
  */
-import { choice, share, type ValuesOf, whole } from '../core/setting.ts';
+import { choice, pattern, share, type ValuesOf, whole } from '../core/setting.ts';
 
 export const PREPROCESS_SETTINGS = {
   dtype: choice('type of the signal in the records', ['float16', 'float32']),
@@ -11,6 +11,14 @@ export const PREPROCESS_SETTINGS = {
   seed: whole('seed of all random choices', 0, 2 ** 31 - 1),
   maxRejected: share('stop if a larger share of the inputs is rejected'),
 };
+
+/** A name that becomes one part of a path. */
+export const DATASET_NAME = pattern(
+  'name of the dataset (default: the last part of RAW)',
+  'name',
+  /^(?!\.\.?$)[^/\\\p{Cc}]{1,64}$/u,
+  '1-64 characters, without / and other than . and ..',
+);
 
 export type RecordSettings = ValuesOf<typeof PREPROCESS_SETTINGS>;
 

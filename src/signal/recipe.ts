@@ -37,7 +37,14 @@ export function isSignalRecipe(hash: string): boolean {
   return hash === recipeHash(SIGNAL_RECIPE);
 }
 
-/** SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space). */
+/**
+ * The SHA-256, in hex, of a recipe's canonical JSON (keys sorted, no white space): the recipe_hash of metadata.json. It never throws.
+ *
+ * @example
+ * import { recipeHash } from 'chirpline';
+ *
+ * console.log('records made now have recipe', recipeHash());
+ */
 export function recipeHash(recipe: unknown = RECIPE): string {
   return sha256(canonicalJson(recipe)).toString('hex');
 }

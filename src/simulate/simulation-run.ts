@@ -6,6 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { ConflictError } from '../core/errors.ts';
 import { type Observer, workThrough } from '../core/progress.ts';
+import { requireAccepted } from '../core/setting.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
 import { encodeJson, readJson } from '../storage/json.ts';
@@ -19,7 +20,12 @@ import {
   type SimulationResult,
   type SimulationTask,
 } from './simulation-chunk.ts';
-import { checkSimulationSettings, type GivenSettings, SIMULATION_DEFAULTS } from './simulation-settings.ts';
+import {
+  checkSimulationSettings,
+  type GivenSettings,
+  SAMPLES,
+  SIMULATION_DEFAULTS,
+} from './simulation-settings.ts';
 
 export interface SimulateSettings extends GivenSettings {
   samples: number;
@@ -58,13 +64,28 @@ const TRUTH_KEY = 'truth.csv';
 /** The settings of the dataset. Kept, so that two simulations never mix. */
 const SETTINGS_KEY = '_work/simulation.json';
 
-/** Throws ConflictError when `out` has another simulation, or labels that no simulation wrote. */
+/**
+ * Writes a simulated dataset in the layout of G2Net's, as `chirpline simulate` does: .npy files of float64, shape (3, 4096),
+ * training_labels.csv and truth.csv with the injected signals. A repeated call resumes.
+ *
+ * @param out a folder or `s3://bucket/prefix`.
+ * @returns the numbers of samples and of signals among them.
+ * @throws ConflictError when `out` has another simulation, or labels that no simulation wrote; SettingError for settings out of
+ * range; StoppedError when `signal` is aborted.
+ *
+ * @example
+ * import { simulateDataset } from 'chirpline';
+ *
+ * const { samples, signals } = await simulateDataset('loud', { samples: 8, seed: 7, snrMedian: 15 });
+ * console.log(samples, 'samples,', signals, 'signals');
+ */
 export async function simulateDataset(
   out: string,
   { workers, samples, ...given }: SimulateSettings,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SimulatedDataset> {
+  requireAccepted(SAMPLES, samples, 'samples');
   const store = openStore(out);
   const settings = checkSimulationSettings(given);
   await storeSettings(store, { samples, ...settings });

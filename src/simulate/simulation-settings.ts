@@ -30,6 +30,8 @@ export const SIMULATION_SETTINGS = {
   chirpMassMax: real('largest chirp mass', 5, 70),
 };
 
+export const SAMPLES = whole('number of samples', 1, 10_000_000);
+
 export type SimulationSettings = ValuesOf<typeof SIMULATION_SETTINGS>;
 
 /** Settings of which only the seed must be given. */

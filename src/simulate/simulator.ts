@@ -30,7 +30,15 @@ const SIGNAL_STREAM = 1;
  * Makes G2Net-like samples: Gaussian noise and, in a fraction of the samples, one binary black hole merger whose network
  * SNR is drawn from the distribution in the settings. With `signalsOnly`, the mergers of the same seed without the noise.
  * The sequence of operations is fixed, so the bytes are the same wherever Math's functions round alike: Node 24 and 26
- * agree, Node 20 differs in the last digits. Throws SettingError for settings out of range.
+ * agree, Node 20 differs in the last digits. Returns the simulator. Throws SettingError for settings out of range.
+ *
+ * @example
+ * import { createSimulator } from 'chirpline';
+ *
+ * const simulator = createSimulator({ seed: 1, snrMedian: 15 });
+ * const strain = new Float64Array(3 * 4096);
+ * const { id, target, injection } = simulator.sample(0, strain);
+ * console.log(id, target, injection?.networkSnr, strain[0]);
  */
 export function createSimulator(given: GivenSettings): Simulator {
   const settings = checkSimulationSettings(given);

@@ -6,6 +6,11 @@ import type { ObjectStore } from './store.ts';
 /**
  * The store at a location given by the user: `s3://bucket`, `s3://bucket/prefix`, or the path of a folder. Does no I/O
  * yet. Throws SettingError when the location is neither.
+ *
+ * @example
+ * import { openStore } from 'chirpline';
+ *
+ * for await (const { key, size } of openStore('records').list('train-')) console.log(key, size);
  */
 export function openStore(location: string): ObjectStore {
   const url = /^([a-z][a-z0-9+.-]+):\/\/([^/]*)\/?(.*)$/is.exec(location);

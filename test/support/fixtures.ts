@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+/** The repository. */
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
 /** Path of a file in test/fixtures/. */
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));

@@ -20,7 +20,7 @@ export function registerFont(): void {
   for (const file of FILES) {
     if (GlobalFonts.register(readFont(resolve, file), 'Inter') === null) {
       throw new MachineError(
-        `the canvas does not accept the font ${file}. Reinstall chirpline's packages: npm ci`,
+        `the canvas does not accept the font ${file}. Reinstall chirpline (in its repository: npm ci)`,
       );
     }
   }
@@ -32,7 +32,7 @@ function readFont(resolve: NodeJS.RequireResolve, file: string): Buffer {
     return readFileSync(resolve(`@fontsource/inter/files/${file}`));
   } catch (cause) {
     throw new MachineError(
-      `the font of the plots (@fontsource/inter) is not installed. Reinstall chirpline's packages: npm ci`,
+      `the font of the plots (@fontsource/inter) is not installed. Reinstall chirpline (in its repository: npm ci)`,
       {
         cause,
       },

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { whole } from '../../core/setting.ts';
 import {
   jsonOption,
   settingOption,
@@ -7,6 +6,7 @@ import {
   workersOption,
 } from '../../options/command-options.ts';
 import type { SimulateSettings } from '../../simulate/simulation-run.ts';
+import { SAMPLES } from '../../simulate/simulation-settings.ts';
 import { attend, printResult } from '../terminal.ts';
 
 interface SimulateFlags extends SimulateSettings {
@@ -16,7 +16,7 @@ interface SimulateFlags extends SimulateSettings {
 export function simulateCommand(): Command {
   const command = new Command('simulate')
     .argument('<OUT>', 'output folder for train/<a>/<b>/<c>/<id>.npy, training_labels.csv and truth.csv')
-    .addOption(settingOption('samples', whole('number of samples', 1, 10_000_000)).makeOptionMandatory())
+    .addOption(settingOption('samples', SAMPLES).makeOptionMandatory())
     .addHelpText('after', '\nExample:\n  chirpline simulate raw --samples 2000 --seed 1 --snr-median 15');
   for (const option of [...simulationOptions(), workersOption(), jsonOption()]) command.addOption(option);
   return command.action(async (out: string, { json, ...settings }: SimulateFlags) => {
