@@ -12,7 +12,7 @@ import { STAGE } from '../../src/cli/stage.ts';
 import { endWith } from '../../src/cli/terminal.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
 import { CONNECTION } from '../../src/cloud/connection.ts';
-import { openStage, readOutputs } from '../../src/cloud/deployed-stage.ts';
+import { readStack, readStage } from '../../src/cloud/deployed-stage.ts';
 import { isActive, listJobs } from '../../src/cloud/jobs.ts';
 import { listPages } from '../../src/cloud/runs.ts';
 import { SettingError } from '../../src/core/errors.ts';
@@ -72,9 +72,10 @@ function checkStage(stage: string): void {
 /** Returns the name of the bucket. A stack without outputs is that of a failed first deployment: nothing works there. */
 async function checkWork(name: string): Promise<string | undefined> {
   try {
-    const bucket = (await readOutputs(name)).get('Bucket');
+    const { outputs } = await readStack(name);
+    const bucket = outputs.get('Bucket');
     if (bucket === undefined) return undefined;
-    const { stateMachine, training } = await openStage(name);
+    const { stateMachine, training } = readStage(name, outputs);
     const page = await listPages(new SFNClient(CONNECTION), stateMachine).next();
     const runs = page.done ? [] : page.value;
     const jobs = training && (await listJobs(new BatchClient(CONNECTION), training.queue, JOBS));

@@ -44,6 +44,8 @@ for (const [name, queue] of [
   const own = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
   BY_SERVICES[name]!.push(...on(arn('sqs', `chirpline-${STAGE}-${queue}`), ...own));
 }
+// Of a function, but only on AWS.
+BY_SERVICES.train!.push(...on(arn('ecr', `repository/chirpline-${STAGE}-training`), 'ecr:DescribeImages'));
 BY_SERVICES.job!.push(...on(arn('sqs', `chirpline-${STAGE}-jobs-dead`), 'sqs:SendMessage'));
 
 const WRITING = ['s3:PutObject', 's3:DeleteObject'];
@@ -69,6 +71,7 @@ const FORBIDDEN: Record<string, IamRequest[]> = {
 };
 FORBIDDEN.job!.push(...on(arn('batch', `job-queue/chirpline-${STAGE}-training`), 'batch:SubmitJob'));
 FORBIDDEN.shard!.push(...on(arn('states', `stateMachine:chirpline-${STAGE}`), 'states:StartExecution'));
+FORBIDDEN.train!.push(...on(arn('ecr', `repository/chirpline-${STAGE}-training`), 'ecr:PutImage'));
 FORBIDDEN.reduce!.push(...on(object('raw/g2net/x.npy'), 's3:GetObject'));
 
 describe('the roles of a stage', () => {

@@ -53,6 +53,7 @@ test('all requests of functions, jobs and commands are allowed by their roles an
   await waitFor('the late object', async () => readRequests(RECORDED).get('ingest'));
   const { id: job } = JSON.parse(chirpline('submit', '--dataset', 'packs', '--epochs', '50', '--json'));
   chirpline('status');
+  chirpline('doctor');
   chirpline('cancel', job);
   chirpline('redrive');
 
@@ -73,6 +74,9 @@ test('all requests of functions, jobs and commands are allowed by their roles an
     's3:PutObject',
     'batch:SubmitJob',
     'batch:TerminateJob',
+    'batch:DescribeJobQueues',
+    'servicequotas:GetServiceQuota',
+    'sns:ListSubscriptionsByTopic',
   ])
     assert.ok(ofUser.has(action), action);
 });
