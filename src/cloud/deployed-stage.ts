@@ -89,22 +89,33 @@ export interface Stack {
 }
 
 /** The stage's stack. Throws MachineError if there is none. */
-export async function readStack(name: string, client = new CloudFormationClient(CONNECTION)): Promise<Stack> {
+export async function readStack(name: string): Promise<Stack> {
+  const client = new CloudFormationClient(CONNECTION);
   const region = await client.config.region();
+  const stack = await findStack(name, client);
+  if (stack !== undefined) return stack;
+  const how = name === 'local' ? 'npm run local:deploy' : `npm run deploy -- --stage ${name}`;
+  throw new MachineError(`stage ${name} is not deployed in ${region}. Deploy it: ${how}`);
+}
+
+/** The same; undefined if there is none. */
+export async function findStack(
+  name: string,
+  client = new CloudFormationClient(CONNECTION),
+): Promise<Stack | undefined> {
   try {
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: `chirpline-${name}` }));
     const { StackStatus, StackStatusReason, CreationTime, LastUpdatedTime, Outputs = [] } = Stacks?.[0] ?? {};
     const deployed = LastUpdatedTime ?? CreationTime;
     return {
       status: StackStatus ?? '',
-      ...(StackStatusReason !== undefined && { reason: StackStatusReason }),
+      ...(StackStatusReason && { reason: StackStatusReason }),
       ...(deployed !== undefined && { deployed }),
       outputs: new Map(Outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue])),
     };
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.includes('does not exist')) throw error;
-    const how = name === 'local' ? 'npm run local:deploy' : `npm run deploy -- --stage ${name}`;
-    throw new MachineError(`stage ${name} is not deployed in ${region}. Deploy it: ${how}`, { cause: error });
+    if (error instanceof Error && error.message.includes('does not exist')) return undefined;
+    throw error;
   } finally {
     client.destroy();
   }

@@ -31,8 +31,9 @@ export async function findImage(client: ECRClient, image: string): Promise<{ pus
     const { imageDetails } = await client.send(
       new DescribeImagesCommand({ repositoryName: repository, imageIds: [{ imageTag: tag }] }),
     );
-    const pushed = imageDetails?.[0]?.imagePushedAt;
-    return pushed === undefined ? {} : { pushed };
+    const [found] = imageDetails ?? [];
+    if (found === undefined) return undefined;
+    return found.imagePushedAt === undefined ? {} : { pushed: found.imagePushedAt };
   } catch (error) {
     if (error instanceof Error && ABSENT.includes(error.name)) return undefined;
     throw error;

@@ -1,7 +1,7 @@
 /** Whether a stage can do its work: what `chirpline doctor --stage NAME` finds out, without changing anything. */
-import { ChirplineError, MachineError } from '../../core/errors.ts';
+import { ChirplineError } from '../../core/errors.ts';
 import type { Finding } from '../../core/finding.ts';
-import { readStack, readStage, requireOutput, type Stack } from '../deployed-stage.ts';
+import { findStack, readStage, requireOutput } from '../deployed-stage.ts';
 import { examineAlarms } from './alarms.ts';
 import { type Hosts, judgeHosts, readHosts } from './hosts.ts';
 import { examineFunctionQuota, examineGpuQuotas } from './quotas.ts';
@@ -23,12 +23,10 @@ export async function examineStage(
   const ask = (topic: string, work: () => Promise<Finding[]>) => askAws(topic, emulated, work);
   const region = await clients.cloudFormation.config.region();
   const findings: Finding[] = [{ name: 'region', status: 'ok', detail: region }];
-  let stack: Stack;
-  try {
-    stack = await readStack(name, clients.cloudFormation);
-  } catch (error) {
-    if (!(error instanceof MachineError)) throw error;
-    findings.push({ name: 'stack', status: 'missing', detail: error.message });
+  const stack = await findStack(name, clients.cloudFormation);
+  if (stack === undefined) {
+    const deploy = name === 'local' ? 'npm run local:deploy' : `npm run deploy -- --stage ${name}`;
+    findings.push({ name: 'stack', status: 'missing', detail: 'not deployed', advice: deploy });
     // New accounts wait for their quotas: this is good to know before the first deployment.
     return [...findings, ...(await ask('GPU quota', () => examineGpuQuotas(clients.quotas, region)))];
   }
