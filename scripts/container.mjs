@@ -1,13 +1,13 @@
 /**
  * `npm run container:build [-- --tag NAME --base IMAGE --tensorflow cpu|gpu [-- BUILDER'S OPTIONS]]`: builds the training
- * image for this machine's CPU architecture, with docker, podman or buildah, whichever is installed. With --push (see
- * infra/deploy/push.ts) it also pushes it; the password of ECR comes from standard input.
+ * image for this machine's CPU architecture, with docker, podman or buildah, whichever is installed.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, checkNode, giveUp, installPackages, ROOT } from './setup.mjs';
+import { findBuilder } from './builder.mjs';
+import { build, checkNode, installPackages, ROOT } from './setup.mjs';
 
 const FOLDER = join(ROOT, 'containers/training');
 const CONTEXT = join(ROOT, '.chirpline/training-image');
@@ -20,7 +20,6 @@ const { values } = parseArgs({
     tag: { type: 'string', default: 'chirpline-training' },
     base: { type: 'string' },
     tensorflow: { type: 'string', default: 'gpu' },
-    push: { type: 'boolean', default: false },
   },
 });
 const others = end < 0 ? [] : process.argv.slice(end + 1);
@@ -33,9 +32,8 @@ rmSync(CONTEXT, { recursive: true, force: true });
 await copyProgram(CONTEXT);
 cpSync(join(FOLDER, 'bin'), join(CONTEXT, 'bin'), { recursive: true });
 
-const builder = findBuilder();
 const command = [
-  ...[builder, 'build'],
+  ...[findBuilder(), 'build'],
   ...['--file', join(FOLDER, 'Dockerfile'), '--tag', values.tag],
   ...['--build-arg', `TENSORFLOW=${values.tensorflow}`],
   ...(values.base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${values.base}`]),
@@ -43,29 +41,9 @@ const command = [
   ...others,
   CONTEXT,
 ];
-run(command);
-if (values.push) {
-  const [registry] = values.tag.split('/');
-  run([builder, 'login', '--username', 'AWS', '--password-stdin', registry], readFileSync(0));
-  run([builder, 'push', values.tag]);
-}
-
-/** Ends this process if the command fails. */
-function run(words, input) {
-  console.log(words.join(' '));
-  const stdio = [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'];
-  const { status } = spawnSync(words[0], words.slice(1), { stdio, input });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-function findBuilder() {
-  const works = (...words) => spawnSync(words[0], words.slice(1), { stdio: 'ignore' }).status === 0;
-  // `docker version` fails without the daemon, which does the build.
-  if (works('docker', 'version')) return 'docker';
-  if (works('podman', '--version')) return 'podman';
-  if (works('buildah', '--version')) return 'buildah';
-  return giveUp('docker (with its daemon), podman or buildah is needed: apt-get install podman');
-}
+console.log(command.join(' '));
+const { status } = spawnSync(command[0], command.slice(1), { stdio: 'inherit' });
+process.exit(status ?? 1);
 
 /** This machine's certificates and pip settings, for downloads during the build. The image doesn't keep them. */
 function secrets() {

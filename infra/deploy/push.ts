@@ -27,13 +27,19 @@ export async function pushImage(stage: string, root: string, options: string[]):
   }
   checkImageTag(stage, parseImage(image).tag, imageTag.tag, listChanges(root));
   checkBuilder(process.platform, process.arch);
+  const build = [join(root, 'scripts/container.mjs'), '--tag', image, ...options];
+  const { status } = spawnSync(process.execPath, build, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) return status ?? 1;
   const { authorizationData = [] } = await client.send(new GetAuthorizationTokenCommand());
+  // USER:PASSWORD
   const token = Buffer.from(authorizationData[0]?.authorizationToken ?? '', 'base64').toString();
-  const words = [join(root, 'scripts/container.mjs'), '--tag', image, '--push', ...options];
-  // The password goes where other users of the machine don't see it.
-  const input = token.slice(token.indexOf(':') + 1);
-  const stdio = ['pipe', 'inherit', 'inherit'] as const;
-  return spawnSync(process.execPath, words, { cwd: root, stdio: [...stdio], input }).status ?? 1;
+  return (
+    spawnSync(process.execPath, [join(root, 'scripts/container-push.mjs'), image], {
+      cwd: root,
+      stdio: ['pipe', 'inherit', 'inherit'],
+      input: token.slice(token.indexOf(':') + 1),
+    }).status ?? 1
+  );
 }
 
 /** Files of the image that differ from the commit. */

@@ -10,6 +10,7 @@ import { countMessages } from '../../src/cloud/dead-letters.ts';
 import { findJob, isActive, listJobs, stopJob } from '../../src/cloud/jobs.ts';
 import type { Run } from '../../src/cloud/runs.ts';
 import { createStatusReader } from '../../src/cloud/stage-status.ts';
+import type { Finding } from '../../src/core/finding.ts';
 import { readPlan } from '../../src/preprocess/plan/plan.ts';
 import { readManifest } from '../../src/preprocess/state/manifest.ts';
 import { decodeExample } from '../../src/records/example.ts';
@@ -206,6 +207,32 @@ test('a run that waits for its training job is cancelled together with it', asyn
   const [after] = await waitForRuns('stopped', 1);
   // AWS and LocalStack abort the run. With ministack it fails because its job failed, see docs/local.md.
   assert.match(`${after?.state} ${after?.reason}`, /^(ABORTED|FAILED) .*chirpline cancel$/);
+});
+
+test('doctor tells what the emulator answers, and does not take what it lacks for an answer', () => {
+  const answer = chirplineWell('doctor', '--stage', 'local', '--json');
+  const findings = JSON.parse(answer) as Finding[];
+  assert.deepEqual(
+    findings.map(({ name, status }) => `${status} ${name}`),
+    [
+      'ok region',
+      'ok stack',
+      'unknown functions',
+      'warn alarms',
+      'unknown hosts',
+      'unknown GPU quota',
+      'unknown image',
+    ],
+  );
+  for (const { name, detail } of findings.filter(({ status }) => status === 'unknown')) {
+    const expected = name === 'image' ? /^the job agent chooses it$/ : /^not answered by this emulator \(/;
+    assert.match(detail, expected, name);
+  }
+  const text = chirplineWell('doctor', '--stage', 'local');
+  assert.match(text, /^unknown functions +not answered by this emulator/m);
+  const other = chirpline('doctor', '--stage', 'other');
+  assert.equal(other.status, 3);
+  assert.match(other.stdout, /^missing stack +not deployed\n {8}npm run deploy -- --stage other$/m);
 });
 
 test('the commands give an error of one line when the cloud or a part of it is not running', (t) => {

@@ -22,8 +22,10 @@ async function readQuota(client: ServiceQuotasClient, { service, code }: Quota):
 const request = ({ service, code }: Quota, region: string, wanted: number) =>
   `aws service-quotas request-service-quota-increase --region ${region} --service-code ${service} --quota-code ${code} --desired-value ${wanted}`;
 
-/** The account's vCPUs of GPU hosts, spot and on demand. */
-export async function readGpuQuotas(client: ServiceQuotasClient): Promise<Record<keyof typeof GPU, number>> {
+/** The account's vCPUs of GPU hosts. */
+export type GpuQuotas = Record<keyof typeof GPU, number>;
+
+export async function readGpuQuotas(client: ServiceQuotasClient): Promise<GpuQuotas> {
   const [spot, onDemand] = await Promise.all([
     readQuota(client, GPU.spot),
     readQuota(client, GPU['on demand']),
