@@ -1,6 +1,7 @@
 /** Which instance types a region has. One request is not worth EC2's client, which is larger than all others together. */
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { request } from '../../src/cloud/request.ts';
 import { MachineError } from '../../src/core/errors.ts';
 
 /** Those of `types` that can be had in the region. Throws MachineError when EC2 doesn't tell. */
@@ -16,7 +17,7 @@ export async function findInstanceTypes(types: readonly string[], region: string
   const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const url = new URL(process.env.AWS_ENDPOINT_URL ?? `https://ec2.${region}.${suffix}`);
   const signer = new SignatureV4({ service: 'ec2', region, credentials, sha256 });
-  const request = {
+  const unsigned = {
     method: 'POST',
     protocol: url.protocol,
     hostname: url.hostname,
@@ -26,9 +27,9 @@ export async function findInstanceTypes(types: readonly string[], region: string
     headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded' },
     body: form.toString(),
   };
-  const { method, headers, body } = await signer.sign(request);
+  const { method, headers, body } = await signer.sign(unsigned);
   client.destroy();
-  const answer = await fetch(url, { method, headers, body, signal: AbortSignal.timeout(TIME_LIMIT) });
+  const answer = await request(url, 'EC2', { method, headers, body });
   const text = await answer.text();
   if (!answer.ok) {
     const reason = /<Message>([^<]*)/.exec(text)?.[1] ?? `status ${answer.status}`;
@@ -36,6 +37,3 @@ export async function findInstanceTypes(types: readonly string[], region: string
   }
   return [...text.matchAll(/<instanceType>([^<]+)<\/instanceType>/g)].map(([, type]) => type!);
 }
-
-/** [ms] */
-const TIME_LIMIT = 30_000;

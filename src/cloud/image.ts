@@ -6,8 +6,9 @@ import {
   GetDownloadUrlForLayerCommand,
 } from '@aws-sdk/client-ecr';
 import * as v from 'valibot';
-import { ChirplineError, ConflictError, InputError, MachineError } from '../core/errors.ts';
+import { ConflictError, InputError, MachineError } from '../core/errors.ts';
 import { parseJson } from '../storage/json.ts';
+import { request } from './request.ts';
 
 export interface ImageName {
   /** Host of the registry. */
@@ -75,22 +76,8 @@ export async function readArchitectures(client: ECRClient, image: string): Promi
   const { downloadUrl = '' } = await client.send(
     new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: digest }),
   );
-  const config = await download(downloadUrl, `the configuration of ${image}`);
-  return [parseJson(config, `the configuration of ${image}`, CONFIG).architecture];
+  const object = `the configuration of ${image}`;
+  const answer = await request(downloadUrl, object);
+  if (!answer.ok) throw new MachineError(`${object}: the registry returned status ${answer.status}`);
+  return [parseJson(new Uint8Array(await answer.arrayBuffer()), object, CONFIG).architecture];
 }
-
-async function download(url: string, object: string): Promise<Uint8Array> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(TIME_LIMIT) });
-    if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
-    throw new MachineError(`${object} can't be downloaded: the registry returned ${answer.status}`);
-  } catch (error) {
-    if (error instanceof ChirplineError || !(error instanceof Error)) throw error;
-    // fetch hides the reason in its cause.
-    const { message } = error.cause instanceof Error ? error.cause : error;
-    throw new MachineError(`${object} can't be downloaded: ${message}. Check the network`, { cause: error });
-  }
-}
-
-/** [ms] */
-const TIME_LIMIT = 30_000;

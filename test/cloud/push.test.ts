@@ -4,16 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  CloudFormationClient,
-  CreateStackCommand,
-  DescribeStacksCommand,
-} from '@aws-sdk/client-cloudformation';
 import { CreateRepositoryCommand, ECRClient, PutImageCommand } from '@aws-sdk/client-ecr';
 import { chirplineIn } from '../support/command.ts';
 import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';
+import { createStubStack } from '../support/stub-stack.ts';
 import { ROOT } from './package.ts';
 
 const REGISTRY = '000000000000.dkr.ecr.us-east-1.amazonaws.com';
@@ -29,41 +24,13 @@ before(async () => {
   emulator = await startEmulator('ministack');
   restore = setEnvironment(emulator.env);
   env = { ...process.env };
-  await createStack(STAGE, { TrainingImage: IMAGE });
-  await createStack('none', {});
+  await createStubStack(STAGE, { TrainingImage: IMAGE });
+  await createStubStack('none', {});
 });
 after(async () => {
   restore();
   await emulator.stop();
 });
-
-/** A stack that is nothing but its outputs: the emulator has no AWS Batch. */
-async function createStack(stage: string, image: Record<string, string>): Promise<void> {
-  const names = [
-    'Bucket',
-    'StateMachine',
-    'LabelsQueue',
-    'LabelsDeadLetters',
-    'ObjectsQueue',
-    'ObjectsDeadLetters',
-  ];
-  const training = ['TrainingQueue', 'TrainingJob', 'TrainingLogs'];
-  const others = ['JobDeadLetters', 'AlarmTopic', ...training].map((name) => [name, name]);
-  const outputs = { ...Object.fromEntries([...names.map((name) => [name, 'x']), ...others]), ...image };
-  const template = {
-    Resources: { Queue: { Type: 'AWS::SQS::Queue' } },
-    Outputs: Object.fromEntries(Object.entries(outputs).map(([name, Value]) => [name, { Value }])),
-  };
-  const client = new CloudFormationClient();
-  const StackName = `chirpline-${stage}`;
-  await client.send(new CreateStackCommand({ StackName, TemplateBody: JSON.stringify(template) }));
-  for (;;) {
-    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
-    if (Stacks?.[0]?.StackStatus === 'CREATE_COMPLETE') break;
-    await sleep(100);
-  }
-  client.destroy();
-}
 
 function push(stage: string) {
   const words = ['--import', 'tsx', 'infra/deploy/main.ts', 'push', '--stage', stage];

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { describeStatus } from '../../src/cli/commands/status.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
 import { createStatusReader, type JobView, type StageStatus } from '../../src/cloud/stage-status.ts';
 import { MachineError } from '../../src/core/errors.ts';
 import { setEnvironment } from '../support/emulator.ts';
+import { startFakeAws } from '../support/fake-aws.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);
 const NOTHING: StageStatus = {
@@ -251,32 +250,14 @@ test('the refused port tells whether the emulator or its job agent is not runnin
 
 test('for a job that waits for a host AWS is asked once for the quotas; without the right to ask, the rest is shown', async (t) => {
   let quota = (): object => ({ Quota: { Value: 0 } });
-  const asked: string[] = [];
-  const server = createServer(async ({ url = '', headers }, response) => {
-    const target = String(headers['x-amz-target'] ?? url);
-    asked.push(target);
-    const answers: [RegExp, () => object][] = [
-      [/ListExecutions$/, () => ({ executions: [] })],
-      [/GetQueueAttributes$/, () => ({ Attributes: { ApproximateNumberOfMessages: '0' } })],
-      [/listjobs$/, () => ({ jobSummaryList: [{ jobId: 'a', jobName: 'train-g2net' }] })],
-      [/describejobs$/, () => ({ jobs: [WAITING] })],
-      [/GetServiceQuota$/, () => quota()],
-    ];
-    const answer = answers.find(([name]) => name.test(target))![1]();
-    response.writeHead('__type' in answer ? 400 : 200, { 'content-type': 'application/x-amz-json-1.1' });
-    response.end(JSON.stringify(answer));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const url = `http://127.0.0.1:${address.port}`;
-  t.after(
-    setEnvironment({
-      ...{ AWS_ENDPOINT_URL: url, AWS_REGION: 'us-east-1' },
-      ...{ AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
-    }),
-  );
+  const { url, env, asked } = await startFakeAws(t, {
+    ListExecutions: () => ({ executions: [] }),
+    GetQueueAttributes: () => ({ Attributes: { ApproximateNumberOfMessages: '0' } }),
+    listjobs: () => ({ jobSummaryList: [{ jobId: 'a', jobName: 'train-g2net' }] }),
+    describejobs: () => ({ jobs: [WAITING] }),
+    GetServiceQuota: () => quota(),
+  });
+  t.after(setEnvironment(env));
   const queues = [{ name: 'jobs', deadLetters: `${url}/queue` }];
   const training = { queue: 'queue', definition: 'definition', logs: 'logs' };
   const open = (name: string) =>
@@ -285,7 +266,7 @@ test('for a job that waits for a host AWS is asked once for the quotas; without 
   await reader.read();
   const { gpuQuotas, jobs } = await reader.read();
   assert.deepEqual([gpuQuotas, jobs[0]?.vcpus], [{ spot: 0, 'on demand': 0 }, 4]);
-  const count = () => asked.filter((target) => target.endsWith('GetServiceQuota')).length;
+  const count = () => asked.filter((operation) => operation === 'GetServiceQuota').length;
   // An emulator has none.
   await open('local').read();
   assert.equal(count(), 2);
