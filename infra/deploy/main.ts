@@ -123,7 +123,7 @@ function runServerless(command: string, stage: string, region: string, verbose: 
 
 async function main(args: string[]): Promise<void> {
   // What follows a second -- is for the build of the image.
-  const end = args.indexOf('--');
+  const end = args[0] === 'push' ? args.indexOf('--') : -1;
   const { command, stage, verbose } = readArguments(args.slice(0, end < 0 ? undefined : end));
   const settings = command === 'deploy' ? readSettings(stage) : undefined;
   const region = await findRegion();

@@ -409,15 +409,6 @@ test('a training job that fails shows its exit code and output, and is not retri
   assert.match(jobs.find((shown) => shown.id === id)?.lastLines.join('\n') ?? '', /--epochs/);
 });
 
-test('a job for the GPU fails at once where TensorFlow finds none, says why, and is not retried', async () => {
-  // Not even if this machine has one.
-  const id = submitByCommand('--device', 'gpu', '--epochs', '1');
-  const { state, attempts, exitCode } = await waitForJob(id, (found) => !isActive(found));
-  assert.deepEqual([state, attempts, exitCode], ['FAILED', 1, 3]);
-  assert.match(readLog(id, 1), /^chirpline: .*(device gpu was requested|without CUDA)/m);
-  assert.doesNotMatch(readLog(id, 1), /^training on/m);
-});
-
 test('a dataset that is not preprocessed cannot be trained on', async () => {
   await assert.rejects(submit('nothing'), { name: 'ConflictError' });
   await assert.rejects(async () => submit('../up'), { name: 'SettingError' });

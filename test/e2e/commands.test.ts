@@ -6,7 +6,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateJobQueueCommand, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { locateDataset } from '../../src/cloud/dataset.ts';
 import { countMessages } from '../../src/cloud/dead-letters.ts';
+import { requireTraining } from '../../src/cloud/deployed-stage.ts';
 import { findJob, isActive, listJobs, stopJob } from '../../src/cloud/jobs.ts';
 import type { Run } from '../../src/cloud/runs.ts';
 import { createStatusReader } from '../../src/cloud/stage-status.ts';
@@ -20,6 +22,7 @@ import { s3Event } from '../functions/events.ts';
 import { chirpline, chirplineIn, chirplineWell } from '../support/command.ts';
 import { writeLabels } from '../support/dataset.ts';
 import { scratch } from '../support/fixtures.ts';
+import { sitePackages } from '../support/python.ts';
 import {
   batch,
   cloud,
@@ -207,6 +210,28 @@ test('a run that waits for its training job is cancelled together with it', asyn
   const [after] = await waitForRuns('stopped', 1);
   // AWS and LocalStack abort the run. With ministack it fails because its job failed, see docs/local.md.
   assert.match(`${after?.state} ${after?.reason}`, /^(ABORTED|FAILED) .*chirpline cancel$/);
+});
+
+test('a job for the GPU fails at once where TensorFlow has none, says why, and is not tried again', async () => {
+  const { records, models } = locateDataset(stage.bucket, 'spoilt');
+  const { queue, definition } = requireTraining(stage);
+  const { jobId } = await batch.send(
+    new SubmitJobCommand({
+      ...{ jobName: 'train-spoilt', jobQueue: queue, jobDefinition: definition },
+      parameters: { dataset: 'spoilt' },
+      containerOverrides: {
+        command: ['chirpline', 'train', records, models, '--device', 'gpu'],
+        // As in the image: no other is looked for, or downloaded. This one is for the CPU.
+        environment: [{ name: 'CHIRPLINE_TENSORFLOW', value: join(sitePackages(), 'tensorflow') }],
+      },
+    }),
+  );
+  const ended = await waitForJob(jobId!, (job) => !isActive(job));
+  assert.deepEqual([ended.state, ended.attempts, ended.exitCode], ['FAILED', 1, 3]);
+  const { jobs } = await createStatusReader(stage).read('spoilt');
+  const [line, ...more] = jobs.find(({ id }) => id === jobId)!.lastLines;
+  assert.match(line!, /^chirpline: .* is built without CUDA, but device gpu was requested/);
+  assert.deepEqual(more, []);
 });
 
 test('doctor tells what the emulator answers, and does not take what it lacks for an answer', () => {

@@ -63,12 +63,11 @@ async function askAws(name: string, emulated: boolean, work: () => Promise<Findi
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const isAnswer = '$metadata' in error;
-    if (!isAnswer && !(error instanceof ChirplineError)) throw error;
+    if (error instanceof ChirplineError) return [{ name, status: 'missing', detail: error.message }];
+    if (!(error instanceof Error) || !('$metadata' in error)) throw error;
     if (emulated)
       return [{ name, status: 'unknown', detail: `not answered by this emulator (${error.name})` }];
-    const detail = isAnswer ? `AWS returned ${error.name}: ${error.message}` : error.message;
+    const detail = `AWS returned ${error.name}: ${error.message}`;
     if (!/^AccessDenied/.test(error.name)) return [{ name, status: 'missing', detail }];
     const advice = 'ask for the permissions in infra/user-policy.json';
     return [{ name, status: 'missing', detail, advice }];
