@@ -46,7 +46,12 @@ for (const [name, queue] of [
 }
 // Of a function, but only on AWS.
 BY_SERVICES.train!.push(...on(arn('ecr', `repository/chirpline-${STAGE}-training`), 'ecr:DescribeImages'));
-BY_SERVICES.job!.push(...on(arn('sqs', `chirpline-${STAGE}-jobs-dead`), 'sqs:SendMessage'));
+BY_SERVICES.job!.push(
+  ...on(arn('sqs', `chirpline-${STAGE}-jobs-dead`), 'sqs:SendMessage'),
+  // Of the function itself, but only on AWS.
+  ...on(arn('sns', `chirpline-${STAGE}-alarms`), 'sns:Publish'),
+  ...on('*', 'servicequotas:GetServiceQuota'),
+);
 
 const WRITING = ['s3:PutObject', 's3:DeleteObject'];
 const FORBIDDEN: Record<string, IamRequest[]> = {

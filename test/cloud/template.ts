@@ -27,9 +27,11 @@ function broadStatements(template: Template): string[] {
     if (statement.Effect !== 'Allow') continue;
     if ([statement.Action].flat().some((action) => action.includes('*')))
       broad.push(`${name}: ${statement.Action}`);
-    // The token is the right: AWS knows no resources for these.
-    const byToken = [statement.Action].flat().every((action) => action.startsWith('states:SendTask'));
-    if (!byToken && [statement.Resource].flat().some((resource) => resource === '*'))
+    // AWS knows no resources for these: the token is the right, or it is a number that is read.
+    const isWhole = [statement.Action]
+      .flat()
+      .every((action) => /^states:SendTask|^servicequotas:Get/.test(action));
+    if (!isWhole && [statement.Resource].flat().some((resource) => resource === '*'))
       broad.push(`${name}: Resource *`);
   }
   return broad;
