@@ -1,9 +1,12 @@
 /** A training job changed its state: stores the state in the bucket, and tells the run that waits for the job. */
 import type { JobDetail as DescribedJob } from '@aws-sdk/client-batch';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { isDatasetName } from '../src/cloud/dataset.ts';
+import { readGpuQuotas } from '../src/cloud/doctor/quotas.ts';
 import { isFinal, type JobState, type JobStatus, noteJobStatus } from '../src/cloud/job-status.ts';
 import { TASK_TOKEN } from '../src/cloud/training-job.ts';
 import { type OpenDataset, openDataset } from './environment.ts';
@@ -16,7 +19,10 @@ export type JobEvent = Pick<EventBridgeEvent<'Batch Job State Change', JobDetail
 /** Tells the run that waits with this token how its job ended. */
 export type AnswerRun = (token: string, status: JobStatus) => Promise<void>;
 
-export function createJob(open: OpenDataset, answerRun: AnswerRun) {
+/** Tells people that a job, which now waits for a host, can't get one. */
+export type WarnOfQuota = (job: string, vcpus: number) => Promise<void>;
+
+export function createJob(open: OpenDataset, answerRun: AnswerRun, warnOfQuota: WarnOfQuota) {
   return async ({ detail }: JobEvent): Promise<void> => {
     const dataset = detail.parameters?.dataset ?? '';
     if (!isDatasetName(dataset)) {
@@ -26,8 +32,13 @@ export function createJob(open: OpenDataset, answerRun: AnswerRun) {
     const status = readStatus(detail, dataset);
     const noted = await noteJobStatus(open(dataset).models, status);
     log({ ...status, answer: noted ? 'noted' : 'a later state is known' });
+    const index = detail.arrayProperties?.index;
+    const vcpus = detail.container?.resourceRequirements?.find(({ type }) => type === 'VCPU')?.value;
+    // Once: not for each attempt, nor for each job of an array.
+    if (noted && status.state === 'RUNNABLE' && status.attempts === 0 && (index ?? 0) === 0 && vcpus)
+      await warnOfQuota(status.job, Number(vcpus));
     // A run waits for the whole array, not for one of its jobs, which have the token too.
-    if (detail.arrayProperties?.index !== undefined) return;
+    if (index !== undefined) return;
     const token = detail.container?.environment?.find(({ name }) => name === TASK_TOKEN)?.value;
     if (token !== undefined && isFinal(status.state)) await answerRun(token, status);
   };
@@ -71,4 +82,16 @@ const answerRun: AnswerRun = async (taskToken, { job, state, reason = '', exitCo
   }
 };
 
-export const handler = createJob(openDataset, answerRun);
+/** AWS itself doesn't promise to tell that a job waits because of a quota, and never ends it. */
+export const warnOfQuota: WarnOfQuota = async (job, vcpus) => {
+  const { ALARM_TOPIC: topic, STAGE: stage } = process.env;
+  // The emulated cloud has no hosts.
+  if (topic === undefined) return;
+  const quotas = await readGpuQuotas(new ServiceQuotasClient(CONNECTION));
+  if (Math.max(quotas.spot, quotas['on demand']) >= vcpus) return;
+  const Message = `Training job ${job} of stage ${stage} waits in vain: it needs ${vcpus} vCPUs, and the account's quota of GPU vCPUs is ${quotas.spot} for spot hosts, ${quotas['on demand']} on demand. chirpline doctor --stage ${stage} has the command to request more.`;
+  await new SNSClient(CONNECTION).send(new PublishCommand({ TopicArn: topic, Message }));
+  log({ job, answer: 'waits for a quota' });
+};
+
+export const handler = createJob(openDataset, answerRun, warnOfQuota);

@@ -1,6 +1,8 @@
 /** Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. */
 import { BatchClient } from '@aws-sdk/client-batch';
+import { ECRClient } from '@aws-sdk/client-ecr';
 import { CONNECTION } from '../src/cloud/connection.ts';
+import { requireImage } from '../src/cloud/image.ts';
 import { type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
 import { SettingError } from '../src/core/errors.ts';
 import { parseJobOptions } from '../src/options/job-options.ts';
@@ -14,7 +16,7 @@ export interface TrainInput {
   taskToken?: string;
 }
 
-export function createTrain(open: OpenDataset, client: BatchClient) {
+export function createTrain(open: OpenDataset, client: BatchClient, registry: ECRClient) {
   return async ({ dataset, options, taskToken }: TrainInput): Promise<SubmittedJob> => {
     const place = {
       stage: requireVariable('STAGE'),
@@ -23,6 +25,8 @@ export function createTrain(open: OpenDataset, client: BatchClient) {
       definition: requireVariable('JOB_DEFINITION'),
     };
     const training = await parseJobOptions(readWords(options));
+    const { IMAGE } = process.env;
+    if (IMAGE !== undefined) await requireImage(registry, IMAGE, place.stage);
     const job = await submitTraining(client, place, open(dataset).records, {
       ...training,
       dataset,
@@ -44,4 +48,4 @@ function readWords(options: unknown): string[] {
   throw new SettingError(`options are ${JSON.stringify(options)}: needed a list such as ["--epochs", "10"]`);
 }
 
-export const handler = createTrain(openDataset, new BatchClient(CONNECTION));
+export const handler = createTrain(openDataset, new BatchClient(CONNECTION), new ECRClient(CONNECTION));

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, checkNode, giveUp, installPackages, ROOT } from './setup.mjs';
+import { findBuilder } from './builder.mjs';
+import { build, checkNode, installPackages, ROOT } from './setup.mjs';
 
 const FOLDER = join(ROOT, 'containers/training');
 const CONTEXT = join(ROOT, '.chirpline/training-image');
@@ -32,7 +33,7 @@ await copyProgram(CONTEXT);
 cpSync(join(FOLDER, 'bin'), join(CONTEXT, 'bin'), { recursive: true });
 
 const command = [
-  ...findBuilder(),
+  ...[findBuilder(), 'build'],
   ...['--file', join(FOLDER, 'Dockerfile'), '--tag', values.tag],
   ...['--build-arg', `TENSORFLOW=${values.tensorflow}`],
   ...(values.base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${values.base}`]),
@@ -43,15 +44,6 @@ const command = [
 console.log(command.join(' '));
 const { status } = spawnSync(command[0], command.slice(1), { stdio: 'inherit' });
 process.exit(status ?? 1);
-
-function findBuilder() {
-  const works = (...words) => spawnSync(words[0], words.slice(1), { stdio: 'ignore' }).status === 0;
-  // `docker version` fails without the daemon, which does the build.
-  if (works('docker', 'version')) return ['docker', 'build'];
-  if (works('podman', '--version')) return ['podman', 'build'];
-  if (works('buildah', '--version')) return ['buildah', 'build'];
-  return giveUp('docker (with its daemon), podman or buildah is needed: apt-get install podman');
-}
 
 /** This machine's certificates and pip settings, for downloads during the build. The image doesn't keep them. */
 function secrets() {

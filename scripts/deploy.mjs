@@ -1,4 +1,4 @@
-/** `npm run deploy|remove -- --stage NAME`: installs and builds what is missing, then runs infra/deploy/main.ts. */
+/** `npm run deploy|remove|container:push -- --stage NAME`: installs and builds what is missing, then runs infra/deploy/main.ts. */
 import { build, checkNode, installPackages, runNode } from './setup.mjs';
 
 checkNode();

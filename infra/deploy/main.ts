@@ -1,4 +1,4 @@
-/** `npm run deploy -- --stage NAME` and `npm run remove -- --stage NAME`; see docs/operations.md. */
+/** `npm run deploy`, `remove` and `container:push`, each with `-- --stage NAME`; see docs/operations.md. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,29 +12,36 @@ import { STAGE } from '../../src/cli/stage.ts';
 import { endWith } from '../../src/cli/terminal.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
 import { CONNECTION } from '../../src/cloud/connection.ts';
-import { openStage, readOutputs } from '../../src/cloud/deployed-stage.ts';
+import { findStack, readStack, readStage } from '../../src/cloud/deployed-stage.ts';
 import { isActive, listJobs } from '../../src/cloud/jobs.ts';
 import { listPages } from '../../src/cloud/runs.ts';
 import { SettingError } from '../../src/core/errors.ts';
 import { quote } from '../../src/core/quote.ts';
 import { requireAccepted } from '../../src/core/setting.ts';
-import { checkIdle, checkSettings } from './checks.ts';
+import { checkFree, checkHostTypes, checkIdle, checkSettings, hostTypes, type Settings } from './checks.ts';
+import { findInstanceTypes } from './instance-types.ts';
+import { pushImage } from './push.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Latest jobs among which active ones are looked for. */
 const JOBS = 100;
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
+const COMMANDS = ['deploy', 'remove', 'push'] as const;
+type Command = (typeof COMMANDS)[number];
+
 /** Throws SettingError for unknown words, and for a stage that isn't one of AWS. */
-function readArguments(args: string[]): { command: 'deploy' | 'remove'; stage: string; verbose: boolean } {
+function readArguments(args: string[]): { command: Command; stage: string; verbose: boolean } {
   try {
     const options = { stage: { type: 'string' }, verbose: { type: 'boolean', default: false } } as const;
     const { positionals, values } = parseArgs({ args, allowPositionals: true, options });
-    const [command, ...rest] = positionals;
-    if ((command !== 'deploy' && command !== 'remove') || rest.length > 0)
-      throw new SettingError(`unexpected argument ${quote(rest[0] ?? command ?? '')}`);
+    const [word, ...rest] = positionals;
+    const command = COMMANDS.find((name) => name === word);
+    if (command === undefined || rest.length > 0)
+      throw new SettingError(`unexpected argument ${quote(rest[0] ?? word ?? '')}`);
+    const script = command === 'push' ? 'container:push' : command;
     if (values.stage === undefined)
-      throw new SettingError(`which stage? For example npm run ${command} -- --stage dev`);
+      throw new SettingError(`which stage? For example npm run ${script} -- --stage dev`);
     const stage = requireAccepted(STAGE, values.stage, '--stage');
     if (stage === 'local')
       throw new SettingError('the stage local is not for AWS: npm run local:up && npm run local:deploy');
@@ -60,21 +67,39 @@ async function findRegion(): Promise<string> {
   }
 }
 
-function checkStage(stage: string): void {
-  const file = `infra/stages/${stage}.yml`;
+const settingsFile = (stage: string): string => `infra/stages/${stage}.yml`;
+
+function readSettings(stage: string): Settings {
+  const file = settingsFile(stage);
   const path = join(ROOT, file);
   if (!existsSync(path))
     throw new SettingError(`there is no ${file}. For a new stage, copy infra/stages/dev.yml and adapt it`);
   // Only the Serverless Framework knows the tags in it.
-  checkSettings(parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {}, file);
+  const settings = parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {};
+  checkSettings(settings, file);
+  return settings;
+}
+
+/** Whether the stage can be deployed now, there, and with these settings. */
+async function checkDeployment(stage: string, settings: Settings, region: string): Promise<void> {
+  const types = hostTypes(settings);
+  try {
+    checkFree(stage, (await findStack(stage))?.status ?? '');
+    if (types.length === 0) return;
+    checkHostTypes(types, await findInstanceTypes(types, region), region, settingsFile(stage));
+  } catch (error) {
+    throw explainCloudError(error, stage);
+  }
 }
 
 /** Returns the name of the bucket. A stack without outputs is that of a failed first deployment: nothing works there. */
 async function checkWork(name: string): Promise<string | undefined> {
   try {
-    const bucket = (await readOutputs(name)).get('Bucket');
+    const { status, outputs } = await readStack(name);
+    checkFree(name, status);
+    const bucket = outputs.get('Bucket');
     if (bucket === undefined) return undefined;
-    const { stateMachine, training } = await openStage(name);
+    const { stateMachine, training } = readStage(name, outputs);
     const page = await listPages(new SFNClient(CONNECTION), stateMachine).next();
     const runs = page.done ? [] : page.value;
     const jobs = training && (await listJobs(new BatchClient(CONNECTION), training.queue, JOBS));
@@ -97,13 +122,28 @@ function runServerless(command: string, stage: string, region: string, verbose: 
 }
 
 async function main(args: string[]): Promise<void> {
-  const { command, stage, verbose } = readArguments(args);
-  if (command === 'deploy') checkStage(stage);
+  // What follows a second -- is for the build of the image.
+  const end = args[0] === 'push' ? args.indexOf('--') : -1;
+  const { command, stage, verbose } = readArguments(args.slice(0, end < 0 ? undefined : end));
+  const settings = command === 'deploy' ? readSettings(stage) : undefined;
   const region = await findRegion();
+  if (command === 'push') {
+    process.exitCode = await push(stage, end < 0 ? [] : args.slice(end + 1));
+    return;
+  }
+  if (settings !== undefined) await checkDeployment(stage, settings, region);
   const bucket = command === 'remove' ? await checkWork(stage) : undefined;
   process.exitCode = runServerless(command, stage, region, verbose);
   if (process.exitCode === 0 && bucket !== undefined)
     console.log(`The data is kept in s3://${bucket}. docs/operations.md, "Remove", says how to delete it.`);
+}
+
+async function push(stage: string, options: string[]): Promise<number> {
+  try {
+    return await pushImage(stage, ROOT, options);
+  } catch (error) {
+    throw explainCloudError(error, stage);
+  }
 }
 
 try {

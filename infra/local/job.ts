@@ -101,18 +101,27 @@ export function shortName(nameOrArn: string): string {
   return nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 }
 
+/** How an attempt failed. */
+export interface Failure {
+  statusReason: string;
+  /** Of the container, if it didn't start. */
+  reason?: string;
+  /** If it did. */
+  exitCode?: number;
+}
+
 /**
  * Whether a failed attempt is retried. The first matching rule decides; if no rule matches, the attempt is retried.
  * https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
  */
-export function mayRetry({ detail }: Job, exitCode: number, statusReason: string): boolean {
+export function mayRetry({ detail }: Job, { statusReason, reason = '', exitCode }: Failure): boolean {
   const { attempts = 1, evaluateOnExit = [] } = detail.retryStrategy ?? {};
   if (detail.attempts.length >= attempts) return false;
   for (const { onStatusReason, onReason, onExitCode, action } of evaluateOnExit) {
     if (
       matches(onStatusReason, statusReason) &&
-      matches(onReason, '') &&
-      matches(onExitCode, String(exitCode))
+      matches(onReason, reason) &&
+      matches(onExitCode, String(exitCode ?? ''))
     ) {
       return action?.toUpperCase() === 'RETRY';
     }

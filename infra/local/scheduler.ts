@@ -1,5 +1,5 @@
 /** Runs jobs, a few at a time. It retries them as their definition says, and ends them on request or timeout. */
-import { type Attempt, isOver, type Job, mayRetry } from './job.ts';
+import { type Attempt, type Failure, isOver, type Job, mayRetry } from './job.ts';
 import type { JobStore } from './job-store.ts';
 import type { Reports } from './reports.ts';
 import { isOwn, type RunnerSettings, readExit, StartError, signalAttempt, startAttempt } from './runner.ts';
@@ -16,7 +16,7 @@ export interface Scheduler {
 export interface SchedulerSettings {
   /** Jobs that run at once; further jobs stay RUNNABLE. */
   slots: number;
-  /** Time from SIGTERM to SIGKILL [ms]. AWS gives 30 s, and two minutes before it reclaims a spot host. */
+  /** Time from SIGTERM to SIGKILL [ms]. AWS gives 30 s, and on a spot host's notice (infra/host/user-data.txt) two minutes. */
   grace: number;
 }
 
@@ -50,8 +50,12 @@ export function createScheduler(
       attempt = await startAttempt(runner, job, job.detail.attempts.length + 1);
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
-      job.detail.container = { ...job.detail.container, reason: error.message };
-      change(job, 'FAILED', { statusReason: NOT_STARTED, stoppedAt: Date.now() });
+      const { detail } = job;
+      const { message: reason } = error;
+      const stoppedAt = Date.now();
+      detail.attempts.push({ container: { reason }, stoppedAt, statusReason: NOT_STARTED });
+      detail.container = { ...detail.container, reason };
+      settle(job, { reason, statusReason: NOT_STARTED }, stoppedAt);
       return;
     }
     job.running = attempt;
@@ -80,9 +84,13 @@ export function createScheduler(
     detail.container = { ...detail.container, exitCode };
     if (job.terminated !== undefined) change(job, 'FAILED', { stoppedAt, statusReason: job.terminated });
     else if (exitCode === 0) change(job, 'SUCCEEDED', { stoppedAt, statusReason });
-    // AWS doesn't retry after a timeout.
-    else if (attempt.ended !== TIMED_OUT && mayRetry(job, exitCode, statusReason))
-      change(job, 'RUNNABLE', { statusReason });
+    else settle(job, { exitCode, statusReason }, stoppedAt);
+  }
+
+  /** What follows a failed attempt. AWS doesn't retry after a timeout. */
+  function settle(job: Job, failure: Failure, stoppedAt: number): void {
+    const { statusReason } = failure;
+    if (statusReason !== TIMED_OUT && mayRetry(job, failure)) change(job, 'RUNNABLE', { statusReason });
     else change(job, 'FAILED', { stoppedAt, statusReason });
   }
 

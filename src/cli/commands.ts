@@ -62,7 +62,7 @@ const COMMANDS: readonly [name: string, description: string, load: () => Promise
   ],
   [
     'doctor',
-    'check this machine, and say how to fix what is missing',
+    'check this machine or, with --stage, a stage in the cloud, and say how to fix what is missing',
     async () => (await import('./commands/doctor.ts')).doctorCommand(),
   ],
   [

@@ -12,7 +12,12 @@ const ADVICE: Record<string, string> = {
 
 /** A ChirplineError for an error of AWS or the network; any other error is returned unchanged. */
 export function explainCloudError(error: unknown, stage: string): unknown {
-  if (!(error instanceof Error) || error instanceof ChirplineError) return error;
+  if (!(error instanceof Error)) return error;
+  if (error instanceof ChirplineError) {
+    // S3's error doesn't know that its endpoint is the emulator.
+    const ended = stage === 'local' && isConnectionError(error.cause);
+    return ended ? explainCloudError(error.cause, stage) : error;
+  }
   const advice = ADVICE[error.name];
   if (advice !== undefined) return new MachineError(`stage ${stage}: ${advice}`, { cause: error });
   if (isConnectionError(error)) {

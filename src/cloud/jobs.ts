@@ -28,6 +28,8 @@ export interface Job {
   started?: Date;
   stopped?: Date;
   logStream?: string;
+  /** CPUs of the host that it needs. */
+  vcpus?: number;
   /** Whether a run waits for it. */
   ofRun: boolean;
   /** Only for an array job, whose jobs train one fold each: how many are in which state. */
@@ -108,6 +110,7 @@ function readJob(detail: JobDetail): Job {
   const { startedAt, stoppedAt, arrayProperties: { index, size, statusSummary = {} } = {} } = detail;
   // AWS reports separately why a container did not start, or was killed.
   const reason = [statusReason, container?.reason].filter((part) => part !== undefined).join(': ');
+  const vcpus = container?.resourceRequirements?.find(({ type }) => type === 'VCPU')?.value;
   return {
     id: jobId ?? '',
     name: jobName ?? '',
@@ -118,6 +121,7 @@ function readJob(detail: JobDetail): Job {
     attempts: attempts?.length ?? 0,
     created: new Date(createdAt ?? 0),
     ofRun: container?.environment?.some(({ name }) => name === TASK_TOKEN) ?? false,
+    ...(vcpus !== undefined && { vcpus: Number(vcpus) }),
     ...(reason !== '' && { reason }),
     ...(container?.exitCode !== undefined && { exitCode: container.exitCode }),
     ...(startedAt !== undefined && { started: new Date(startedAt) }),

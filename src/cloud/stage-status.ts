@@ -1,6 +1,7 @@
 /** The status of a stage: runs, training jobs and dead letters. */
 import { BatchClient } from '@aws-sdk/client-batch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { openStore } from '../storage/open.ts';
@@ -8,6 +9,7 @@ import { CONNECTION } from './connection.ts';
 import { isDatasetName, locateDataset } from './dataset.ts';
 import { countMessages } from './dead-letters.ts';
 import type { Stage } from './deployed-stage.ts';
+import { type GpuQuotas, readGpuQuotas } from './doctor/quotas.ts';
 import { isActive, type Job, listFolds, listJobs, readLastLines } from './jobs.ts';
 import { listRuns, type Run, type RunProgress, readProgress } from './runs.ts';
 
@@ -21,6 +23,8 @@ export interface JobView extends Job {
 export interface StageStatus {
   runs: (Run & { progress?: RunProgress })[];
   jobs: JobView[];
+  /** Of the account, if a job waits for a host, and if AWS tells. */
+  gpuQuotas?: GpuQuotas;
   /** `resendable`: whether `redrive` can send them to their queue again. */
   deadLetters: { queue: string; messages: number; resendable: boolean }[];
 }
@@ -40,6 +44,9 @@ export function createStatusReader(stage: Stage): StatusReader {
   const batch = new BatchClient(CONNECTION);
   const logs = new CloudWatchLogsClient(CONNECTION);
   const queues = new SQSClient({ ...CONNECTION, useQueueUrlAsEndpoint: false });
+
+  // Asked once: they don't change while somebody watches.
+  let gpuQuotas: Promise<GpuQuotas | undefined> | undefined;
 
   async function addLines(job: Job): Promise<JobView> {
     const hasLines = isActive(job) || job.state === 'FAILED';
@@ -64,9 +71,14 @@ export function createStatusReader(stage: Stage): StatusReader {
           })),
         ),
       ]);
+      const jobs = await Promise.all(latestJobs.map(addLines));
+      // An emulator has no hosts.
+      if (stage.name !== 'local' && jobs.some(isWaiting)) gpuQuotas ??= askQuotas();
+      const quotas = await gpuQuotas;
       return {
         runs: await Promise.all(latestRuns.map((run) => addProgress(stage, run))),
-        jobs: await Promise.all(latestJobs.map(addLines)),
+        jobs,
+        ...(quotas !== undefined && { gpuQuotas: quotas }),
         deadLetters,
       };
     },
@@ -77,6 +89,23 @@ async function addProgress(stage: Stage, run: Run): Promise<Run & { progress?: R
   if (run.state !== 'RUNNING' || !isDatasetName(run.dataset)) return run;
   const progress = await readProgress(openStore(locateDataset(stage.bucket, run.dataset).records));
   return progress === undefined ? run : { ...run, progress };
+}
+
+function isWaiting({ state, parts = [] }: JobView): boolean {
+  return state === 'RUNNABLE' || parts.some(isWaiting);
+}
+
+/** Undefined if these credentials may not read them: the status has more to show. */
+async function askQuotas(): Promise<GpuQuotas | undefined> {
+  const client = new ServiceQuotasClient(CONNECTION);
+  try {
+    return await readGpuQuotas(client);
+  } catch (error) {
+    if (error instanceof Error && /^AccessDenied/.test(error.name)) return undefined;
+    throw error;
+  } finally {
+    client.destroy();
+  }
 }
 
 /** Whether a run or job is active. */

@@ -94,7 +94,7 @@ const COHERENT: typeof DIY = {
 const MATCHED: typeof DIY = {
   ...DIY,
   epochs: 4,
-  learning_rate: 4e-3,
+  learning_rate: 2e-2,
   schedule: 'cosine',
   warmup_ratio: 0.1,
   recombine: true,

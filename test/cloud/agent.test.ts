@@ -75,6 +75,8 @@ beforeEach(async () => {
           // The rules of infra/training.yml.
           { onStatusReason: 'Host EC2*', action: 'RETRY' },
           { onExitCode: '75', action: 'RETRY' },
+          { onReason: 'AGENT', action: 'RETRY' },
+          { onStatusReason: 'Task failed to start*', action: 'RETRY' },
           { onReason: '*', action: 'EXIT' },
         ],
       },
@@ -490,11 +492,15 @@ test('a reference to an inherited property such as constructor is not resolved',
   assert.deepEqual(lines, ['Ref::constructor default']);
 });
 
-test('a job that the machine cannot start fails with a reason, and the next job runs', async () => {
+test('a job that the machine cannot start is tried again, then fails with the reason, and the next job runs', async () => {
   // Longer than Linux allows for one argument.
   const long = await ended(await submit(`true ${'x'.repeat(200_000)}`));
   assert.deepEqual([long.status, long.statusReason], ['FAILED', 'Task failed to start']);
   assert.match(long.container?.reason ?? '', /E2BIG/);
+  assert.deepEqual(
+    long.attempts?.map(({ statusReason, container }) => [statusReason, container?.exitCode]),
+    Array.from({ length: 3 }, () => ['Task failed to start', undefined]),
+  );
   assert.equal((await ended(await submit('true'))).status, 'SUCCEEDED');
 });
 

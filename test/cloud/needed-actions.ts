@@ -36,7 +36,7 @@ const LOGS = [
   of('logs', 'log-group:/aws/lambda/chirpline-dev-plan'),
   of('logs', 'log-group:/chirpline/dev/training'),
 ];
-const REPOSITORY = of('ecr', 'repository/chirpline-training');
+const REPOSITORY = of('ecr', 'repository/chirpline-dev-training');
 /** For actions without resource-level permissions, and for resources whose names we don't choose. */
 const ANY = '*';
 
@@ -117,6 +117,11 @@ export const BY_TYPE: Record<string, IamRequest[]> = {
   'AWS::EC2::VPCGatewayAttachment': ec2(
     'AttachInternetGateway DescribeInternetGateways DescribeVpnGateways DetachInternetGateway',
   ),
+  'AWS::ECR::Repository': needs(
+    'ecr',
+    REPOSITORY,
+    'CreateRepository DeleteLifecyclePolicy DeleteRepository DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListTagsForResource PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy TagResource UntagResource',
+  ),
   'AWS::Events::Rule': needs(
     'events',
     RULE,
@@ -194,6 +199,7 @@ export const BY_TYPE: Record<string, IamRequest[]> = {
     TOPIC,
     'CreateTopic DeleteTopic GetDataProtectionPolicy GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes TagResource UntagResource',
   ),
+  'AWS::SNS::TopicPolicy': needs('sns', TOPIC, 'GetTopicAttributes SetTopicAttributes'),
   'AWS::SQS::Queue': needs(
     'sqs',
     QUEUE,
@@ -223,16 +229,25 @@ export const BY_SERVERLESS: IamRequest[] = [
   // Before a stage is removed: whether it is at work.
   ...needs('states', STATE_MACHINE, 'ListExecutions'),
   ...needs('batch', ANY, 'DescribeJobs ListJobs'),
+  // Before it is deployed: whether its region has the hosts.
+  ...ec2('DescribeInstanceTypeOfferings'),
 ];
 
-/** For `docker push`. */
+/** For `npm run container:push`. */
 export const BY_PUSH: IamRequest[] = [
+  ...needs('cloudformation', STACK, 'DescribeStacks'),
   ...needs(
     'ecr',
     REPOSITORY,
-    'BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload CreateRepository InitiateLayerUpload PutImage UploadLayerPart',
+    'BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload DescribeImages InitiateLayerUpload PutImage UploadLayerPart',
   ),
   ...needs('ecr', ANY, 'GetAuthorizationToken'),
+];
+
+/** For what `chirpline doctor` and `submit` ask AWS, but not the emulators, which have neither image nor hosts. */
+export const BY_COMMANDS: IamRequest[] = [
+  ...needs('batch', ANY, 'DescribeComputeEnvironments'),
+  ...needs('ecr', REPOSITORY, 'BatchGetImage DescribeImages GetDownloadUrlForLayer'),
 ];
 
 /** For what docs/operations.md does by hand: aws lambda invoke, aws logs tail. */

@@ -11,6 +11,7 @@ export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
 
 export interface Template {
   Conditions: Record<string, unknown>;
+  Outputs: Record<string, unknown>;
   Resources: Record<
     string,
     {

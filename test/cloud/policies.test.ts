@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ACCOUNT, type IamRequest, isAllowed, type Policy, refused } from '../support/iam.ts';
 import { type PolicyName, readPolicy } from '../support/own-policies.ts';
-import { BOUNDARY, BY_HAND, BY_PUSH, BY_SERVERLESS, BY_TYPE, HOST_RIGHTS } from './needed-actions.ts';
+import {
+  BOUNDARY,
+  BY_COMMANDS,
+  BY_HAND,
+  BY_PUSH,
+  BY_SERVERLESS,
+  BY_TYPE,
+  HOST_RIGHTS,
+} from './needed-actions.ts';
 import { ROOT } from './package.ts';
 
 /** Maximum characters of a managed policy, without white space. */
@@ -35,7 +43,19 @@ test('the deployer policies allow all requests that the resources of the stack n
 
 test('the image policy allows the push of the image, and the user policy what is done by hand', async () => {
   assert.deepEqual(await refused([readPolicy('image')], BY_PUSH), []);
-  assert.deepEqual(await refused(USER, BY_HAND), []);
+  assert.deepEqual(await refused(USER, [...BY_HAND, ...BY_COMMANDS]), []);
+});
+
+test('whoever may push the image of a stage can neither change that of another, nor replace or delete one', async () => {
+  const [own, other] = ['dev', 'prod'].map((stage) => of('ecr', `repository/chirpline-${stage}-training`));
+  await forbid(
+    [readPolicy('image')],
+    [
+      { action: 'ecr:PutImage', resource: other! },
+      { action: 'ecr:BatchDeleteImage', resource: own! },
+      { action: 'ecr:PutImageTagMutability', resource: own! },
+    ],
+  );
 });
 
 test('every action that a deployer has is needed', () => {
@@ -133,7 +153,9 @@ test("a user cannot touch another stage, the deployed code, the image, or other 
     },
     { action: 'lambda:InvokeFunction', resource: of('lambda', 'function:chirpline-dev-plan') },
     { action: 'lambda:UpdateFunctionCode', resource: of('lambda', 'function:chirpline-dev-plan') },
-    { action: 'ecr:PutImage', resource: of('ecr', 'repository/chirpline-training') },
+    { action: 'ecr:PutImage', resource: of('ecr', 'repository/chirpline-dev-training') },
+    { action: 'ecr:BatchGetImage', resource: of('ecr', 'repository/chirpline-prod-training') },
+    { action: 'sns:Publish', resource: of('sns', 'chirpline-dev-alarms') },
     { action: 'cloudformation:UpdateStack', resource: of('cloudformation', 'stack/chirpline-dev/5c0d') },
   ]);
 });
@@ -143,7 +165,7 @@ test('the boundary lets hosts do what AWS lets them, and no role act on IAM, oth
     { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
   ];
   const boundary = readPolicy('boundary');
-  const repository = of('ecr', 'repository/chirpline-training');
+  const repository = of('ecr', 'repository/chirpline-dev-training');
   const instance = of('ecs', 'container-instance/cluster/5c0d');
   // https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEC2ContainerServiceforEC2Role.html
   const hosts: IamRequest[] = [

@@ -44,7 +44,14 @@ for (const [name, queue] of [
   const own = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
   BY_SERVICES[name]!.push(...on(arn('sqs', `chirpline-${STAGE}-${queue}`), ...own));
 }
-BY_SERVICES.job!.push(...on(arn('sqs', `chirpline-${STAGE}-jobs-dead`), 'sqs:SendMessage'));
+// Of a function, but only on AWS.
+BY_SERVICES.train!.push(...on(arn('ecr', `repository/chirpline-${STAGE}-training`), 'ecr:DescribeImages'));
+BY_SERVICES.job!.push(
+  ...on(arn('sqs', `chirpline-${STAGE}-jobs-dead`), 'sqs:SendMessage'),
+  // Of the function itself, but only on AWS.
+  ...on(arn('sns', `chirpline-${STAGE}-alarms`), 'sns:Publish'),
+  ...on('*', 'servicequotas:GetServiceQuota'),
+);
 
 const WRITING = ['s3:PutObject', 's3:DeleteObject'];
 const FORBIDDEN: Record<string, IamRequest[]> = {
@@ -69,6 +76,7 @@ const FORBIDDEN: Record<string, IamRequest[]> = {
 };
 FORBIDDEN.job!.push(...on(arn('batch', `job-queue/chirpline-${STAGE}-training`), 'batch:SubmitJob'));
 FORBIDDEN.shard!.push(...on(arn('states', `stateMachine:chirpline-${STAGE}`), 'states:StartExecution'));
+FORBIDDEN.train!.push(...on(arn('ecr', `repository/chirpline-${STAGE}-training`), 'ecr:PutImage'));
 FORBIDDEN.reduce!.push(...on(object('raw/g2net/x.npy'), 's3:GetObject'));
 
 describe('the roles of a stage', () => {

@@ -10,6 +10,7 @@ const PSEUDO: Record<string, string> = {
 };
 /** Services of the resources whose ARN a policy names, and the property with the name. */
 const ARNS: Record<string, [service: string, property: string, kind: string]> = {
+  'AWS::SNS::Topic': ['sns', 'TopicName', ''],
   'AWS::SQS::Queue': ['sqs', 'QueueName', ''],
   'AWS::Lambda::Function': ['lambda', 'FunctionName', 'function:'],
 };
@@ -43,6 +44,8 @@ function resolve(value: unknown, template: Template): unknown {
     return String(argument).replaceAll(/\$\{(AWS::\w+)\}/g, (_, name: string) =>
       requireText(PSEUDO[name], name),
     );
+  // Of a topic, this is its ARN.
+  if (key === 'Ref') return arnOf(String(argument), template);
   if (key === 'Fn::GetAtt') return arnOf(String((argument as unknown[])[0]), template);
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, resolve(member, template)]));
 }

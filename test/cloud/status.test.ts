@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeStatus } from '../../src/cli/commands/status.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
-import type { JobView, StageStatus } from '../../src/cloud/stage-status.ts';
+import { createStatusReader, type JobView, type StageStatus } from '../../src/cloud/stage-status.ts';
 import { MachineError } from '../../src/core/errors.ts';
 import { setEnvironment } from '../support/emulator.ts';
+import { startFakeAws } from '../support/fake-aws.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000);
 const NOTHING: StageStatus = {
@@ -116,6 +117,19 @@ test("a job that doesn't start is shown as waiting, with the remedy, and with AW
   assert.match(wait!, /^ {4}waits for a host\. /);
   assert.match(wait!, QUOTA);
   assert.deepEqual(more, []);
+  const withQuota = (spot: number, onDemand: number) =>
+    describeStatus(
+      { ...NOTHING, jobs: [{ ...JOB, vcpus: 4 }], gpuQuotas: { spot, 'on demand': onDemand } },
+      'dev',
+    ).split('\n')[1];
+  assert.equal(
+    withQuota(0, 2),
+    "    waits in vain: the account's quota is 0 GPU vCPUs on spot hosts and 2 on demand, the job needs 4. chirpline doctor --stage dev has the command to request more",
+  );
+  assert.match(
+    withQuota(0, 4)!,
+    /^ {4}waits for a host\. .*quota: 0 GPU vCPUs on spot hosts and 4 on demand$/,
+  );
   // The local stage has no hosts to wait for.
   assert.deepEqual(show('local')[1], '    waits for an earlier job: jobs run one at a time');
 
@@ -123,6 +137,8 @@ test("a job that doesn't start is shown as waiting, with the remedy, and with AW
     ['MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ...', /jobMemory.*infra\/stages\/dev\.yml.*instanceTypes/],
     ['MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - ...', /raise maxVcpus in infra\/stages\/dev\.yml/],
     ['CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - ...', QUOTA],
+    ['MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED - ...', /choose other instanceTypes/],
+    ['UNDETERMINED - Batch job is blocked, root cause is undetermined.', QUOTA],
   ] as const) {
     const ended = `Canceled by JobStateTimeLimit action due to reason: ${reason}`;
     for (const fields of [{ reason }, { reason: ended, state: 'FAILED' }]) {
@@ -231,3 +247,40 @@ test('the refused port tells whether the emulator or its job agent is not runnin
   assert.match(explain(4566), /stage local: the emulator is not running\. Start it: npm run local:up/);
   assert.match(explain(4570), /stage local: the job agent is not running\. Start it: npm run local:up$/);
 });
+
+test('for a job that waits for a host AWS is asked once for the quotas; without the right to ask, the rest is shown', async (t) => {
+  let quota = (): object => ({ Quota: { Value: 0 } });
+  const { url, env, asked } = await startFakeAws(t, {
+    ListExecutions: () => ({ executions: [] }),
+    GetQueueAttributes: () => ({ Attributes: { ApproximateNumberOfMessages: '0' } }),
+    listjobs: () => ({ jobSummaryList: [{ jobId: 'a', jobName: 'train-g2net' }] }),
+    describejobs: () => ({ jobs: [WAITING] }),
+    GetServiceQuota: () => quota(),
+  });
+  t.after(setEnvironment(env));
+  const queues = [{ name: 'jobs', deadLetters: `${url}/queue` }];
+  const training = { queue: 'queue', definition: 'definition', logs: 'logs' };
+  const open = (name: string) =>
+    createStatusReader({ name, bucket: 'bucket', stateMachine: 'arn:aws:states:x', queues, training });
+  const reader = open('dev');
+  await reader.read();
+  const { gpuQuotas, jobs } = await reader.read();
+  assert.deepEqual([gpuQuotas, jobs[0]?.vcpus], [{ spot: 0, 'on demand': 0 }, 4]);
+  const count = () => asked.filter((operation) => operation === 'GetServiceQuota').length;
+  // An emulator has none.
+  await open('local').read();
+  assert.equal(count(), 2);
+  quota = () => ({ __type: 'AccessDeniedException', Message: 'no' });
+  const denied = await open('dev').read();
+  assert.deepEqual([denied.gpuQuotas, denied.jobs.length], [undefined, 1]);
+  assert.ok(count() > 2);
+});
+
+const WAITING = {
+  jobId: 'a',
+  jobName: 'train-g2net',
+  status: 'RUNNABLE',
+  createdAt: 1,
+  parameters: { dataset: 'g2net' },
+  container: { resourceRequirements: [{ type: 'VCPU', value: '4' }] },
+};

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { locateDataset } from '../../src/cloud/dataset.ts';
 import { readVariables } from '../../src/core/setting.ts';
+import { SOFTWARE } from '../../src/core/software.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { PREPROCESS_DEFAULTS, PREPROCESS_SETTINGS } from '../../src/preprocess/preprocess-settings.ts';
 import { scratch } from '../support/fixtures.ts';
@@ -26,9 +27,11 @@ function broadStatements(template: Template): string[] {
     if (statement.Effect !== 'Allow') continue;
     if ([statement.Action].flat().some((action) => action.includes('*')))
       broad.push(`${name}: ${statement.Action}`);
-    // The token is the right: AWS knows no resources for these.
-    const byToken = [statement.Action].flat().every((action) => action.startsWith('states:SendTask'));
-    if (!byToken && [statement.Resource].flat().some((resource) => resource === '*'))
+    // AWS knows no resources for these: the token is the right, or it is a number that is read.
+    const isWhole = [statement.Action]
+      .flat()
+      .every((action) => /^states:SendTask|^servicequotas:Get/.test(action));
+    if (!isWhole && [statement.Resource].flat().some((resource) => resource === '*'))
       broad.push(`${name}: Resource *`);
   }
   return broad;
@@ -283,12 +286,94 @@ for (const stage of STAGES) {
           Version: { 'Fn::GetAtt': ['HostTemplate', 'LatestVersionNumber'] },
         });
       }
-      assert.deepEqual(container.Environment, [{ Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } }]);
+      assert.deepEqual(container.Environment, [
+        { Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } },
+        { Name: 'DEVICE', Value: 'gpu' },
+      ]);
+    });
+
+    test("starts hosts with the script of infra/host/, and retries only what is AWS's doing", () => {
+      const { HostTemplate, TrainingJob } = template.Resources;
+      const { LaunchTemplateData: data } = HostTemplate!.Properties as unknown as {
+        LaunchTemplateData: { UserData: unknown };
+      };
+      const script = readFileSync(join(ROOT, 'infra/host/user-data.txt'), 'utf8');
+      assert.deepEqual(data.UserData, { 'Fn::Base64': script });
+      const { EvaluateOnExit: rules } = TrainingJob!.Properties.RetryStrategy as unknown as {
+        EvaluateOnExit: { Action: string }[];
+      };
+      assert.deepEqual(
+        rules.map(({ Action, ...rule }) => [Action, rule]),
+        [
+          ['RETRY', { OnStatusReason: 'Host EC2*' }],
+          ['RETRY', { OnExitCode: '75' }],
+          ['RETRY', { OnReason: 'AGENT' }],
+          ['RETRY', { OnStatusReason: 'Task failed to start*' }],
+          ['EXIT', { OnReason: '*' }],
+        ],
+      );
+    });
+
+    test("names the image by version and commit in the stage's own repository, which scans images and forgets old ones", () => {
+      const { ImageRepository, TrainingJob, TrainLambdaFunction } = template.Resources;
+      const commit = spawnSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: ROOT, encoding: 'utf8' });
+      const image = {
+        'Fn::Sub': `\${AWS::AccountId}.dkr.ecr.\${AWS::Region}.\${AWS::URLSuffix}/chirpline-${stage}-training:${SOFTWARE.version}-${commit.stdout.trim()}`,
+      };
+      const { Image } = TrainingJob!.Properties.ContainerProperties as unknown as { Image: object };
+      assert.deepEqual(Image, { 'Fn::If': ['OwnImage', image, ''] });
+      const { Variables } = TrainLambdaFunction!.Properties.Environment as unknown as {
+        Variables: { IMAGE: object };
+      };
+      assert.deepEqual(Variables.IMAGE, { 'Fn::If': ['StageImage', image, { Ref: 'AWS::NoValue' }] });
+      assert.deepEqual(template.Outputs.TrainingImage, { Condition: 'StageImage', Value: image });
+      const { RepositoryName, ImageTagMutability, ImageScanningConfiguration, LifecyclePolicy } =
+        ImageRepository!.Properties as Record<string, unknown>;
+      assert.deepEqual(
+        [RepositoryName, ImageTagMutability, ImageScanningConfiguration],
+        [`chirpline-${stage}-training`, 'IMMUTABLE', { ScanOnPush: true }],
+      );
+      const { rules } = JSON.parse((LifecyclePolicy as { LifecyclePolicyText: string }).LifecyclePolicyText);
+      assert.deepEqual(
+        rules.map(({ action, selection }: { action: object; selection: { countNumber: number } }) => [
+          action,
+          selection.countNumber,
+        ]),
+        [[{ type: 'expire' }, 5]],
+      );
+    });
+
+    test('sends an alarm when AWS says that jobs wait in vain, and lets AWS send it', () => {
+      const { BlockedJobs, AlarmTopicPolicy, TrainingQueue } = template.Resources;
+      const { EventPattern, Targets } = BlockedJobs!.Properties as unknown as {
+        EventPattern: Record<string, unknown>;
+        Targets: { Arn: unknown }[];
+      };
+      assert.deepEqual(EventPattern['detail-type'], ['Batch Job Queue Blocked']);
+      assert.match(
+        JSON.stringify(EventPattern),
+        new RegExp(`:job-queue/${TrainingQueue!.Properties.JobQueueName}"`),
+      );
+      assert.deepEqual(
+        Targets.map(({ Arn }) => Arn),
+        [{ Ref: 'AlarmTopic' }],
+      );
+      const { Statement: allowed } = AlarmTopicPolicy!.Properties.PolicyDocument as unknown as {
+        Statement: { Principal: { Service: string }; Action: string }[];
+      };
+      assert.deepEqual(
+        allowed.map(({ Principal, Action }) => [Principal.Service, Action]),
+        [
+          ['cloudwatch.amazonaws.com', 'sns:Publish'],
+          ['events.amazonaws.com', 'sns:Publish'],
+        ],
+      );
     });
 
     test('creates no resources locally that the emulator refuses', () => {
       for (const [name, { Type, Condition }] of Object.entries(template.Resources)) {
         if (/^AWS::(Batch|EC2)::/.test(Type)) assert.equal(Condition, 'RealBatch', name);
+        if (Type === 'AWS::ECR::Repository') assert.equal(Condition, 'StageImage', name);
       }
     });
 

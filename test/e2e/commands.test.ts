@@ -11,10 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { CreateJobQueueCommand, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { locateDataset } from '../../src/cloud/dataset.ts';
 import { countMessages } from '../../src/cloud/dead-letters.ts';
+import { requireTraining } from '../../src/cloud/deployed-stage.ts';
 import { findJob, isActive, listJobs, stopJob } from '../../src/cloud/jobs.ts';
 import type { Run } from '../../src/cloud/runs.ts';
 import { createStatusReader } from '../../src/cloud/stage-status.ts';
+import type { Finding } from '../../src/core/finding.ts';
 import { readPlan } from '../../src/preprocess/plan/plan.ts';
 import { readManifest } from '../../src/preprocess/state/manifest.ts';
 import { decodeExample } from '../../src/records/example.ts';
@@ -30,6 +33,7 @@ import { setEnvironment } from '../support/emulator.ts';
 import { folderForTests, scratch } from '../support/fixtures.ts';
 import { refused } from '../support/iam.ts';
 import { readPolicy } from '../support/own-policies.ts';
+import { sitePackages } from '../support/python.ts';
 import { readRequests } from '../support/recorded-requests.ts';
 import {
   batch,
@@ -232,6 +236,7 @@ if (EMULATOR === 'ministack')
     const options = ['--dataset', 'trained', '--stage', 'local'];
     const { id } = JSON.parse(chirplineWell('submit', ...options, '--epochs', '50', '--json'));
     chirplineWell('status', '--stage', 'local');
+    chirplineWell('doctor', '--stage', 'local');
     chirplineWell('cancel', id, '--stage', 'local');
 
     const requests = readRequests(RECORDED);
@@ -253,9 +258,59 @@ if (EMULATOR === 'ministack')
       'batch:TerminateJob',
       'states:StartExecution',
       'sqs:SendMessage',
+      'batch:DescribeJobQueues',
+      'servicequotas:GetServiceQuota',
+      'sns:ListSubscriptionsByTopic',
     ])
       assert.ok(ofUser.has(action), action);
   });
+test('a job for the GPU fails at once where TensorFlow has none, says why, and is not tried again', async () => {
+  const { records, models } = locateDataset(stage.bucket, 'spoilt');
+  const { queue, definition } = requireTraining(stage);
+  const { jobId } = await batch.send(
+    new SubmitJobCommand({
+      ...{ jobName: 'train-spoilt', jobQueue: queue, jobDefinition: definition },
+      parameters: { dataset: 'spoilt' },
+      containerOverrides: {
+        command: ['chirpline', 'train', records, models, '--device', 'gpu'],
+        // As in the image: no other is looked for, or downloaded. This one is for the CPU.
+        environment: [{ name: 'CHIRPLINE_TENSORFLOW', value: join(sitePackages(), 'tensorflow') }],
+      },
+    }),
+  );
+  const ended = await waitForJob(jobId!, (job) => !isActive(job));
+  assert.deepEqual([ended.state, ended.attempts, ended.exitCode], ['FAILED', 1, 3]);
+  const { jobs } = await createStatusReader(stage).read('spoilt');
+  const [line, ...more] = jobs.find(({ id }) => id === jobId)!.lastLines;
+  assert.match(line!, /^chirpline: .* is built without CUDA, but device gpu was requested/);
+  assert.deepEqual(more, []);
+});
+
+test('doctor tells what the emulator answers, and does not take what it lacks for an answer', () => {
+  const answer = chirplineWell('doctor', '--stage', 'local', '--json');
+  const findings = JSON.parse(answer) as Finding[];
+  assert.deepEqual(
+    findings.map(({ name, status }) => `${status} ${name}`),
+    [
+      'ok region',
+      'ok stack',
+      'unknown functions',
+      'warn alarms',
+      'unknown hosts',
+      'unknown GPU quota',
+      'unknown image',
+    ],
+  );
+  for (const { name, detail } of findings.filter(({ status }) => status === 'unknown')) {
+    const expected = name === 'image' ? /^the job agent chooses it$/ : /^not answered by this emulator \(/;
+    assert.match(detail, expected, name);
+  }
+  const text = chirplineWell('doctor', '--stage', 'local');
+  assert.match(text, /^unknown functions +not answered by this emulator/m);
+  const other = chirpline('doctor', '--stage', 'other');
+  assert.equal(other.status, 3);
+  assert.match(other.stdout, /^missing stack +not deployed\n {8}npm run deploy -- --stage other$/m);
+});
 
 test('the commands give an error of one line when the cloud or a part of it is not running', (t) => {
   const status = (name: string, variables: NodeJS.ProcessEnv = {}) => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createJob, type JobDetail, type JobEvent } from '../../functions/job.ts';
+import { createJob, type JobDetail, type JobEvent, warnOfQuota } from '../../functions/job.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
+import { setEnvironment } from '../support/emulator.ts';
+import { startFakeAws } from '../support/fake-aws.ts';
 import { memoryDatasets } from './stores.ts';
 
 const TOKEN = [{ name: 'TASK_TOKEN', value: 'token' }];
@@ -23,10 +25,15 @@ function event(fields: Partial<JobDetail>): JobEvent {
 function prepare() {
   const open = memoryDatasets();
   const answers: [string, JobStatus][] = [];
-  const job = createJob(open, async (token, status) => void answers.push([token, status]));
+  const warned: [string, number][] = [];
+  const job = createJob(
+    open,
+    async (token, status) => void answers.push([token, status]),
+    async (id, vcpus) => void warned.push([id, vcpus]),
+  );
   const read = async (id = 'job-1'): Promise<JobStatus> =>
     JSON.parse(new TextDecoder().decode(await open('tiny').models.read(`jobs/${id}.json`)));
-  return { job, answers, read };
+  return { job, answers, warned, read };
 }
 
 test('the status of a job is stored beside its models, and the run is told only when the job ends', async () => {
@@ -89,4 +96,43 @@ test('a run is told only about the end of the whole array, and each job of it ha
     answers.map(([token, { state, folds }]) => [token, state, folds]),
     [['token', 'FAILED', 2]],
   );
+});
+
+test('the quota is looked at once for a job that waits: not for later attempts, repeated events, or other jobs of an array', async () => {
+  const { job, warned } = prepare();
+  const container = { resourceRequirements: [{ type: 'VCPU' as const, value: '4' }] };
+  const waiting = (fields: Partial<JobDetail>) => job(event({ status: 'RUNNABLE', container, ...fields }));
+  await job(event({ status: 'PENDING', container }));
+  await waiting({});
+  await waiting({});
+  await waiting({ attempts: [{}] });
+  await waiting({ jobId: 'job-2:0', arrayProperties: { index: 0 } });
+  await waiting({ jobId: 'job-2:1', arrayProperties: { index: 1 } });
+  // Of the job agent, whose jobs need no host.
+  await waiting({ jobId: 'job-3', container: {} });
+  assert.deepEqual(warned, [
+    ['job-1', 4],
+    ['job-2:0', 4],
+  ]);
+});
+
+test('people are told of a job whose quota allows no host, and not of one whose quota does', async (t) => {
+  let spot = 0;
+  const { env, requests } = await startFakeAws(t, {
+    GetServiceQuota: () => ({ Quota: { Value: spot } }),
+    Publish: () =>
+      '<PublishResponse><PublishResult><MessageId>5c0d</MessageId></PublishResult></PublishResponse>',
+  });
+  t.after(setEnvironment({ ...env, ALARM_TOPIC: 'arn:aws:sns:x', STAGE: 'dev' }));
+  const sent = () => requests.flatMap(({ body }) => new URLSearchParams(body).get('Message') ?? []);
+  await warnOfQuota('job-1', 4);
+  assert.deepEqual(sent(), [
+    "Training job job-1 of stage dev waits in vain: it needs 4 vCPUs, and the account's quota of GPU vCPUs is 0 for spot hosts, 0 on demand. chirpline doctor --stage dev has the command to request more.",
+  ]);
+  spot = 4;
+  await warnOfQuota('job-2', 4);
+  delete process.env.ALARM_TOPIC;
+  spot = 0;
+  await warnOfQuota('job-3', 4);
+  assert.equal(sent().length, 1);
 });

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BatchClient, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import { ECRClient } from '@aws-sdk/client-ecr';
 import { Command } from 'commander';
 import { createTrain, type TrainInput } from '../../functions/train.ts';
 import { ConflictError, InputError, SettingError } from '../../src/core/errors.ts';
 import { trainOptions } from '../../src/options/command-options.ts';
 import { parseJobOptions, readJobOptions } from '../../src/options/job-options.ts';
 import { METADATA_KEY } from '../../src/records/metadata.ts';
+import { answerBy } from '../support/answers.ts';
 import { setEnvironment } from '../support/emulator.ts';
 import { memoryDatasets } from './stores.ts';
 
@@ -36,7 +38,13 @@ async function prepare() {
   );
   const open = memoryDatasets();
   await open('tiny').records.write(METADATA_KEY, new Uint8Array(1));
-  const train = createTrain(open, client);
+  const registry = answerBy(new ECRClient({ region: 'us-east-1' }), {
+    DescribeImages: ({ imageIds: [image] }: { imageIds: [{ imageTag: string }] }) => {
+      if (image.imageTag === PUSHED) return { imageDetails: [{ imageTags: [PUSHED] }] };
+      throw Object.assign(new Error('not there'), { name: 'ImageNotFoundException' });
+    },
+  });
+  const train = createTrain(open, client, registry.client);
   const submit = async (input: TrainInput) => {
     await train(input);
     const { arrayProperties, containerOverrides, ...rest } = sent.at(-1)!;
@@ -45,6 +53,23 @@ async function prepare() {
   };
   return { train, submit, sent };
 }
+
+const PUSHED = '0.1.0-5c0d';
+const REPOSITORY = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/chirpline-dev-training';
+
+test('a job whose image was not pushed is refused, since its host would start in vain', async (t) => {
+  t.after(setEnvironment({ IMAGE: `${REPOSITORY}:0.1.0-later` }));
+  const { submit, sent } = await prepare();
+  await assert.rejects(
+    submit({ dataset: 'tiny' }),
+    new ConflictError(
+      `stage dev: the training image ${REPOSITORY}:0.1.0-later was not pushed yet: npm run container:push -- --stage dev`,
+    ),
+  );
+  assert.deepEqual(sent, []);
+  process.env.IMAGE = `${REPOSITORY}:${PUSHED}`;
+  assert.equal((await submit({ dataset: 'tiny' })).jobQueue, 'queue');
+});
 
 const PLACES = ['chirpline', 'train', 's3://bucket/records/tiny', 's3://bucket/models/tiny'];
 const CHECKPOINTS = ['--checkpoints', 's3://bucket/checkpoints/tiny'];

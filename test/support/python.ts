@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Python of the test environment, which `npm test` creates from test/python/requirements.txt. */
@@ -14,4 +16,11 @@ export function runPython(source: string, ...args: string[]): string {
   if (run.error) throw run.error;
   if (run.status !== 0) throw new Error(`Python ended with ${run.status}: ${run.stderr}`);
   return run.stdout;
+}
+
+/** The site-packages folder of the test environment. */
+export function sitePackages(): string {
+  const lib = join(dirname(PYTHON), '..', 'lib');
+  const [python] = readdirSync(lib).filter((name) => name.startsWith('python3'));
+  return join(lib, python ?? '', 'site-packages');
 }

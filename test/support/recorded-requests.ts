@@ -40,7 +40,12 @@ function translate(recorded: Recorded): IamRequest[] {
     const stack = arn('cloudformation', `stack/${form.get('StackName')}/5c0d`);
     return [{ action: `cloudformation:${form.get('Action')}`, resource: stack }];
   }
+  if (service === 'sns') {
+    const form = new URLSearchParams(body);
+    return [{ action: `sns:${form.get('Action')}`, resource: form.get('TopicArn')! }];
+  }
   const [, operation = ''] = target.split('.');
+  if (service === 'servicequotas') return [{ action: `servicequotas:${operation}`, resource: '*' }];
   const input = JSON.parse(body) as Record<string, string>;
   if (service === 'states') {
     // Those with a task token know no resource.
@@ -84,6 +89,9 @@ function translateBatch({ path, body }: Recorded): IamRequest[] {
   const input = JSON.parse(body) as { [name: string]: string } & { tags?: Record<string, string> };
   if (operation === 'describejobs') return [{ action: 'batch:DescribeJobs', resource: '*' }];
   if (operation === 'listjobs') return [{ action: 'batch:ListJobs', resource: '*' }];
+  if (operation === 'describejobqueues') return [{ action: 'batch:DescribeJobQueues', resource: '*' }];
+  if (operation === 'describecomputeenvironments')
+    return [{ action: 'batch:DescribeComputeEnvironments', resource: '*' }];
   if (operation === 'terminatejob') {
     // Jobs get their tags when they are submitted.
     const context = { 'aws:ResourceTag/application': 'chirpline', 'aws:ResourceTag/stage': 'local' };

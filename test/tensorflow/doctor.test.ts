@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Finding } from '../../src/core/finding.ts';
 import { ADDON, addonName } from '../../src/tensorflow/install/addon.ts';
-import { examineNode, examineTensorFlow, type Finding } from '../../src/tensorflow/install/diagnosis.ts';
+import { examineNode, examineTensorFlow } from '../../src/tensorflow/install/diagnosis.ts';
 import { scratch } from '../support/fixtures.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, writeProgram } from './process.ts';
 

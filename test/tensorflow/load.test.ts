@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { PINNED_VERSION, pinFor } from '../../src/tensorflow/install/pins.ts';
 import { installWheel } from '../../src/tensorflow/install/wheel.ts';
 import { scratch } from '../support/fixtures.ts';
-import { PYTHON, runPython } from '../support/python.ts';
+import { runPython, sitePackages } from '../support/python.ts';
 import { PATH_WITH_TENSORFLOW, plainEnvironment, runNode, writeProgram } from './process.ts';
 
 /** One cache for the tests of this file: the first builds the addon, the others use it. */
@@ -116,10 +116,3 @@ test('the error output of g++ is part of the message', async (t) => {
     /^MachineError: g\+\+ could not build.*fatal error: no such header/s,
   );
 });
-
-/** The site-packages folder of the test environment. */
-function sitePackages(): string {
-  const lib = join(dirname(PYTHON), '..', 'lib');
-  const [python] = readdirSync(lib).filter((name) => name.startsWith('python3'));
-  return join(lib, python ?? '', 'site-packages');
-}

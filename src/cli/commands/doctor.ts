@@ -1,24 +1,49 @@
 import { Command } from 'commander';
+import type { Finding } from '../../core/finding.ts';
 import { loadAddon } from '../../native/load-native.ts';
-import { jsonOption } from '../../options/command-options.ts';
+import { jsonOption, settingOption } from '../../options/command-options.ts';
 import { chooseEngine } from '../../signal/engines/choose-engine.ts';
-import { examineTensorFlow, type Finding } from '../../tensorflow/install/diagnosis.ts';
+import { examineTensorFlow } from '../../tensorflow/install/diagnosis.ts';
+import { STAGE } from '../stage.ts';
 import { printResult } from '../terminal.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
+    .addOption(settingOption('stage', STAGE))
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  chirpline doctor\n\nThe exit code is 3 if something is missing.')
-    .action(async (flags: { json?: boolean }) => {
-      const findings = [examineSignalEngine(), ...(await examineTensorFlow())];
+    .addHelpText(
+      'after',
+      '\nExamples:\n  chirpline doctor\n  chirpline doctor --stage dev\n\nThe exit code is 3 if something is missing.',
+    )
+    .action(async ({ stage, json }: { stage?: string; json?: boolean }) => {
+      const findings = await (stage === undefined ? examineMachine() : examineCloud(stage));
       const width = Math.max(...findings.map(({ name }) => name.length));
       const lines = findings.flatMap(({ name, status, detail, advice }) => [
         `${status.padEnd(8)}${name.padEnd(width + 2)}${detail}`,
         ...(advice === undefined ? [] : [`${' '.repeat(8)}${advice}`]),
       ]);
-      printResult(flags.json, findings, lines.join('\n'));
+      printResult(json, findings, lines.join('\n'));
       if (findings.some(({ status }) => status === 'missing')) process.exitCode = 3;
     });
+}
+
+async function examineMachine(): Promise<Finding[]> {
+  return [examineSignalEngine(), ...(await examineTensorFlow())];
+}
+
+async function examineCloud(name: string): Promise<Finding[]> {
+  const [{ useStage }, { openStageClients }, { examineStage }, { explainCloudError }] = await Promise.all([
+    import('../../cloud/deployed-stage.ts'),
+    import('../../cloud/doctor/stage-clients.ts'),
+    import('../../cloud/doctor/examine-stage.ts'),
+    import('../../cloud/aws-errors.ts'),
+  ]);
+  try {
+    useStage(name);
+    return await examineStage(name, openStageClients(), process.env.AWS_ENDPOINT_URL !== undefined);
+  } catch (error) {
+    throw explainCloudError(error, name);
+  }
 }
 
 const LEVELS = { avx512: 'AVX-512', avx2: 'AVX2' };

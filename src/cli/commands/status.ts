@@ -39,11 +39,12 @@ export function statusCommand(): Command {
 
 /** @param now the current time [ms], for the duration of what is still running; without it these durations are left out. */
 export function describeStatus(
-  { runs, jobs, deadLetters }: StageStatus,
+  { runs, jobs, gpuQuotas, deadLetters }: StageStatus,
   stage: string,
   now?: number,
 ): string {
   const lines: string[] = [];
+  const wait: Wait = (count, vcpus) => describeWait(count, stage, gpuQuotas, vcpus);
   if (runs.length === 0 && jobs.length === 0) lines.push(`stage ${stage} has no runs or jobs yet`);
   const span = (from: Date, to?: Date) => {
     const end = to?.getTime() ?? now;
@@ -63,12 +64,12 @@ export function describeStatus(
     const { id, name, dataset, state, folds, parts = [] } = job;
     const counts = folds === undefined ? '' : `  ${describeFolds(folds)}`;
     lines.push(`job ${id}  ${name}  ${dataset}  ${state}${describeCourse(job, span)}${counts}`);
-    lines.push(...describeTrouble(job, stage, '    '));
+    lines.push(...describeTrouble(job, stage, wait, '    '));
     for (const part of parts.filter(isShown)) {
       lines.push(`    fold ${part.fold}  ${part.state}${describeCourse(part, span)}`);
-      lines.push(...describeTrouble(part, stage, '        '));
+      lines.push(...describeTrouble(part, stage, wait, '        '));
     }
-    lines.push(...describeWaiting(parts, stage));
+    lines.push(...describeWaiting(parts, wait));
   }
   for (const { queue, messages, resendable } of deadLetters) {
     const remedy = resendable ? 'chirpline redrive resends them' : 'see docs/operations.md, "Watch"';
@@ -78,6 +79,9 @@ export function describeStatus(
   return lines.join('\n');
 }
 
+/** Why jobs don't start. @param vcpus of each */
+type Wait = (count: number, vcpus: number | undefined) => string;
+
 type Span = (from: Date, to?: Date) => string;
 
 function describeCourse({ created, started, stopped, attempts, exitCode }: JobView, span: Span): string {
@@ -86,23 +90,28 @@ function describeCourse({ created, started, stopped, attempts, exitCode }: JobVi
   return `${span(started ?? created, stopped)}${tries}${code}`;
 }
 
-function describeTrouble({ state, reason, lastLines }: JobView, stage: string, indent: string): string[] {
+function describeTrouble(
+  { state, reason, lastLines, vcpus }: JobView,
+  stage: string,
+  wait: Wait,
+  indent: string,
+): string[] {
   const lines: string[] = [];
   if (reason !== undefined && state !== 'SUCCEEDED') {
     lines.push(reason);
     const advice = adviseOn(reason, stage);
     if (advice !== undefined) lines.push(advice);
-  } else if (state === 'RUNNABLE') lines.push(describeWait(1, stage));
+  } else if (state === 'RUNNABLE') lines.push(wait(1, vcpus));
   return [...lines, ...lastLines.map((line) => `| ${line}`)].map((line) => indent + line);
 }
 
 /** The folds that wait for a host, in one line. While other folds run, waiting is normal and isn't shown. */
-function describeWaiting(parts: JobView[], stage: string): string[] {
+function describeWaiting(parts: JobView[], wait: Wait): string[] {
   const waiting = parts.filter((part) => part.state === 'RUNNABLE' && !isShown(part));
   if (waiting.length === 0 || parts.some(({ state }) => state === 'STARTING' || state === 'RUNNING'))
     return [];
   const folds = waiting.map(({ fold }) => fold).join(', ');
-  return [`    fold${waiting.length === 1 ? '' : 's'} ${folds} ${describeWait(waiting.length, stage)}`];
+  return [`    fold${waiting.length === 1 ? '' : 's'} ${folds} ${wait(waiting.length, waiting[0]?.vcpus)}`];
 }
 
 /** `5 folds: 2 SUCCEEDED, 3 RUNNABLE` */

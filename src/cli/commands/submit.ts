@@ -38,8 +38,13 @@ export function submitCommand(): Command {
     ]);
     const options = await readJobOptions(command);
     await withStage(flags.stage, async (stage) => {
-      const { queue, definition } = requireTraining(stage);
+      const { queue, definition, image } = requireTraining(stage);
       const { bucket } = stage;
+      if (image !== undefined) {
+        const { ECRClient } = await import('@aws-sdk/client-ecr');
+        const { requireImage } = await import('../../cloud/image.ts');
+        await requireImage(new ECRClient(CONNECTION), image, stage.name);
+      }
       const records = openStore(locateDataset(bucket, flags.dataset).records);
       const place = { stage: stage.name, bucket, queue, definition };
       const { dataset } = flags;

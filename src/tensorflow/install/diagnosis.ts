@@ -3,6 +3,7 @@ import { access, realpath } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MachineError } from '../../core/errors.ts';
+import type { Finding } from '../../core/finding.ts';
 import { formatBytes } from '../../core/format-bytes.ts';
 import { freeSpace } from '../../core/free-space.ts';
 import { ADDON, addonName, COMPILER_ADVICE } from './addon.ts';
@@ -13,16 +14,6 @@ import { isNoexec } from './noexec.ts';
 import { findNvidiaDriver, isUsable, seesGpu } from './nvidia.ts';
 import { PIP_ADVICE } from './pip.ts';
 import { explainMissingTools, findXlaTools } from './xla.ts';
-
-/** State of one requirement of training on this machine. */
-export interface Finding {
-  name: string;
-  /** 'ok': nothing to do. 'warn': works, but check it. 'missing': training and prediction don't work without it. */
-  status: 'ok' | 'warn' | 'missing';
-  detail: string;
-  /** What to do about it. */
-  advice?: string;
-}
 
 /**
  * Checks the requirements of training on this machine and reports what the first `loadTensorFlow()` would do. Downloads,
