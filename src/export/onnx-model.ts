@@ -3,7 +3,7 @@ import { computeStages, type Operations, type PlannedConvolution } from '../mode
 import { POOLED_RANGE } from '../model/presets.ts';
 import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
 import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
-import { arrangeStacks, createNames, type Stack } from './stacks.ts';
+import { createNames, operateOnStacks, type Stack } from './stacks.ts';
 
 /**
  * The network as an ONNX model.
@@ -37,35 +37,21 @@ function reshape(graph: OnnxGraph, name: string, h: string, shape: readonly numb
 
 function operations(graph: OnnxGraph, { convolutions }: Network): Operations<Stack> {
   const unique = createNames();
-  return {
-    arrange: (stacks, paths) =>
-      arrangeStacks(stacks, paths, {
-        putSideBySide: ({ node, paths, channels, times }) =>
-          reshape(graph, unique('coincidence'), node, [-1, paths * channels, times]),
-        concatenate: (nodes) => graph.add('Concat', unique('together'), nodes, { axis: 1 }),
-        takeChannels: (node, channels) => {
-          const name = unique('taken');
-          return graph.add('Gather', name, [node, graph.integers(`${name}_channels`, channels)], { axis: 1 });
-        },
-        pile: ({ node, channels, times }) => reshape(graph, unique('paths'), node, [-1, channels, times]),
-      }),
-    convolve: (stack, convolution) => ({
-      ...stack,
-      node: convolve(graph, stack.node, convolution, convolutions[convolution.number]!),
-      channels: convolution.filters,
-      times: convolution.times[1],
-    }),
-    join: (stacks, how) => {
-      const nodes = stacks.map(({ node }) => node);
-      const [first] = stacks as [Stack];
-      if (how === 'sum') {
-        const name = unique('sum');
-        return { ...first, node: silu(graph, `${name}_silu`, graph.add('Sum', name, nodes)) };
-      }
-      const channels = stacks.reduce((sum, { channels }) => sum + channels, 0);
-      return { ...first, node: graph.add('Concat', unique('together'), nodes, { axis: 1 }), channels };
+  return operateOnStacks({
+    convolve: (node, convolution) => convolve(graph, node, convolution, convolutions[convolution.number]!),
+    sum: (nodes) => {
+      const name = unique('sum');
+      return silu(graph, `${name}_silu`, graph.add('Sum', name, nodes));
     },
-  };
+    concatenate: (nodes) => graph.add('Concat', unique('together'), nodes, { axis: 1 }),
+    takeChannels: (node, channels) => {
+      const name = unique('taken');
+      return graph.add('Gather', name, [node, graph.integers(`${name}_channels`, channels)], { axis: 1 });
+    },
+    putSideBySide: ({ node, paths, channels, times }) =>
+      reshape(graph, unique('coincidence'), node, [-1, paths * channels, times]),
+    pile: ({ node, channels, times }) => reshape(graph, unique('paths'), node, [-1, channels, times]),
+  });
 }
 
 /** [N, in, T] -> [N, out, T], or less time points */

@@ -10,7 +10,7 @@ import {
   shapeOf,
 } from '../tensorflow/graph/graph.ts';
 import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
-import { arrangeStacks, createNames, type Stack } from './stacks.ts';
+import { createNames, operateOnStacks, type Stack } from './stacks.ts';
 
 /** The signature that serving programs call by default. */
 const SIGNATURE = 'serving_default';
@@ -67,16 +67,6 @@ function reshape(graph: Graph, name: string, h: string, shape: readonly number[]
 
 function operations(graph: Graph, { convolutions }: Network): Operations<Stack> {
   const unique = createNames();
-  const concatenate = (nodes: readonly string[]): string => {
-    const name = unique('together');
-    const attributes = { T: FLOAT, N: { i: nodes.length }, Tidx: INT };
-    return graph.add(
-      'ConcatV2',
-      [...nodes, constant(graph, `${name}_axis`, [], Int32Array.of(3))],
-      attributes,
-      name,
-    );
-  };
   /** Exchanges the second axis with the third. */
   const exchange = (node: string, shape: readonly number[]): string => {
     const rows = reshape(graph, unique('rows'), node, shape);
@@ -84,50 +74,34 @@ function operations(graph: Graph, { convolutions }: Network): Operations<Stack> 
     const order = integers(graph, `${name}_order`, [0, 2, 1, 3]);
     return graph.add('Transpose', [rows, order], { T: FLOAT, Tperm: INT }, name);
   };
-  return {
-    arrange: (stacks, paths) =>
-      arrangeStacks(stacks, paths, {
-        putSideBySide: ({ node, paths, channels, times }) =>
-          reshape(graph, unique('coincidence'), exchange(node, [-1, paths, times, channels]), [
-            -1,
-            1,
-            times,
-            paths * channels,
-          ]),
-        concatenate,
-        takeChannels: (node, channels) => {
-          const name = unique('taken');
-          const indices = integers(graph, `${name}_channels`, channels);
-          const axis = constant(graph, `${name}_axis`, [], Int32Array.of(3));
-          const attributes = { Tparams: FLOAT, Tindices: INT, Taxis: INT, batch_dims: { i: 0 } };
-          return graph.add('GatherV2', [node, indices, axis], attributes, name);
-        },
-        pile: ({ node, paths, channels, times }) =>
-          reshape(graph, unique('paths'), exchange(node, [-1, times, paths, channels]), [
-            -1,
-            1,
-            times,
-            channels,
-          ]),
-      }),
-    convolve: (stack, convolution) => ({
-      ...stack,
-      node: convolve(graph, stack.node, convolution, convolutions[convolution.number]!),
-      channels: convolution.filters,
-      times: convolution.times[1],
-    }),
-    join: (stacks, how) => {
-      const nodes = stacks.map(({ node }) => node);
-      const [first] = stacks as [Stack];
-      if (how === 'sum') {
-        const name = unique('sum');
-        const sum = graph.add('AddN', nodes, { T: FLOAT, N: { i: nodes.length } }, name);
-        return { ...first, node: silu(graph, `${name}_silu`, sum) };
-      }
-      const channels = stacks.reduce((sum, { channels }) => sum + channels, 0);
-      return { ...first, node: concatenate(nodes), channels };
+  const channelAxis = (name: string) => constant(graph, `${name}_axis`, [], Int32Array.of(3));
+  return operateOnStacks({
+    convolve: (node, convolution) => convolve(graph, node, convolution, convolutions[convolution.number]!),
+    sum: (nodes) => {
+      const name = unique('sum');
+      const sum = graph.add('AddN', nodes, { T: FLOAT, N: { i: nodes.length } }, name);
+      return silu(graph, `${name}_silu`, sum);
     },
-  };
+    concatenate: (nodes) => {
+      const name = unique('together');
+      const attributes = { T: FLOAT, N: { i: nodes.length }, Tidx: INT };
+      return graph.add('ConcatV2', [...nodes, channelAxis(name)], attributes, name);
+    },
+    takeChannels: (node, channels) => {
+      const name = unique('taken');
+      const indices = integers(graph, `${name}_channels`, channels);
+      const attributes = { Tparams: FLOAT, Tindices: INT, Taxis: INT, batch_dims: { i: 0 } };
+      return graph.add('GatherV2', [node, indices, channelAxis(name)], attributes, name);
+    },
+    putSideBySide: ({ node, paths, channels, times }) => {
+      const exchanged = exchange(node, [-1, paths, times, channels]);
+      return reshape(graph, unique('coincidence'), exchanged, [-1, 1, times, paths * channels]);
+    },
+    pile: ({ node, paths, channels, times }) => {
+      const exchanged = exchange(node, [-1, times, paths, channels]);
+      return reshape(graph, unique('paths'), exchanged, [-1, 1, times, channels]);
+    },
+  });
 }
 
 /** [N, 1, T, in] -> [N, 1, T, out], or less time points */

@@ -1,5 +1,5 @@
-/** Feature maps in exported models: how the inputs of a stage's paths are made of the previous stage's outputs. */
-import { areUnchanged } from '../model/network-plan.ts';
+/** Feature maps in exported models, and what the file formats have in common when they compute the stages of a network. */
+import { areUnchanged, type Operations, type PlannedConvolution } from '../model/network-plan.ts';
 import type { Shared } from '../model/presets.ts';
 
 /** A node whose batch holds, for each sample, the maps of several paths with the same weights one after another. */
@@ -10,20 +10,41 @@ export interface Stack {
   times: number;
 }
 
-/** What a file format does. All of it gives nodes; maps side by side have one row per sample. */
-interface StackOperations {
-  putSideBySide(stack: Stack): string;
+/** What differs between the formats. All of it adds nodes and returns the last one. */
+interface Format {
+  /** A convolution with all that follows it. */
+  convolve(node: string, convolution: PlannedConvolution): string;
+  /** SiLU of the sum. */
+  sum(nodes: readonly string[]): string;
+  /** The channels of all nodes. */
   concatenate(nodes: readonly string[]): string;
   takeChannels(node: string, channels: readonly number[]): string;
-  /** The inverse of putSideBySide for stacks of more than one path. */
-  pile(sideBySide: Stack): string;
+  /** One row per sample, with the channels of all paths. */
+  putSideBySide(stack: Stack): string;
+  /** The inverse of putSideBySide, for a stack whose node is its result. */
+  pile(stack: Stack): string;
 }
 
-export function arrangeStacks(
-  stacks: readonly Stack[],
-  paths: Shared['paths'],
-  format: StackOperations,
-): readonly Stack[] {
+export function operateOnStacks(format: Format): Operations<Stack> {
+  return {
+    arrange: (stacks, paths) => arrange(stacks, paths, format),
+    convolve: (stack, convolution) => ({
+      ...stack,
+      node: format.convolve(stack.node, convolution),
+      channels: convolution.filters,
+      times: convolution.times[1],
+    }),
+    join: (stacks, how) => {
+      const nodes = stacks.map(({ node }) => node);
+      const [first] = stacks as [Stack];
+      if (how === 'sum') return { ...first, node: format.sum(nodes) };
+      const channels = stacks.reduce((sum, { channels }) => sum + channels, 0);
+      return { ...first, node: format.concatenate(nodes), channels };
+    },
+  };
+}
+
+function arrange(stacks: readonly Stack[], paths: Shared['paths'], format: Format): readonly Stack[] {
   const [first] = stacks as [Stack];
   if (stacks.length === 1 && areUnchanged(paths, first.paths)) return stacks;
   let count = 0;

@@ -11,6 +11,7 @@ import { initialWeights } from '../../src/model/weights.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
+import '../model/tiny-preset.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 import { chirpline } from '../support/command.ts';
 import { scratch } from '../support/fixtures.ts';

@@ -6,6 +6,7 @@ import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { createRandomStream } from '../../src/core/random.ts';
 import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
 import { createModel } from '../../src/model/model.ts';
+import { PRESETS } from '../../src/model/presets.ts';
 import { checkWeights, initialWeights, type Weights } from '../../src/model/weights.ts';
 import { readNpz, writeNpz } from '../../src/numpy/npz.ts';
 import { sampleTaper } from '../../src/signal/sample-taper.ts';
@@ -13,6 +14,7 @@ import { sigmoid } from '../../src/training/fit/logit.ts';
 import { fixture, scratch } from '../support/fixtures.ts';
 import { runPython } from '../support/python.ts';
 import { largestDifference, tf } from './tensorflow.ts';
+import './tiny-preset.ts';
 
 const signals = tf.randomNormal([4, 3, 4096], 0, 1, 'float32', 3) as Tensor3D;
 
@@ -184,4 +186,65 @@ test('creating, using and disposing of a model leaks no tensor', () => {
   assert.equal(tf.memory().numTensors, held);
   model.dispose();
   assert.equal(tf.memory().numTensors, before);
+});
+
+for (const preset of PRESETS) {
+  test(`all ways to convolve give the same ${preset} model`, () => {
+    const weights = initialWeights(preset, 8);
+    const [direct, ...others] = (['direct', 'fourier', 'blocks'] as const).map((convolution) => {
+      const model = createModel(tf, weights, { preset, dropout: 0, convolution });
+      // Moves the statistics first, so that all maps have reasonable values.
+      const trained = [...model.predictForTraining(signals, seedOf(0, 0)).dataSync()];
+      const logits = [...model.logits(signals).dataSync()];
+      const { data } = model.getWeights().get('bn0_var')!;
+      model.dispose();
+      return { trained, logits, data };
+    });
+    for (const other of others) {
+      assert.ok(
+        largestDifference(other.trained, direct!.trained) < 1e-4,
+        `${other.trained} ${direct!.trained}`,
+      );
+      assert.ok(largestDifference(other.logits, direct!.logits) < 1e-3, `${other.logits} ${direct!.logits}`);
+      assert.ok(largestDifference(other.data, direct!.data) < 1e-3);
+    }
+    assert.ok(largestDifference(direct!.logits, direct!.logits.toReversed()) > 1e-2, `${direct!.logits}`);
+  });
+}
+
+test('swapping H1 and L1 swaps the features of coherent-large before the detectors meet, swapping H1 and V1 does not', () => {
+  const preset = 'coherent-large';
+  const order = (...detectors: number[]) => tf.gather(signals, tf.tensor1d(detectors, 'int32'), 1);
+  const predict = (given: Tensor3D, weights: Weights) => {
+    const model = createModel(tf, weights, { preset, dropout: 0, convolution: 'fourier' });
+    const logits = [...model.logits(given).dataSync()];
+    model.dispose();
+    return logits;
+  };
+  const weights = initialWeights(preset, 9);
+  const swapped: Weights = new Map(weights);
+  // Where the detectors meet, the kernels have the channels of H1 and L1 in exchanged order, 16 each.
+  for (const name of ['conv24_W', 'conv26_W', 'conv29_W', 'conv31_W']) {
+    const { shape, data, dtype } = weights.get(name)!;
+    const [taps, channels, filters] = shape as [number, number, number];
+    const exchanged = data.slice();
+    for (let tap = 0; tap < taps; tap++)
+      for (let channel = 0; channel < 32; channel++) {
+        const [from, to] = [channel, (channel + 16) % 32].map((c) => (tap * channels + c) * filters) as [
+          number,
+          number,
+        ];
+        exchanged.set(data.subarray(from, from + filters), to);
+      }
+    swapped.set(name, { shape, dtype, data: exchanged });
+  }
+  const expected = predict(signals, weights);
+  const differ = (actual: number[]) =>
+    largestDifference(actual, expected) / Math.max(...expected.map(Math.abs));
+  const differences = [
+    differ(predict(order(1, 0, 2), swapped)),
+    differ(predict(order(1, 0, 2), weights)),
+    differ(predict(order(2, 1, 0), swapped)),
+  ] as const;
+  assert.ok(differences[0] < 1e-4 && differences[1] > 1e-3 && differences[2] > 1e-3, `${differences}`);
 });

@@ -1,5 +1,11 @@
-/** A preset `tiny` that has every kind of layer, few numbers, and an uneven number of paths. */
-import { ARCHITECTURES, type Architecture, type Convolution, type Preset } from '../../src/model/presets.ts';
+/** Adds a preset `tiny` that has every kind of layer, few numbers, and an uneven number of paths. */
+import {
+  ARCHITECTURES,
+  type Architecture,
+  type Convolution,
+  PRESETS,
+  type Preset,
+} from '../../src/model/presets.ts';
 import { DEFAULT_BATCH, DEFAULTS } from '../../src/training/settings.ts';
 
 const conv = (kernel: number, filters: number, after: Partial<Convolution> = {}): Convolution => ({
@@ -40,6 +46,7 @@ const TINY: Architecture = {
 };
 
 export const TINY_PRESET = 'tiny' as Preset;
+(PRESETS as readonly Preset[] as Preset[]).push(TINY_PRESET);
 Object.assign(ARCHITECTURES, { [TINY_PRESET]: TINY });
 Object.assign(DEFAULTS, { [TINY_PRESET]: DEFAULTS.coherent });
 Object.assign(DEFAULT_BATCH, { [TINY_PRESET]: DEFAULT_BATCH.coherent });

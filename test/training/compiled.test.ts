@@ -15,6 +15,7 @@ import { updateScale } from '../../src/training/engine/loss-scale.ts';
 import { createBatch } from '../../src/training/input/batch.ts';
 import { completeSettings, type GivenSettings } from '../../src/training/settings.ts';
 import { tf } from '../model/tensorflow.ts';
+import { TINY_PRESET } from '../model/tiny-preset.ts';
 import { scratch } from '../support/fixtures.ts';
 import { type Allowed, AUGMENTED, listFaults, makeBatch, step, trainTwice } from './two-steps.ts';
 
@@ -49,10 +50,13 @@ test('compiled steps over blocks equal the eager ones, with dropout and every au
   assert.ok(faults.length > 20, faults.join(', '));
 });
 
-test('compiled steps of the coherent model equal the eager ones', () => {
-  const given: GivenSettings = { preset: 'coherent' };
-  assert.deepEqual(listFaults(train('graph', given, GPU), train('eager', given, PLAIN), NEAR), []);
-});
+for (const preset of ['coherent', TINY_PRESET] as const)
+  test(`compiled steps of the ${preset} model equal the eager ones`, () => {
+    assert.deepEqual(
+      listFaults(train('graph', { preset }, GPU), train('eager', { preset }, PLAIN), NEAR),
+      [],
+    );
+  });
 
 test('in mixed precision compiled steps are near those in float32', () => {
   const allowed: Allowed = { ...NEAR, losses: [0.02, 0.1], arrays: 0.3, except: SQUARES };
@@ -62,14 +66,17 @@ test('in mixed precision compiled steps are near those in float32', () => {
   assert.ok(listFaults(mixed, whole, NEAR).length > 10);
 });
 
-for (const low of ['bfloat16', 'float16'] as const) {
-  test(`a detector without signal gives finite numbers in ${low}`, () => {
+for (const [low, preset] of [
+  ['bfloat16', 'diy'],
+  ['float16', 'diy'],
+  ['float16', TINY_PRESET],
+] as const)
+  test(`a detector without signal gives finite numbers in ${low} (${preset})`, () => {
     const silent = makeBatch(SIZE, 1, 2);
-    const { losses, arrays } = trainTwice('graph', { precision: 'mixed' }, silent, { ...GPU, low });
+    const { losses, arrays } = trainTwice('graph', { preset, precision: 'mixed' }, silent, { ...GPU, low });
     assert.ok(losses.every(Number.isFinite), `${losses}`);
     for (const [name, values] of arrays) assert.ok(Array.from(values).every(Number.isFinite), name);
   });
-}
 
 test('in float16 the loss is scaled: a step that overflows is skipped, and the next ones use half the scale', () => {
   const allowed: Allowed = { ...NEAR, losses: [0.005, 0.1], arrays: 0.1, except: SQUARES };

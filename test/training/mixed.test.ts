@@ -37,14 +37,16 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return ab / Math.sqrt(aa * bb);
 }
 
-for (const preset of ['diy', 'coherent'] as const) {
+for (const preset of ['diy', 'coherent', 'coherent-large'] as const) {
   test(`mixed precision trains ${preset} like float32, but not with identical numbers`, () => {
     const [mixed, float32] = [run({ preset, precision: 'mixed' }), run({ preset })];
     const difference = largestDifference(mixed.losses, float32.losses);
     assert.ok(difference < 0.03 && difference > 1e-6, `${mixed.losses} for ${float32.losses}`);
     const whole = (run: typeof mixed) =>
       Float32Array.from(run.gradients.flatMap((gradient) => [...gradient]));
-    assert.ok(cosine(whole(mixed), whole(float32)) > 0.99, `${cosine(whole(mixed), whole(float32))}`);
+    // Rounding adds up along coherent-large's 22 convolutions.
+    const least = preset === 'coherent-large' ? 0.98 : 0.99;
+    assert.ok(cosine(whole(mixed), whole(float32)) > least, `${cosine(whole(mixed), whole(float32))}`);
     assert.ok(Math.abs(cosine(whole(mixed), whole(float32).reverse())) < 0.5);
     assert.ok(largestDifference(mixed.probabilities, float32.probabilities) < 0.1);
   });

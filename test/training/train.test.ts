@@ -15,6 +15,7 @@ import { readModel } from '../../src/inference/model-file.ts';
 import { orderFolds } from '../../src/inference/out-of-fold.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { readPredictions } from '../../src/inference/predictions-file.ts';
+import { describeCost } from '../../src/model/model-cost.ts';
 import { isTrainable } from '../../src/model/weights.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { preprocessDataset } from '../../src/preprocess/local-run.ts';
@@ -123,6 +124,7 @@ test('signals are injected into the noise of records; records that do not fit ar
       'training on 20 records, validating on 4, in batches of 4, made of their noise and injected signals',
     ),
   );
+  assert.ok(said.includes(`coherent: ${describeCost('coherent')}`));
   const saved = (name: string) => readFileSync(join(models, 'saved', `${run}_${name}`), 'utf8');
   const config = JSON.parse(saved('config.json'));
   assert.deepEqual([config.signals, config.snr, config.snr_max], ['signals', 'uniform', 20]);
