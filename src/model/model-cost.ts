@@ -29,7 +29,9 @@ export function costOf(preset: Preset): ModelCost {
 function filterProducts(): number {
   const { templates, bins } = FILTERS;
   const transform = (points: number) => points * Math.log2(points);
-  return DETECTORS.length * (transform(SAMPLE_LENGTH) / 2 + templates * (4 * bins + 2 * transform(bins)));
+  return Math.round(
+    DETECTORS.length * (transform(SAMPLE_LENGTH) + templates * (4 * bins + 2 * transform(bins))),
+  );
 }
 
 function sum(numbers: readonly number[]): number {
@@ -39,5 +41,6 @@ function sum(numbers: readonly number[]): number {
 /** As a text: `1.53 million parameters, 0.81 billion multiply-adds a sample`. */
 export function describeCost(preset: Preset): string {
   const { parameters, multiplyAdds } = costOf(preset);
-  return `${(parameters / 1e6).toFixed(2)} million parameters, ${(multiplyAdds / 1e9).toFixed(2)} billion multiply-adds a sample`;
+  const all = parameters < 10_000 ? parameters : `${(parameters / 1e6).toFixed(2)} million`;
+  return `${all} parameters, ${(multiplyAdds / 1e9).toFixed(multiplyAdds < 1e8 ? 3 : 2)} billion multiply-adds a sample`;
 }
