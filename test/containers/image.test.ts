@@ -118,7 +118,7 @@ function readLog(id: string, attempt = 1): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-async function waitForLog(id: string, attempt: number, line: RegExp, seconds = 60): Promise<void> {
+async function waitForLog(id: string, attempt: number, line: RegExp, seconds = 180): Promise<void> {
   for (let tries = 0; !line.test(readLog(id, attempt)); tries += 1) {
     assert.ok(tries < seconds * 10, `waited ${seconds} s for ${line}: ${readLog(id, attempt)}`);
     await sleep(100);

@@ -200,7 +200,7 @@ test('a stage that trains after its runs waits for the job, and fails with it', 
   const few = join(folder, 'few');
   await writeDataset(createFileStore(few), 40);
   chirplineWell('upload', few, '--dataset', 'trained', '--pack', '16', '--stage', 'local');
-  const [run] = await waitForRuns('trained', 1, 120);
+  const [run] = await waitForRuns('trained', 1, 240);
   assert.equal(run?.state, 'SUCCEEDED', run?.reason);
   const { jobs } = await createStatusReader(stage).read();
   assert.deepEqual(
@@ -210,7 +210,7 @@ test('a stage that trains after its runs waits for the job, and fails with it', 
 
   // One sample can't be split into training and validation.
   await uploadSome('hopeless', 1);
-  const [failed] = await waitForRuns('hopeless', 1, 120);
+  const [failed] = await waitForRuns('hopeless', 1, 240);
   assert.equal(failed?.state, 'FAILED');
 });
 
