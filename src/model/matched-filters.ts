@@ -6,7 +6,7 @@ import type { Get, Network } from './logit-network.ts';
 import { complexTransform, partsOf, realTransform, type Save, toComplex } from './operations.ts';
 
 /** Largest exponent of a detector's likelihood: exp of 88 is the largest float32 number. */
-const LARGEST = 60;
+export const LARGEST = 60;
 
 /**
  * Logits [B] of a search with matched filters. Each template is a filter of its own for each detector. Its output's power is the
