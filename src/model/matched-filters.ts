@@ -42,7 +42,7 @@ function matchedLogits(tf: TF, get: Get, signals: Tensor3D): Tensor1D {
  * Powers [B, K, 3, times] of the outputs of K complex filters, at the times of FILTERS and `lag` more at either end, for signals
  * [B, 3, 4096]. Differentiable with respect to the filters, [2, K, 3, bins]: real and imaginary parts.
  */
-function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
+export function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
   const { bins, firstBin, times } = FILTERS;
   const [before, after] = [times.first - times.lag, times.end + times.lag];
   const [xr, xi] = partsOf(tf, realTransform(tf, signals)).map((part) =>
