@@ -1,29 +1,22 @@
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { computeStages, type Operations, type PlannedConvolution } from '../model/network-plan.ts';
 import { POOLED_RANGE } from '../model/presets.ts';
+import type { Filters } from './filters.ts';
 import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
 import { createOnnxGraph, type OnnxGraph } from './onnx.ts';
+import { addOnnxFilters } from './onnx-filters.ts';
+import { reshape } from './onnx-ops.ts';
 import { createNames, operateOnStacks, type Stack } from './stacks.ts';
 
 /**
  * The network as an ONNX model.
  *
- * Convolutions run over [paths * B, C, T]. The paths of a sample with the same weights are neighbours in the batch, so that each
- * layer is one op, and a reshape alone puts a sample's channels side by side.
- *
  * @param notes metadata of the model, texts by name
  */
-export function encodeOnnx(network: Network, notes: Readonly<Record<string, string>>): Uint8Array {
-  const { gain, plan, dense, output } = network;
+export function encodeOnnx(network: Network | Filters, notes: Readonly<Record<string, string>>): Uint8Array {
   const graph = createOnnxGraph('chirpline');
-  let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH]);
-  if (gain !== undefined) h = graph.add('Mul', 'untaper', [h, graph.floats('gain', [SAMPLE_LENGTH], gain)]);
-  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
-  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
-  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
-  h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
-  h = graph.add('Sigmoid', 'sigmoid', [multiply(graph, h, output)]);
-  reshape(graph, OUTPUT, h, [-1]);
+  const probability = 'bank' in network ? addOnnxFilters(graph, network) : addNetwork(graph, network);
+  reshape(graph, OUTPUT, probability, [-1]);
   return graph.encode(
     { name: INPUT, shape: ['batch', DETECTORS.length, SAMPLE_LENGTH] },
     { name: OUTPUT, shape: ['batch'] },
@@ -31,8 +24,19 @@ export function encodeOnnx(network: Network, notes: Readonly<Record<string, stri
   );
 }
 
-function reshape(graph: OnnxGraph, name: string, h: string, shape: readonly number[]): string {
-  return graph.add('Reshape', name, [h, graph.integers(`${name}_shape`, shape)]);
+/**
+ * Convolutions run over [paths * B, C, T]. The paths of a sample with the same weights are neighbours in the batch, so that each
+ * layer is one op, and a reshape alone puts a sample's channels side by side.
+ */
+function addNetwork(graph: OnnxGraph, network: Network): string {
+  const { gain, plan, dense, output } = network;
+  let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH]);
+  if (gain !== undefined) h = graph.add('Mul', 'untaper', [h, graph.floats('gain', [SAMPLE_LENGTH], gain)]);
+  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
+  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
+  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
+  h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
+  return graph.add('Sigmoid', 'sigmoid', [multiply(graph, h, output)]);
 }
 
 function operations(graph: OnnxGraph, { convolutions }: Network): Operations<Stack> {

@@ -1,43 +1,33 @@
 import { DETECTORS, SAMPLE_LENGTH } from '../core/strain.ts';
 import { computeStages, type Operations, type PlannedConvolution } from '../model/network-plan.ts';
 import { POOLED_RANGE } from '../model/presets.ts';
-import {
-  constantOf,
-  createGraph,
-  DATA_TYPES,
-  type DataTypeName,
-  type Graph,
-  shapeOf,
-} from '../tensorflow/graph/graph.ts';
+import { createGraph, type Graph, shapeOf } from '../tensorflow/graph/graph.ts';
+import type { Filters } from './filters.ts';
 import { type FoldedConvolution, INPUT, type Layer, type Network, OUTPUT } from './network.ts';
+import { addServedFilters } from './saved-model-filters.ts';
+import {
+  addAll,
+  concatenate,
+  constant,
+  FLOAT,
+  INT,
+  integers,
+  multiplyMatrices,
+  reshape,
+} from './saved-model-ops.ts';
 import { createNames, operateOnStacks, type Stack } from './stacks.ts';
 
 /** The signature that serving programs call by default. */
 const SIGNATURE = 'serving_default';
 
 const INPUT_SHAPE = [-1, DETECTORS.length, SAMPLE_LENGTH];
-const FLOAT = { type: DATA_TYPES.float32 };
-const INT = { type: DATA_TYPES.int32 };
 
-/**
- * The network as saved_model.pb. Its weights are constants, so that this one file is a complete SavedModel.
- *
- * Convolutions are 1 x k over [paths * B, 1, T, C], since TensorFlow's CPU kernels only support channels last. The paths of a
- * sample with the same weights are neighbours in the batch, so that each layer is one op.
- */
-export function encodeSavedModel(network: Network): Uint8Array {
-  const { gain, plan, dense, output } = network;
+/** The network as saved_model.pb. Its weights are constants, so that this one file is a complete SavedModel. */
+export function encodeSavedModel(network: Network | Filters): Uint8Array {
   const graph = createGraph();
   graph.add('Placeholder', [], { dtype: FLOAT, shape: { shape: shapeOf(INPUT_SHAPE) } }, INPUT);
-  let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH, 1]);
-  if (gain !== undefined)
-    h = graph.add('Mul', [h, constant(graph, 'gain', [SAMPLE_LENGTH, 1], gain)], { T: FLOAT }, 'untaper');
-  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
-  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
-  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
-  h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
-  h = graph.add('Sigmoid', [multiply(graph, h, output)], { T: FLOAT }, 'sigmoid');
-  reshape(graph, OUTPUT, h, [-1]);
+  const probability = 'bank' in network ? addServedFilters(graph, network) : addNetwork(graph, network);
+  reshape(graph, OUTPUT, probability, [-1]);
   return graph.encode({
     [SIGNATURE]: {
       inputs: { [INPUT]: { output: `${INPUT}:0`, type: 'float32', shape: INPUT_SHAPE } },
@@ -46,23 +36,20 @@ export function encodeSavedModel(network: Network): Uint8Array {
   });
 }
 
-function constant(
-  graph: Graph,
-  name: string,
-  shape: readonly number[],
-  values: Float32Array | Int32Array,
-): string {
-  const type: DataTypeName = values instanceof Float32Array ? 'float32' : 'int32';
-  return graph.add('Const', [], constantOf(type, shape, values), name);
-}
-
-function integers(graph: Graph, name: string, values: readonly number[]): string {
-  return constant(graph, name, [values.length], Int32Array.from(values));
-}
-
-function reshape(graph: Graph, name: string, h: string, shape: readonly number[]): string {
-  const target = integers(graph, `${name}_shape`, shape);
-  return graph.add('Reshape', [h, target], { T: FLOAT, Tshape: INT }, name);
+/**
+ * Convolutions are 1 x k over [paths * B, 1, T, C], since TensorFlow's CPU kernels only support channels last. The paths of a
+ * sample with the same weights are neighbours in the batch, so that each layer is one op.
+ */
+function addNetwork(graph: Graph, network: Network): string {
+  const { gain, plan, dense, output } = network;
+  let h = reshape(graph, 'detectors', INPUT, [-1, 1, SAMPLE_LENGTH, 1]);
+  if (gain !== undefined)
+    h = graph.add('Mul', [h, constant(graph, 'gain', [SAMPLE_LENGTH, 1], gain)], { T: FLOAT }, 'untaper');
+  const detectors: Stack = { node: h, paths: DETECTORS.length, channels: 1, times: SAMPLE_LENGTH };
+  const [last] = computeStages(plan, operations(graph, network), [detectors]) as [Stack];
+  h = reshape(graph, 'features', pool(graph, last.node, network), [-1, plan.features]);
+  h = dense.reduce((h, layer) => silu(graph, `${layer.name}_silu`, multiply(graph, h, layer)), h);
+  return graph.add('Sigmoid', [multiply(graph, h, output)], { T: FLOAT }, 'sigmoid');
 }
 
 function operations(graph: Graph, { convolutions }: Network): Operations<Stack> {
@@ -74,24 +61,23 @@ function operations(graph: Graph, { convolutions }: Network): Operations<Stack> 
     const order = integers(graph, `${name}_order`, [0, 2, 1, 3]);
     return graph.add('Transpose', [rows, order], { T: FLOAT, Tperm: INT }, name);
   };
-  const channelAxis = (name: string) => constant(graph, `${name}_axis`, [], Int32Array.of(3));
   return operateOnStacks({
     convolve: (node, convolution) => convolve(graph, node, convolution, convolutions[convolution.number]!),
     sum: (nodes) => {
       const name = unique('sum');
-      const sum = graph.add('AddN', nodes, { T: FLOAT, N: { i: nodes.length } }, name);
-      return silu(graph, `${name}_silu`, sum);
+      return silu(graph, `${name}_silu`, addAll(graph, name, nodes));
     },
-    concatenate: (nodes) => {
-      const name = unique('together');
-      const attributes = { T: FLOAT, N: { i: nodes.length }, Tidx: INT };
-      return graph.add('ConcatV2', [...nodes, channelAxis(name)], attributes, name);
-    },
+    concatenate: (nodes) => concatenate(graph, unique('together'), nodes, 3),
     takeChannels: (node, channels) => {
       const name = unique('taken');
       const indices = integers(graph, `${name}_channels`, channels);
       const attributes = { Tparams: FLOAT, Tindices: INT, Taxis: INT, batch_dims: { i: 0 } };
-      return graph.add('GatherV2', [node, indices, channelAxis(name)], attributes, name);
+      return graph.add(
+        'GatherV2',
+        [node, indices, constant(graph, `${name}_axis`, [], Int32Array.of(3))],
+        attributes,
+        name,
+      );
     },
     putSideBySide: ({ node, paths, channels, times }) => {
       const exchanged = exchange(node, [-1, paths, times, channels]);
@@ -162,13 +148,7 @@ function pool(graph: Graph, h: string, { power, timeWeights }: Network): string 
 /** [N, in] -> [N, out] */
 function multiply(graph: Graph, h: string, { name, shape, weights, bias }: Layer): string {
   const matrix = constant(graph, `${name}_W`, shape, weights);
-  const plain = { b: false };
-  const products = graph.add(
-    'MatMul',
-    [h, matrix],
-    { T: FLOAT, transpose_a: plain, transpose_b: plain },
-    `${name}_products`,
-  );
+  const products = multiplyMatrices(graph, `${name}_products`, h, matrix);
   return addBias(graph, name, products, bias);
 }
 

@@ -1,11 +1,11 @@
 /** Exports a trained model to formats that other programs run. */
 import { ConflictError, PreconditionError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
+import { foldFilters } from '../export/filters.ts';
 import { foldNetwork } from '../export/network.ts';
 import { encodeOnnx } from '../export/onnx-model.ts';
 import { encodeSavedModel } from '../export/saved-model.ts';
-import type { Preset } from '../model/presets.ts';
-import { isConvolutional } from '../model/presets.ts';
+import { isConvolutional, type Preset } from '../model/presets.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { readModel } from './model-file.ts';
 import { readPreprocessing } from './model-recipe.ts';
@@ -38,8 +38,7 @@ export async function exportModel(
   outKey: string,
 ): Promise<Exported> {
   const { preset, weights } = await readModel(models, key);
-  if (!isConvolutional(preset)) throw new Error('the export of matched filters');
-  const network = foldNetwork(preset, weights);
+  const network = isConvolutional(preset) ? foldNetwork(preset, weights) : foldFilters(weights);
   let bytes: Uint8Array;
   if (format === 'onnx') {
     const preprocessing = await readPreprocessing(models, key);

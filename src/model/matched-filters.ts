@@ -6,7 +6,7 @@ import type { Get, Network } from './logit-network.ts';
 import { inverseTransform, multiplyComplex, partsOf, realTransform, toComplex } from './operations.ts';
 
 /** Largest exponent of a detector's likelihood: exp of 88 is the largest float32 number. */
-const LARGEST = 60;
+export const LARGEST = 60;
 
 /**
  * Logits [B] of a search with matched filters. Each template is a filter of its own for each detector. Its output's power is the
@@ -42,7 +42,7 @@ function matchedLogits(tf: TF, get: Get, signals: Tensor3D): Tensor1D {
  * Powers [B, K, 3, times] of the outputs of the complex filters [2, K, 3, bins], real and imaginary parts, for signals [B, 3, 4096]:
  * at the times of FILTERS, and `lag` more at either end. Not differentiable.
  */
-function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
+export function filterPowers(tf: TF, signals: Tensor3D, bank: Tensor): Tensor {
   const { bins, firstBin, times } = FILTERS;
   const [batch, detectors] = signals.shape;
   const first = times.first - times.lag;

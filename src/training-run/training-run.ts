@@ -7,10 +7,8 @@ import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { encodeWeights } from '../inference/model-file.ts';
 import { checkRecipe } from '../inference/models.ts';
 import { describeCost } from '../model/model-cost.ts';
-import { initialWeights, type Weights } from '../model/weights.ts';
-import { readPsd } from '../preprocess/average-psd.ts';
-import { PSD_KEY } from '../preprocess/state/record-keys.ts';
-import { createTemplateBank } from '../simulate/template-bank.ts';
+import { isConvolutional } from '../model/presets.ts';
+import type { Weights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -35,6 +33,7 @@ import { countRecords, type FoundRecords, findRecords, type RecordSet } from '..
 import { surveyRecords } from '../training/input/survey.ts';
 import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
+import { firstWeights } from './first-weights.ts';
 import { openInitialModel } from './initial-model.ts';
 import { openSignals } from './signal-records.ts';
 import { withShardFiles } from './staging.ts';
@@ -92,7 +91,7 @@ export async function trainModel(
   if (signals === undefined) refuseSnr(settings);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
 
-  const first = await firstWeights(settings, records);
+  const initial = model?.weights ?? (await firstWeights(settings, set));
   const sets = signals === undefined ? [set] : [set, signals];
   const fingerprint = fingerprintOf(settings, sets, model && (await encodeWeights(model.weights)));
   const store = options.checkpoints === undefined ? models : openStore(options.checkpoints);
@@ -109,7 +108,7 @@ export async function trainModel(
         records,
         models,
         settings,
-        initial: model?.weights ?? first,
+        initial,
         options,
         checkpoints,
         recordsLocation,
@@ -125,15 +124,6 @@ export async function trainModel(
       }),
     );
   });
-}
-
-/** Random weights; but the filters of `matched` are templates, whitened by the PSD of the records. */
-async function firstWeights({ preset, seed }: Settings, records: ObjectStore): Promise<Weights> {
-  const weights = initialWeights(preset, seed);
-  if (preset !== 'matched') return weights;
-  const { psd } = await readPsd(records, PSD_KEY);
-  const bank = weights.get('bank')!;
-  return weights.set('bank', { ...bank, data: createTemplateBank(psd, seed) });
 }
 
 /** Throws SettingError for a setting of injection without signals to inject. */
@@ -263,14 +253,18 @@ async function train(training: Training): Promise<SavedRun> {
   }
 }
 
-/** The precision in which the device computes: a GPU without tensor cores gains nothing from 16 bits. */
+/** The precision in which the device computes: only convolutions gain from 16 bits, and a GPU needs tensor cores for that. */
 function choosePrecision(
-  { precision }: Settings,
+  { preset, precision }: Settings,
   device: 'cpu' | 'gpu',
   gpus: readonly Gpu[],
   say: (line: string) => void,
 ): Pick<Settings, 'precision'> & { low?: LowType } {
   if (precision === 'float32') return { precision };
+  if (!isConvolutional(preset)) {
+    say(`${preset} has no convolutions: precision mixed computes in float32`);
+    return { precision: 'float32' };
+  }
   if (device === 'cpu') return { precision, low: 'bfloat16' };
   const low = fastLowType(gpus);
   if (low === undefined) {

@@ -48,7 +48,7 @@ test('the error for a broken settings file says what was found and needed', () =
     ['__proto__: 1', /found __proto__ = 1, needed only the keys/],
     [
       JSON.stringify({ preset: ['x'.repeat(1000)] }),
-      /found preset = \["x{58}\.\.\., needed diy, coherent, coherent-large or coherent-v1/,
+      /found preset = \["x{58}\.\.\., needed diy, coherent, coherent-large, coherent-v1 or matched/,
     ],
   ];
   for (const [text, message] of cases) {

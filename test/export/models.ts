@@ -1,7 +1,7 @@
 import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { createRandomStream } from '../../src/core/random.ts';
 import { createModel } from '../../src/model/model.ts';
-import type { Preset } from '../../src/model/presets.ts';
+import { isConvolutional, type Preset } from '../../src/model/presets.ts';
 import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { sigmoid } from '../../src/training/fit/logit.ts';
 import { tf } from '../model/tensorflow.ts';
@@ -44,7 +44,7 @@ export function usedWeights(preset: Preset, signals: Tensor3D): Weights {
   const logits = computeLogits(preset, weights, signals);
   const mean = logits.reduce((sum, logit) => sum + logit) / logits.length;
   const deviation = Math.sqrt(logits.reduce((sum, logit) => sum + (logit - mean) ** 2, 0) / logits.length);
-  const output = weights.get('out_W')!.data;
+  const output = weights.get(isConvolutional(preset) ? 'out_W' : 'out_scale')!.data;
   const bias = weights.get('out_b')!.data;
   for (let i = 0; i < output.length; i++) output[i]! /= deviation;
   bias[0] = (bias[0]! - mean) / deviation;
