@@ -25,7 +25,7 @@ export function costOf(preset: Preset): ModelCost {
   return { parameters: sum(sizes), multiplyAdds: sum([...convolutions, ...dense]) };
 }
 
-/** Of matched filters: complex products, and Fourier transforms of 2 n log2 n multiply-adds for n points. */
+/** Of matched filters: complex products, and transforms of n points with 2 n log2 n multiply-adds, half as many if they are real. */
 function filterProducts(): number {
   const { templates, bins } = FILTERS;
   const transform = (points: number) => points * Math.log2(points);
@@ -41,6 +41,10 @@ function sum(numbers: readonly number[]): number {
 /** As a text: `1.53 million parameters, 0.81 billion multiply-adds a sample`. */
 export function describeCost(preset: Preset): string {
   const { parameters, multiplyAdds } = costOf(preset);
-  const all = parameters < 10_000 ? parameters : `${(parameters / 1e6).toFixed(2)} million`;
-  return `${all} parameters, ${(multiplyAdds / 1e9).toFixed(multiplyAdds < 1e8 ? 3 : 2)} billion multiply-adds a sample`;
+  return `${inWords(parameters)} parameters, ${inWords(multiplyAdds)} multiply-adds a sample`;
+}
+
+function inWords(count: number): string {
+  if (count >= 1e8) return `${(count / 1e9).toFixed(2)} billion`;
+  return count >= 1e5 ? `${(count / 1e6).toFixed(2)} million` : String(count);
 }

@@ -127,9 +127,10 @@ function describeDefault(name: SettingName): string {
     const value = DEFAULTS[preset][name];
     return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
   };
-  const [diy, coherent, large] = [show('diy'), show('coherent'), show('coherent-large')];
-  const ofCoherent = coherent === diy ? '' : `; coherent: ${coherent}`;
-  return `default: ${diy}${ofCoherent}${large === coherent ? '' : `; coherent-large: ${large}`}`;
+  const unlike = (preset: Preset, other: Preset) =>
+    show(preset) === show(other) ? '' : `; ${preset}: ${show(preset)}`;
+  const others = unlike('coherent', 'diy') + unlike('coherent-large', 'coherent') + unlike('matched', 'diy');
+  return `default: ${show('diy')}${others}`;
 }
 
 /** The settings among a command's flags, which their options have checked. */

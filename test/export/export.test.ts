@@ -96,6 +96,41 @@ test('TensorFlow and onnxruntime compute our probabilities from the exports of e
   tf.dispose(signals);
 });
 
+/** Probabilities of the exports of a model of matched filters. */
+const RUN_FILTERS = `
+import json, sys
+import numpy as np, onnxruntime, tensorflow as tf
+folder = sys.argv[1]
+x = np.fromfile(folder + '/signals', '<f4').reshape(-1, 3, 4096)
+serve = tf.saved_model.load(folder + '/served').signatures['serving_default']
+session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
+print(json.dumps([
+    serve(signal=tf.constant(x))['probability'].numpy().tolist(),
+    session.run(['probability'], {'signal': x})[0].tolist(),
+]))`;
+
+test('exported filters compute our probabilities of silence and of loud samples, whose likelihoods are huge', async (t) => {
+  const folder = scratch(t);
+  const models = createMemoryStore();
+  const weights = initialWeights('matched', 1);
+  // So that a loud sample has no probability of 1, to which it would round anyway.
+  weights.get('out_scale')!.data[0] = 0.02;
+  weights.get('out_b')!.data[0] = -1;
+  await models.write('w.npz', await encodeWeights(weights));
+  await exportModel(models, 'w.npz', 'savedmodel', createFileStore(join(folder, 'served')), SAVED_MODEL_KEY);
+  await exportModel(models, 'w.npz', 'onnx', createFileStore(folder), 'm.onnx');
+  const signals = tf.tidy(() => {
+    const [first, ...others] = tf.split(makeSignals(), 5) as Tensor3D[];
+    return tf.concat([first!.mul(0), ...others.map((sample, i) => sample.mul(10 ** i))]) as Tensor3D;
+  });
+  const expected = predict('matched', weights, signals);
+  writeFileSync(join(folder, 'signals'), signals.dataSync());
+  for (const theirs of JSON.parse(runPython(RUN_FILTERS, folder)) as number[][])
+    assert.ok(largestDifference(theirs, expected) <= 3e-5, `${theirs} ${expected}`);
+  assert.ok(expected.at(-1)! > expected[0]! + 0.3 && expected.at(-1)! < 0.99, `${expected}`);
+  tf.dispose(signals);
+});
+
 async function storeOfWeights(seed = 1): Promise<ObjectStore> {
   const models = createMemoryStore();
   await models.write('w.npz', await encodeWeights(initialWeights('diy', seed)));

@@ -4,6 +4,7 @@ import { costOf, describeCost } from '../../src/model/model-cost.ts';
 import { computeStages, listConvolutions, planNetwork } from '../../src/model/network-plan.ts';
 import { ARCHITECTURES, isConvolutional, PRESETS } from '../../src/model/presets.ts';
 import { initialWeights, isTrainable } from '../../src/model/weights.ts';
+import { FILTERS } from '../../src/signal/matched-filter.ts';
 
 /** What the maps after the last stage are made of, as formulas. */
 function formulasOf(stages: number): readonly string[] {
@@ -66,4 +67,10 @@ test('coherent-large has the parameters and multiply-adds that are published for
   assert.ok(Math.abs(multiplyAdds / 1e9 - 0.81) < 0.005, `${multiplyAdds}`);
   assert.equal(describeCost('diy'), '0.68 million parameters, 0.38 billion multiply-adds a sample');
   assert.equal(costOf('diy').parameters, 676_258);
+  const { templates, times } = FILTERS;
+  const trained = templates + times.end - times.first + 3 + 2;
+  assert.match(
+    describeCost('matched'),
+    new RegExp(`^${trained} parameters, \\d+\\.\\d\\d .illion multiply-adds a sample$`),
+  );
 });

@@ -49,7 +49,9 @@ const SAME: Allowed = { losses: [2e-5, 2e-5], arrays: 2e-3, distance: relativeDi
 test('the graph engine computes the losses and gradients of the eager engine, plain, augmented and compiled', () => {
   const eager = train('eager');
   assert.deepEqual(listFaults(train('graph'), eager, SAME), []);
-  assert.deepEqual(listFaults(train('graph', {}, { compile: true }), eager, SAME), []);
+  // XLA has transforms of its own, and the gradients of the merger times are differences of nearly equal numbers.
+  const compiled = train('graph', {}, { compile: true });
+  assert.deepEqual(listFaults(compiled, eager, { ...SAME, arrays: 1e-3 }), []);
   const augmented = train('eager', AUGMENTED);
   assert.deepEqual(listFaults(train('graph', AUGMENTED), augmented, SAME), []);
   assert.ok(listFaults(augmented, eager, SAME).length > 8);
