@@ -10,14 +10,16 @@ import { LICENCES, licencesOf } from './licences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-/** The command, the library, and the tasks that src/workers/pool.ts expects next to itself. */
-const ENTRIES = [
-  'cli/main',
-  'library/exports',
-  'workers/preprocess-task',
-  'workers/signals-task',
-  'workers/simulation-task',
-  'workers/staging-task',
+/**
+ * The command and the library, which share chunks; and the tasks that src/workers/pool.ts expects next to itself, each by itself:
+ * common chunks would be dozens of small files, and each thread opens its own.
+ */
+const BUNDLES = [
+  ['cli/main', 'library/exports'],
+  ['workers/preprocess-task'],
+  ['workers/signals-task'],
+  ['workers/simulation-task'],
+  ['workers/staging-task'],
 ];
 /** Packages that aren't bundled: they have a binary or a worker file, or they are large and few commands need them. */
 const SEPARATE = ['@aws-sdk/*', '@fontsource/*', '@napi-rs/*', '@tensorflow/*', 'echarts'];
@@ -42,12 +44,11 @@ const CHUNK = /-[A-Z0-9]{8}\.js(\.map)?$/;
 for (const name of readdirSync(join(DIST, 'workers'))) {
   if (CHUNK.test(name)) rmSync(join(DIST, 'workers', name));
 }
-// Each by itself: common chunks would be dozens of small files, and each thread opens its own.
 const inputs = new Set();
-for (const name of ENTRIES) {
+for (const names of BUNDLES) {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: [join(DIST, `${name}.js`)],
+    entryPoints: names.map((name) => join(DIST, `${name}.js`)),
     outdir: DIST,
     outbase: DIST,
     allowOverwrite: true,

@@ -119,7 +119,7 @@ test('a training starts from templates, resumes after a stop, and computes in fl
   assert.ok(resumed.said.some((line) => line.startsWith('resuming matched_')));
   assert.deepEqual(resumed.weights, whole.weights);
 
-  // Shifts in time under the tapers, and detectors in another order: the model takes both.
+  // The average over a sample's symmetries.
   const weights = { folder: saved, key: `${whole.run}_weights.npz` };
   const settings = { batchSize: 4, device: 'cpu' } as const;
   const [once, averaged] = [
@@ -129,7 +129,7 @@ test('a training starts from templates, resumes after a stop, and computes in fl
   assert.ok([...once.logits, ...averaged.logits].every(Number.isFinite));
   assert.notDeepEqual(averaged.logits, once.logits);
 
-  // Trained filters need no PSD to go on from.
+  // Templates are whitened by the PSD.
   rmSync(join(records, 'avg_psd.npz'));
   await assert.rejects(
     trainModel(records, scratch(t), given, OPTIONS),
