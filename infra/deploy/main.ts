@@ -12,13 +12,14 @@ import { STAGE } from '../../src/cli/stage.ts';
 import { endWith } from '../../src/cli/terminal.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
 import { CONNECTION } from '../../src/cloud/connection.ts';
-import { openStage, readOutputs } from '../../src/cloud/deployed-stage.ts';
+import { openStage, readOutputs, type Stage } from '../../src/cloud/deployed-stage.ts';
 import { isActive, listJobs } from '../../src/cloud/jobs.ts';
 import { listPages } from '../../src/cloud/runs.ts';
 import { SettingError } from '../../src/core/errors.ts';
 import { quote } from '../../src/core/quote.ts';
 import { requireAccepted } from '../../src/core/setting.ts';
-import { checkIdle, checkSettings } from './checks.ts';
+import { checkBucket, queueArns, setEvents, stageEvents } from './bucket-events.ts';
+import { checkIdle, checkSettings, type Settings } from './checks.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Latest jobs among which active ones are looked for. */
@@ -60,21 +61,24 @@ async function findRegion(): Promise<string> {
   }
 }
 
-function checkStage(stage: string): void {
+/** Returns the stage's settings. */
+function checkStage(stage: string): Settings {
   const file = `infra/stages/${stage}.yml`;
   const path = join(ROOT, file);
   if (!existsSync(path))
     throw new SettingError(`there is no ${file}. For a new stage, copy infra/stages/dev.yml and adapt it`);
   // Only the Serverless Framework knows the tags in it.
-  checkSettings(parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {}, file);
+  const settings: Settings = parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {};
+  checkSettings(settings, file);
+  return settings;
 }
 
-/** Returns the name of the bucket. A stack without outputs is that of a failed first deployment: nothing works there. */
-async function checkWork(name: string): Promise<string | undefined> {
+/** Returns the deployed stage. A stack without outputs is that of a failed first deployment: nothing works there. */
+async function checkWork(name: string): Promise<Stage | undefined> {
   try {
-    const bucket = (await readOutputs(name)).get('Bucket');
-    if (bucket === undefined) return undefined;
-    const { stateMachine, training } = await openStage(name);
+    if (!(await readOutputs(name)).has('Bucket')) return undefined;
+    const stage = await openStage(name);
+    const { stateMachine, training } = stage;
     const page = await listPages(new SFNClient(CONNECTION), stateMachine).next();
     const runs = page.done ? [] : page.value;
     const jobs = training && (await listJobs(new BatchClient(CONNECTION), training.queue, JOBS));
@@ -83,7 +87,7 @@ async function checkWork(name: string): Promise<string | undefined> {
       runs.filter(({ state }) => state === 'RUNNING').map((run) => run.name),
       (jobs ?? []).filter(isActive).map(({ id }) => id),
     );
-    return bucket;
+    return stage;
   } catch (error) {
     throw explainCloudError(error, name);
   }
@@ -96,14 +100,31 @@ function runServerless(command: string, stage: string, region: string, verbose: 
   return spawnSync(process.execPath, words, { cwd: ROOT, stdio: 'inherit', env }).status ?? 1;
 }
 
+async function deploy(stage: string, verbose: boolean): Promise<void> {
+  const { bucket } = checkStage(stage);
+  const region = await findRegion();
+  if (typeof bucket === 'string') await checkBucket(bucket);
+  process.exitCode = runServerless('deploy', stage, region, verbose);
+  if (process.exitCode !== 0 || typeof bucket !== 'string') return;
+  const queues = queueArns((await openStage(stage)).stateMachine);
+  await setEvents(bucket, queues, stageEvents(ROOT, queues));
+  console.log(`s3://${bucket} sends the events of raw/ to this stage.`);
+}
+
+async function remove(name: string, verbose: boolean): Promise<void> {
+  const region = await findRegion();
+  const stage = await checkWork(name);
+  process.exitCode = runServerless('remove', name, region, verbose);
+  if (process.exitCode !== 0 || stage === undefined) return;
+  const { bucket, stateMachine } = stage;
+  // Or the next stage that uses the bucket is refused, because the queues of this one don't exist.
+  await setEvents(bucket, queueArns(stateMachine), []);
+  console.log(`The data is kept in s3://${bucket}. docs/operations.md, "Remove", says how to delete it.`);
+}
+
 async function main(args: string[]): Promise<void> {
   const { command, stage, verbose } = readArguments(args);
-  if (command === 'deploy') checkStage(stage);
-  const region = await findRegion();
-  const bucket = command === 'remove' ? await checkWork(stage) : undefined;
-  process.exitCode = runServerless(command, stage, region, verbose);
-  if (process.exitCode === 0 && bucket !== undefined)
-    console.log(`The data is kept in s3://${bucket}. docs/operations.md, "Remove", says how to delete it.`);
+  await (command === 'deploy' ? deploy : remove)(stage, verbose);
 }
 
 try {

@@ -1,16 +1,17 @@
 /** Packages a stage as for a deployment. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { folderForTests } from '../support/fixtures.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
+const TEMPLATE_FILE = 'cloudformation-template-update-stack.json';
 
 export interface Template {
   Conditions: Record<string, unknown>;
+  Outputs: Record<string, unknown>;
   Resources: Record<
     string,
     {
@@ -62,4 +63,23 @@ export function packageStage(stage: string): Package {
   const template = JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;
   made.set(stage, { folder, template });
   return { folder, template };
+}
+
+/** Packages the stage dev with other settings. They are as in the file: `'on'` has quotes there. */
+export function packageWith(stage: string, settings: Record<string, string>): Package {
+  const read = (name: string) => join(ROOT, 'infra/stages', `${name}.yml`);
+  let text = readFileSync(read('dev'), 'utf8');
+  for (const [name, value] of Object.entries(settings)) {
+    const changed = text.replace(new RegExp(`^${name}: .*$`, 'm'), `${name}: ${value}`);
+    assert.notEqual(changed, text, name);
+    text = changed;
+  }
+  const file = read(stage);
+  process.on('exit', () => rmSync(file, { force: true }));
+  writeFileSync(file, text, { flag: 'wx' });
+  try {
+    return packageStage(stage);
+  } finally {
+    rmSync(file);
+  }
 }
