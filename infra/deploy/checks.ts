@@ -1,47 +1,56 @@
 /** What is checked before a stage is deployed or removed. */
 import { ConflictError, SettingError } from '../../src/core/errors.ts';
+import { isBucketName } from '../../src/storage/open.ts';
 
 export type Settings = Record<string, unknown>;
 
-const oneOf = (...words: string[]) => ({
-  needed: words.map((word) => `'${word}'`).join(' or '),
-  accepts: (value: unknown) => words.includes(value as string),
-});
-const text = (needed: string, pattern: RegExp) => ({
-  needed,
-  accepts: (value: unknown) => typeof value === 'string' && pattern.test(value),
-});
-const vpc = text('the id of a VPC, such as vpc-0a1b2c3d', /^vpc-[0-9a-f]{8,17}$/);
-const subnet = text('the id of a subnet', /^subnet-[0-9a-f]{8,17}$/);
-const isPositive = (value: unknown) => Number.isFinite(value) && (value as number) > 0;
-const isOff = (value: unknown) => value === null;
+interface Rule {
+  needed: string;
+  accepts: (value: unknown) => boolean;
+}
 
-/** Settings that choose resources: AWS would report a wrong one late, or do without it. */
-const CHECKED: Record<string, { needed: string; accepts: (value: unknown) => boolean }> = {
+const oneOf = (...words: string[]): Rule => ({
+  needed: words.map((word) => `'${word}'`).join(' or '),
+  accepts: (value) => words.includes(value as string),
+});
+const orNull = ({ needed, accepts }: Rule): Rule => ({
+  needed: `${needed}, or null`,
+  accepts: (value) => value === null || accepts(value),
+});
+const isText = (value: unknown, pattern: RegExp) => typeof value === 'string' && pattern.test(value);
+const isPositive = (value: unknown) => Number.isFinite(value) && (value as number) > 0;
+
+/** Settings that choose resources: AWS would report a wrong one late, or the stage would do without. */
+const RULES: Record<string, Rule> = {
   training: oneOf('on', 'off'),
   dashboard: oneOf('on', 'off'),
   budget: oneOf('on', 'off'),
-  network: oneOf('stage', 'own'),
   monthlyBudget: { needed: 'a number of dollars', accepts: isPositive },
-  rawArchiveDays: {
-    needed: 'a whole number of days, or null',
-    accepts: (value) => isOff(value) || (Number.isInteger(value) && isPositive(value)),
-  },
-  bucket: {
-    needed: 'the name of a bucket, or null',
-    accepts: (value) => isOff(value) || text('', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/).accepts(value),
-  },
-  vpc: { needed: `${vpc.needed}, or null`, accepts: (value) => isOff(value) || vpc.accepts(value) },
-  subnets: {
-    needed: 'a list such as [subnet-0a1b2c3d, subnet-4e5f6a7b], or null',
+  rawArchiveDays: orNull({
+    needed: 'a whole number of days',
+    accepts: (value) => Number.isInteger(value) && isPositive(value),
+  }),
+  bucket: orNull({
+    needed: 'the name of a bucket',
+    accepts: (value) => typeof value === 'string' && isBucketName(value),
+  }),
+  network: oneOf('stage', 'own'),
+  vpc: orNull({
+    needed: 'the id of a VPC, such as vpc-0a1b2c3d',
+    accepts: (value) => isText(value, /^vpc-[0-9a-f]{8,17}$/),
+  }),
+  subnets: orNull({
+    needed: 'a list such as [subnet-0a1b2c3d, subnet-4e5f6a7b]',
     accepts: (value) =>
-      isOff(value) || (Array.isArray(value) && value.length > 0 && value.every(subnet.accepts)),
-  },
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((subnet) => isText(subnet, /^subnet-[0-9a-f]{8,17}$/)),
+  }),
 };
 
 /** @throws SettingError for settings that are wrong or contradict each other. @param file where they are */
 export function checkSettings(settings: Settings, file: string): void {
-  for (const [name, { needed, accepts }] of Object.entries(CHECKED)) {
+  for (const [name, { needed, accepts }] of Object.entries(RULES)) {
     const value = settings[name];
     if (!accepts(value))
       throw new SettingError(`${file}: ${name} is ${JSON.stringify(value)}: needed ${needed}`);

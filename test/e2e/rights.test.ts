@@ -47,6 +47,11 @@ test('all requests of functions, jobs and commands are allowed by their roles an
   // It ends with its training.
   const [run] = await waitForRuns('packs', 1, 240);
   assert.equal(run?.state, 'SUCCEEDED');
+  // The same upload again starts another run, which must not pay for the same training.
+  chirpline('upload', few, '--dataset', 'packs', '--pack', '16');
+  const [again] = await waitForRuns('packs', 2, 240);
+  assert.equal(again?.state, 'SUCCEEDED', again?.reason);
+  assert.equal(JSON.parse(chirpline('status', '--json')).jobs.length, 1);
   const [[id]] = (await labelRows()) as [[string, number]];
   // A late object, which has no label.
   await open('packs').raw.write(keyOf(`${id.slice(0, -1)}x`), await raw.read(keyOf(id)));
