@@ -41,7 +41,7 @@ export function runPackage(stage: string, folder: string, variables: NodeJS.Proc
   return spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
     cwd: ROOT,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
     env: {
       ...process.env,
       AWS_REGION: 'eu-central-1',
