@@ -1,7 +1,6 @@
 /** A training job changed its state: stores the state in the bucket, and tells the run that waits for the job. */
 import type { JobDetail as DescribedJob } from '@aws-sdk/client-batch';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
-import { SendTaskFailureCommand, SendTaskSuccessCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
@@ -10,14 +9,12 @@ import { readGpuQuotas } from '../src/cloud/doctor/quotas.ts';
 import { isFinal, type JobState, type JobStatus, noteJobStatus } from '../src/cloud/job-status.ts';
 import { TASK_TOKEN } from '../src/cloud/training-job.ts';
 import { type OpenDataset, openDataset } from './environment.ts';
-import { log, logError } from './log.ts';
+import { log } from './log.ts';
+import { type AnswerRun, answerRun } from './waiting-run.ts';
 
 /** Much like a job of DescribeJobs: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html */
 export type JobDetail = Partial<DescribedJob> & { jobId: string; jobName: string; status: JobState };
 export type JobEvent = Pick<EventBridgeEvent<'Batch Job State Change', JobDetail>, 'detail'>;
-
-/** Tells the run that waits with this token how its job ended. */
-export type AnswerRun = (token: string, status: JobStatus) => Promise<void>;
 
 /** Tells people that a job, which now waits for a host, can't get one. */
 export type WarnOfQuota = (job: string, vcpus: number) => Promise<void>;
@@ -58,29 +55,11 @@ function readStatus(detail: JobDetail, dataset: string): JobStatus {
     started: detail.startedAt,
     stopped: detail.stoppedAt,
     logStream: container?.logStreamName,
+    training: detail.parameters?.training,
     folds: arrayProperties?.size,
     fold: arrayProperties?.index,
   };
 }
-
-const client = new SFNClient(CONNECTION);
-
-/** The run may have ended long ago (stopped, or out of time). Then nobody waits for the answer. */
-const NOBODY_WAITS = new Set(['TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken']);
-
-const answerRun: AnswerRun = async (taskToken, { job, state, reason = '', exitCode }) => {
-  try {
-    if (state === 'SUCCEEDED') {
-      await client.send(new SendTaskSuccessCommand({ taskToken, output: JSON.stringify({ job }) }));
-    } else {
-      const cause = `training job ${job} failed${exitCode === undefined ? '' : ` with exit code ${exitCode}`}: ${reason}`;
-      await client.send(new SendTaskFailureCommand({ taskToken, error: 'TrainingFailed', cause }));
-    }
-  } catch (error) {
-    if (!(error instanceof Error) || !NOBODY_WAITS.has(error.name)) throw error;
-    logError(error, { job, answer: 'no run waits for this job any more' });
-  }
-};
 
 /** AWS itself doesn't promise to tell that a job waits because of a quota, and never ends it. */
 export const warnOfQuota: WarnOfQuota = async (job, vcpus) => {

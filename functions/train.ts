@@ -1,13 +1,18 @@
-/** Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. */
+/**
+ * Submits a training job: as the last step of a run, which waits for it, or invoked with {dataset, options}. A run trains once on
+ * the same records with the same options.
+ */
 import { BatchClient } from '@aws-sdk/client-batch';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { requireImage } from '../src/cloud/image.ts';
-import { type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
+import { findTraining } from '../src/cloud/trained.ts';
+import { jobNameOf, type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
 import { SettingError } from '../src/core/errors.ts';
 import { parseJobOptions } from '../src/options/job-options.ts';
 import { type OpenDataset, openDataset, requireVariable } from './environment.ts';
 import { log } from './log.ts';
+import { type AnswerRun, answerRun } from './waiting-run.ts';
 
 export interface TrainInput {
   dataset: string;
@@ -16,7 +21,7 @@ export interface TrainInput {
   taskToken?: string;
 }
 
-export function createTrain(open: OpenDataset, client: BatchClient, registry: ECRClient) {
+export function createTrain(open: OpenDataset, client: BatchClient, registry: ECRClient, answer: AnswerRun) {
   return async ({ dataset, options, taskToken }: TrainInput): Promise<SubmittedJob> => {
     const place = {
       stage: requireVariable('STAGE'),
@@ -25,9 +30,23 @@ export function createTrain(open: OpenDataset, client: BatchClient, registry: EC
       definition: requireVariable('JOB_DEFINITION'),
     };
     const training = await parseJobOptions(readWords(options));
+    const { records, models } = open(dataset);
+    if (taskToken !== undefined) {
+      // An upload that is repeated starts a run that finds nothing to do.
+      const job = await findTraining(records, models, training.options);
+      if (job !== undefined) {
+        log({
+          dataset,
+          job,
+          note: 'has trained on these records, or does so now: no other job is submitted',
+        });
+        await answer(taskToken, { job, state: 'SUCCEEDED' });
+        return { id: job, name: jobNameOf(dataset) };
+      }
+    }
     const { IMAGE } = process.env;
     if (IMAGE !== undefined) await requireImage(registry, IMAGE, place.stage);
-    const job = await submitTraining(client, place, open(dataset).records, {
+    const job = await submitTraining(client, place, records, {
       ...training,
       dataset,
       ...(taskToken !== undefined && { taskToken }),
@@ -48,4 +67,9 @@ function readWords(options: unknown): string[] {
   throw new SettingError(`options are ${JSON.stringify(options)}: needed a list such as ["--epochs", "10"]`);
 }
 
-export const handler = createTrain(openDataset, new BatchClient(CONNECTION), new ECRClient(CONNECTION));
+export const handler = createTrain(
+  openDataset,
+  new BatchClient(CONNECTION),
+  new ECRClient(CONNECTION),
+  answerRun,
+);

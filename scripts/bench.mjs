@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- NAME...] [--json]`: runs the named benchmarks, or all of them, next to their peers. `--device cpu|gpu` and
- * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--samples N` and
- * `--emulator NAME` for the cloud.
+ * `--python PATH` are for the training step, `--samples N` and `--picture FILE.png` for preprocessing, `--beside FOLDER` for the
+ * start-up, `--samples N` and `--emulator NAME` for the cloud.
  */
 import { parseArgs } from 'node:util';
 import {
@@ -22,6 +22,7 @@ const { values, positionals: named } = parseArgs({
     python: { type: 'string' },
     samples: { type: 'string' },
     picture: { type: 'string' },
+    beside: { type: 'string' },
     emulator: { type: 'string' },
   },
   allowPositionals: true,

@@ -1,4 +1,4 @@
-/** Preloaded by ../preprocess.ts: at exit, writes CPU time and peak memory of the process, with all threads, to a file. */
+/** Preloaded by ../preprocess.ts and ../startup.ts: at exit, writes CPU time and peak memory of the process, with all threads, to a file. */
 const { writeFileSync } = require('node:fs');
 const { isMainThread } = require('node:worker_threads');
 

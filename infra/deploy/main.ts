@@ -12,12 +12,13 @@ import { STAGE } from '../../src/cli/stage.ts';
 import { endWith } from '../../src/cli/terminal.ts';
 import { explainCloudError } from '../../src/cloud/aws-errors.ts';
 import { CONNECTION } from '../../src/cloud/connection.ts';
-import { findStack, readStack, readStage } from '../../src/cloud/deployed-stage.ts';
+import { findStack, openStage, readStack, readStage, type Stage } from '../../src/cloud/deployed-stage.ts';
 import { isActive, listJobs } from '../../src/cloud/jobs.ts';
 import { listPages } from '../../src/cloud/runs.ts';
 import { SettingError } from '../../src/core/errors.ts';
 import { quote } from '../../src/core/quote.ts';
 import { requireAccepted } from '../../src/core/setting.ts';
+import { checkBucket, queueArns, setEvents, stageEvents } from './bucket-events.ts';
 import { checkFree, checkHostTypes, checkIdle, checkSettings, hostTypes, type Settings } from './checks.ts';
 import { findInstanceTypes } from './instance-types.ts';
 import { pushImage } from './push.ts';
@@ -75,7 +76,7 @@ function readSettings(stage: string): Settings {
   if (!existsSync(path))
     throw new SettingError(`there is no ${file}. For a new stage, copy infra/stages/dev.yml and adapt it`);
   // Only the Serverless Framework knows the tags in it.
-  const settings = parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {};
+  const settings: Settings = parse(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {};
   checkSettings(settings, file);
   return settings;
 }
@@ -92,14 +93,14 @@ async function checkDeployment(stage: string, settings: Settings, region: string
   }
 }
 
-/** Returns the name of the bucket. A stack without outputs is that of a failed first deployment: nothing works there. */
-async function checkWork(name: string): Promise<string | undefined> {
+/** Returns the deployed stage. A stack without outputs is that of a failed first deployment: nothing works there. */
+async function checkWork(name: string): Promise<Stage | undefined> {
   try {
     const { status, outputs } = await readStack(name);
     checkFree(name, status);
-    const bucket = outputs.get('Bucket');
-    if (bucket === undefined) return undefined;
-    const { stateMachine, training } = readStage(name, outputs);
+    if (!outputs.has('Bucket')) return undefined;
+    const stage = readStage(name, outputs);
+    const { stateMachine, training } = stage;
     const page = await listPages(new SFNClient(CONNECTION), stateMachine).next();
     const runs = page.done ? [] : page.value;
     const jobs = training && (await listJobs(new BatchClient(CONNECTION), training.queue, JOBS));
@@ -108,7 +109,7 @@ async function checkWork(name: string): Promise<string | undefined> {
       runs.filter(({ state }) => state === 'RUNNING').map((run) => run.name),
       (jobs ?? []).filter(isActive).map(({ id }) => id),
     );
-    return bucket;
+    return stage;
   } catch (error) {
     throw explainCloudError(error, name);
   }
@@ -121,24 +122,41 @@ function runServerless(command: string, stage: string, region: string, verbose: 
   return spawnSync(process.execPath, words, { cwd: ROOT, stdio: 'inherit', env }).status ?? 1;
 }
 
+async function deploy(stage: string, verbose: boolean): Promise<void> {
+  const settings = readSettings(stage);
+  const region = await findRegion();
+  await checkDeployment(stage, settings, region);
+  const { bucket } = settings;
+  if (typeof bucket === 'string') await checkBucket(bucket);
+  process.exitCode = runServerless('deploy', stage, region, verbose);
+  if (process.exitCode !== 0 || typeof bucket !== 'string') return;
+  const queues = queueArns((await openStage(stage)).stateMachine);
+  await setEvents(bucket, queues, stageEvents(ROOT, queues));
+  console.log(`s3://${bucket} sends the events of raw/ to this stage.`);
+}
+
+async function remove(name: string, verbose: boolean): Promise<void> {
+  const region = await findRegion();
+  const stage = await checkWork(name);
+  process.exitCode = runServerless('remove', name, region, verbose);
+  if (process.exitCode !== 0 || stage === undefined) return;
+  const { bucket, stateMachine } = stage;
+  // Or the next stage that uses the bucket is refused, because the queues of this one don't exist.
+  await setEvents(bucket, queueArns(stateMachine), []);
+  console.log(`The data is kept in s3://${bucket}. docs/operations.md, "Remove", says how to delete it.`);
+}
+
 async function main(args: string[]): Promise<void> {
   // What follows a second -- is for the build of the image.
   const end = args[0] === 'push' ? args.indexOf('--') : -1;
   const { command, stage, verbose } = readArguments(args.slice(0, end < 0 ? undefined : end));
-  const settings = command === 'deploy' ? readSettings(stage) : undefined;
-  const region = await findRegion();
-  if (command === 'push') {
-    process.exitCode = await push(stage, end < 0 ? [] : args.slice(end + 1));
-    return;
-  }
-  if (settings !== undefined) await checkDeployment(stage, settings, region);
-  const bucket = command === 'remove' ? await checkWork(stage) : undefined;
-  process.exitCode = runServerless(command, stage, region, verbose);
-  if (process.exitCode === 0 && bucket !== undefined)
-    console.log(`The data is kept in s3://${bucket}. docs/operations.md, "Remove", says how to delete it.`);
+  if (command === 'deploy') await deploy(stage, verbose);
+  else if (command === 'remove') await remove(stage, verbose);
+  else process.exitCode = await push(stage, end < 0 ? [] : args.slice(end + 1));
 }
 
 async function push(stage: string, options: string[]): Promise<number> {
+  await findRegion();
   try {
     return await pushImage(stage, ROOT, options);
   } catch (error) {

@@ -3,6 +3,7 @@
  * <job>:<fold>.json. Events of Batch may arrive twice and in any order, so an older state never replaces a later one.
  */
 import * as v from 'valibot';
+import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { compareAndSwap } from '../storage/conditional.ts';
 import { parseJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -33,6 +34,8 @@ const jobStatusSchema = v.object({
   started: v.optional(v.number()),
   stopped: v.optional(v.number()),
   logStream: v.optional(v.string()),
+  /** What it trains: see trainingKey. */
+  training: v.optional(v.string()),
   /** Only for an array job: how many jobs it has, one per fold. */
   folds: v.optional(v.number()),
   /** Only for a job in an array. */
@@ -40,14 +43,24 @@ const jobStatusSchema = v.object({
 });
 export type JobStatus = v.InferOutput<typeof jobStatusSchema>;
 
-const jobStatusKey = (job: string): string => `jobs/${job}.json`;
+const FOLDER = 'jobs/';
+const jobStatusKey = (job: string): string => `${FOLDER}${job}.json`;
+const parse = (bytes: Uint8Array, models: ObjectStore, key: string): JobStatus =>
+  parseJson(bytes, `${models.location}${key}`, jobStatusSchema);
+
+/** The latest known states of all jobs of a dataset, in no order. */
+export async function* readJobStatuses(models: ObjectStore): AsyncGenerator<JobStatus> {
+  yield* mapAhead(models.list(FOLDER), AT_ONCE, async ({ key }) =>
+    parse(await models.read(key), models, key),
+  );
+}
 
 /** Writes the status unless a later one exists; resolves to whether it did. */
 export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<boolean> {
   const key = jobStatusKey(status.job);
   let noted = false;
   await compareAndSwap(models, key, async (bytes) => {
-    const known = bytes && parseJson(bytes, `${models.location}${key}`, jobStatusSchema);
+    const known = bytes && parse(bytes, models, key);
     noted = known === undefined || progress(known) < progress(status);
     return noted ? new TextEncoder().encode(`${JSON.stringify(status, undefined, 2)}\n`) : undefined;
   });

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { type BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { ConflictError } from '../core/errors.ts';
+import { readMetadataIfPresent } from '../preprocess/state/publish.ts';
 import { METADATA_KEY } from '../records/metadata.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { locateDataset } from './dataset.ts';
+import { trainingKey } from './trained.ts';
 
 export interface TrainingPlace {
   /** A job has it as its tag: the rights to end jobs go by it. */
@@ -51,7 +53,8 @@ export async function submitTraining(
   { dataset, options, folds, checkpoints, fresh, taskToken }: TrainingRequest,
 ): Promise<SubmittedJob> {
   const locations = locateDataset(place.bucket, dataset);
-  if ((await records.head(METADATA_KEY)) === undefined) {
+  const metadata = await readMetadataIfPresent(records);
+  if (metadata === undefined) {
     throw new ConflictError(
       `${records.location} has no ${METADATA_KEY}: the dataset isn't preprocessed yet. Upload it with its labels, and check chirpline status`,
     );
@@ -62,7 +65,13 @@ export async function submitTraining(
       jobQueue: place.queue,
       tags: { application: 'chirpline', stage: place.stage },
       jobDefinition: place.definition,
-      parameters: { dataset, records: locations.records, models: locations.models },
+      // The command has no reference to the first and the last: they are for the job's events.
+      parameters: {
+        dataset,
+        records: locations.records,
+        models: locations.models,
+        training: trainingKey(metadata, options),
+      },
       ...(folds !== undefined && { arrayProperties: { size: folds } }),
       containerOverrides: {
         command: [

@@ -9,12 +9,12 @@ import { readPredictions, type StoredPredictions } from '../inference/prediction
 import { decodeText } from '../raw/utf8.ts';
 import { parseJson } from '../storage/json.ts';
 import { readLimited } from '../storage/limited.ts';
-import { splitLocation } from '../storage/location.ts';
+import { joinLocation, splitLocation } from '../storage/location.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 export interface Training {
-  /** `models/g2net/saved/diy_20260102_0304`: its files' names begin with it. */
+  /** `models/g2net/saved/diy_20260102_0304`: its files' names begin with it. As the user gave it. */
   place: string;
   config: Partial<RunConfig>;
   history: History;
@@ -40,7 +40,7 @@ export async function readTrainings(model: string): Promise<Training[]> {
     const store = openStore(folder);
     if ((await store.head(run + FINISHED)) === undefined)
       throw notTraining(model, `no ${run}${FINISHED} beside it`);
-    return [await readTraining(store, run)];
+    return [await readTraining(store, run, joinLocation(folder, run))];
   }
   const store = openStore(model);
   const keys: string[] = [];
@@ -55,7 +55,7 @@ export async function readTrainings(model: string): Promise<Training[]> {
     );
   }
   const trainings: Training[] = [];
-  for (const run of runs) trainings.push(await readTraining(store, run));
+  for (const run of runs) trainings.push(await readTraining(store, run, joinLocation(model, run)));
   return trainings;
 }
 
@@ -67,9 +67,8 @@ function notTraining(object: string, found: string): InputError {
   });
 }
 
-async function readTraining(store: ObjectStore, run: string): Promise<Training> {
+async function readTraining(store: ObjectStore, run: string, place: string): Promise<Training> {
   const names = artifactNames(run);
-  const place = `${store.location}${run}`;
   const config = await readLimited(store, names.config, CONFIG_LIMIT);
   const history = await readLimited(store, names.history, HISTORY_LIMIT);
   return {

@@ -3,6 +3,11 @@ import { createFileStore } from './file/file-store.ts';
 import { createS3Store } from './s3/s3-store.ts';
 import type { ObjectStore } from './store.ts';
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+export function isBucketName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name);
+}
+
 /**
  * The store at a location given by the user: `s3://bucket`, `s3://bucket/prefix`, or the path of a folder. Does no I/O
  * yet. Throws SettingError when the location is neither.
@@ -25,8 +30,7 @@ export function openStore(location: string): ObjectStore {
   const [, scheme = '', bucket = '', prefix = ''] = url;
   if (scheme !== 's3')
     throw new SettingError(`${location}: give a folder or s3://bucket/prefix, not ${scheme}://`);
-  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
+  if (!isBucketName(bucket)) {
     throw new SettingError(`${location}: "${bucket}" is not a valid name of an S3 bucket`);
   }
   return createS3Store({ bucket, prefix });

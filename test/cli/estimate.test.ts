@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -25,6 +25,12 @@ test('an estimate shows both layouts side by side and names the remedy', () => {
   assert.match(shown, /547 objects, 8205 PUTs +560000 objects, 560000 PUTs/);
   assert.match(shown, /Remedy: chirpline upload --pack 1024/);
   assert.match(shown, /cost +\$\d+\.\d\d - \d+\.\d\d/);
+});
+
+test('docs/costs.md shows what an estimate prints', () => {
+  const docs = readFileSync('docs/costs.md', 'utf8');
+  const [, words = '', shown] = /```\n\$ chirpline (estimate .*)\n([^`]*)```/.exec(docs) ?? [];
+  assert.equal(shown, chirplineWell(...words.split(' ')));
 });
 
 test('an estimate names the setting that makes functions wait', () => {

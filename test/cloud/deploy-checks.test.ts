@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import {
   checkBuilder,
   checkFree,
@@ -8,21 +10,59 @@ import {
   checkImageTag,
   checkSettings,
   hostTypes,
+  type Settings,
 } from '../../infra/deploy/checks.ts';
 import { ConflictError, MachineError, SettingError } from '../../src/core/errors.ts';
 
-test('a stage must say whether it trains, and one without training cannot train after its runs', () => {
-  for (const training of ['on', 'off']) checkSettings({ training, trainAfterRun: 'false' }, 'dev.yml');
-  checkSettings({ training: 'on', trainAfterRun: 'true' }, 'dev.yml');
-  for (const training of [undefined, true, 'agent', 'ON']) {
-    assert.throws(() => checkSettings({ training }, 'dev.yml'), SettingError);
+const read = (stage: string): Settings =>
+  parse(readFileSync(`infra/stages/${stage}.yml`, 'utf8'), { logLevel: 'error' });
+const check = (changes: Settings) => checkSettings({ ...read('dev'), ...changes }, 'dev.yml');
+const refuse = (changes: Settings, message: string) =>
+  assert.throws(() => check(changes), new SettingError(`dev.yml: ${message}`));
+
+test('the settings of dev and prod are accepted, and every choice of an option', () => {
+  for (const stage of ['dev', 'prod']) checkSettings(read(stage), stage);
+  check({ training: 'off' });
+  check({ trainAfterRun: 'true' });
+  check({ dashboard: 'on', budget: 'on', monthlyBudget: 0.5, alarmEmail: 'team@example.org' });
+  check({ network: 'own', vpc: 'vpc-0a1b2c3d', subnets: ['subnet-0123456789abcdef0'] });
+  check({ bucket: 'my-data' });
+  check({ rawArchiveDays: 30 });
+});
+
+test('a setting that chooses resources is refused by its name when it is wrong or missing', () => {
+  const wrong: Settings = {
+    training: ['agent', 'ON', true],
+    dashboard: ['yes', true],
+    budget: [100, null],
+    monthlyBudget: ['100', 0, Number.NaN],
+    rawArchiveDays: ['30', 0, 1.5],
+    bucket: ['My-Data', 's3://my-data', ''],
+    network: ['mine', null],
+    vpc: ['10.0.0.0/16', ''],
+    subnets: ['subnet-0a1b2c3d', [], ['vpc-0a1b2c3d'], [null]],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of [undefined, ...(values as unknown[])])
+      assert.throws(
+        () => check({ [name]: value }),
+        (error: Error) =>
+          error instanceof SettingError &&
+          error.message.startsWith(`dev.yml: ${name} is ${JSON.stringify(value)}: needed `),
+      );
   }
-  for (const trainAfterRun of ['true', true]) {
-    assert.throws(
-      () => checkSettings({ training: 'off', trainAfterRun }, 'dev.yml'),
-      new SettingError('dev.yml: trainAfterRun is true, but training is off. Set one of them'),
-    );
-  }
+});
+
+test('settings that contradict each other are refused', () => {
+  for (const trainAfterRun of ['true', true])
+    refuse({ training: 'off', trainAfterRun }, 'trainAfterRun is true, but training is off. Set one of them');
+  refuse({ budget: 'on' }, 'budget is on, but alarmEmail has no address that is told');
+  refuse({ network: 'own', vpc: 'vpc-0a1b2c3d' }, "network is 'own': set vpc and subnets");
+  refuse({ vpc: 'vpc-0a1b2c3d' }, "vpc and subnets are set: network must be 'own'");
+  refuse(
+    { bucket: 'my-data', rawArchiveDays: 30 },
+    'bucket is your own: give it a lifecycle rule instead of rawArchiveDays',
+  );
 });
 
 test('a stage with active runs or jobs is not removed, and the error names them', () => {

@@ -7,10 +7,12 @@ import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan } from '../../functions/plan.ts';
 import { createReduce } from '../../functions/reduce.ts';
 import { measureRate } from '../../src/cloud/estimate/measured-rate.ts';
-import { PRICES, parsePrices } from '../../src/cloud/estimate/prices.ts';
+import { GPU_HOURS, PRICES, parsePrices } from '../../src/cloud/estimate/prices.ts';
 import {
+  ALARMS,
   type Estimate,
   estimateRun,
+  JOB_DISK,
   MEMORY,
   type Range,
   type Workload,
@@ -109,6 +111,26 @@ describe('the estimate for 560,000 samples', () => {
     }
   });
 
+  test('trains for the price of a spot host at least, and of the dearest host with disk and address at most', () => {
+    const { hours, start, cost } = packed.training!;
+    const disk = (100 * 0.08) / 730;
+    // The shards of the dataset and the image, at 125 MB/s.
+    assert.ok(within(start, 5 / 60) && within(start, 10 / 60), JSON.stringify(start));
+    const equal = (found: number, needed: number) => assert.ok(Math.abs(found - needed) < 1e-9, `$${found}`);
+    equal(cost.low, (hours.low + start.low) * (0.16 + disk + 0.005));
+    equal(cost.high, (hours.high + start.high) * (1.006 + disk + 0.005));
+    const double = estimateRun({ ...G2NET, dtype: 'float32' }, true, PRICES);
+    assert.ok(double.training!.start.low > start.low + 100 / 3600);
+    assert.deepEqual(double.training!.hours, hours);
+  });
+
+  test('costs little in a month in which nothing runs, besides the storage', () => {
+    const { idle, storage } = packed.month;
+    assert.ok(within(idle, 1) && idle.high < 2, JSON.stringify(idle));
+    // 55 GB of raw samples, 14 GB of records.
+    assert.ok(Math.abs(storage - (69 / 1.074) * 0.023) < 0.02, `$${storage}`);
+  });
+
   test('without epochs has no training', () => {
     assert.equal(estimateRun({ ...G2NET, epochs: 0 }, true, PRICES).training, undefined);
   });
@@ -197,6 +219,18 @@ test('the memory of each function is the one in serverless.yml', () => {
   for (const [name, memory] of Object.entries(MEMORY)) {
     assert.equal(memory, functions[name]!.memorySize / 1024, name);
   }
+});
+
+test('disk, alarms and types of hosts are those of the stages', () => {
+  for (const stage of ['dev', 'prod']) {
+    const text = readFileSync(`infra/stages/${stage}.yml`, 'utf8');
+    const { jobDisk, instanceTypes } = parse(text, { logLevel: 'error' });
+    assert.equal(jobDisk, JOB_DISK);
+    assert.deepEqual(instanceTypes, Object.keys(GPU_HOURS));
+  }
+  const { Resources } = parse(readFileSync('infra/alarms.yml', 'utf8'), { logLevel: 'error', merge: true });
+  const types = Object.values(Resources as Record<string, { Type: string }>).map(({ Type }) => Type);
+  assert.equal(types.filter((type) => type === 'AWS::CloudWatch::Alarm').length, ALARMS);
 });
 
 describe('prices', () => {

@@ -80,6 +80,16 @@ export const BY_TYPE: Record<string, IamRequest[]> = {
     ),
     ...needs('batch', ANY, 'DescribeJobQueues'),
   ],
+  'AWS::Budgets::Budget': needs(
+    'budgets',
+    `arn:aws:budgets::${ACCOUNT}:budget/chirpline-dev`,
+    'ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget',
+  ),
+  'AWS::CloudWatch::Dashboard': needs(
+    'cloudwatch',
+    `arn:aws:cloudwatch::${ACCOUNT}:dashboard/chirpline-dev`,
+    'DeleteDashboards GetDashboard PutDashboard',
+  ),
   'AWS::CloudWatch::Alarm': [
     ...needs(
       'cloudwatch',

@@ -1,7 +1,7 @@
 /** Packages a stage as for a deployment. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { folderForTests } from '../support/fixtures.ts';
@@ -41,7 +41,7 @@ export function runPackage(stage: string, folder: string, variables: NodeJS.Proc
   return spawnSync(process.execPath, [sls, 'package', '--stage', stage, '--package', folder], {
     cwd: ROOT,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
     env: {
       ...process.env,
       AWS_REGION: 'eu-central-1',
@@ -63,4 +63,23 @@ export function packageStage(stage: string): Package {
   const template = JSON.parse(readFileSync(join(folder, TEMPLATE_FILE), 'utf8')) as Template;
   made.set(stage, { folder, template });
   return { folder, template };
+}
+
+/** Packages the stage dev with other settings. They are as in the file: `'on'` has quotes there. */
+export function packageWith(stage: string, settings: Record<string, string>): Package {
+  const read = (name: string) => join(ROOT, 'infra/stages', `${name}.yml`);
+  let text = readFileSync(read('dev'), 'utf8');
+  for (const [name, value] of Object.entries(settings)) {
+    const changed = text.replace(new RegExp(`^${name}: .*$`, 'm'), `${name}: ${value}`);
+    assert.notEqual(changed, text, name);
+    text = changed;
+  }
+  const file = read(stage);
+  process.on('exit', () => rmSync(file, { force: true }));
+  writeFileSync(file, text, { flag: 'wx' });
+  try {
+    return packageStage(stage);
+  } finally {
+    rmSync(file);
+  }
 }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from 'commander';
+import { parse } from 'yaml';
 import { ROOT } from '../support/fixtures.ts';
 import { commandsIn, commandsInText, DOCUMENTS, NEEDS, readBlocks } from './documents.ts';
 
@@ -41,9 +42,30 @@ function faultOf(words: readonly string[]): string | undefined {
   if (first === 'start') return rest[0] === '--' ? faultOfOwn(rest.slice(1)) : undefined;
   const script =
     first === 'run' ? rest.find((word) => !word.startsWith('-')) : first === 'test' ? first : undefined;
-  return script === undefined || isPlaceholder(script) || script in scripts
-    ? undefined
-    : `there is no script ${script}`;
+  if (script === undefined || isPlaceholder(script)) return undefined;
+  return script in scripts ? faultOfScript(script, words) : `there is no script ${script}`;
+}
+
+/** The programs that read the options of a script which only starts them. */
+const STARTED: Record<string, string> = {
+  deploy: 'infra/deploy/main.ts',
+  remove: 'infra/deploy/main.ts',
+  'container:push': 'infra/deploy/main.ts',
+  'local:up': 'infra/local/main.ts',
+};
+
+/** The options of a script are those that its program gives to parseArgs: { tag: { type: 'string' } }. */
+function faultOfScript(script: string, words: readonly string[]): string | undefined {
+  const start = words.indexOf('--');
+  const file = STARTED[script] ?? /scripts\/\S+/.exec(scripts[script]!)?.[0];
+  if (start < 0 || file === undefined) return undefined;
+  const program = readFileSync(join(ROOT, file), 'utf8');
+  // What follows a second -- is for another program.
+  const end = words.indexOf('--', start + 1);
+  const given = words.slice(start + 1, end < 0 ? undefined : end);
+  const flags = given.flatMap((word) => /^\[?--([a-z][a-z-]*)/.exec(word)?.[1] ?? []);
+  const unknown = flags.find((flag) => !new RegExp(`['\\s]${flag}'?: \\{`).test(program));
+  return unknown && `${script} has no option --${unknown}`;
 }
 
 function faultOfOwn([first = '', second = '', ...rest]: readonly string[]): string | undefined {
@@ -77,6 +99,20 @@ for (const document of DOCUMENTS) {
   });
 }
 
+test('the workflows for GitHub run scripts that exist', () => {
+  for (const name of ['checks', 'deploy']) {
+    const { jobs } = parse(readFileSync(join(ROOT, `infra/github/${name}.yml`), 'utf8')) as {
+      jobs: Record<string, { steps: { run?: string; uses?: string }[] }>;
+    };
+    const steps = Object.values(jobs).flatMap((job) => job.steps);
+    assert.ok(steps.some(({ run }) => run?.startsWith('npm run ')));
+    for (const { run, uses } of steps) {
+      if (run === undefined) assert.match(uses!, /^[\w-]+\/[\w-]+@v\d+$/);
+      else for (const words of commandsIn(run)) assert.equal(faultOf(words), undefined, run);
+    }
+  }
+});
+
 test('wrong commands are found', () => {
   const faults: [string, RegExp | undefined][] = [
     ['chirpline train RECORDS OUT --epochs 3', undefined],
@@ -87,6 +123,9 @@ test('wrong commands are found', () => {
     ['chirpline kaggle bundle --name jane', /bundle has no option --name/],
     ['npm start -- train r m --epoch 3', /no option/],
     ['npm run nothing', /no script nothing/],
+    ['npm run deploy -- --stage dev', undefined],
+    ['npm run deploy -- --region x', /deploy has no option --region/],
+    ['npm run container:build -- --tag x -- --no-cache', undefined],
     ['npx chirpline doctor', /npx/],
     ['docker run chirpline-training chirpline train /a /b --epoch 1', /no option/],
   ];

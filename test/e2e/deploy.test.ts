@@ -4,9 +4,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { openStage } from '../../src/cloud/deployed-stage.ts';
+import { listRuns } from '../../src/cloud/runs.ts';
+import { openStore } from '../../src/storage/open.ts';
+import { openConnection } from '../../src/storage/s3/s3-connection.ts';
 import { ROOT } from '../cloud/package.ts';
 import { chirplineIn } from '../support/command.ts';
-import { type Emulator, startEmulator } from '../support/emulator.ts';
+import { type Emulator, setEnvironment, startEmulator } from '../support/emulator.ts';
 import { scratch } from '../support/fixtures.ts';
 
 /** The longest name, in a region with a long name: roles and buckets have both in theirs. */
@@ -15,10 +22,11 @@ const STAGE = `t${process.pid}`.padEnd(20, '0');
 const SETTINGS = join(ROOT, 'infra/stages', `${STAGE}.yml`);
 let emulator: Emulator;
 let env: NodeJS.ProcessEnv;
+let settings: string;
 
 before(async () => {
   const dev = readFileSync(join(ROOT, 'infra/stages/dev.yml'), 'utf8');
-  const settings = dev.replace("training: 'on'", "training: 'off'");
+  settings = dev.replace("training: 'on'", "training: 'off'");
   assert.notEqual(settings, dev);
   writeFileSync(SETTINGS, settings);
   emulator = await startEmulator('ministack');
@@ -63,6 +71,63 @@ test('a stage without training is deployed, works, and is removed without its da
   const again = main(['remove', '--stage', STAGE]);
   assert.equal(again.status, 3);
   assert.match(again.stderr, /is not deployed in ap-southeast-1/);
+});
+
+test('a stage in a bucket of the user works there, and leaves its other notifications as they were', async () => {
+  const restore = setEnvironment({ ...emulator.env, AWS_REGION: REGION });
+  const { sdk, client } = await openConnection(undefined, undefined);
+  const sqs = new SQSClient({});
+  const Bucket = `own-${STAGE}`;
+  const notifications = async () =>
+    (await client.send(new sdk.GetBucketNotificationConfigurationCommand({ Bucket }))).QueueConfigurations;
+  const deploy = () => main(['deploy', '--stage', STAGE]);
+  try {
+    writeFileSync(SETTINGS, settings.replace('bucket: null', `bucket: ${Bucket}`));
+    const missing = deploy();
+    assert.deepEqual(
+      [missing.status, missing.stderr],
+      [
+        3,
+        `chirpline: cannot list s3://${Bucket}/raw/: the bucket does not exist. Create it or correct the location\n`,
+      ],
+    );
+
+    await client.send(new sdk.CreateBucketCommand({ Bucket }));
+    await sqs.send(new CreateQueueCommand({ QueueName: 'other' }));
+    const other = {
+      Id: 'other',
+      Events: ['s3:ObjectRemoved:*' as const],
+      QueueArn: `arn:aws:sqs:${REGION}:000000000000:other`,
+    };
+    await client.send(
+      new sdk.PutBucketNotificationConfigurationCommand({
+        Bucket,
+        NotificationConfiguration: { QueueConfigurations: [other] },
+      }),
+    );
+    const deployed = deploy();
+    assert.equal(deployed.status, 0, deployed.stdout + deployed.stderr);
+    assert.equal((await notifications())?.length, 5);
+    assert.deepEqual((await notifications())?.[0], other);
+
+    await openStore(`s3://${Bucket}/raw/tiny/`).write('training_labels.csv', Buffer.from('id,target\n'));
+    const { stateMachine } = await openStage(STAGE);
+    const sfn = new SFNClient({});
+    const deadline = Date.now() + 240_000;
+    while ((await listRuns(sfn, stateMachine, 1, 'tiny')).every(({ state }) => state === 'RUNNING')) {
+      assert.ok(Date.now() < deadline, 'no run was started and ended');
+      await sleep(200);
+    }
+
+    const removed = main(['remove', '--stage', STAGE]);
+    assert.equal(removed.status, 0, removed.stdout + removed.stderr);
+    assert.ok(removed.stdout.includes(`The data is kept in s3://${Bucket}.`), removed.stdout);
+    assert.deepEqual(await notifications(), [other]);
+  } finally {
+    client.destroy();
+    sqs.destroy();
+    restore();
+  }
 });
 
 test('a deployment is refused in one line before anything is packaged', (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createJob, type JobDetail, type JobEvent, warnOfQuota } from '../../functions/job.ts';
+import type { AnswerRun } from '../../functions/waiting-run.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
 import { setEnvironment } from '../support/emulator.ts';
 import { startFakeAws } from '../support/fake-aws.ts';
@@ -13,7 +14,7 @@ function event(fields: Partial<JobDetail>): JobEvent {
     jobId: 'job-1',
     jobName: 'train-tiny',
     status: 'RUNNING',
-    parameters: { dataset: 'tiny' },
+    parameters: { dataset: 'tiny', training: 'key' },
     attempts: [],
     createdAt: 1000,
     container: { environment: TOKEN, logStreamName: 'stream' },
@@ -24,7 +25,7 @@ function event(fields: Partial<JobDetail>): JobEvent {
 
 function prepare() {
   const open = memoryDatasets();
-  const answers: [string, JobStatus][] = [];
+  const answers: Parameters<AnswerRun>[] = [];
   const warned: [string, number][] = [];
   const job = createJob(
     open,
@@ -48,6 +49,7 @@ test('the status of a job is stored beside its models, and the run is told only 
     created: 1000,
     started: 2000,
     logStream: 'stream',
+    training: 'key',
   });
   assert.equal(answers.length, 0);
   await job(event({ status: 'SUCCEEDED', stoppedAt: 3000 }));
@@ -93,8 +95,8 @@ test('a run is told only about the end of the whole array, and each job of it ha
   assert.deepEqual([(await read('job-1:1')).fold, (await read('job-1:1')).exitCode], [1, 3]);
   await job(event({ status: 'FAILED', arrayProperties: { size: 2 } }));
   assert.deepEqual(
-    answers.map(([token, { state, folds }]) => [token, state, folds]),
-    [['token', 'FAILED', 2]],
+    answers.map(([token, { state, job }]) => [token, state, job]),
+    [['token', 'FAILED', 'job-1']],
   );
 });
 

@@ -7,10 +7,14 @@ import { BatchClient, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { Command } from 'commander';
 import { createTrain, type TrainInput } from '../../functions/train.ts';
+import type { AnswerRun } from '../../functions/waiting-run.ts';
+import { type JobState, noteJobStatus } from '../../src/cloud/job-status.ts';
 import { ConflictError, InputError, SettingError } from '../../src/core/errors.ts';
 import { trainOptions } from '../../src/options/command-options.ts';
 import { parseJobOptions, readJobOptions } from '../../src/options/job-options.ts';
-import { METADATA_KEY } from '../../src/records/metadata.ts';
+import { METADATA_KEY, serializeMetadata } from '../../src/records/metadata.ts';
+import { shardName } from '../../src/records/shard-names.ts';
+import type { ObjectStore } from '../../src/storage/store.ts';
 import { answerBy } from '../support/answers.ts';
 import { setEnvironment } from '../support/emulator.ts';
 import { memoryDatasets } from './stores.ts';
@@ -23,6 +27,20 @@ const restore = setEnvironment({
   TRAIN_OPTIONS: ' --epochs 7  --batch-size 16 ',
 });
 after(restore);
+
+/** Writes the metadata of records. */
+async function publish(records: ObjectStore, shards: number, version = '1'): Promise<void> {
+  const hash = '0'.repeat(64);
+  const metadata = serializeMetadata({
+    ...{ n_samples: shards, n_failed: 0, signal_shape: [3, 4096], dtype: 'float16', dataset: 'tiny' },
+    ...{ recipe: {}, recipe_hash: hash, psd_sha256: hash, labels_sha256: hash, plan_hash: hash },
+    shards: Array.from({ length: shards }, (_, index) => ({
+      ...{ name: shardName(index, shards), n_records: 1, bytes: 1, sha256: hash },
+    })),
+    software: { name: 'chirpline', version },
+  });
+  await records.write(METADATA_KEY, new TextEncoder().encode(metadata));
+}
 
 /** The function over a dataset `tiny` that has records, and what it sends to Batch. */
 async function prepare() {
@@ -37,21 +55,22 @@ async function prepare() {
     { step: 'initialize' },
   );
   const open = memoryDatasets();
-  await open('tiny').records.write(METADATA_KEY, new Uint8Array(1));
+  await publish(open('tiny').records, 1);
   const registry = answerBy(new ECRClient({ region: 'us-east-1' }), {
     DescribeImages: ({ imageIds: [image] }: { imageIds: [{ imageTag: string }] }) => {
       if (image.imageTag === PUSHED) return { imageDetails: [{ imageTags: [PUSHED] }] };
       throw Object.assign(new Error('not there'), { name: 'ImageNotFoundException' });
     },
   });
-  const train = createTrain(open, client, registry.client);
+  const answers: Parameters<AnswerRun>[] = [];
+  const train = createTrain(open, client, registry.client, async (...answer) => void answers.push(answer));
   const submit = async (input: TrainInput) => {
     await train(input);
     const { arrayProperties, containerOverrides, ...rest } = sent.at(-1)!;
     const { command = [], environment } = containerOverrides ?? {};
     return { command, environment, size: arrayProperties?.size, ...rest };
   };
-  return { train, submit, sent };
+  return { train, submit, sent, answers, open };
 }
 
 const PUSHED = '0.1.0-5c0d';
@@ -114,6 +133,44 @@ test('a job that starts over has its own place for checkpoints, which all its at
     await place('--checkpoints', 's3://bucket/checkpoints/other'),
     's3://bucket/checkpoints/other',
   );
+});
+
+test('a run trains once on the same records, again after a failure, and a person as often as he likes', async () => {
+  const { train, sent, answers, open } = await prepare();
+  const { records, models } = open('tiny');
+  const run = async (options?: string[]) => {
+    const before = sent.length;
+    const input = { dataset: 'tiny', taskToken: 'token', ...(options && { options }) };
+    const { id } = await train(input);
+    return sent.length > before ? 'submitted' : id;
+  };
+  /** What the events of the latest job make of its status. */
+  const note = (job: string, state: JobState, fold?: number) =>
+    noteJobStatus(models, {
+      ...{ job, name: 'train-tiny', dataset: 'tiny', state, attempts: 0 },
+      training: sent.at(-1)!.parameters!.training,
+      ...(fold !== undefined && { fold }),
+    });
+  assert.equal(await run(), 'submitted');
+  await note('one', 'FAILED');
+  assert.equal(await run(), 'submitted');
+  await note('two:1', 'SUCCEEDED', 1);
+  assert.equal(await run(), 'submitted');
+  await note('two', 'RUNNING');
+  assert.equal(await run(), 'two');
+  await note('two', 'SUCCEEDED');
+  assert.equal(await run(), 'two');
+  assert.deepEqual(answers, Array(2).fill(['token', { job: 'two', state: 'SUCCEEDED' }]));
+
+  assert.equal(await run(['--epochs', '8']), 'submitted');
+  const before = sent.length;
+  await train({ dataset: 'tiny' });
+  assert.equal(sent.length, before + 1);
+
+  await publish(records, 1, 'another version of chirpline');
+  assert.equal(await run(), 'two');
+  await publish(records, 2);
+  assert.equal(await run(), 'submitted');
 });
 
 test('options that the training does not accept are refused before a job is submitted', async () => {

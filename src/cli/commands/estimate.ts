@@ -126,7 +126,10 @@ const ROWS: Row[] = [
     'training',
     ({ training }) => (training ? `${between(training.hours, (hours) => hours.toFixed(1))} h` : '-'),
   ],
+  ['  before it', ({ training }) => (training ? `${minutes(training.start)} an attempt` : '-')],
   ['  cost', ({ training }) => (training ? dollars(training.cost) : '-')],
+  ['idle stage', ({ month }) => `${dollars(month.idle)} a month`],
+  ['  storage', ({ month }) => `$${month.storage.toFixed(2)} a month`],
 ];
 
 function table(estimates: Estimate[]): string[] {
@@ -152,7 +155,7 @@ function advise(estimates: Estimate[], { epochs, trainingRate }: Workload): stri
   if (epochs > 0) {
     const pace = between(trainingRate, String);
     lines.push(
-      `Training: ${epochs} epochs at ${pace} samples/s of the GPU (--training-rate), on spot or on-demand hosts.`,
+      `Training: ${epochs} epochs at ${pace} samples/s of the GPU (--training-rate), in one attempt, from the cheapest spot host to the dearest on demand.`,
     );
   }
   return lines;
@@ -167,5 +170,6 @@ function add(a: Range, b: Range): Range {
   return { low: a.low + b.low, high: a.high + b.high };
 }
 
+const minutes = (range: Range) => between(range, (hours) => formatTime(60 * Math.round(60 * hours)));
 const seconds = (range: Range) => between(range, formatTime);
 const dollars = (range: Range) => `$${between(range, (value) => value.toFixed(2))}`;

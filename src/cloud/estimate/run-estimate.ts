@@ -16,7 +16,7 @@ export interface Range {
 
 /** Throttled requests, slow starts, and a core at half the speed of this machine's, together. No run on AWS was measured. */
 const SLOWER = 3;
-/** docs/operations.md gives the source of each number. */
+/** docs/costs.md gives the source of each number. */
 const CLOUD = {
   /** GET requests per second that one prefix partition of a bucket serves. */
   getRate: 5500,
@@ -37,7 +37,21 @@ const CLOUD = {
   /** Upload events per call of `ingest`, and the duration of such a call [s]. */
   eventBatch: 10,
   eventTime: 0.05,
+  /** Start of a host until it pulls the image; it is billed [s]. */
+  boot: 60,
+  /** Rate at which a host writes to its root disk [bytes/s]. */
+  disk: 125e6,
+  /** Size of the image as it is pulled, and unpacked [bytes]. */
+  image: 3.4e9,
+  unpacked: 5.7e9,
+  /** Long polls that Lambda keeps open on each of the two queues, and how long one takes [s]. */
+  polls: 5,
+  poll: 20,
 } as const;
+
+/** As in infra/: the root disk of a host [GB], and the alarms. */
+export const JOB_DISK = 100;
+export const ALARMS = 5;
 
 /** Memory of the functions, as in serverless.yml [GB of 2^30 bytes]. */
 export const MEMORY = {
@@ -92,7 +106,16 @@ export interface Estimate {
     enough: number;
   };
   /** Undefined without epochs. */
-  training?: { hours: Range; cost: Range };
+  training?: {
+    /** Computing [h]. */
+    hours: Range;
+    /** What each attempt takes before it trains: boot, image, shards [h]. */
+    start: Range;
+    /** Of one attempt. */
+    cost: Range;
+  };
+  /** A month of the stage: while nothing runs, and for the raw samples and records. */
+  month: { idle: Range; storage: number };
 }
 
 /** @param packed whether the dataset was uploaded in packs, or as single files. */
@@ -106,7 +129,8 @@ export function estimateRun(workload: Workload, packed: boolean, prices: Prices)
   const workTime = (count: number, written: number) =>
     Math.max((count * SAMPLE_FILE_SIZE) / CLOUD.bandwidth, count / rate) + written / CLOUD.bandwidth;
   const chunk = Math.min(samples, chunkSize);
-  const shardTime = workTime(chunk, chunk * SAMPLE_SIZE * (dtype === 'float16' ? 2 : 4));
+  const recordSize = SAMPLE_SIZE * (dtype === 'float16' ? 2 : 4);
+  const shardTime = workTime(chunk, chunk * recordSize);
   const psd = timeMap(psdChunks, workload.concurrency, psdSamples, workTime(psdSamples / psdChunks, 0));
   const shards = timeMap(chunks, concurrency, sampleGets, shardTime);
   const walls: Record<Stage, number> = {
@@ -155,7 +179,10 @@ export function estimateRun(workload: Workload, packed: boolean, prices: Prices)
       concurrency,
       enough: Math.ceil((SLOWER * CLOUD.getRate * shardTime * chunks) / sampleGets),
     },
-    ...(epochs > 0 && { training: estimateTraining(samples * epochs, trainingRate, prices) }),
+    ...(epochs > 0 && {
+      training: estimateTraining(samples * epochs, samples * recordSize, trainingRate, prices),
+    }),
+    month: estimateMonth(samples * (SAMPLE_FILE_SIZE + recordSize), prices),
   };
 }
 
@@ -176,9 +203,29 @@ function timeMap(chunks: number, concurrency: number, gets: number, work: number
   return { wall: CLOUD.map + time, billed: functions * time, limited: bucket > own };
 }
 
-function estimateTraining(samples: number, rate: Range, prices: Prices) {
+/** @param bytes of the shards */
+function estimateTraining(samples: number, bytes: number, rate: Range, prices: Prices) {
   const hours = { low: samples / rate.high / 3600, high: samples / rate.low / 3600 };
-  return { hours, cost: { low: hours.low * prices.gpuHourSpot, high: hours.high * prices.gpuHour } };
+  const start = upTo((CLOUD.boot + (CLOUD.image + CLOUD.unpacked + bytes) / CLOUD.disk) / 3600);
+  const extra = (JOB_DISK * prices.diskGbMonth) / HOURS_A_MONTH + prices.addressHour;
+  const cost = {
+    low: (hours.low + start.low) * (prices.gpuHourSpot + extra),
+    high: (hours.high + start.high) * (prices.gpuHour + extra),
+  };
+  return { hours, start, cost };
+}
+
+const HOURS_A_MONTH = 730;
+
+/** @param bytes in the bucket */
+function estimateMonth(bytes: number, prices: Prices) {
+  const fixed = ALARMS * prices.alarmMonth + (CLOUD.image / 1e9) * prices.imageGbMonth;
+  const polls = (2 * CLOUD.polls * HOURS_A_MONTH * 3600) / CLOUD.poll;
+  return {
+    // AWS doesn't say how many polls it keeps open while queues are empty.
+    idle: { low: fixed, high: fixed + polls * prices.sqsRequest },
+    storage: (bytes / 2 ** 30) * prices.s3GbMonth,
+  };
 }
 
 /** Size of a sample in a pack: header, file, padding [bytes]. */
