@@ -51,7 +51,7 @@ test('the graph engine computes the losses and gradients of the eager engine, pl
   assert.deepEqual(listFaults(train('graph'), eager, SAME), []);
   // XLA has transforms of its own, and the gradients of the merger times are differences of nearly equal numbers.
   const compiled = train('graph', {}, { compile: true });
-  assert.deepEqual(listFaults(compiled, eager, { ...SAME, arrays: 1e-3 }), []);
+  assert.deepEqual(listFaults(compiled, eager, { ...SAME, arrays: 5e-3 }), []);
   const augmented = train('eager', AUGMENTED);
   assert.deepEqual(listFaults(train('graph', AUGMENTED), augmented, SAME), []);
   assert.ok(listFaults(augmented, eager, SAME).length > 8);
