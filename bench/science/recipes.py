@@ -5,8 +5,8 @@ samples that each recipe makes.
 
 TRAIN and TEST are folders of raw samples with training_labels.csv, SIGNALS one of `chirpline simulate --signals-only`. The noise
 samples of TRAIN give each recipe's PSD, its tapers' effect and the power of the noise at each frequency. The templates are signals of
-SIGNALS that went through the linear part of the recipe, so none is favoured. The search is that of the preset `matched`
-(src/model/matched-filters.ts), with fixed weights. Needs NumPy and SciPy.
+SIGNALS that went through the linear part of the recipe, so none is favoured. The search is like that of the preset
+`matched` (src/model/matched-filters.ts), with fixed weights, a higher rate and fewer merger times. Needs NumPy and SciPy.
 """
 import argparse
 import os
@@ -27,28 +27,18 @@ FIRST, END, LAG = 742, 998, 5
 POWER_SCALE, LARGEST = 0.37, 60
 
 
-class Tapered:
-    """The reference with other numbers: band-pass, taper, whitening, second taper."""
+class Reference:
+    """Band-pass, taper, whitening, second taper. The PSD is that of the tapered noise before the band-pass, which shapes the result."""
 
     def __init__(self, noise, tapers=(0.5, 0.2), band=(20, 500), order=4):
         self.band = signal.butter(order, band, "bandpass", fs=RATE)
         self.first, self.second = (tukey(POINTS, share) for share in tapers)
         self.weight = self.first * self.second
-        self.asd = np.sqrt(np.mean([np.abs(self.spectrum(x)) ** 2 for x in noise], axis=0))
-
-    def spectrum(self, x):
-        return fft.rfft(signal.filtfilt(*self.band, x, padlen=27) * self.first)
+        self.asd = np.sqrt(np.mean([np.abs(fft.rfft(x * self.first)) ** 2 for x in noise], axis=0))
 
     def linear(self, x):
-        return fft.irfft(self.spectrum(x) / (self.asd + 1e-12 * self.asd.max())) * self.second
-
-
-class Reference(Tapered):
-    """The whitening PSD is that of the unfiltered, tapered noise, so that the band-pass shapes the result."""
-
-    def __init__(self, noise, **numbers):
-        super().__init__(noise, **numbers)
-        self.asd = np.sqrt(np.mean([np.abs(fft.rfft(x * self.first)) ** 2 for x in noise], axis=0))
+        tapered = signal.filtfilt(*self.band, x, padlen=27) * self.first
+        return fft.irfft(fft.rfft(tapered) / (self.asd + 1e-12 * self.asd.max())) * self.second
 
 
 class Extended:

@@ -1,12 +1,13 @@
 /** `npm run container:push -- --stage NAME`: builds the stage's training image and pushes it, unless it is there already. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { CONNECTION } from '../../src/cloud/connection.ts';
 import { readStack } from '../../src/cloud/deployed-stage.ts';
 import { findImage, parseImage } from '../../src/cloud/image.ts';
-import { ConflictError } from '../../src/core/errors.ts';
+import { ConflictError, MachineError } from '../../src/core/errors.ts';
 import { checkBuilder, checkImageTag } from './checks.ts';
 
 const imageTag = createRequire(import.meta.url)('../image-tag.cjs') as { tag: string };
@@ -44,12 +45,13 @@ export async function pushImage(stage: string, root: string, options: string[]):
 
 /** Files of the image that differ from the commit. */
 function listChanges(root: string): string[] {
-  const { status, stdout } = spawnSync('git', ['status', '--porcelain', '--', ...PARTS], {
+  // Not a checkout: the tag is the version alone.
+  if (!existsSync(join(root, '.git'))) return [];
+  const { status, stdout, stderr } = spawnSync('git', ['status', '--porcelain', '--', ...PARTS], {
     cwd: root,
     encoding: 'utf8',
   });
-  // Not a checkout: the tag is the version alone.
-  if (status !== 0) return [];
+  if (status !== 0) throw new MachineError(`git status failed in ${root}: ${stderr.trim()}`);
   return stdout
     .split('\n')
     .filter((line) => line !== '')

@@ -20,7 +20,7 @@ export const FILTERS = {
     /** Merger times, in time points of the output: from 1.25 to 1.98 s. */
     first: Math.round(1.25 * RATE),
     end: Math.round(1.98 * RATE),
-    /** By which a detector's arrival time may differ: 12.5 ms. Two detectors are at most 27 ms apart. */
+    /** By which a detector's arrival time may differ, either way: 12.5 ms. Only for few sources are two detectors over 25 ms apart. */
     lag: 4,
   },
 };

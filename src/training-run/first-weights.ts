@@ -25,8 +25,7 @@ async function readOwnPsd({ store, metadata }: RecordSet): Promise<PsdFile> {
         object: `${store.location}${PSD_KEY}`,
         found,
         needed: 'the PSD that the records were whitened by, for the filters of the preset matched',
-        advice:
-          'Copy it from where the records were made, choose another preset, or start from a trained model (--init)',
+        advice: 'Copy it from where the records were made, or choose another preset',
       },
       { cause },
     );

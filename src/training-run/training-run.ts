@@ -91,6 +91,10 @@ export async function trainModel(
   if (signals === undefined) refuseSnr(settings);
   say(`TensorFlow ${version} on ${device.toUpperCase()}`);
 
+  if (model?.preset === 'matched' && model.preprocessing?.psdSha256 !== set.metadata?.psd_sha256)
+    say(
+      `the filters of ${options.init} are whitened by another PSD than these records: they stay as they are`,
+    );
   const initial = model?.weights ?? (await firstWeights(settings, set));
   const sets = signals === undefined ? [set] : [set, signals];
   const fingerprint = fingerprintOf(settings, sets, model && (await encodeWeights(model.weights)));

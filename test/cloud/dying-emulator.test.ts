@@ -45,6 +45,8 @@ async function startProxy(port: number, writes: number): Promise<Server> {
       answer.writeHead(answered.statusCode!, answered.headers);
       answered.pipe(answer);
     });
+    // The emulator ends first, after the test: nobody waits for this answer.
+    passed.on('error', () => answer.destroy());
     asked.pipe(passed);
   }).listen(port, '127.0.0.1');
   await once(server, 'listening');

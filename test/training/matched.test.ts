@@ -8,9 +8,11 @@ import { SAMPLE_LENGTH } from '../../src/core/strain.ts';
 import { encodeWeights, readModel } from '../../src/inference/model-file.ts';
 import { predictDataset } from '../../src/inference/prediction-run.ts';
 import { initialWeights } from '../../src/model/weights.ts';
+import { readPsd } from '../../src/preprocess/average-psd.ts';
 import { preprocessDataset } from '../../src/preprocess/local-run.ts';
 import { PREPROCESS_DEFAULTS } from '../../src/preprocess/preprocess-settings.ts';
 import { sampleTaper } from '../../src/signal/sample-taper.ts';
+import { createTemplateBank } from '../../src/simulate/template-bank.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import { decodeFloats } from '../../src/tensorflow/graph/encoded.ts';
 import type { Engine, EngineOptions } from '../../src/training/engine/engine.ts';
@@ -107,6 +109,8 @@ test('a training starts from templates, resumes after a stop, and computes in fl
   const saved = join(models, 'saved');
   const config = JSON.parse(readFileSync(join(saved, `${whole.run}_config.json`), 'utf8'));
   assert.equal(config.compute_dtype, 'float32');
+  const { psd } = await readPsd(createFileStore(records), 'avg_psd.npz');
+  assert.deepEqual(whole.weights.get('bank')!.data, createTemplateBank(psd, 1));
 
   const others = scratch(t);
   const controller = new AbortController();

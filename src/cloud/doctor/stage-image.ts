@@ -43,7 +43,7 @@ export async function examineImage(
         name,
         status: 'missing',
         detail: `${detail}, is for ${architectures.join(', ')}: the hosts need ${absent.join(', ')}`,
-        advice: `delete it in ECR, and push it from a machine with that CPU: ${push}`,
+        advice: `choose instanceTypes with that CPU in the stage's settings, or delete the image in ECR and push one for ${absent.join(', ')}: ${push}`,
       },
     ];
   return [{ name, status: 'ok', detail: `${detail}, ${architectures.join(', ')}` }];
