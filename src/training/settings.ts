@@ -97,6 +97,7 @@ const MATCHED: typeof DIY = {
   learning_rate: 2e-2,
   schedule: 'cosine',
   warmup_ratio: 0.1,
+  dropout_rate: 0,
   recombine: true,
   detector_swap: true,
 };
@@ -127,6 +128,10 @@ export function completeSettings(given: GivenSettings, device: 'cpu' | 'gpu'): S
   const { fold, folds, schedule, warmup_ratio } = settings;
   if (fold >= folds)
     throw new SettingError(`fold is ${fold} of ${folds} folds, needed one from 0 to ${folds - 1}`);
+  if (preset === 'matched' && (settings.dropout_rate > 0 || settings.sign_flip))
+    throw new SettingError(
+      'dropout_rate and sign_flip have no effect on matched filters: set them to 0 and off, or choose another preset',
+    );
   const { snr, snr_min, snr_median, snr_max } = settings;
   if (snr_min > snr_max) throw new SettingError(`snr_min is ${snr_min}, needed at most snr_max (${snr_max})`);
   if (snr === 'lognormal' && (snr_median < snr_min || snr_median > snr_max))
