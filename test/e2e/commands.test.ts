@@ -210,11 +210,14 @@ test('a stage that trains after its runs waits for the job, and fails with it', 
     [['SUCCEEDED', true]],
   );
 
-  // The same upload again starts another run, which must not pay for the same training.
-  chirplineWell('upload', few, '--dataset', 'trained', '--pack', '16', '--stage', 'local');
-  const [again] = await waitForRuns('trained', 2, 240);
-  assert.equal(again?.state, 'SUCCEEDED', again?.reason);
-  assert.equal((await listJobs(batch, stage.training!.queue, 10, 'trained')).length, 1);
+  // The same upload again starts another run, which must not pay for the same training. LocalStack gives all events the same
+  // sequencer, so there the same labels start nothing.
+  if (EMULATOR === 'ministack') {
+    chirplineWell('upload', few, '--dataset', 'trained', '--pack', '16', '--stage', 'local');
+    const [again] = await waitForRuns('trained', 2, 240);
+    assert.equal(again?.state, 'SUCCEEDED', again?.reason);
+    assert.equal((await listJobs(batch, stage.training!.queue, 10, 'trained')).length, 1);
+  }
 
   // One sample can't be split into training and validation.
   await uploadSome('hopeless', 1);
