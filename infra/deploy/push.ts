@@ -1,4 +1,4 @@
-/** `npm run container:push -- --stage NAME`: builds the stage's training image and pushes it, unless it is there already. */
+/** `npm run container:push -- --stage NAME`: builds the stage's training image and pushes it, unless it exists. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +23,7 @@ export async function pushImage(stage: string, root: string, options: string[]):
     );
   const client = new ECRClient(CONNECTION);
   if ((await findImage(client, image)) !== undefined) {
-    console.log(`${image} is there already`);
+    console.log(`${image} already exists`);
     return 0;
   }
   checkImageTag(stage, parseImage(image).tag, imageTag.tag, listChanges(root));

@@ -7,12 +7,10 @@ import { SAMPLE_LENGTH } from '../core/strain.ts';
 import { encodeWeights } from '../inference/model-file.ts';
 import { checkRecipe } from '../inference/models.ts';
 import { describeCost } from '../model/model-cost.ts';
-import { isConvolutional } from '../model/presets.ts';
 import type { Weights } from '../model/weights.ts';
 import { openStore } from '../storage/open.ts';
 import { probeWriting } from '../storage/probe.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import type { LowType } from '../tensorflow/graph/precision.ts';
 import {
   type CompileChoice,
   type Device,
@@ -20,7 +18,7 @@ import {
   loadTensorFlow,
   type TF,
 } from '../tensorflow/install/load.ts';
-import { fastLowType, type Gpu, listGpus } from '../tensorflow/install/nvidia.ts';
+import { listGpus } from '../tensorflow/install/nvidia.ts';
 import { engineOptions } from '../training/engine/engine-options.ts';
 import { createEngine, type EngineKind } from '../training/engine/engines.ts';
 import { sharingDevices } from '../training/engine/sharing.ts';
@@ -33,6 +31,7 @@ import { countRecords, type FoundRecords, findRecords, type RecordSet } from '..
 import { surveyRecords } from '../training/input/survey.ts';
 import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
+import { choosePrecision } from './device-precision.ts';
 import { firstWeights } from './first-weights.ts';
 import { openInitialModel } from './initial-model.ts';
 import { openSignals } from './signal-records.ts';
@@ -255,29 +254,6 @@ async function train(training: Training): Promise<SavedRun> {
     engine.dispose();
     input.dispose();
   }
-}
-
-/** The precision in which the device computes: only convolutions gain from 16 bits, and a GPU needs tensor cores for that. */
-function choosePrecision(
-  { preset, precision }: Settings,
-  device: 'cpu' | 'gpu',
-  gpus: readonly Gpu[],
-  say: (line: string) => void,
-): Pick<Settings, 'precision'> & { low?: LowType } {
-  if (precision === 'float32') return { precision };
-  if (!isConvolutional(preset)) {
-    say(`${preset} has no convolutions: precision mixed computes in float32`);
-    return { precision: 'float32' };
-  }
-  if (device === 'cpu') return { precision, low: 'bfloat16' };
-  const low = fastLowType(gpus);
-  if (low === undefined) {
-    const names = gpus.map(({ name }) => name).join(', ');
-    say(`a GPU without tensor cores (${names}): precision mixed computes in float32`);
-    return { precision: 'float32' };
-  }
-  say(`mixed precision in ${low}`);
-  return { precision, low };
 }
 
 function pause(cause: StoppedError, { isSaved }: FitWatch): PausedError {

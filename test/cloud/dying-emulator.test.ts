@@ -53,7 +53,7 @@ async function startProxy(port: number, writes: number): Promise<Server> {
   return server;
 }
 
-test('an upload whose emulator ends says so in one line, and the same upload goes on after a restart', async (t) => {
+test('an upload whose emulator ends reports it in one line, and the same upload resumes after a restart', async (t) => {
   const folder = scratch(t);
   const raw = join(folder, 'raw');
   await writeDataset(createFileStore(raw), SAMPLES);

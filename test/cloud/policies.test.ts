@@ -46,7 +46,7 @@ test('the image policy allows the push of the image, and the user policy what is
   assert.deepEqual(await refused(USER, [...BY_HAND, ...BY_COMMANDS]), []);
 });
 
-test('whoever may push the image of a stage can neither change that of another, nor replace or delete one', async () => {
+test('the image policy of a stage denies changes to the images of other stages, and replacing or deleting its own', async () => {
   const [own, other] = ['dev', 'prod'].map((stage) => of('ecr', `repository/chirpline-${stage}-training`));
   await forbid(
     [readPolicy('image')],

@@ -68,7 +68,7 @@ test('a job is refused while its image is absent; an image that is there is not 
   await client.send(new PutImageCommand({ repositoryName: REPOSITORY, imageTag: TAG, imageManifest }));
   client.destroy();
   const pushed = push(STAGE);
-  assert.deepEqual([pushed.status, pushed.stdout], [0, `${IMAGE} is there already\n`], pushed.stderr);
+  assert.deepEqual([pushed.status, pushed.stdout], [0, `${IMAGE} already exists\n`], pushed.stderr);
   // The bucket of this stack doesn't exist.
   assert.doesNotMatch(submit().stderr, /not pushed/);
 });

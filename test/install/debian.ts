@@ -21,7 +21,7 @@ export function makeDebian(): void {
   for (const place of ['usr/local/bin/node', 'made']) writeFileSync(join(DEBIAN, place), '');
 }
 
-/** Arguments: an empty folder; Debian; Node; the folder that becomes /work; pairs of a folder and its place; `--`; a command. */
+/** Arguments: an empty folder; Debian; Node; the folder that becomes /place; pairs of a folder and its place; `--`; a command. */
 const SCRIPT = `set -e
 root=$1 debian=$2 node=$3 work=$4
 shift 4
@@ -30,8 +30,8 @@ mkdir "$root/upper" "$root/own" "$root/machine"
 mount -t overlay overlay -o "lowerdir=$debian,upperdir=$root/upper,workdir=$root/own" "$root/machine"
 root=$root/machine
 mount --bind "$node" "$root/usr/local/bin/node"
-mkdir -p "$root/work"
-mount --bind "$work" "$root/work"
+mkdir -p "$root/place"
+mount --bind "$work" "$root/place"
 while [ "$1" != -- ]; do
   mkdir -p "$root$2"
   mount --bind "$1" "$root$2"
@@ -41,11 +41,11 @@ done
 shift
 mount -t proc proc "$root/proc"
 for name in null zero urandom; do touch "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
-exec chroot "$root" /usr/bin/env -C /work "$@"
+exec chroot "$root" /usr/bin/env -C /place "$@"
 `;
 
 export interface Machine {
-  /** The folder that becomes /work. It outlives the machine. */
+  /** The folder that becomes /place. It outlives the machine. */
   work: string;
   /** Folders of this machine, by their places there. They are read-only. */
   folders: Record<string, string>;

@@ -99,7 +99,7 @@ test('with TensorFlow and its addon on the machine, models are trained, used and
   mkdirSync(place(`work/cache/${cached}`), { recursive: true });
   copyFileSync(addon, place(`work/cache/${cached}/${basename(addon)}`));
   folders['/opt/site'] = dirname(library.folder);
-  env = { CHIRPLINE_CACHE: '/work/cache', CHIRPLINE_TENSORFLOW: '/opt/site/tensorflow' };
+  env = { CHIRPLINE_CACHE: '/place/cache', CHIRPLINE_TENSORFLOW: '/opt/site/tensorflow' };
   const train = ['train', 'records', 'models', '--epochs', '1', '--batch-size', '16'];
   assert.match(runWell(...train), /report\.html/);
   const saved = readdirSync(place('work/models/saved'));
