@@ -50,9 +50,12 @@ const parse = (bytes: Uint8Array, models: ObjectStore, key: string): JobStatus =
 
 /** The latest known states of all jobs of a dataset, in no order. */
 export async function* readJobStatuses(models: ObjectStore): AsyncGenerator<JobStatus> {
-  yield* mapAhead(models.list(FOLDER), AT_ONCE, async ({ key }) =>
-    parse(await models.read(key), models, key),
-  );
+  yield* mapAhead(statusKeys(models), AT_ONCE, async (key) => parse(await models.read(key), models, key));
+}
+
+/** Without what belongs to no job, such as the folder markers of the S3 console. */
+async function* statusKeys(models: ObjectStore): AsyncGenerator<string> {
+  for await (const { key } of models.list(FOLDER)) if (key.endsWith('.json')) yield key;
 }
 
 /** Writes the status unless a later one exists; resolves to whether it did. */

@@ -138,6 +138,8 @@ test('a job that starts over has its own place for checkpoints, which all its at
 test('a run trains once on the same records, again after a failure, and a person as often as he likes', async () => {
   const { train, sent, answers, open } = await prepare();
   const { records, models } = open('tiny');
+  // What isn't a job's doesn't stop the training.
+  await models.write('jobs/notes.txt', new Uint8Array(1));
   const run = async (options?: string[]) => {
     const before = sent.length;
     const input = { dataset: 'tiny', taskToken: 'token', ...(options && { options }) };
