@@ -1,3 +1,4 @@
+import { checkMachineSettings } from '../core/machine-settings.ts';
 import type { Observer } from '../core/progress.ts';
 import { requireAccepted, whole } from '../core/setting.ts';
 import { predictDataset } from '../inference/prediction-run.ts';
@@ -40,8 +41,8 @@ export interface RejectedSample {
  * @param weights files `..._weights.npz` of one or more models, whose probabilities are averaged.
  * @param data a folder of raw samples, which get the recipe and the PSD of the models, or of records.
  * @returns a prediction for each readable sample, in the order of their listing, and the others with the reasons.
- * @throws SettingError for a batch size out of range, MachineError when TensorFlow can't be loaded, ConflictError when models and data have other recipes, InputError for broken
- * files, StoppedError when `signal` is aborted.
+ * @throws SettingError for an option out of range, MachineError when TensorFlow can't be loaded, ConflictError when models
+ * and data have other recipes, InputError for broken files, StoppedError when `signal` is aborted.
  *
  * @example
  * import { predict } from 'chirpline';
@@ -57,6 +58,7 @@ export async function predict(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<{ predictions: Prediction[]; rejected: RejectedSample[] }> {
+  checkMachineSettings({ ...others, device });
   requireAccepted(whole('samples per batch', 1, 65_536), batchSize, 'batchSize');
   const settings = { ...others, batchSize, device, ...(psd !== undefined && { psd: splitLocation(psd) }) };
   const { ids, labels, logits, rejected } = await predictDataset(

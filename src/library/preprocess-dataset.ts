@@ -1,3 +1,4 @@
+import { checkMachineSettings } from '../core/machine-settings.ts';
 import type { Observer } from '../core/progress.ts';
 import { requireAccepted, type Setting } from '../core/setting.ts';
 import { preprocessDataset as runLocally } from '../preprocess/local-run.ts';
@@ -55,6 +56,7 @@ export async function preprocessDataset(
     ...options,
     ...(psd !== undefined && { psd: splitLocation(psd) }),
   };
+  checkMachineSettings(settings);
   requireAccepted(DATASET_NAME, settings.dataset, 'dataset');
   for (const [name, setting] of Object.entries<Setting<unknown>>(PREPROCESS_SETTINGS))
     requireAccepted(setting, settings[name as keyof RecordSettings], name);

@@ -1,6 +1,7 @@
 /** Options shared by several commands, parsed and checked in one place. */
 import { InvalidArgumentError, Option } from 'commander';
-import { choice, flagOf, real, type Setting, whole } from '../core/setting.ts';
+import { DEVICE, WORKERS } from '../core/machine-settings.ts';
+import { choice, flagOf, real, type Setting } from '../core/setting.ts';
 import type { Preset } from '../model/presets.ts';
 import {
   DATASET_NAME,
@@ -55,8 +56,7 @@ export const simulationOptions = () => [
     }),
 ];
 
-export const workersOption = () =>
-  settingOption('workers', whole('worker threads (default: one per core)', 1, 1024));
+export const workersOption = () => settingOption('workers', WORKERS);
 
 export const ttaOption = () =>
   new Option(
@@ -64,8 +64,7 @@ export const ttaOption = () =>
     'test-time augmentation: the mean over each sample as it is, with the other sign, with H1 and L1 swapped, and with both (four times the time of the model)',
   );
 
-export const deviceOption = () =>
-  settingOption('device', choice('device that TensorFlow uses', ['auto', 'cpu', 'gpu']), 'auto');
+export const deviceOption = () => settingOption('device', DEVICE, 'auto');
 
 export const compileOption = () =>
   settingOption(

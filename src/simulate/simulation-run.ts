@@ -5,6 +5,7 @@
 import { stringify } from 'csv-stringify/sync';
 import * as v from 'valibot';
 import { ConflictError } from '../core/errors.ts';
+import { checkMachineSettings } from '../core/machine-settings.ts';
 import { type Observer, workThrough } from '../core/progress.ts';
 import { requireAccepted } from '../core/setting.ts';
 import { LABELS_KEY, parseLabels } from '../raw/labels.ts';
@@ -81,11 +82,13 @@ const SETTINGS_KEY = '_work/simulation.json';
  */
 export async function simulateDataset(
   out: string,
-  { workers, samples, ...given }: SimulateSettings,
+  { samples, ...options }: SimulateSettings,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<SimulatedDataset> {
   requireAccepted(SAMPLES, samples, 'samples');
+  checkMachineSettings(options);
+  const { workers, ...given } = options;
   const store = openStore(out);
   const settings = checkSimulationSettings(given);
   await storeSettings(store, { samples, ...settings });

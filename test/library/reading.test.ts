@@ -133,5 +133,15 @@ test('options out of range are refused before anything is written', async () => 
     /samples is null, needed/,
   );
   await assert.rejects(predict(['none_weights.npz'], raw, { batchSize: 0 }), /batchSize is 0/);
+  const workers = 0;
+  const refusal = /workers is 0, needed a whole number from 1 to 1024/;
+  await assert.rejects(preprocessDataset(raw, place('none'), { workers }), refusal);
+  await assert.rejects(simulateDataset(place('none'), { samples: 1, seed: 1, workers }), refusal);
+  await assert.rejects(predict(['none_weights.npz'], raw, { workers }), refusal);
+  const device = 'tpu' as 'cpu';
+  await assert.rejects(
+    predict(['none_weights.npz'], raw, { device }),
+    /device is "tpu", needed auto, cpu or gpu/,
+  );
   assert.equal(existsSync(place('none')), false);
 });
