@@ -25,6 +25,11 @@ export const SETTINGS = {
     'float32',
     'mixed',
   ]),
+  average_weights: real(
+    'decay per step of the weights’ moving average, which is what validates and predicts; 0: no average',
+    0,
+    0.99999,
+  ),
   shuffle_buffer: whole('records in the shuffle buffer, 25 kB each', 1, 10_000_000),
   snr: choice('distribution of the network SNR of injected signals', ['lognormal', 'uniform']),
   snr_median: real('its median, if it is log-normal', 1e-3, 1e4),
@@ -37,6 +42,7 @@ export const SETTINGS = {
   time_shift: real('augmentation: maximum time shift [ms]', 0, 1000),
   sign_flip: onOff('augmentation: flip the sign of half of the samples'),
   detector_swap: onOff('augmentation: swap H1 and L1 in half of the samples'),
+  time_mask: real('augmentation: longest part of a sample that is set to 0, as a share of its time', 0, 0.5),
   noise: real(
     'augmentation: standard deviation of added white noise, before the tapers (the strain has 1.2)',
     0,
@@ -65,6 +71,7 @@ const DIY: Omit<Settings, 'preset' | 'batch_size'> = {
   fold: 0,
   seed: 42,
   precision: 'float32',
+  average_weights: 0,
   shuffle_buffer: 50_000,
   snr: 'lognormal',
   snr_median: 7.5,
@@ -75,6 +82,7 @@ const DIY: Omit<Settings, 'preset' | 'batch_size'> = {
   time_shift: 0,
   sign_flip: false,
   detector_swap: false,
+  time_mask: 0,
   noise: 0,
   mixup: 0,
 };

@@ -115,6 +115,28 @@ test('half of the samples change their sign, and half have H1 and L1 swapped; V1
     assert.ok(Math.abs(count - SIZE / 2) < 43, String(count));
 });
 
+test('a time mask sets one part of all detectors to 0, of any length up to the share given, anywhere', () => {
+  const ones = { signals: tf.ones([SIZE, 3, SAMPLE_LENGTH]) as Tensor3D, labels: makePulses().labels };
+  const settings = { ...NONE, time_mask: 0.03 };
+  const masked = tf.tidy(() => augment(tf, ones, tf.tensor1d([1, 1], 'int32'), settings).signals.dataSync());
+  const parts = samples.map((i) => {
+    const [row, ...others] = [0, 1, 2].map((d) => {
+      const start = (i * 3 + d) * SAMPLE_LENGTH;
+      return masked.subarray(start, start + SAMPLE_LENGTH);
+    });
+    for (const other of others) assert.deepEqual(other, row);
+    const length = row!.filter((value) => value === 0).length;
+    const at = row!.indexOf(0);
+    if (length > 0) assert.equal(row!.lastIndexOf(0), at + length - 1);
+    assert.equal(row!.filter((value) => value === 1).length, SAMPLE_LENGTH - length);
+    return { at, length };
+  });
+  const lengths = parts.map(({ length }) => length);
+  // 3 % are 122.88 points.
+  assert.ok(Math.max(...lengths) <= 123 && Math.max(...lengths) > 110 && Math.min(...lengths) < 12);
+  assert.ok(parts.some(({ at }) => at < 400) && parts.some(({ at }) => at > 3600));
+});
+
 test('noise has the given standard deviation under the tapers, and differs between rows', () => {
   const { row } = change({ noise: 0.5 });
   const taper = flooredTaper();

@@ -31,6 +31,7 @@ const given: GivenSettings = {
   detector_swap: false,
   noise: 0,
   mixup: 0,
+  average_weights: 0.5,
 };
 
 const train = (options: EngineOptions, settings = given) =>

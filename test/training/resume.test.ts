@@ -12,6 +12,7 @@ import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/t
 import { fit } from '../../src/training/fit/fit.ts';
 import type { Epoch, History, Snapshot } from '../../src/training/fit/fit-state.ts';
 import { parseStoredState, type StoredState } from '../../src/training/fit/stored-state.ts';
+import { evaluate } from '../../src/training/fit/validation.ts';
 import { createBatch } from '../../src/training/input/batch.ts';
 import { openTrainingInput } from '../../src/training/input/record-input.ts';
 import { openRecords } from '../../src/training/input/records.ts';
@@ -31,6 +32,7 @@ const SETTINGS = completeSettings(
     schedule: 'cosine',
     sign_flip: true,
     time_shift: 20,
+    average_weights: 0.9,
   },
   'cpu',
 );
@@ -100,6 +102,21 @@ test('a fit that is stopped at 20 random steps has the same losses and weights a
     .slice(0, 20)
     .map(({ step }) => step);
   assert.deepEqual(await fitWithStops(stops.sort((a, b) => a - b)), whole);
+});
+
+test('averaged weights validate and are kept, and the training goes on with its own', async () => {
+  const run = async (average_weights: number) => {
+    engine.setWeights(fresh.weights);
+    engine.setOptimizer(fresh.optimizer);
+    const { epochs } = await fit(engine, input, { ...SETTINGS, epochs: 2, average_weights });
+    return { losses: epochs.map(({ loss }) => loss), validation: epochs.map(({ val_loss }) => val_loss) };
+  };
+  const [averaged, plain] = [await run(0.9), await run(0)];
+  assert.deepEqual(averaged.losses, plain.losses);
+  assert.notDeepEqual(averaged.validation, plain.validation);
+  await run(0.9);
+  const { loss } = await evaluate(engine, input.validation(), input.validationCount);
+  assert.equal(loss, Math.min(...averaged.validation));
 });
 
 const snapshot: Snapshot = {
@@ -268,6 +285,7 @@ test('a checkpoint with a state that no fit can reach, or with a run name that i
     [/0 as lossScale\.scale/, (stored) => Object.assign(stored, { lossScale: { scale: 0, steps: 1 } })],
     [/moment\/1: found NaN/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(Number.NaN)],
     [/moment\/1: found -1/, (_, arrays) => (arrays.get('moment/1')!.data as Float32Array).fill(-1)],
+    [/found no values in average, needed/, (_, arrays) => arrays.delete('average')],
   ];
   for (const [message, change] of cases) {
     const bytes = await forge((arrays, stored) => change(stored, arrays));

@@ -15,8 +15,10 @@ export const AUGMENTED: GivenSettings = {
   sign_flip: true,
   recombine: true,
   detector_swap: true,
+  time_mask: 0.03,
   noise: 0.1,
   mixup: 0.4,
+  average_weights: 0.5,
 };
 
 /** Samples with and without a signal in turn. `silent` is a detector that is 0 in all of them. */
@@ -43,7 +45,8 @@ export interface Run {
   losses: number[];
   /**
    * After the first step, by name: the first moments `gradient of W` (a tenth of the gradients), the second moments `square of W`
-   * (a thousandth of their squares), and the moving statistics. After the second, `probabilities`.
+   * (a thousandth of their squares), and the moving statistics. After the second, `probabilities`; then, with averaged weights,
+   * `average` and, after a pass with them, `statistics of the average`.
    */
   arrays: Map<string, ArrayLike<number>>;
 }
@@ -67,6 +70,16 @@ export function trainTwice(
   for (const [name, { data }] of engine.getWeights()) if (!isTrainable(name)) arrays.set(name, data);
   losses.push(step(engine, batch, 1e-3, [seed, 2]));
   arrays.set('probabilities', engine.logits(batch).map(sigmoid));
+  if (settings.average_weights > 0) {
+    arrays.set('average', engine.getOptimizer().average!);
+    engine.useAverage();
+    engine.adjustStatistics(batch, [seed, 3]);
+    const adjusted = [...engine.getWeights()].filter(([name]) => !isTrainable(name));
+    arrays.set(
+      'statistics of the average',
+      adjusted.flatMap(([, { data }]) => [...data]),
+    );
+  }
   engine.dispose();
   return { losses, arrays };
 }

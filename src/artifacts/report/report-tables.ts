@@ -61,6 +61,9 @@ export function settingFacts(config: RunConfig): Fact[] {
     ...(config.init === undefined ? [] : [['initial weights', config.init] as const]),
     ...(config.signals === undefined ? [] : [['injected signals', describeInjection(config)] as const]),
     ['augmentation', describeAugmentation(config)],
+    ...(config.average_weights > 0
+      ? [['averaged weights', `decay ${config.average_weights} per step`] as const]
+      : []),
     ['precision', describePrecision(config)],
     [
       'validation',
@@ -87,6 +90,7 @@ function describeAugmentation({
   time_shift,
   sign_flip,
   detector_swap,
+  time_mask,
   noise,
   mixup,
 }: RunConfig): string {
@@ -95,6 +99,7 @@ function describeAugmentation({
     time_shift > 0 && `shifts of ${time_shift} ms`,
     sign_flip && 'sign flips',
     detector_swap && 'H1/L1 swaps',
+    time_mask > 0 && `time masks of up to ${time_mask * 100} %`,
     noise > 0 && `noise ${noise}`,
     mixup > 0 && `mixup ${mixup}`,
   ].filter((part) => part !== false);

@@ -28,6 +28,8 @@ export function updateFactors(learningRate: number, step: number): UpdateFactors
 export interface AdamW {
   /** First and second moment of the gradient, each a vector of all trainable weights. */
   readonly moments: readonly [Variable, Variable];
+  /** Moving average of the weights, such a vector too. */
+  readonly average: Variable | undefined;
   /** Updates the variables once. `gradient` is a vector as flatten makes it. */
   update(gradient: Tensor1D, factors: UpdateFactors): void;
   dispose(): void;
@@ -37,14 +39,17 @@ export interface AdamW {
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019) as Keras computes it: the decay
  * w -= 1e-4 * learning rate * w comes first, and epsilon is added to the square root of the uncorrected second moment.
  *
- * It computes with vectors of all weights: on a GPU an op for each of 30 arrays costs more than its work.
+ * It computes with vectors of all weights: on a GPU an op for each of 30 arrays costs more than its work. With a `decay` above 0 each
+ * update moves the average of the weights (Polyak and Juditsky, 1992; exponential), too: average = decay * average + (1 - decay) * w.
  */
-export function createAdamW(tf: TF, variables: readonly Variable[]): AdamW {
+export function createAdamW(tf: TF, variables: readonly Variable[], decay = 0): AdamW {
   const size = variables.reduce((sum, variable) => sum + variable.size, 0);
   const zeros = () => tf.tidy(() => tf.variable(tf.zeros([size]), false));
   const [first, second] = [zeros(), zeros()];
+  const average = decay > 0 ? tf.tidy(() => tf.variable(flatten(tf, variables), false)) : undefined;
   return {
     moments: [first, second],
+    average,
     update: (gradient, { kept, rate }) =>
       tf.tidy(() => {
         first.assign(first.add(gradient.sub(first).mul(1 - BETA_1)));
@@ -57,10 +62,13 @@ export function createAdamW(tf: TF, variables: readonly Variable[]): AdamW {
           ),
         );
         const decayed = flatten(tf, variables).mul<Tensor1D>(kept);
-        assignFlat(tf, variables, decayed.sub(first.mul(rate).div(second.sqrt().add(EPSILON))));
+        const updated = decayed.sub<Tensor1D>(first.mul(rate).div(second.sqrt().add(EPSILON)));
+        assignFlat(tf, variables, updated);
+        average?.assign(average.add(updated.sub(average).mul(1 - decay)));
       }),
     dispose: () => {
       tf.dispose([first, second]);
+      average?.dispose();
     },
   };
 }

@@ -9,7 +9,10 @@ import { type Injection, inject } from './inject.ts';
 import { recombineNoise, type Samples } from './recombine.ts';
 
 export type Augmentation = Injection &
-  Pick<Settings, 'recombine' | 'time_shift' | 'sign_flip' | 'detector_swap' | 'noise' | 'mixup'>;
+  Pick<
+    Settings,
+    'recombine' | 'time_shift' | 'sign_flip' | 'detector_swap' | 'time_mask' | 'noise' | 'mixup'
+  >;
 
 /** Samples to augment. */
 interface Given extends Samples {
@@ -19,7 +22,7 @@ interface Given extends Samples {
 
 /** Augments the samples of a batch as the settings say. Equal seeds (int32 [2]) give equal changes. */
 export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmentation): Samples {
-  const { recombine, time_shift, sign_flip, detector_swap, noise, mixup } = settings;
+  const { recombine, time_shift, sign_flip, detector_swap, time_mask, noise, mixup } = settings;
   const size = samples.signals.shape[0];
   // A negative first number keeps these seeds apart from dropout's, whose first number is 0 or more.
   const seedOf = (purpose: number): Tensor1D =>
@@ -49,6 +52,7 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
     const white = seededNormal(tf, signals.shape, seedOf(3)).mul(noise);
     signals = signals.add(white.mul(row(flooredTaper())));
   }
+  if (time_mask > 0) signals = maskTime(tf, signals, time_mask, seedOf(10));
   if (mixup > 0) {
     // Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. A beta variate is a / (a + b) of two gamma variates.
     const [a, b] = [4, 5].map((purpose) => seededGamma(tf, size, mixup, seedOf(purpose))) as [
@@ -67,6 +71,17 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
 function swapFirstTwo(tf: TF, signals: Tensor3D): Tensor3D {
   const detector = (index: number) => signals.slice([0, index, 0], [-1, 1, -1]);
   return tf.concat([detector(1), detector(0), detector(2)], 1);
+}
+
+/** Sets one part of each sample to 0: of any length up to the share `most` of the sample, anywhere. */
+function maskTime(tf: TF, signals: Tensor3D, most: number, seed: Tensor1D): Tensor3D {
+  const size = signals.shape[0];
+  const [length, place] = tf.unstack(seededUniform(tf, [2, size, 1, 1], seed)) as [Tensor3D, Tensor3D];
+  const points = length.mul(most * SAMPLE_LENGTH);
+  const start = place.mul(tf.sub(SAMPLE_LENGTH, points));
+  const times = tf.range(0, SAMPLE_LENGTH).reshape([1, 1, SAMPLE_LENGTH]);
+  const isMasked = times.greaterEqual(start).logicalAnd(times.less(start.add(points)));
+  return signals.mul(tf.sub(1, isMasked.cast('float32')));
 }
 
 /**

@@ -1,11 +1,13 @@
-import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import type { Weights } from '../../model/weights.ts';
 import { decodeFloats } from '../../tensorflow/graph/encoded.ts';
 import type { TF } from '../../tensorflow/install/load.ts';
+import type { Batch } from '../input/batch.ts';
 import { updateFactors } from './adamw.ts';
 import { augment } from './augment.ts';
 import type { Engine, EngineOptions, EngineSettings } from './engine.ts';
 import { createLearner } from './learner.ts';
+import type { Samples } from './recombine.ts';
 import { differentiate } from './step.ts';
 
 /** Runs the steps op by op, as tfjs executes them. */
@@ -18,16 +20,19 @@ export function createEagerEngine(
   const learner = createLearner(tf, initial, settings, options);
   const { model, optimizer, trainable } = learner;
   let lossSum = 0;
+  const makeSamples = ({ labels, ...batch }: Batch, seeds: Tensor1D): Samples => {
+    const signals = decodeFloats(tf, batch.signals) as Tensor3D;
+    const injected = batch.injected && (decodeFloats(tf, batch.injected) as Tensor3D);
+    return augment(tf, { signals, labels, injected }, seeds, settings);
+  };
   return {
-    train: ({ size, labels, ...batch }, learningRate, seed) =>
+    train: (batch, learningRate, seed) =>
       tf.tidy(() => {
         const seeds = tf.tensor1d([...seed], 'int32');
-        const signals = decodeFloats(tf, batch.signals) as Tensor3D;
-        const injected = batch.injected && (decodeFloats(tf, batch.injected) as Tensor3D);
-        const samples = augment(tf, { signals, labels, injected }, seeds, settings);
+        const samples = makeSamples(batch, seeds);
         const { loss, gradient, finite } = differentiate(tf, model, trainable, samples, seeds);
         const isGood = finite.dataSync()[0] === 1;
-        lossSum += isGood ? loss.dataSync()[0]! * size : Number.NaN;
+        lossSum += isGood ? loss.dataSync()[0]! * batch.size : Number.NaN;
         if (!isGood) return;
         learner.updates++;
         optimizer.update(gradient, updateFactors(learningRate, learner.updates));
@@ -39,6 +44,12 @@ export function createEagerEngine(
     },
     logits: ({ signals }) =>
       tf.tidy(() => Float32Array.from(model.logits(decodeFloats(tf, signals) as Tensor3D).dataSync())),
+    useAverage: () => learner.useAverage(),
+    adjustStatistics: (batch, seed) =>
+      tf.tidy(() => {
+        const seeds = tf.tensor1d([...seed], 'int32');
+        model.predictForTraining(makeSamples(batch, seeds).signals, seeds);
+      }),
     getWeights: () => model.getWeights(),
     setWeights: (weights) => model.setWeights(weights),
     getOptimizer: () => learner.getOptimizer(),

@@ -7,7 +7,8 @@ import type { Augmentation } from './augment.ts';
 import type { LossScale } from './loss-scale.ts';
 
 /** The settings that change how a step is computed. */
-export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision'> & Augmentation;
+export type EngineSettings = Pick<Settings, 'preset' | 'dropout_rate' | 'precision' | 'average_weights'> &
+  Augmentation;
 
 /** How a step is computed. All ways give the same result, up to rounding, but for `devices`. */
 export interface EngineOptions {
@@ -42,6 +43,10 @@ export interface Engine {
   takeLoss(): number;
   /** Logit of the probability of a signal in each sample of the batch, float32 also in mixed precision. */
   logits(batch: Batch): Float32Array;
+  /** Sets the weights to their moving average, if there is one. The moving statistics stay. */
+  useAverage(): void;
+  /** Moves the moving statistics as a training step on the batch would. The weights stay. */
+  adjustStatistics(batch: Batch, seed: readonly [number, number]): void;
   /** A copy of the weights and moving statistics. */
   getWeights(): Weights;
   setWeights(weights: Weights): void;
@@ -58,6 +63,8 @@ export interface OptimizerState {
   updates: number;
   /** First and second moment of each trainable array, alternating, in the order of the weights. */
   moments: readonly Float32Array[];
+  /** Only if weights are averaged: the moving average of all of them, in the same order. */
+  average?: Float32Array;
   /** Only in float16. */
   lossScale?: LossScale;
 }

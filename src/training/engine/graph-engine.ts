@@ -15,6 +15,7 @@ import { assignFlat, flatten } from './flat.ts';
 import { createLearner } from './learner.ts';
 import { updateScale } from './loss-scale.ts';
 import { addToTally, createTally } from './loss-tally.ts';
+import type { Samples } from './recombine.ts';
 import { sharingDevices } from './sharing.ts';
 import { differentiate } from './step.ts';
 
@@ -52,8 +53,12 @@ export function createGraphEngine(
       for (const [i, vector] of vectors.entries()) assignFlat(tf, groups[i]!, vector);
     },
   };
-  const training = new Map<string, Program>();
-  const prediction = new Map<string, Program>();
+  /** By what they do, as messages say it, and by the size and type of the batch. */
+  const programs = {
+    'training on': new Map<string, Program>(),
+    'statistics of': new Map<string, Program>(),
+    'prediction of': new Map<string, Program>(),
+  };
   /** Holds the newest values of all variables. */
   let newest = home;
   /** Holders whose variables all have the newest values. */
@@ -85,21 +90,22 @@ export function createGraphEngine(
 
   /** Runs the batch's program, which is recorded on the first batch of its size and type. Its variables are the first groups, `state`. */
   function run(
-    programs: Map<string, Program>,
+    purpose: keyof typeof programs,
     batch: Batch,
     state: readonly Group[],
     inputs: readonly Input[],
     work: Parameters<typeof recordProgram>[3],
   ): { program: Program; outputs: Tensor[] } {
     const { size, signals } = batch;
+    const ofPurpose = programs[purpose];
     const kind = `${size} ${signals.type}`;
     const used = sharingDevices(devices, size);
     const program =
-      programs.get(kind) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
-    programs.set(kind, program);
+      ofPurpose.get(kind) ?? recordProgram(tf, state, inputs, work, { low, compile, devices: used });
+    ofPurpose.set(kind, program);
     update(program, state.length);
     if (!compile || compiled.has(program)) return { program, outputs: program.run(inputs) };
-    options.onCompile?.(`${programs === training ? 'training on' : 'prediction of'} ${size} samples`);
+    options.onCompile?.(`${purpose} ${size} samples`);
     try {
       const outputs = program.run(inputs);
       compiled.add(program);
@@ -111,10 +117,16 @@ export function createGraphEngine(
       options.onUncompiled(reason);
     }
     compile = false;
-    programs.delete(kind);
+    ofPurpose.delete(kind);
     current.delete(program);
     program.dispose();
-    return run(programs, batch, state, inputs, work);
+    return run(purpose, batch, state, inputs, work);
+  }
+
+  /** The augmented samples of a device's share of the inputs that inputsOf gives. */
+  function makeSamples(shares: readonly Tensor[], seed: Tensor1D): Samples {
+    const [signals, labels, injected] = shares as [Tensor3D, Tensor1D, Tensor3D?];
+    return augment(tf, { signals, labels, injected }, seed, settings);
   }
 
   return {
@@ -122,18 +134,15 @@ export function createGraphEngine(
       tf.tidy(() => {
         const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
         const factors = encodeFloats(tf, Float32Array.of(kept, rate, taken ? 0 : 1), [3]);
-        const { injected } = batch;
-        const ofSamples = [batch.signals, batch.labels, ...(injected === undefined ? [] : [injected])];
-        const inputs = [tf.tensor1d([...seed], 'int32'), factors, ...ofSamples];
-        const { program, outputs } = run(training, batch, groups, inputs, (given, spread) => {
+        const inputs = [tf.tensor1d([...seed], 'int32'), factors, ...inputsOf(batch)];
+        const { program, outputs } = run('training on', batch, groups, inputs, (given, spread) => {
           const [seeds, factors, ...samples] = given as [Tensor1D, Tensor1D, ...Tensor[]];
           const parts = spread(samples, (shares, device) => {
-            const [signals, labels, injected] = shares as [Tensor3D, Tensor1D, Tensor3D?];
             const seed = seedOfDevice(tf, seeds, device);
-            const samples = augment(tf, { signals, labels, injected }, seed, settings);
+            const samples = makeSamples(shares, seed);
             const scale = lossScale && (lossScale.slice([0], [1]).reshape([]) as Scalar);
             const { loss, gradient, finite } = differentiate(tf, model, trainable, samples, seed, scale);
-            const weight = signals.shape[0] / batch.size;
+            const weight = shareOf(shares, batch);
             return [finite, ...[loss, gradient, flatten(tf, statistics)].map((x) => x.mul(weight))];
           });
           const [finite, loss, gradient, moved] = combine(parts);
@@ -145,7 +154,7 @@ export function createGraphEngine(
           return {
             outputs: lossScale === undefined ? [] : [finite],
             commit: finite,
-            uncommitted: groups.slice(MODEL_GROUPS + optimizer.moments.length),
+            uncommitted: groups.slice(groups.length - (lossScale === undefined ? 1 : 2)),
           };
         });
         own(program);
@@ -165,7 +174,7 @@ export function createGraphEngine(
     logits: (batch) =>
       tf.tidy(() => {
         const { outputs } = run(
-          prediction,
+          'prediction of',
           batch,
           groups.slice(0, MODEL_GROUPS),
           [batch.signals],
@@ -175,6 +184,33 @@ export function createGraphEngine(
           },
         );
         return Float32Array.from(outputs[0]!.dataSync() as Float32Array);
+      }),
+    useAverage: () => {
+      updateHome();
+      learner.useAverage();
+      own(home);
+    },
+    adjustStatistics: (batch, seed) =>
+      tf.tidy(() => {
+        updateHome();
+        const inputs = [tf.tensor1d([...seed], 'int32'), ...inputsOf(batch)];
+        const state = groups.slice(0, MODEL_GROUPS);
+        const { program } = run('statistics of', batch, state, inputs, (given, spread) => {
+          const [seeds, ...samples] = given as [Tensor1D, ...Tensor[]];
+          const parts = spread(samples, (shares, device) => {
+            const seed = seedOfDevice(tf, seeds, device);
+            model.predictForTraining(makeSamples(shares, seed).signals, seed);
+            return [flatten(tf, statistics).mul(shareOf(shares, batch))];
+          });
+          assignFlat(
+            tf,
+            statistics,
+            parts.flat().reduce((sum, part) => sum.add(part)),
+          );
+          return { outputs: [] };
+        });
+        home.write(program.read(state.map((_, i) => i)));
+        own(home);
       }),
     getWeights: () => {
       updateHome();
@@ -195,11 +231,22 @@ export function createGraphEngine(
       own(home);
     },
     dispose: () => {
-      for (const program of [...training.values(), ...prediction.values()]) program.dispose();
+      for (const ofPurpose of Object.values(programs))
+        for (const program of ofPurpose.values()) program.dispose();
       tally.dispose();
       learner.dispose();
     },
   };
+}
+
+/** What a step needs of a batch. */
+function inputsOf({ signals, labels, injected }: Batch): Input[] {
+  return [signals, labels, ...(injected === undefined ? [] : [injected])];
+}
+
+/** The part of the batch that a device's share is. */
+function shareOf([signals]: readonly Tensor[], { size }: Batch): number {
+  return signals!.shape[0]! / size;
 }
 
 /** Devices draw different numbers from one seed, int32 [2]. Its second number is the number of the step. */

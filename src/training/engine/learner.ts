@@ -5,7 +5,7 @@ import type { Group } from '../../tensorflow/graph/variables.ts';
 import { describeTensorFlow, type TF } from '../../tensorflow/install/load.ts';
 import { type AdamW, createAdamW } from './adamw.ts';
 import type { EngineOptions, EngineSettings, OptimizerState } from './engine.ts';
-import { flatten } from './flat.ts';
+import { assignFlat, flatten } from './flat.ts';
 import { FIRST_SCALE, scaleVariable } from './loss-scale.ts';
 
 /** The state that training changes, as tfjs variables. */
@@ -22,6 +22,8 @@ export interface Learner {
   updates: number;
   getOptimizer(): OptimizerState;
   setOptimizer(state: OptimizerState): void;
+  /** Sets the weights to their moving average, if there is one. */
+  useAverage(): void;
   dispose(): void;
 }
 
@@ -31,7 +33,7 @@ export function createLearner(
   settings: EngineSettings,
   { convolution, low }: EngineOptions = {},
 ): Learner {
-  const { preset, dropout_rate, precision } = settings;
+  const { preset, dropout_rate, precision, average_weights } = settings;
   // In float32 a CPU is three times as fast with convolutions as matrix products (model/fourier.ts), and its bfloat16 units
   // have fast convolutions.
   const onCpu = precision === 'float32' ? 'fourier' : 'direct';
@@ -42,17 +44,23 @@ export function createLearner(
   });
   const variables = [...model.variables.values()];
   const trainable = variables.filter((variable) => variable.trainable);
-  const optimizer = createAdamW(tf, trainable);
+  const optimizer = createAdamW(tf, trainable, average_weights);
   const isScaled = precision === 'mixed' && low === 'float16';
   const lossScale = isScaled ? scaleVariable(tf, FIRST_SCALE) : undefined;
   const scales = lossScale === undefined ? [] : [[lossScale]];
+  const { average } = optimizer;
   const statistics = variables.filter((variable) => !variable.trainable);
   return {
     model,
     optimizer,
     lossScale,
     trainable,
-    groups: [trainable, statistics, ...optimizer.moments.map((moment) => [moment]), ...scales],
+    groups: [
+      trainable,
+      statistics,
+      ...[...optimizer.moments, ...(average === undefined ? [] : [average])].map((vector) => [vector]),
+      ...scales,
+    ],
     updates: 0,
     getOptimizer() {
       const [first, second] = optimizer.moments.map((moment) => moment.dataSync() as Float32Array);
@@ -63,14 +71,19 @@ export function createLearner(
         start = end;
         return both;
       });
-      const state = { updates: this.updates, moments };
+      const state = {
+        updates: this.updates,
+        moments,
+        ...(average && { average: Float32Array.from(average.dataSync()) }),
+      };
       if (lossScale === undefined) return state;
       const [scale, steps] = lossScale.dataSync();
       return { ...state, lossScale: { scale: scale!, steps: steps! } };
     },
-    setOptimizer({ updates, moments, lossScale: given = FIRST_SCALE }) {
+    setOptimizer({ updates, moments, average: given, lossScale: scale = FIRST_SCALE }) {
       tf.tidy(() => {
-        lossScale?.assign(tf.tensor1d([given.scale, given.steps]));
+        if (given !== undefined) average?.assign(tf.tensor1d(Float32Array.from(given)));
+        lossScale?.assign(tf.tensor1d([scale.scale, scale.steps]));
         for (const [i, moment] of optimizer.moments.entries()) {
           const own = moments.filter((_, index) => index % 2 === i);
           moment.assign(
@@ -82,6 +95,9 @@ export function createLearner(
         }
       });
       this.updates = updates;
+    },
+    useAverage() {
+      if (average !== undefined) tf.tidy(() => assignFlat(tf, trainable, average));
     },
     dispose: () => {
       tf.dispose(scales);

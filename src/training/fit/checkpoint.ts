@@ -13,10 +13,11 @@ export interface Checkpoint {
 }
 
 const STATE = 'state';
+const AVERAGE = 'average';
 
 export function encodeCheckpoint({ snapshot, run }: Checkpoint): Promise<Uint8Array> {
   const { state, weights, best, optimizer } = snapshot;
-  const { updates, lossScale } = optimizer;
+  const { updates, lossScale, average } = optimizer;
   const stored: StoredState = { version: VERSION, run, updates, ...(lossScale && { lossScale }), state };
   const text = new TextEncoder().encode(JSON.stringify(stored));
   return writeNpz(
@@ -28,6 +29,9 @@ export function encodeCheckpoint({ snapshot, run }: Checkpoint): Promise<Uint8Ar
         `moment/${i}`,
         { dtype: '<f4', shape: [data.length], data },
       ]),
+      ...(average === undefined
+        ? []
+        : [[AVERAGE, { dtype: '<f4', shape: [average.length], data: average }] as const]),
     ]),
   );
 }
@@ -65,23 +69,32 @@ export async function decodeCheckpoint(
   };
   const weights = pick('weights');
   const trainable = [...weights].filter(([name]) => isTrainable(name));
+  const readVector = (name: string, length: number, least: number, needed: string): Float32Array => {
+    const values = arrays.get(name)?.data;
+    if (!(values instanceof Float32Array) || values.length !== length) {
+      const found = `${values?.length ?? 'no'} values in ${name}`;
+      throw new InputError({ object, found, needed: `${length} float32 values` });
+    }
+    const bad = values.find((value) => !Number.isFinite(value) || value < least);
+    if (bad === undefined) return values;
+    throw new InputError({ object: `${object}!${name}`, found: String(bad), needed });
+  };
   const moments = trainable.flatMap(([, { data }], i) =>
-    [2 * i, 2 * i + 1].map((index) => {
-      const moment = arrays.get(`moment/${index}`)?.data;
-      if (!(moment instanceof Float32Array) || moment.length !== data.length) {
-        const found = `${moment?.length ?? 'no'} values in moment/${index}`;
-        throw new InputError({ object, found, needed: `${data.length} float32 values` });
-      }
-      // Second moments are means of squares, so they can't be negative.
-      const bad = moment.find((value) => !Number.isFinite(value) || (value < 0 && index % 2 === 1));
-      if (bad === undefined) return moment;
-      throw new InputError({
-        object: `${object}!moment/${index}`,
-        found: String(bad),
-        needed: 'a finite moment, and 0 or more if it is a second one',
-      });
-    }),
+    // Second moments are means of squares, so they can't be negative.
+    [Number.NEGATIVE_INFINITY, 0].map((least, second) =>
+      readVector(
+        `moment/${2 * i + second}`,
+        data.length,
+        least,
+        'a finite moment, and 0 or more if it is a second one',
+      ),
+    ),
   );
-  const optimizer = { updates, moments, ...(lossScale && { lossScale }) };
+  const size = trainable.reduce((sum, [, { data }]) => sum + data.length, 0);
+  const average =
+    bounds.average_weights > 0
+      ? readVector(AVERAGE, size, Number.NEGATIVE_INFINITY, 'a finite weight')
+      : undefined;
+  const optimizer = { updates, moments, ...(average && { average }), ...(lossScale && { lossScale }) };
   return { run, snapshot: { state, weights, best: pick('best'), optimizer } };
 }

@@ -1,15 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { ChirplineError, StoppedError } from '../../core/errors.ts';
+import type { Weights } from '../../model/weights.ts';
 import { withMemoryFor } from '../engine/batch-memory.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Batch } from '../input/batch.ts';
 import type { TrainingInput } from '../input/record-input.ts';
+import type { Settings } from '../settings.ts';
 import type { Epoch, FitObserver, FitState, History, Snapshot } from './fit-state.ts';
 import { advanceSchedule, rateOfStep, type ScheduleSettings, startSchedule } from './schedule.ts';
 import { type Evaluation, evaluate } from './validation.ts';
 
 /** The settings that a fit uses. `seed` is the seed of dropout and augmentation. */
-export type FitSettings = ScheduleSettings & { epochs: number; seed: number };
+export type FitSettings = ScheduleSettings & Pick<Settings, 'epochs' | 'seed' | 'average_weights'>;
 
 export interface FitOptions {
   signal?: AbortSignal | undefined;
@@ -20,6 +22,9 @@ export interface FitOptions {
    */
   stepsAhead?: number;
 }
+
+/** Batches after which the moving statistics are those of the current weights: they forget all but 0.9^24, a twelfth. */
+const STATISTICS_BATCHES = 24;
 
 /** Thrown when a loss or a gradient isn't finite. The model then has the weights of the best epoch. */
 export class DivergedError extends ChirplineError {
@@ -66,12 +71,12 @@ export async function fit(
       const { epoch } = state;
       await trainEpoch({ engine, input, settings, state, signal, stepsAhead, observer, save });
       const start = performance.now();
-      const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+      const { evaluation, weights } = await validate(engine, input, settings, epoch, signal);
       if (!Number.isFinite(evaluation.loss))
         await diverge(input, state, `the validation after epoch ${epoch}`);
       state.seconds += (performance.now() - start) / 1000;
       const line = endEpoch(state, settings, evaluation, input);
-      if (line.best) best = engine.getWeights();
+      if (line.best) best = weights;
       if (epoch === 1 && evaluation.auc === null)
         observer.say?.('the validation records contain only one class: their AUC is undefined');
       await observer.epoch?.(line, state.history, evaluation);
@@ -84,6 +89,48 @@ export async function fit(
     engine.setWeights(best);
   }
   return state.history;
+}
+
+/** Validates the model, with averaged weights if the settings say so, and returns the weights that it had. Those of training stay. */
+async function validate(
+  engine: Engine,
+  input: TrainingInput,
+  settings: FitSettings,
+  epoch: number,
+  signal: AbortSignal | undefined,
+): Promise<{ evaluation: Evaluation; weights: Weights }> {
+  const trained = engine.getWeights();
+  try {
+    if (settings.average_weights > 0) await useAverage(engine, input, settings, epoch, signal);
+    const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+    return { evaluation, weights: engine.getWeights() };
+  } finally {
+    if (settings.average_weights > 0) engine.setWeights(trained);
+  }
+}
+
+/**
+ * Sets the weights to their average. The moving statistics are of other weights, so training samples pass once more, until the
+ * statistics are those of the average.
+ */
+async function useAverage(
+  engine: Engine,
+  input: TrainingInput,
+  { seed }: FitSettings,
+  epoch: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  engine.useAverage();
+  let passed = 0;
+  while (passed < STATISTICS_BATCHES) {
+    for await (const batch of input.training(epoch)) {
+      await setImmediate();
+      if (signal?.aborted) throw new StoppedError(`stopped after epoch ${epoch}, before its validation`);
+      passed++;
+      withMemoryFor(batch.size, () => engine.adjustStatistics(batch, [seed, passed]));
+      if (passed === STATISTICS_BATCHES) break;
+    }
+  }
 }
 
 function startState({ learning_rate }: FitSettings): FitState {

@@ -53,7 +53,7 @@ const storedSchema = v.object({
 export type StoredState = v.InferOutput<typeof storedSchema>;
 
 /** The settings that limit the state that a fit can reach. */
-export type FitBounds = Pick<Settings, 'preset' | 'epochs' | 'batch_size'>;
+export type FitBounds = Pick<Settings, 'preset' | 'epochs' | 'batch_size' | 'average_weights'>;
 
 /** Throws InputError when the bytes aren't JSON, have another version, or hold a state that no fit within `bounds` can reach. */
 export function parseStoredState(bytes: Uint8Array, bounds: FitBounds, object: string): StoredState {
