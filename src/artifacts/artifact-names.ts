@@ -1,6 +1,6 @@
 /** The file names of a training's artifacts. */
 
-/** The six plots of a training; file names end with these words. */
+/** The plots of a training; file names end with these words. */
 export const PLOTS = [
   'dashboard',
   'learning_curves',

@@ -44,6 +44,7 @@ const words: Record<string, string> = {
   preprocess: 'preprocessing',
   predict: 'predicting',
   merge: 'merging',
+  upload: 'uploading',
 };
 
 /**

@@ -90,8 +90,8 @@ export class PreconditionError extends ChirplineError {
 }
 
 /**
- * Thrown when a training was stopped (Ctrl-C, SIGTERM, SIGHUP, a reclaimed spot host) after writing its checkpoint. The same
- * command resumes from there. The exit code is EX_TEMPFAIL of sysexits.h: "try again later".
+ * Thrown when a training was stopped (Ctrl-C, SIGTERM, SIGHUP, a reclaimed spot host). The same command resumes from its
+ * checkpoint, or from the previous one if that could not be written. The exit code is EX_TEMPFAIL of sysexits.h: "try again later".
  */
 export class PausedError extends ChirplineError {
   readonly exitCode = 75;

@@ -4,7 +4,7 @@ import { InputError } from '../core/errors.ts';
 import { type Psd, SAMPLE_SIZE } from '../core/strain.ts';
 import type { SignalFaults, SignalTask } from '../preprocess/signal-chunk.ts';
 import { catalogDataset } from '../raw/catalog.ts';
-import type { SampleRef } from '../raw/sample-ref.ts';
+import { describePlace, type SampleRef } from '../raw/sample-ref.ts';
 import { WINDOW } from '../raw/samples.ts';
 import { mapAhead } from '../storage/ahead.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -45,9 +45,11 @@ export async function findRawSamples(
   const counts = new Map<string, number>();
   for (const { id } of refs) counts.set(id, (counts.get(id) ?? 0) + 1);
   for (const id of counts.keys()) samples.push(id);
-  for (const { id, key } of refs) {
+  for (const ref of refs) {
+    const { id } = ref;
     const count = counts.get(id)!;
-    if (count > 1) rejected.push({ id, file: key, reason: `${count} raw samples have this id` });
+    if (count > 1)
+      rejected.push({ id, file: describePlace(ref), reason: `${count} raw samples have this id` });
   }
   return { refs: refs.filter(({ id }) => counts.get(id) === 1), count: refs.length + faults.length };
 }
@@ -89,10 +91,11 @@ export function withRawSource<Product>(
       });
       for await (const { refs, signals, faults } of made) {
         let start = 0;
-        for (const [index, { id, key }] of refs.entries()) {
+        for (const [index, ref] of refs.entries()) {
+          const { id } = ref;
           const reason = faults[index];
           if (reason !== undefined) {
-            rejected.push({ id, file: key, reason });
+            rejected.push({ id, file: describePlace(ref), reason });
             continue;
           }
           ids.push(id);

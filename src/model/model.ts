@@ -26,7 +26,7 @@ export interface Model {
    * Probability [B] with the batch's own statistics and with dropout, differentiable with respect to the trainable
    * variables. Updates the moving statistics. Equal seeds (int32 [2]) drop the same outputs.
    */
-  predictForTraining(signals: Tensor3D, seed: Tensor1D): Tensor1D;
+  probabilitiesForTraining(signals: Tensor3D, seed: Tensor1D): Tensor1D;
   /** Returns copies. */
   getWeights(): Weights;
   /** Copies the arrays, which must have the shapes of the architecture (checkWeights). */
@@ -47,7 +47,8 @@ export function createModel(tf: TF, initial: Weights, { preset, ...options }: Mo
   const model: Model = {
     variables,
     logits: (signals) => tf.tidy(() => network.logits(signals)),
-    predictForTraining: (signals, seed) => tf.tidy(() => network.logitsForTraining(signals, seed).sigmoid()),
+    probabilitiesForTraining: (signals, seed) =>
+      tf.tidy(() => network.logitsForTraining(signals, seed).sigmoid()),
     getWeights: () =>
       new Map(
         [...variables].map(([name, variable]) => [

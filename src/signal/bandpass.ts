@@ -7,6 +7,8 @@ const { order, low, high, padding } = RECIPE.bandpass;
 const EXTENDED = SAMPLE_LENGTH + 2 * padding;
 
 const CASCADE = designBandpass(order, low, high, SAMPLE_RATE);
+if (CASCADE.sections.length !== 4)
+  throw new RangeError(`${CASCADE.sections.length} sections, needed 4: all engines have them unrolled`);
 /** a1 and a2 of each section in turn. An array, because constants would be reloaded at each use in the loop. */
 const COEFFICIENTS = Float64Array.from(CASCADE.sections.flatMap(({ a1, a2 }) => [a1, a2]));
 

@@ -13,7 +13,7 @@ export const RECIPE = {
   detectors: DETECTORS,
   sampleRate: SAMPLE_RATE,
   sampleLength: SAMPLE_LENGTH,
-  /** Butterworth, forward and backward; odd extension by `padding` at both ends, steady-state start. */
+  /** Butterworth, forward and backward; odd extension by `padding` (3 (2 order + 1), as SciPy) at both ends, steady-state start. */
   bandpass: { order: 4, low: 20, high: 500, padding: 27 },
   /** Mean of |rfft(x * taper)|^2 / (rate * length), then a moving average over `smoothing` bins, then the floor. */
   psd: { taper: 0.5, smoothing: 5, floor: 1e-50 },

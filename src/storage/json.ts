@@ -22,7 +22,7 @@ export function parseJson<T>(
     });
   } catch (cause) {
     refuseDisguise(bytes, object, 'a JSON document');
-    throw refuse('invalid JSON', undefined, cause);
+    throw refuse(cause instanceof RangeError ? cause.message : 'invalid JSON', undefined, cause);
   }
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;

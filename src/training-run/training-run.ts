@@ -27,7 +27,12 @@ import type { History } from '../training/fit/fit-state.ts';
 import { evaluate } from '../training/fit/validation.ts';
 import { createInjectedInput } from '../training/input/injected-input.ts';
 import { openTrainingInput, type TrainingInput } from '../training/input/record-input.ts';
-import { countRecords, type FoundRecords, findRecords, type RecordSet } from '../training/input/records.ts';
+import {
+  completeRecords,
+  type FoundRecords,
+  findRecords,
+  type RecordSet,
+} from '../training/input/records.ts';
 import { surveyRecords } from '../training/input/survey.ts';
 import { completeSettings, DEFAULTS, type GivenSettings, type Settings } from '../training/settings.ts';
 import { type Checkpoints, fingerprintOf, openCheckpoints } from './checkpoints.ts';
@@ -65,7 +70,7 @@ export interface TrainOptions {
  * Trains a model on the records and writes its artifacts to `saved/`. Records and models are locations, see openStore. A
  * stopped training with the same settings and records resumes from its checkpoint.
  *
- * Throws PausedError, after writing a checkpoint, when `signal` is aborted.
+ * Throws PausedError, after trying to write a checkpoint, when `signal` is aborted.
  */
 export async function trainModel(
   recordsLocation: string,
@@ -81,7 +86,7 @@ export async function trainModel(
   const found = await findRecords(records);
   await probeWriting(models, REPORT_KEY);
   const say = (line: string) => observer.say?.(line);
-  const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : countRecords(found));
+  const set = await (options.onCorrupt === 'skip' ? skipDamaged(found, say) : completeRecords(found));
   if (model && set.metadata) checkRecipe([model], records.location, set.metadata.recipe_hash);
   const signals = options.inject === undefined ? undefined : await openSignals(options.inject, set);
   const tf = await loadTensorFlow({ device: options.device, log: say });

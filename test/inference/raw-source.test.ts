@@ -1,11 +1,11 @@
 /** Raw samples are preprocessed by worker threads as `preprocess` does, and come in the order of the catalog. */
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { InputError, StoppedError } from '../../src/core/errors.ts';
 import type { Progress } from '../../src/core/progress.ts';
-import type { Psd } from '../../src/core/strain.ts';
+import { type Psd, SAMPLE_SIZE } from '../../src/core/strain.ts';
 import {
   noPredictions,
   type Predictions,
@@ -23,6 +23,7 @@ import type { Batch } from '../../src/training/input/batch.ts';
 import { tf } from '../model/tensorflow.ts';
 import { writeDataset } from '../support/dataset.ts';
 import { folderForTests } from '../support/fixtures.ts';
+import { packTar } from '../support/tar.ts';
 
 /** Not a multiple of the vector lanes. */
 const DISTINCT = 11;
@@ -114,6 +115,23 @@ test('samples come in the order of the catalog, whatever thread made them, and b
     );
     for (const { reason } of predictions.rejected) assert.match(reason, /needed/);
   }
+});
+
+test('rejected members of an archive are named with it', async () => {
+  const data = join(folder, 'packed');
+  mkdirSync(data);
+  const good = readFileSync(join(raw, sampleKey(ids[0]!)));
+  const silent = Buffer.from(good).fill(0, good.length - SAMPLE_SIZE * 8);
+  const parts = Object.entries({ 'a.npy': good, 'b.npy': silent, 'c/a.npy': good });
+  writeFileSync(join(data, 'pack.tar'), packTar(parts.map(([name, content]) => ({ name, content }))));
+  const { rejected } = await read(data, async ({ signals: found }) => {
+    for await (const _ of found) assert.fail('no sample is usable');
+  });
+  assert.deepEqual(rejected.map(({ file }) => file).sort(), [
+    'pack.tar!a.npy',
+    'pack.tar!b.npy',
+    'pack.tar!c/a.npy',
+  ]);
 });
 
 test('samples with a result are not read again', async () => {

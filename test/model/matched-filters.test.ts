@@ -189,7 +189,7 @@ test('the gradients of the trained weights are those of finite differences', () 
     crossEntropy(
       tf,
       tf.tensor1d(LABELS),
-      model.predictForTraining(toTensor(MIXED), tf.tensor1d([1, 1], 'int32')),
+      model.probabilitiesForTraining(toTensor(MIXED), tf.tensor1d([1, 1], 'int32')),
     ),
   );
   const gradientOf = (name: string): number[] =>

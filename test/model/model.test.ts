@@ -108,7 +108,7 @@ test('a bias before a batch norm changes only the moving mean in training', () =
     const weights = initialWeights('diy', 4);
     weights.get('conv1_b')!.data.fill(bias);
     const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0 });
-    const probabilities = [...model.predictForTraining(signals, seedOf(0, 0)).dataSync()];
+    const probabilities = [...model.probabilitiesForTraining(signals, seedOf(0, 0)).dataSync()];
     const means = model.getWeights().get('bn1_mean')!.data;
     model.dispose();
     return { probabilities, means };
@@ -164,7 +164,9 @@ test('equal seeds drop the same outputs, other seeds drop others, and prediction
     convolution: 'fourier',
     dropout: 0.5,
   });
-  const train = (a: number, b: number) => [...model.predictForTraining(signals, seedOf(a, b)).dataSync()];
+  const train = (a: number, b: number) => [
+    ...model.probabilitiesForTraining(signals, seedOf(a, b)).dataSync(),
+  ];
   const first = train(1, 1);
   assert.deepEqual(train(1, 1), first);
   assert.notDeepEqual(train(1, 2), first);
@@ -181,7 +183,7 @@ test('creating, using and disposing of a model leaks no tensor', () => {
     dropout: 0.5,
   });
   const held = tf.memory().numTensors;
-  tf.tidy(() => [model.logits(signals), model.predictForTraining(signals, seedOf(0, 0))].length);
+  tf.tidy(() => [model.logits(signals), model.probabilitiesForTraining(signals, seedOf(0, 0))].length);
   model.setWeights(model.getWeights());
   assert.equal(tf.memory().numTensors, held);
   model.dispose();
@@ -194,7 +196,7 @@ for (const preset of PRESETS.filter(isConvolutional)) {
     const [direct, ...others] = (['direct', 'fourier', 'blocks'] as const).map((convolution) => {
       const model = createModel(tf, weights, { preset, dropout: 0, convolution });
       // Moves the statistics first, so that all maps have reasonable values.
-      const trained = [...model.predictForTraining(signals, seedOf(0, 0)).dataSync()];
+      const trained = [...model.probabilitiesForTraining(signals, seedOf(0, 0)).dataSync()];
       const logits = [...model.logits(signals).dataSync()];
       const { data } = model.getWeights().get('bn0_var')!;
       model.dispose();

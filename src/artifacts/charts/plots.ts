@@ -1,4 +1,4 @@
-/** The six plots of a training, as PNGs. */
+/** The plots of a training, as PNGs. */
 
 import { PLOTS, type PlotKind, plotName } from '../artifact-names.ts';
 import type { Results } from '../results.ts';
@@ -10,7 +10,7 @@ import { LIGHT } from './theme.ts';
 import { prChart, rocChart } from './threshold-curves.ts';
 
 /**
- * The six plots as PNG files, by file name: `diy_YYYYMMDD_HHMM_dashboard.png` and so on.
+ * The plots as PNG files, by file name: `diy_YYYYMMDD_HHMM_dashboard.png` and so on.
  *
  * @param run The name from runName.
  * @throws RangeError when the results contradict themselves (see confusionCounts and bestEpoch).

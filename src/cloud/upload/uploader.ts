@@ -8,6 +8,7 @@ import { InputError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import { rawKind } from '../../raw/arrays.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
+import { COMPANION } from '../../raw/row-ids.ts';
 import type { ObjectInfo, ObjectStore } from '../../storage/store.ts';
 import { type Pack, type Packing, planPacks, type RawFile, streamPack } from './packing.ts';
 import { hasSameBytes } from './same-bytes.ts';
@@ -136,7 +137,7 @@ function isRaw(key: string): boolean {
 }
 
 function isCompanion(key: string): boolean {
-  return key.endsWith('.ids.txt');
+  return key.endsWith(COMPANION);
 }
 
 async function readLabels(from: ObjectStore): Promise<Label[]> {

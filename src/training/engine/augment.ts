@@ -14,6 +14,20 @@ export type Augmentation = Injection &
     'recombine' | 'time_shift' | 'sign_flip' | 'detector_swap' | 'time_mask' | 'noise' | 'mixup'
   >;
 
+/** What random numbers are for: each purpose has seeds of its own. Injection has three, from `inject` on. */
+const PURPOSES = {
+  swap: 0,
+  sign: 1,
+  shift: 2,
+  noise: 3,
+  mixupA: 4,
+  mixupB: 5,
+  recombine: 6,
+  inject: 7,
+  mask: 10,
+};
+type Purpose = keyof typeof PURPOSES;
+
 /** Samples to augment. */
 interface Given extends Samples {
   /** [B, 3, 4096]: signals without noise, which replace those of the samples (inject.ts). */
@@ -25,22 +39,22 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
   const { recombine, time_shift, sign_flip, detector_swap, time_mask, noise, mixup } = settings;
   const size = samples.signals.shape[0];
   // A negative first number keeps these seeds apart from dropout's, whose first number is 0 or more.
-  const seedOf = (purpose: number): Tensor1D =>
-    seed.mul(tf.tensor1d([-1, 1], 'int32')).sub(tf.tensor1d([1 + purpose, 0], 'int32'));
-  const half = (purpose: number) => seededUniform(tf, [size, 1, 1], seedOf(purpose)).less(0.5);
+  const seedOf = (purpose: Purpose, part = 0): Tensor1D =>
+    seed.mul(tf.tensor1d([-1, 1], 'int32')).sub(tf.tensor1d([1 + PURPOSES[purpose] + part, 0], 'int32'));
+  const half = (purpose: Purpose) => seededUniform(tf, [size, 1, 1], seedOf(purpose)).less(0.5);
 
   const row = (values: Float32Array) => tf.tensor3d(values, [1, 1, SAMPLE_LENGTH]);
 
   let { signals, labels } = samples;
   if (samples.injected !== undefined)
-    ({ signals, labels } = inject(tf, samples, samples.injected, (i) => seedOf(7 + i), settings));
-  else if (recombine) signals = recombineNoise(tf, samples, seedOf(6));
+    ({ signals, labels } = inject(tf, samples, samples.injected, (i) => seedOf('inject', i), settings));
+  else if (recombine) signals = recombineNoise(tf, samples, seedOf('recombine'));
   // H1 and L1 see a source alike except for a sign and some milliseconds; V1 differs in noise and orientation.
-  if (detector_swap) signals = tf.where(half(0), swapFirstTwo(tf, signals), signals);
-  if (sign_flip) signals = signals.mul(half(1).cast('float32').mul(2).sub(1));
+  if (detector_swap) signals = tf.where(half('swap'), swapFirstTwo(tf, signals), signals);
+  if (sign_flip) signals = signals.mul(half('sign').cast('float32').mul(2).sub(1));
   if (time_shift > 0) {
     const maxShift = Math.round((time_shift / 1000) * SAMPLE_RATE);
-    const shifts = seededUniform(tf, [size, 1], seedOf(2))
+    const shifts = seededUniform(tf, [size, 1], seedOf('shift'))
       .mul(2 * maxShift + 1)
       .floor()
       .sub(maxShift);
@@ -49,16 +63,15 @@ export function augment(tf: TF, samples: Given, seed: Tensor1D, settings: Augmen
     signals = shiftInTime(tf, untapered, shifts.cast('int32')).mul(row(flooredTaper()));
   }
   if (noise > 0) {
-    const white = seededNormal(tf, signals.shape, seedOf(3)).mul(noise);
+    const white = seededNormal(tf, signals.shape, seedOf('noise')).mul(noise);
     signals = signals.add(white.mul(row(flooredTaper())));
   }
-  if (time_mask > 0) signals = maskTime(tf, signals, time_mask, seedOf(10));
+  if (time_mask > 0) signals = maskTime(tf, signals, time_mask, seedOf('mask'));
   if (mixup > 0) {
     // Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. A beta variate is a / (a + b) of two gamma variates.
-    const [a, b] = [4, 5].map((purpose) => seededGamma(tf, size, mixup, seedOf(purpose))) as [
-      Tensor1D,
-      Tensor1D,
-    ];
+    const [a, b] = (['mixupA', 'mixupB'] as const).map((purpose) =>
+      seededGamma(tf, size, mixup, seedOf(purpose)),
+    ) as [Tensor1D, Tensor1D];
     // Both gamma variates may underflow to 0 in float32.
     const share = a.add(1e-30).div(a.add(b).add(2e-30));
     const mix = <T extends Tensor>(x: T, by: Tensor): T => x.mul(by).add(tf.reverse(x, 0).mul(tf.sub(1, by)));

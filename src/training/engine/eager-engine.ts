@@ -48,7 +48,7 @@ export function createEagerEngine(
     adjustStatistics: (batch, seed) =>
       tf.tidy(() => {
         const seeds = tf.tensor1d([...seed], 'int32');
-        model.predictForTraining(makeSamples(batch, seeds).signals, seeds);
+        model.probabilitiesForTraining(makeSamples(batch, seeds).signals, seeds);
       }),
     getWeights: () => model.getWeights(),
     setWeights: (weights) => model.setWeights(weights),

@@ -199,7 +199,7 @@ export function createGraphEngine(
           const [seeds, ...samples] = given as [Tensor1D, ...Tensor[]];
           const parts = spread(samples, (shares, device) => {
             const seed = seedOfDevice(tf, seeds, device);
-            model.predictForTraining(makeSamples(shares, seed).signals, seed);
+            model.probabilitiesForTraining(makeSamples(shares, seed).signals, seed);
             return [flatten(tf, statistics).mul(shareOf(shares, batch))];
           });
           assignFlat(

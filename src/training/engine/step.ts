@@ -25,7 +25,7 @@ export function differentiate(
   seed: Tensor1D,
   scale?: Scalar,
 ): Differentiated {
-  const computeLoss = () => crossEntropy(tf, labels, model.predictForTraining(signals, seed));
+  const computeLoss = () => crossEntropy(tf, labels, model.probabilitiesForTraining(signals, seed));
   const { value, grads } = tf.variableGrads(
     () => (scale === undefined ? computeLoss() : computeLoss().mul(scale)),
     [...trainable],

@@ -267,7 +267,7 @@ async function diverge(
   const samples = ids.filter((id) => id !== '').slice(0, 3);
   const which = samples.length === 0 ? '' : ` (samples ${samples.join(', ')}, ...)`;
   throw new DivergedError(
-    `the training diverged: the loss is not finite in ${where}${which}, although all records are valid. Try a lower learning rate. The model has the weights of its best epoch`,
+    `the training diverged: the loss is not finite in ${where}${which}, although all records are valid. Try a lower learning rate`,
     history,
   );
 }

@@ -159,8 +159,9 @@ function openPasses(reader: RecordReader, set: RecordSet, files: ShardFiles, bat
     await examineRecords(set);
     throw new InputError({
       object: set.store.location,
-      found: `a batch of ${batch?.size ?? 0} records`,
-      needed: `${size}; the shards changed while they were read`,
+      found:
+        batch?.size === size ? 'a repeated id or a wrong label' : `a batch of ${batch?.size ?? 0} records`,
+      needed: `${size} records with ids of their own and labels 0 or 1; the shards changed while they were read`,
     });
   }
 

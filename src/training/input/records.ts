@@ -82,10 +82,10 @@ const CONCURRENCY = 32;
  * Opens the records of a store: the shards that metadata.json names, or else a single `train.tfrecord`, which is read once
  * to count its records.
  *
- * Throws the errors of findRecords and countRecords.
+ * Throws the errors of findRecords and completeRecords.
  */
 export async function openRecords(store: ObjectStore, kind?: RecordKind): Promise<RecordSet> {
-  return countRecords(await findRecords(store, kind));
+  return completeRecords(await findRecords(store, kind));
 }
 
 /**
@@ -165,7 +165,7 @@ async function findDescribed(store: ObjectStore, file: Uint8Array, kind: RecordK
  * The records that were found; a single file is read once to count its records. Throws InputError when one of these is
  * damaged, or when there are no records.
  */
-export async function countRecords(found: FoundRecords): Promise<RecordSet> {
+export async function completeRecords(found: FoundRecords): Promise<RecordSet> {
   const { count, dtype } = found;
   const set =
     count !== undefined && dtype !== undefined ? { ...found, count, dtype } : await countSingle(found.store);
