@@ -29,6 +29,8 @@ export interface Watch {
 export interface FitWatch extends FitObserver {
   /** Whether the last checkpoint was written. */
   isSaved(): boolean;
+  /** The validation of the best epoch; undefined if that was before the fit resumed. */
+  best(): Evaluation | undefined;
 }
 
 /**
@@ -40,6 +42,7 @@ export function watchFit(watch: Watch): FitWatch {
   const say = (line: string) => observer.say?.(line);
   const firstStep = snapshot?.state.epoch ?? 1;
   const events = createEventLog({ clock: () => Date.now() / 1000, pid: process.pid, firstStep });
+  let best: Evaluation | undefined;
   let last = { time: Date.now(), saved: snapshot !== undefined };
   return {
     step: ({ epoch, step, steps, loss }) =>
@@ -51,6 +54,7 @@ export function watchFit(watch: Watch): FitWatch {
         note: `loss ${loss.toFixed(4)}`,
       }),
     epoch: async (epoch, history, evaluation) => {
+      if (epoch.best) best = evaluation;
       say(describeEpoch(epoch, epochs));
       logFigures(events, epoch, evaluation, engine, input.trainingCount);
       const file = events.take();
@@ -75,6 +79,7 @@ export function watchFit(watch: Watch): FitWatch {
     },
     say,
     isSaved: () => last.saved,
+    best: () => best,
   };
 }
 

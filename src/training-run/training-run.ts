@@ -215,7 +215,8 @@ async function train(training: Training): Promise<SavedRun> {
         `resuming ${run} from its checkpoint in epoch ${snapshot.state.epoch} after step ${snapshot.state.step}`,
       );
     const finish = async (history: History): Promise<SavedRun> => {
-      const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
+      const evaluation =
+        watch.best() ?? (await evaluate(engine, input.validation(), input.validationCount, signal));
       return saveRun(records, models, {
         run,
         config,

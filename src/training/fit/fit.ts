@@ -99,13 +99,13 @@ async function validate(
   epoch: number,
   signal: AbortSignal | undefined,
 ): Promise<{ evaluation: Evaluation; weights: Weights }> {
-  const trained = engine.getWeights();
+  const trained = settings.average_weights > 0 ? engine.getWeights() : undefined;
   try {
-    if (settings.average_weights > 0) await useAverage(engine, input, settings, epoch, signal);
+    if (trained !== undefined) await useAverage(engine, input, settings, epoch, signal);
     const evaluation = await evaluate(engine, input.validation(), input.validationCount, signal);
     return { evaluation, weights: engine.getWeights() };
   } finally {
-    if (settings.average_weights > 0) engine.setWeights(trained);
+    if (trained !== undefined) engine.setWeights(trained);
   }
 }
 
