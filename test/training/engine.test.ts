@@ -37,6 +37,10 @@ const SAME: Allowed = {
   distance: relativeDifference,
 };
 
+// Gradients that are sums of many numbers of both signs, such as those of a generalized mean's power, are less exact, and
+// so is what the second step makes of gradients near 0.
+const NEAR: Allowed = { ...SAME, arrays: 1e-3 };
+
 test('the graph engine computes the losses and gradients of the eager engine, with dropout, augmentation and averaged weights', () => {
   const eager = train('eager', AUGMENTED);
   assert.deepEqual(listFaults(train('graph', AUGMENTED), eager, SAME), []);
@@ -51,10 +55,12 @@ test('the average follows the weights, is used on demand, and gets moving statis
     return trainable.flatMap(([, { data }]) => [...data]);
   };
   let expected = flat();
-  for (const i of [1, 2, 3]) {
+  for (let i = 1; i <= 30; i++) {
     step(engine, batch, 1e-2, [1, i]);
     const weights = flat();
-    expected = expected.map((value, at) => 0.75 * value + 0.25 * weights[at]!);
+    // The decay begins lower.
+    const decay = Math.min(0.75, (1 + i) / (10 + i));
+    expected = expected.map((value, at) => decay * value + (1 - decay) * weights[at]!);
   }
   const before = engine.getWeights();
   assert.ok(largestDifference(engine.getOptimizer().average!, expected) < 1e-6);
@@ -71,7 +77,7 @@ test('the average follows the weights, is used on demand, and gets moving statis
   assert.ok(largestDifference(flat(), expected) < 1e-6);
   engine.setWeights(before);
   const { average, ...optimizer } = engine.getOptimizer();
-  assert.equal(optimizer.updates, 3);
+  assert.equal(optimizer.updates, 30);
   assert.ok(largestDifference(average!, expected) < 1e-6);
   engine.dispose();
 });
@@ -82,12 +88,9 @@ test('injected signals train the same in both engines', () => {
   const injecting = { ...batch, injected: others.signals };
   const given = { ...AUGMENTED, snr: 'uniform', snr_min: 0.5, snr_max: 1.5 } as const;
   const [graph, eager] = (['graph', 'eager'] as const).map((kind) => trainTwice(kind, given, injecting));
-  assert.deepEqual(listFaults(graph!, eager!, SAME), []);
-  assert.ok(listFaults(train('graph', given), eager!, SAME).length > 20);
+  assert.deepEqual(listFaults(graph!, eager!, NEAR), []);
+  assert.ok(listFaults(train('graph', given), eager!, NEAR).length > 20);
 });
-
-// Gradients that are sums of many numbers of both signs, such as those of a generalized mean's power, are less exact.
-const NEAR: Allowed = { ...SAME, arrays: 1e-3 };
 
 test('the coherent-large model trains the same in both engines', () => {
   const given: GivenSettings = { preset: 'coherent-large' };

@@ -35,7 +35,7 @@ export function createEagerEngine(
         lossSum += isGood ? loss.dataSync()[0]! * batch.size : Number.NaN;
         if (!isGood) return;
         learner.updates++;
-        optimizer.update(gradient, updateFactors(learningRate, learner.updates));
+        optimizer.update(gradient, updateFactors(learningRate, learner.updates, settings.average_weights));
       }),
     takeLoss: () => {
       const taken = lossSum;

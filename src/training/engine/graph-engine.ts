@@ -132,8 +132,12 @@ export function createGraphEngine(
   return {
     train: (batch, learningRate, seed) =>
       tf.tidy(() => {
-        const { kept, rate } = updateFactors(learningRate, learner.updates + 1);
-        const factors = encodeFloats(tf, Float32Array.of(kept, rate, taken ? 0 : 1), [3]);
+        const { kept, rate, share } = updateFactors(
+          learningRate,
+          learner.updates + 1,
+          settings.average_weights,
+        );
+        const factors = encodeFloats(tf, Float32Array.of(kept, rate, share, taken ? 0 : 1), [4]);
         const inputs = [tf.tensor1d([...seed], 'int32'), factors, ...inputsOf(batch)];
         const { program, outputs } = run('training on', batch, groups, inputs, (given, spread) => {
           const [seeds, factors, ...samples] = given as [Tensor1D, Tensor1D, ...Tensor[]];
@@ -146,8 +150,8 @@ export function createGraphEngine(
             return [finite, ...[loss, gradient, flatten(tf, statistics)].map((x) => x.mul(weight))];
           });
           const [finite, loss, gradient, moved] = combine(parts);
-          const [kept, rate, carry] = tf.unstack(factors) as [Scalar, Scalar, Scalar];
-          optimizer.update(gradient, { kept, rate });
+          const [kept, rate, share, carry] = tf.unstack(factors) as [Scalar, Scalar, Scalar, Scalar];
+          optimizer.update(gradient, { kept, rate, share });
           assignFlat(tf, statistics, moved);
           const isSound = lossScale === undefined ? finite : updateScale(tf, lossScale, loss, finite);
           addToTally(tf, tally, loss.mul(batch.size), isSound, carry);

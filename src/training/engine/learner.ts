@@ -44,7 +44,7 @@ export function createLearner(
   });
   const variables = [...model.variables.values()];
   const trainable = variables.filter((variable) => variable.trainable);
-  const optimizer = createAdamW(tf, trainable, average_weights);
+  const optimizer = createAdamW(tf, trainable, average_weights > 0);
   const isScaled = precision === 'mixed' && low === 'float16';
   const lossScale = isScaled ? scaleVariable(tf, FIRST_SCALE) : undefined;
   const scales = lossScale === undefined ? [] : [[lossScale]];
