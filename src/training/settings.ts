@@ -93,6 +93,7 @@ const COHERENT: typeof DIY = {
   learning_rate: 4e-3,
   schedule: 'cosine',
   warmup_ratio: 0.1,
+  average_weights: 0.99,
   recombine: true,
   time_shift: 20,
   sign_flip: true,
@@ -114,7 +115,7 @@ export const DEFAULTS: Readonly<Record<Preset, typeof DIY>> = {
   diy: DIY,
   coherent: COHERENT,
   'coherent-large': { ...COHERENT, epochs: 12, learning_rate: 7e-3 },
-  'coherent-v1': COHERENT,
+  'coherent-v1': { ...COHERENT, average_weights: 0 },
   matched: MATCHED,
 };
 
