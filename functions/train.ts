@@ -6,6 +6,7 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { requireImage } from '../src/cloud/image.ts';
+import { findJob } from '../src/cloud/jobs.ts';
 import { findTraining } from '../src/cloud/trained.ts';
 import { jobNameOf, type SubmittedJob, submitTraining } from '../src/cloud/training-job.ts';
 import { SettingError } from '../src/core/errors.ts';
@@ -33,7 +34,8 @@ export function createTrain(open: OpenDataset, client: BatchClient, registry: EC
     const { records, models } = open(dataset);
     if (taskToken !== undefined) {
       // An upload that is repeated starts a run that finds nothing to do.
-      const job = await findTraining(records, models, training.options);
+      const readState = async (id: string) => (await findJob(client, id))?.state;
+      const job = await findTraining(records, models, training.options, readState);
       if (job !== undefined) {
         log({
           dataset,

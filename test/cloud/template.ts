@@ -27,10 +27,10 @@ function broadStatements(template: Template): string[] {
     if (statement.Effect !== 'Allow') continue;
     if ([statement.Action].flat().some((action) => action.includes('*')))
       broad.push(`${name}: ${statement.Action}`);
-    // AWS knows no resources for these: the token is the right, or it is a number that is read.
+    // AWS knows no resources for these: the token is the right, or something is only read.
     const isWhole = [statement.Action]
       .flat()
-      .every((action) => /^states:SendTask|^servicequotas:Get/.test(action));
+      .every((action) => /^states:SendTask|^servicequotas:Get|^batch:Describe/.test(action));
     if (!isWhole && [statement.Resource].flat().some((resource) => resource === '*'))
       broad.push(`${name}: Resource *`);
   }

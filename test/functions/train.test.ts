@@ -45,15 +45,17 @@ async function publish(records: ObjectStore, shards: number, version = '1'): Pro
 /** The function over a dataset `tiny` that has records, and what it sends to Batch. */
 async function prepare() {
   const sent: SubmitJobCommandInput[] = [];
-  const client = new BatchClient({ region: 'us-east-1' });
-  client.middlewareStack.add(
-    () =>
-      async ({ input }) => {
-        sent.push(input as SubmitJobCommandInput);
-        return { response: undefined, output: { jobId: 'job-1', jobName: 'name', $metadata: {} } };
-      },
-    { step: 'initialize' },
-  );
+  /** Of the jobs that Batch knows. */
+  const states = new Map<string, JobState>();
+  const { client } = answerBy(new BatchClient({ region: 'us-east-1' }), {
+    SubmitJob: (input: SubmitJobCommandInput) => {
+      sent.push(input);
+      return { jobId: 'job-1', jobName: 'name' };
+    },
+    DescribeJobs: ({ jobs: [jobId] }: { jobs: [string] }) => ({
+      jobs: states.has(jobId) ? [{ jobId, status: states.get(jobId) }] : [],
+    }),
+  });
   const open = memoryDatasets();
   await publish(open('tiny').records, 1);
   const registry = answerBy(new ECRClient({ region: 'us-east-1' }), {
@@ -70,7 +72,7 @@ async function prepare() {
     const { command = [], environment } = containerOverrides ?? {};
     return { command, environment, size: arrayProperties?.size, ...rest };
   };
-  return { train, submit, sent, answers, open };
+  return { train, submit, sent, states, answers, open };
 }
 
 const PUSHED = '0.1.0-5c0d';
@@ -136,7 +138,7 @@ test('a job that starts over has its own place for checkpoints, which all its at
 });
 
 test('a run trains once on the same records, again after a failure, and a person as often as he likes', async () => {
-  const { train, sent, answers, open } = await prepare();
+  const { train, sent, states, answers, open } = await prepare();
   const { records, models } = open('tiny');
   // What isn't a job's doesn't stop the training.
   await models.write('jobs/notes.txt', new Uint8Array(1));
@@ -159,7 +161,13 @@ test('a run trains once on the same records, again after a failure, and a person
   await note('two:1', 'SUCCEEDED', 1);
   assert.equal(await run(), 'submitted');
   await note('two', 'RUNNING');
+  states.set('two', 'RUNNING');
   assert.equal(await run(), 'two');
+  // The event of its end may be lost, and Batch forgets a job a week later.
+  states.set('two', 'FAILED');
+  assert.equal(await run(), 'submitted');
+  states.delete('two');
+  assert.equal(await run(), 'submitted');
   await note('two', 'SUCCEEDED');
   assert.equal(await run(), 'two');
   assert.deepEqual(answers, Array(2).fill(['token', { job: 'two', state: 'SUCCEEDED' }]));
