@@ -27,13 +27,18 @@ export function createJob(open: OpenDataset, answerRun: AnswerRun, warnOfQuota: 
       return;
     }
     const status = readStatus(detail, dataset);
-    const noted = await noteJobStatus(open(dataset).models, status);
-    log({ ...status, answer: noted ? 'noted' : 'a later state is known' });
+    const { models } = open(dataset);
+    const latest = await noteJobStatus(models, status);
+    log({ ...status, answer: latest === status ? 'noted' : 'this or a later state is known' });
     const index = detail.arrayProperties?.index;
     const vcpus = detail.container?.resourceRequirements?.find(({ type }) => type === 'VCPU')?.value;
+    const { state, attempts, quotaChecked = false } = latest;
     // Once: not for each attempt, nor for each job of an array.
-    if (noted && status.state === 'RUNNABLE' && status.attempts === 0 && (index ?? 0) === 0 && vcpus)
+    if (state === 'RUNNABLE' && attempts === 0 && (index ?? 0) === 0 && vcpus && !quotaChecked) {
       await warnOfQuota(status.job, Number(vcpus));
+      // After the mail: if it fails, Lambda repeats the event. If this fails, the mail comes twice, which is better than never.
+      await noteJobStatus(models, { ...latest, quotaChecked: true });
+    }
     // A run waits for the whole array, not for one of its jobs, which have the token too.
     if (index !== undefined) return;
     const token = detail.container?.environment?.find(({ name }) => name === TASK_TOKEN)?.value;

@@ -36,6 +36,8 @@ const jobStatusSchema = v.object({
   logStream: v.optional(v.string()),
   /** What it trains: see trainingKey. */
   training: v.optional(v.string()),
+  /** Only while RUNNABLE: people know if the account's quota allows it no host. */
+  quotaChecked: v.optional(v.boolean()),
   /** Only for an array job: how many jobs it has, one per fold. */
   folds: v.optional(v.number()),
   /** Only for a job in an array. */
@@ -58,16 +60,17 @@ async function* statusKeys(models: ObjectStore): AsyncGenerator<string> {
   for await (const { key } of models.list(FOLDER)) if (key.endsWith('.json')) yield key;
 }
 
-/** Writes the status unless a later one exists; resolves to whether it did. */
-export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<boolean> {
+/** Writes the status unless it is known already, or a later one. Resolves to the latest. */
+export async function noteJobStatus(models: ObjectStore, status: JobStatus): Promise<JobStatus> {
   const key = jobStatusKey(status.job);
-  let noted = false;
+  let latest = status;
   await compareAndSwap(models, key, async (bytes) => {
     const known = bytes && parse(bytes, models, key);
-    noted = known === undefined || progress(known) < progress(status);
-    return noted ? new TextEncoder().encode(`${JSON.stringify(status, undefined, 2)}\n`) : undefined;
+    const isNews = known === undefined || progress(known) < progress(status);
+    latest = isNews ? status : known;
+    return isNews ? new TextEncoder().encode(`${JSON.stringify(status, undefined, 2)}\n`) : undefined;
   });
-  return noted;
+  return latest;
 }
 
 export function isFinal(state: string): boolean {
@@ -75,7 +78,7 @@ export function isFinal(state: string): boolean {
 }
 
 /** Orders the states of a job. Ended attempts count first, since a retried job becomes RUNNABLE again. */
-function progress({ state, attempts }: JobStatus): number {
+function progress({ state, attempts, quotaChecked = false }: JobStatus): number {
   if (isFinal(state)) return Number.POSITIVE_INFINITY;
-  return attempts * JOB_STATES.length + JOB_STATES.indexOf(state);
+  return attempts * JOB_STATES.length + JOB_STATES.indexOf(state) + (quotaChecked ? 0.5 : 0);
 }

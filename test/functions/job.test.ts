@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createJob, type JobDetail, type JobEvent, warnOfQuota } from '../../functions/job.ts';
+import {
+  createJob,
+  type JobDetail,
+  type JobEvent,
+  type WarnOfQuota,
+  warnOfQuota,
+} from '../../functions/job.ts';
 import type { AnswerRun } from '../../functions/waiting-run.ts';
 import type { JobStatus } from '../../src/cloud/job-status.ts';
 import { setEnvironment } from '../support/emulator.ts';
@@ -23,14 +29,17 @@ function event(fields: Partial<JobDetail>): JobEvent {
   return { detail };
 }
 
-function prepare() {
+function prepare(warn: WarnOfQuota = async () => {}) {
   const open = memoryDatasets();
   const answers: Parameters<AnswerRun>[] = [];
   const warned: [string, number][] = [];
   const job = createJob(
     open,
     async (token, status) => void answers.push([token, status]),
-    async (id, vcpus) => void warned.push([id, vcpus]),
+    async (id, vcpus) => {
+      await warn(id, vcpus);
+      warned.push([id, vcpus]);
+    },
   );
   const read = async (id = 'job-1'): Promise<JobStatus> =>
     JSON.parse(new TextDecoder().decode(await open('tiny').models.read(`jobs/${id}.json`)));
@@ -116,6 +125,23 @@ test('the quota is looked at once for a job that waits: not for later attempts, 
     ['job-1', 4],
     ['job-2:0', 4],
   ]);
+});
+
+test('a warning that fails is sent when Lambda repeats the event, unless the job has its host by then', async () => {
+  let isDown = true;
+  const { job, warned, read } = prepare(async () => {
+    if (isDown) throw new Error('the mail failed');
+  });
+  const container = { resourceRequirements: [{ type: 'VCPU' as const, value: '4' }] };
+  const waiting = (jobId: string) => job(event({ jobId, status: 'RUNNABLE', container }));
+  for (const id of ['job-1', 'job-2']) await assert.rejects(waiting(id), /the mail failed/);
+  // A later run must know of the job all the same.
+  assert.equal((await read()).state, 'RUNNABLE');
+  isDown = false;
+  await job(event({ jobId: 'job-2', status: 'STARTING', container }));
+  for (const id of ['job-1', 'job-1', 'job-2']) await waiting(id);
+  assert.deepEqual(warned, [['job-1', 4]]);
+  assert.equal((await read('job-2')).state, 'STARTING');
 });
 
 test('people are told of a job whose quota allows no host, and not of one whose quota does', async (t) => {
