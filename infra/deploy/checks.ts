@@ -142,3 +142,26 @@ export function checkFree(stage: string, status: string): void {
     `stage ${stage} is being changed (${status}), perhaps by somebody else. Wait for the end: chirpline doctor --stage ${stage} shows it`,
   );
 }
+
+/**
+ * Throws SettingError for another bucket than the deployed one: uploads into that would get lost without a word, since it would
+ * go on sending its events to the stage, whose queues take them only from the new one.
+ *
+ * @param outputs of the stack
+ * @param file where the settings are
+ */
+export function checkBucketKept(
+  stage: string,
+  { bucket }: Settings,
+  outputs: ReadonlyMap<string, string>,
+  file: string,
+): void {
+  const deployed = outputs.get('Bucket');
+  const [, , , region, account] = (outputs.get('StateMachine') ?? '').split(':');
+  // As serverless.yml names it.
+  const own = `chirpline-${stage}-${account}-${region}`;
+  if (deployed === undefined || deployed === (bucket ?? own)) return;
+  throw new SettingError(
+    `${file}: bucket is ${bucket}, but stage ${stage} works in s3://${deployed}. Set bucket: ${deployed === own ? null : deployed}, or move the stage: npm run remove -- --stage ${stage}, which keeps the data, deploy, and copy the data`,
+  );
+}

@@ -19,7 +19,15 @@ import { SettingError } from '../../src/core/errors.ts';
 import { quote } from '../../src/core/quote.ts';
 import { requireAccepted } from '../../src/core/setting.ts';
 import { checkBucket, queueArns, setEvents, stageEvents } from './bucket-events.ts';
-import { checkFree, checkHostTypes, checkIdle, checkSettings, hostTypes, type Settings } from './checks.ts';
+import {
+  checkBucketKept,
+  checkFree,
+  checkHostTypes,
+  checkIdle,
+  checkSettings,
+  hostTypes,
+  type Settings,
+} from './checks.ts';
 import { findInstanceTypes } from './instance-types.ts';
 import { pushImage } from './push.ts';
 
@@ -85,7 +93,9 @@ function readSettings(stage: string): Settings {
 async function checkDeployment(stage: string, settings: Settings, region: string): Promise<void> {
   const types = hostTypes(settings);
   try {
-    checkFree(stage, (await findStack(stage))?.status ?? '');
+    const stack = await findStack(stage);
+    checkFree(stage, stack?.status ?? '');
+    if (stack !== undefined) checkBucketKept(stage, settings, stack.outputs, settingsFile(stage));
     if (types.length === 0) return;
     checkHostTypes(types, await findInstanceTypes(types, region), region, settingsFile(stage));
   } catch (error) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import {
+  checkBucketKept,
   checkBuilder,
   checkFree,
   checkHostTypes,
@@ -95,6 +96,31 @@ test('a region without a type of host is refused before AWS undoes the deploymen
   assert.deepEqual(hostTypes({ training: 'on', instanceTypes: ['g5', 'g6.xlarge', 7] }), ['g6.xlarge']);
   assert.deepEqual(hostTypes({ training: 'on', instanceTypes: '$' + '{env:TYPES}' }), []);
   assert.deepEqual(hostTypes({ training: 'off', instanceTypes: types }), []);
+});
+
+test('a stage keeps its bucket, since the old one would go on sending its events to it', () => {
+  const own = 'chirpline-dev-123456789012-eu-south-1';
+  const stateMachine = 'arn:aws:states:eu-south-1:123456789012:stateMachine:chirpline-dev';
+  const check = (bucket: string | null, deployed: string) => {
+    const outputs = new Map(Object.entries({ Bucket: deployed, StateMachine: stateMachine }));
+    checkBucketKept('dev', { bucket }, outputs, 'dev.yml');
+  };
+  check(null, own);
+  check('my-data', 'my-data');
+  checkBucketKept('dev', { bucket: 'my-data' }, new Map(), 'dev.yml');
+  const move =
+    'or move the stage: npm run remove -- --stage dev, which keeps the data, deploy, and copy the data';
+  for (const [wanted, deployed, setting] of [
+    ['my-data', own, 'null'],
+    [null, 'my-data', 'my-data'],
+    ['other', 'my-data', 'my-data'],
+  ] as const)
+    assert.throws(
+      () => check(wanted, deployed),
+      new SettingError(
+        `dev.yml: bucket is ${wanted}, but stage dev works in s3://${deployed}. Set bucket: ${setting}, ${move}`,
+      ),
+    );
 });
 
 test('a stage that somebody else deploys or removes is left alone until that ends', () => {

@@ -110,6 +110,11 @@ test('a stage in a bucket of the user works there, and leaves its other notifica
     assert.equal((await notifications())?.length, 5);
     assert.deepEqual((await notifications())?.[0], other);
 
+    writeFileSync(SETTINGS, settings);
+    const moved = deploy();
+    assert.deepEqual([moved.status, moved.stdout], [2, '']);
+    assert.match(moved.stderr, /: bucket is null, but stage t\w+ works in s3:\/\/own-/);
+
     await openStore(`s3://${Bucket}/raw/tiny/`).write('training_labels.csv', Buffer.from('id,target\n'));
     const { stateMachine } = await openStage(STAGE);
     const sfn = new SFNClient({});
