@@ -158,10 +158,9 @@ export function checkBucketKept(
 ): void {
   const deployed = outputs.get('Bucket');
   const [, , , region, account] = (outputs.get('StateMachine') ?? '').split(':');
-  // As serverless.yml names it.
-  const own = `chirpline-${stage}-${account}-${region}`;
-  if (deployed === undefined || deployed === (bucket ?? own)) return;
+  // As serverless.yml names the stage's own.
+  if (deployed === undefined || deployed === (bucket ?? `chirpline-${stage}-${account}-${region}`)) return;
   throw new SettingError(
-    `${file}: bucket is ${bucket}, but stage ${stage} works in s3://${deployed}. Set bucket: ${deployed === own ? null : deployed}, or move the stage: npm run remove -- --stage ${stage}, which keeps the data, deploy, and copy the data`,
+    `${file}: bucket is ${bucket}, but stage ${stage} works in s3://${deployed}. Set it back, or move the stage: npm run remove -- --stage ${stage}, which keeps the data, then deploy, and copy the data`,
   );
 }
