@@ -3,7 +3,7 @@ import { SettingError } from '../../core/errors.ts';
 
 /** US dollars. A month has 730 hours; a GB of functions and of S3 has 2^30 bytes, one of disks and images 10^9. */
 export interface Prices {
-  /** The month when they were looked up, and the region that they are for. */
+  /** The month when they held, and the region that they are for. */
   date: string;
   region: string;
   /** Memory of a function, per GB and second. */
@@ -31,7 +31,7 @@ export const GPU_HOURS = { 'g4dn.xlarge': 0.526, 'g5.xlarge': 1.006, 'g6.xlarge'
 
 /** List prices without free tiers; functions on arm64, which x86_64 exceeds by a quarter. */
 export const PRICES: Prices = {
-  date: '2026-06',
+  date: '2026-10',
   region: 'us-east-1',
   lambdaGbSecond: 0.0000133334,
   lambdaRequest: 0.2e-6,
@@ -43,7 +43,7 @@ export const PRICES: Prices = {
   alarmMonth: 0.1,
   imageGbMonth: 0.1,
   gpuHour: Math.max(...Object.values(GPU_HOURS)),
-  gpuHourSpot: 0.16,
+  gpuHourSpot: 0.2,
   diskGbMonth: 0.08,
   addressHour: 0.005,
 };
