@@ -4,12 +4,12 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, checkNode, installMinistack, installPackages, ROOT, runNode } from './setup.mjs';
+import { build, checkNode, installEmulator, installPackages, ROOT, runNode } from './setup.mjs';
 
 const given = process.argv.slice(2);
 checkNode();
 installPackages();
-if (!given.includes('--attach')) installMinistack();
+await installEmulator(given);
 build();
 
 const CLI = join(ROOT, 'dist/cli/main.js');

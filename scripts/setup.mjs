@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STAMPS = join(ROOT, '.chirpline');
@@ -155,6 +156,30 @@ export function installLocalstack() {
       if (run(command, args).status !== 0) giveUp('installing LocalStack failed: see the output above.');
     }
   });
+}
+
+/** The emulator that `local:up` starts with these options: none if one is running on the port, or is attached. */
+export async function installEmulator(words) {
+  const options = { emulator: { type: 'string' }, port: { type: 'string', default: '4566' } };
+  // infra/local/main.ts refuses what is wrong.
+  const { emulator, port } = parseArgs({
+    args: words,
+    options,
+    allowPositionals: true,
+    strict: false,
+  }).values;
+  if (words.includes('--attach') || (await isRunning(port))) return;
+  if (emulator === 'localstack') installLocalstack();
+  else installMinistack();
+}
+
+async function isRunning(port) {
+  try {
+    // ministack answers this, too.
+    return (await fetch(`http://127.0.0.1:${port}/_localstack/health`)).ok;
+  } catch {
+    return false;
+  }
 }
 
 /** Installs a browser for the tests of the report: Debian's package, which brings the libraries that it needs. */

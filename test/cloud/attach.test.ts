@@ -1,11 +1,12 @@
 /** Tests the emulated cloud with a LocalStack that somebody else started; here a server that describes itself as one. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, type TestContext, test } from 'node:test';
-import { createCloud, stopCloud } from '../../infra/local/cloud.ts';
+import { createCloud, ROOT, stopCloud } from '../../infra/local/cloud.ts';
 import { readLocalStage } from '../../src/cloud/local-stage.ts';
 import { MachineError } from '../../src/core/errors.ts';
 import { findPort, startEmulator } from '../support/emulator.ts';
@@ -133,6 +134,19 @@ test('what is not LocalStack is refused with one line', async (t) => {
   const ministack = await startEmulator('ministack');
   t.after(() => ministack.stop());
   await refuse(ministack.endpoint, /is not LocalStack/);
+});
+
+test('another emulator on the port than the one asked for is named before anything is installed', async (t) => {
+  const ministack = await startEmulator('ministack');
+  t.after(() => ministack.stop());
+  const { port } = new URL(ministack.endpoint);
+  const words = ['scripts/local.mjs', 'up', '--emulator', 'localstack', '--port', port];
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: ROOT, encoding: 'utf8' });
+  assert.equal(status, 3);
+  assert.match(
+    stderr,
+    /^chirpline: ministack is running on port \d+\. Stop it, or choose another port: --port PORT$/m,
+  );
 });
 
 /** IPv4 addresses of this machine by which others reach it. */
