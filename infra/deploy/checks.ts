@@ -144,8 +144,8 @@ export function checkFree(stage: string, status: string): void {
 }
 
 /**
- * Throws SettingError for another bucket than the deployed one: uploads into that would get lost without a word, since it would
- * go on sending its events to the stage, whose queues take them only from the new one.
+ * Throws SettingError for another bucket than the deployed one. The old one would go on sending its events, which the queues then
+ * refuse: uploads into it would get lost without a word.
  *
  * @param outputs of the stack
  * @param file where the settings are
