@@ -56,7 +56,7 @@ export async function submitTraining(
   const metadata = await readMetadataIfPresent(records);
   if (metadata === undefined) {
     throw new ConflictError(
-      `${records.location} has no ${METADATA_KEY}: the dataset isn't preprocessed yet. Upload it with its labels, and check chirpline status`,
+      `${records.location} has no ${METADATA_KEY}: the dataset isn't preprocessed yet. Upload it with its labels, and check chirpline status --stage ${place.stage}`,
     );
   }
   const { jobId, jobName } = await client.send(

@@ -192,7 +192,7 @@ test("a job in another stage's queue is not cancelled, nor a run that has ended 
   for (const id of ['none', 'none:3']) {
     assert.match(
       cancel(id).stderr,
-      /^chirpline: stage local has no run or job none(:3)?: chirpline status lists them$/m,
+      /^chirpline: stage local has no run or job none(:3)?: chirpline status --stage local lists them$/m,
     );
   }
 });

@@ -43,7 +43,7 @@ export function cancelCommand(): Command {
           const job = await findJob(batch, id);
           if (job === undefined)
             throw new SettingError(
-              `stage ${flags.stage} has no run or job ${id}: chirpline status lists them`,
+              `stage ${flags.stage} has no run or job ${id}: chirpline status --stage ${flags.stage} lists them`,
             );
           requireOwn(job, stage);
           if (!isActive(job)) throw new SettingError(`job ${id} has already ended: ${job.state}`);

@@ -72,7 +72,9 @@ export function describeStatus(
     lines.push(...describeWaiting(parts, wait));
   }
   for (const { queue, messages, resendable } of deadLetters) {
-    const remedy = resendable ? 'chirpline redrive resends them' : 'see docs/operations.md, "Repair"';
+    const remedy = resendable
+      ? `chirpline redrive --stage ${stage} resends them`
+      : 'see docs/operations.md, "Repair"';
     if (messages > 0)
       lines.push(`${messages} dead letter${messages === 1 ? '' : 's'} in the ${queue} queue: ${remedy}`);
   }

@@ -39,14 +39,15 @@ export function uploadCommand(): Command {
       if (location === undefined) {
         const { locateDataset } = await import('../../cloud/dataset.ts');
         await withStage(flags.stage, ({ bucket }) =>
-          upload(folder, locateDataset(bucket, flags.dataset ?? datasetName(folder)).raw, flags, true),
+          upload(folder, locateDataset(bucket, flags.dataset ?? datasetName(folder)).raw, flags, flags.stage),
         );
-      } else if (flags.dataset === undefined) await upload(folder, location, flags, false);
+      } else if (flags.dataset === undefined) await upload(folder, location, flags);
       else throw new SettingError("--dataset is for the stage's bucket: give either --dataset or LOCATION");
     });
 }
 
-async function upload(folder: string, location: string, flags: UploadFlags, starts: boolean): Promise<void> {
+/** @param stage whose bucket the location is in */
+async function upload(folder: string, location: string, flags: UploadFlags, stage?: string): Promise<void> {
   const [{ uploadFolder }, { openStore }] = await Promise.all([
     import('../../cloud/upload/uploader.ts'),
     import('../../storage/open.ts'),
@@ -58,11 +59,11 @@ async function upload(folder: string, location: string, flags: UploadFlags, star
   const amount = `${uploaded} files (${objects} objects, ${formatBytes(bytes)})`;
   const left = leftOut === 0 ? '' : `, ${leftOut} unreadable files left out`;
   const run = labels
-    ? ' The labels have started the run: chirpline status shows it.'
+    ? ` The labels have started the run: chirpline status --stage ${stage} shows it.`
     : ' There are no labels: the run starts when training_labels.csv is uploaded.';
   printResult(
     flags.json,
     result,
-    `${amount} uploaded to ${location}, ${skipped} identical files skipped${left}.${starts ? run : ''}`,
+    `${amount} uploaded to ${location}, ${skipped} identical files skipped${left}.${stage === undefined ? '' : run}`,
   );
 }
