@@ -53,7 +53,7 @@ async function appendResults(
   try {
     const plan = await readPlan(records, id);
     const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
-    const results = await collectResults(records, plan, psdSha256);
+    const results = await requireResults(records, plan, psdSha256);
     const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
     const unmade = results.flatMap(({ rejected }) => rejected);
     const rejected = await checkTotal(stores, plan, [...planned, ...unmade], content, maxRejected);
@@ -77,6 +77,18 @@ async function appendResults(
   }
 }
 
+/** The results of all shards. Throws ConflictError when some are missing. */
+async function requireResults(records: ObjectStore, plan: Plan, psd: string): Promise<ShardResult[]> {
+  const results = await readResults(records, plan, psd);
+  const made = results.filter((result) => result !== undefined);
+  if (made.length === results.length) return made;
+  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
+  const which = `${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ' ...' : ''}`;
+  throw new ConflictError(
+    `${missing.length} of ${results.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
+  );
+}
+
 /** Leaves out an empty shard of a later plan. One of the first plan stays, since its name counts the shards. */
 function listShard({ name, records, bytes, sha256 }: ShardResult): ManifestShard[] {
   return records === 0 && isAddedShardName(name) ? [] : [{ name, records, bytes, sha256 }];
@@ -88,30 +100,6 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
 }
 
-/** The results of all shards. Throws ConflictError unless each matches the plan, the PSD, its samples and the existing shard. */
-async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
-  const results = await readResults(records, plan);
-  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
-  if (missing.length > 0) {
-    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
-    throw new ConflictError(
-      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
-    );
-  }
-  const made = results as ShardResult[];
-  const other = made.find(
-    ({ ids, records, rejected, plan: hash, psd }, index) =>
-      ids !== plan.shards[index]!.ids ||
-      records + rejected.length !== plan.shards[index]!.samples ||
-      hash !== plan.hash ||
-      psd !== psdSha256,
-  );
-  if (other === undefined) return made;
-  throw new ConflictError(
-    `${records.location}${other.name} was made from other samples or with another PSD than plan ${plan.id} requires. Remove the records and run again.`,
-  );
-}
-
 /** Returns the rows; those whose object was overwritten since are pending and aren't counted. Throws TooManyRejectedError. */
 async function checkTotal(
   { raw, records }: Stores,
@@ -121,24 +109,21 @@ async function checkTotal(
   maxRejected: number,
 ): Promise<Rejection[]> {
   const total = countRecords(content) + inputs;
-  let kept = rows;
-  if (exceeds(rows.length, total, maxRejected)) {
-    const checked = mapAhead(rows, AT_ONCE, async (row) => {
-      const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
-      return isSame ? row : { ...row, etag: undefined, pending: true };
-    });
-    kept = [];
-    for await (const row of checked) kept.push(row);
-  }
+  const checked: Rejection[] = [];
+  const checks = mapAhead(rows, AT_ONCE, async (row) => {
+    const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
+    return isSame ? row : { ...row, etag: undefined, pending: true };
+  });
+  for await (const row of checks) checked.push(row);
   try {
-    await checkRejected(records, kept, total, maxRejected, content);
+    await checkRejected(records, checked, total, maxRejected, content);
   } catch (error) {
-    const found = kept.filter(({ pending }) => !pending).length - rejected;
+    const found = checked.filter(({ pending }) => !pending).length - rejected;
     // Inputs that the plan lacked may have arrived since. Only another plan can find out.
     if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
       await giveUpPlan(records, id);
     }
     throw error;
   }
-  return kept;
+  return checked;
 }

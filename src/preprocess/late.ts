@@ -28,11 +28,11 @@ import type { ObjectInfo } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
 import type { LabelledRef } from './plan/chunks.ts';
 import { type Known, readKnown } from './plan/known.ts';
-import { matchObject, NO_SAMPLE } from './plan/match.ts';
+import { matchSamples, NO_SAMPLE, type Targets } from './plan/match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan/plan.ts';
 import { checksum, readIndex, type SampleIndex } from './plan/sample-index.ts';
 import { collect, type Made, makeShard } from './shard-maker.ts';
-import { freeLease, hasExpired } from './state/lease.ts';
+import { hasExpired, releaseLease } from './state/lease.ts';
 import { type Content, changeManifest, type Manifest, readManifest } from './state/manifest.ts';
 import { publish } from './state/publish.ts';
 import { planPsdKey } from './state/record-keys.ts';
@@ -69,7 +69,7 @@ export function createLateObjects({ raw, records }: Stores) {
   });
   const readLabels = async () => {
     const info = await raw.head(LABELS_KEY);
-    return info === undefined ? { ids: [], targets: new Map<string, 0 | 1>() } : labels(info.etag);
+    return info === undefined ? { ids: [], targets: new Map() as Targets } : labels(info.etag);
   };
   const preprocessor = memoizeLatest(async (plan) =>
     createPreprocessor((await readPsd(records, planPsdKey(plan))).psd),
@@ -79,7 +79,7 @@ export function createLateObjects({ raw, records }: Stores) {
   async function look(): Promise<View> {
     let manifest = await readManifest(records);
     if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
-      manifest = await freeLease(records, hasExpired);
+      manifest = await releaseLease(records, manifest.lease.token);
     }
     const { content, plan } = manifest;
     const planned = plan === undefined ? undefined : await indexOf(plan);
@@ -159,7 +159,7 @@ export function createLateObjects({ raw, records }: Stores) {
         );
       }
       const known = await readKnown(content, indexOf);
-      const { samples, rejected } = matchObject(key, targets, refs, faults, known);
+      const { samples, rejected } = matchSamples(targets, refs, faults, known, key);
       answer = { answer: 'known' };
       if (samples.length === 0 && sameRows(rejected, known.rows(key))) return undefined;
       const name = nameLaterShard(content, samples);

@@ -16,10 +16,10 @@ import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocessor.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { CONTENTION, isOvertaken, readVersion, replaceVersion } from '../storage/conditional.ts';
-import { encodeJson, readJsonIfPresent } from '../storage/json.ts';
+import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
 import { retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chunks.ts';
+import { hashIds, type LabelledRef, shardListSchema } from './plan/chunks.ts';
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { preprocessSamples } from './signals.ts';
@@ -43,18 +43,24 @@ const resultSchema = v.object({
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
 /** The stored results of a plan's shards, in shard order; undefined for a shard that still has to be made. */
-export async function readResults(records: ObjectStore, plan: Plan): Promise<(ShardResult | undefined)[]> {
+export async function readResults(
+  records: ObjectStore,
+  plan: Plan,
+  psd: string,
+): Promise<(ShardResult | undefined)[]> {
   const results: (ShardResult | undefined)[] = [];
-  const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, index));
+  const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, psd, index));
   for await (const result of reads) results.push(result);
   return results;
 }
 
-/** Undefined if there is no result, or if its shard is missing or was replaced. */
-async function readResult(records: ObjectStore, { id }: Plan, index: number) {
+/** Undefined if there is no result of these samples with this PSD, or if its shard is missing or was replaced. */
+async function readResult(records: ObjectStore, { id, hash, shards }: Plan, psd: string, index: number) {
+  const { name, samples, ids } = shards[index]!;
   const stored = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
-  const found = stored && (await records.head(stored.name));
-  return found?.etag === stored?.etag ? stored : undefined;
+  const isOwn = stored?.plan === hash && stored.psd === psd && stored.ids === ids;
+  if (!isOwn || stored.records + stored.rejected.length !== samples) return undefined;
+  return (await records.head(name))?.etag === stored.etag ? stored : undefined;
 }
 
 /**
@@ -68,20 +74,13 @@ export async function preprocessChunk(
   index: number,
   stop?: Stop,
 ): Promise<ShardResult> {
-  const stored = await readResult(records, plan, index);
+  const stored = await readResult(records, plan, psd, index);
   if (stored !== undefined) return stored;
-
-  const samples = await readList(records, shardListKey(plan.id, index), shardListSchema);
+  const samples = await readJson(records, shardListKey(plan.id, index), shardListSchema);
   const { name } = plan.shards[index]!;
   const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
-  const { made, etag } = await createShard(records, plan.id, samples, make);
-  const result: ShardResult = {
-    ...made,
-    etag,
-    ids: hashIds(samples.map(({ ref }) => ref.id)),
-    plan: plan.hash,
-    psd,
-  };
+  const made = await createShard(records, plan.id, samples, make);
+  const result: ShardResult = { ...made, ids: hashIds(samples), plan: plan.hash, psd };
   // Replaces the result of another version of the shard. The result of a concurrent call describes the same one.
   await records.write(shardResultKey(plan.id, index), encodeJson(result));
   return result;
@@ -98,24 +97,25 @@ async function createShard(
   plan: string,
   samples: LabelledRef[],
   make: () => Shard,
-): Promise<{ made: Made; etag: string }> {
+): Promise<Made & { etag: string }> {
   const first = make();
   try {
     // A bucket needs one request per piece.
     const bytes = records.folder === undefined ? await collect(first.pieces) : first.pieces;
     const { etag } = await records.write(first.name, bytes, { ifAbsent: true, uncached: true });
-    return { made: first.result(), etag };
+    return { ...first.result(), etag };
   } catch (error) {
     if (!(error instanceof PreconditionError)) throw error;
   }
-  const own = make();
-  const bytes = await collect(own.pieces);
+  const second = make();
+  const bytes = await collect(second.pieces);
+  const own = second.result();
   return retry(CONTENTION, isOvertaken, async () => {
     const found = await readVersion(records, own.name);
-    const made = found && compareShards(found.bytes, bytes, samples, own.result());
-    if (made !== undefined) return { made, etag: found!.etag };
+    const made = found && compareShards(found.bytes, bytes, samples, own);
+    if (made !== undefined) return { ...made, etag: found!.etag };
     await requirePlan(records, plan);
-    return { made: own.result(), etag: await replaceVersion(records, own.name, found, bytes) };
+    return { ...own, etag: await replaceVersion(records, own.name, found, bytes) };
   });
 }
 

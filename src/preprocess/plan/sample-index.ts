@@ -20,8 +20,7 @@ interface IndexEntry {
 }
 
 export interface SampleIndex {
-  /** @param hash SHA-256 of the id; given by a caller that searches several indexes. */
-  find(id: string, hash?: Buffer): IndexEntry | undefined;
+  find(id: string): IndexEntry | undefined;
 }
 
 export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
@@ -53,17 +52,11 @@ export async function readIndex(records: ObjectStore, plan: string): Promise<Sam
       advice: 'Restore the file, or remove the records and run again',
     });
   }
-  // Keyed by 48 bits of the hash, a number that a Map handles fast. Ids that share them are told apart by all 63 bits.
-  const places = new Map<number, number[] | number>();
-  for (let at = 0; at < bytes.length; at += ENTRY_SIZE) {
-    const head = bytes.readUIntBE(at, 6);
-    const known = places.get(head);
-    places.set(head, known === undefined ? at : [known, at].flat());
-  }
+  const places = new Map<bigint, number>();
+  for (let at = 0; at < bytes.length; at += ENTRY_SIZE) places.set(bytes.readBigUInt64BE(at) >> 1n, at);
   return {
-    find(id, hash = sha256(id)) {
-      const same = (at: number) => bytes[at + 6] === hash[6] && (bytes[at + 7]! ^ hash[7]!) < 2;
-      const at = [places.get(hash.readUIntBE(0, 6)) ?? []].flat().find(same);
+    find(id) {
+      const at = places.get(sha256(id).readBigUInt64BE() >> 1n);
       if (at === undefined) return undefined;
       const label = bytes[at + 7]! & 1 ? 1 : 0;
       return { label, key: bytes.readUInt32BE(at + 8), etag: bytes.readUInt32BE(at + 12) };

@@ -31,9 +31,9 @@ export async function publish(records: ObjectStore): Promise<void> {
     if (content === undefined) return;
     await Promise.all([
       replaceVersion(records, PSD_KEY, psd, await readOwnPsd(records, content)),
-      replaceVersion(records, REJECTED_KEY, rejected, encode(formatRejected(content.rejected))),
+      replaceVersion(records, REJECTED_KEY, rejected, Buffer.from(formatRejected(content.rejected))),
     ]);
-    await replaceVersion(records, METADATA_KEY, metadata, encode(describeContent(content)));
+    await replaceVersion(records, METADATA_KEY, metadata, Buffer.from(describeContent(content)));
   });
 }
 
@@ -87,7 +87,7 @@ export async function checkRejected(
   if (content === undefined) {
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await readManifest(records);
-      return now.content === undefined ? encode(formatRejected(rows)) : undefined;
+      return now.content === undefined ? Buffer.from(formatRejected(rows)) : undefined;
     });
   }
   const known = new Set(content?.rejected.map(describeRejection));
@@ -122,8 +122,4 @@ function describeContent(content: Content): string {
     shards: shards.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
     software: SOFTWARE,
   });
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }
