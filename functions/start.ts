@@ -7,8 +7,8 @@ import type { SQSEvent, SQSHandler } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionName, startExecution } from '../src/cloud/executions.ts';
 import { LABELS_KEY } from '../src/raw/labels.ts';
-import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
+import { forEachUpload } from './uploads.ts';
 
 export function createStart(start: (name: string, input: { dataset: string }) => Promise<boolean>) {
   return (event: SQSEvent) =>

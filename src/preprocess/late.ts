@@ -12,7 +12,7 @@
  *   is appended.
  */
 
-import { ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
+import { BusyError, ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
 import { memoize, memoizeLatest } from '../core/memoize.ts';
 import type { Stop } from '../core/stop.ts';
 import { rawKind } from '../raw/arrays.ts';
@@ -46,8 +46,8 @@ type LateAnswer =
    * record. `other`: it isn't raw data.
    */
   | { answer: 'known' | 'gone' | 'test' | 'other' }
-  /** `again`: whether to deliver the message again. If not, the next run takes care of the object. */
-  | { answer: 'waiting'; reason: string; again: boolean };
+  /** The next run takes care of the object. */
+  | { answer: 'waiting'; reason: string };
 
 /** The state of the dataset when it was read. Valid for all objects that existed before. */
 interface View {
@@ -59,18 +59,11 @@ interface View {
 
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
 export function createLateObjects({ raw, records }: Stores) {
-  const labels = memoizeLatest(async (etag) => {
+  const readTargets = memoizeLatest(async (etag) => {
     const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
-    const parsed = parseLabels(bytes, `${raw.location}${LABELS_KEY}`);
-    return {
-      ids: parsed.labels.map(({ id }) => id),
-      targets: new Map(parsed.labels.map(({ id, target }) => [id, target])),
-    };
+    const { labels } = parseLabels(bytes, raw.location + LABELS_KEY);
+    return new Map(labels.map(({ id, target }) => [id, target]));
   });
-  const readLabels = async () => {
-    const info = await raw.head(LABELS_KEY);
-    return info === undefined ? { ids: [], targets: new Map() as Targets } : labels(info.etag);
-  };
   const preprocessor = memoizeLatest(async (plan) =>
     createPreprocessor((await readPsd(records, planPsdKey(plan))).psd),
   );
@@ -86,17 +79,23 @@ export function createLateObjects({ raw, records }: Stores) {
     return { manifest, known: await readKnown(content, indexOf), planned };
   }
 
-  /** Throws ConflictError when the object is overwritten while it is read. */
+  /**
+   * Throws BusyError when the object waits for a run or another object, and ConflictError when it is overwritten while it is read:
+   * its message must be delivered again.
+   */
   async function take(key: string, view: View, stop?: Stop): Promise<LateAnswer> {
     const { manifest, known, planned } = view;
     const { lease, plan, content } = manifest;
     if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
     if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-      return waiting('for the next run, which will reject it: its key is not valid for a raw object', false);
+      return {
+        answer: 'waiting',
+        reason: 'for the next run, which will reject it: its key is not valid for a raw object',
+      };
     }
     if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
     if (lease === undefined && plan === undefined && content === undefined) {
-      return waiting(`until ${LABELS_KEY} is uploaded`, false);
+      return { answer: 'waiting', reason: `until ${LABELS_KEY} is uploaded` };
     }
     const named = key.endsWith('.npy') ? baseName(key) : undefined;
     // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
@@ -109,50 +108,48 @@ export function createLateObjects({ raw, records }: Stores) {
       return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
     };
     if (named !== undefined && isPlanned(named)) return { answer: 'known' };
-    if (lease !== undefined && plan === undefined) return waiting(`until ${lease.holder} has finished`, true);
+    if (lease !== undefined && plan === undefined) throw waits(key, `until ${lease.holder} has finished`);
     if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
-    const object = await readObject(info);
-    if (object.unnamed) return waiting(`for ${companionKey(key)}`, true);
-    if (plan === undefined) return append(info, object, stop);
-    const all = object.faults.length === 0 && object.refs.every(({ id }) => isPlanned(id));
-    return all ? { answer: 'known' } : waiting('until the current run has ended', true);
+    const found = await readObject(info);
+    if (plan === undefined) return append(info, found, stop);
+    if (found.faults.length > 0 || !found.refs.every(({ id }) => isPlanned(id))) throw waitsForRun(key);
+    return { answer: 'known' };
   }
+
+  const waits = (key: string, reason: string) => new BusyError(`${raw.location}${key} waits ${reason}`);
+  const waitsForRun = (key: string) => waits(key, 'until the current run has ended');
 
   /** Takes the objects whose samples a companion file names. */
   async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
     let answer: LateAnswer = { answer: 'known' };
     for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
-      if (companionKey(other) !== key || rawKind(other) === undefined) continue;
-      answer = await take(other, view, stop);
-      if (answer.answer === 'waiting') break;
+      if (companionKey(other) === key && rawKind(other) !== undefined) answer = await take(other, view, stop);
     }
     return answer;
   }
 
   async function readObject(info: ObjectInfo) {
-    const { ids, targets } = await readLabels();
+    const current = await raw.head(LABELS_KEY);
+    const targets: Targets = current === undefined ? new Map() : await readTargets(current.etag);
     const faults: RawFault[] = [];
-    let unnamed = false;
     const onFault = (fault: InputError) => {
-      unnamed ||= fault instanceof UnnamedError;
+      if (fault instanceof UnnamedError) throw waits(info.key, `for ${companionKey(info.key)}`);
       faults.push(rawFault(fault, info.key));
     };
-    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-    return { refs, faults, unnamed, targets };
+    const refs = await catalogObject(raw, info, { labelIds: [...targets.keys()], open: true, onFault });
+    return { refs, faults, targets };
   }
 
   async function append(
-    info: ObjectInfo,
+    { key, etag }: ObjectInfo,
     { refs, faults, targets }: Awaited<ReturnType<typeof readObject>>,
     stop: Stop | undefined,
   ): Promise<LateAnswer> {
-    const { key, etag } = info;
-    let answer: LateAnswer;
+    let answer: LateAnswer = { answer: 'known' };
     let made: (Made & { file: Uint8Array }) | undefined;
     await changeManifest(records, async (manifest) => {
       const { lease, plan, content } = manifest;
-      answer = waiting('until the current run has ended', true);
-      if (lease !== undefined || plan !== undefined || content === undefined) return undefined;
+      if (lease !== undefined || plan !== undefined || content === undefined) throw waitsForRun(key);
       if (content.recipeHash !== recipeHash()) {
         throw new ConflictError(
           `${records.location} holds records of another recipe. Remove them; the next run makes them again.`,
@@ -181,8 +178,8 @@ export function createLateObjects({ raw, records }: Stores) {
       answer = { answer: 'added', shard, records: made.records, rejected: rows.length };
       return { ...manifest, content: withObject(content, key, samples, made, rows) };
     });
-    if (answer!.answer !== 'waiting') await publish(records);
-    return answer!;
+    await publish(records);
+    return answer;
   }
 
   return { look, take };
@@ -209,8 +206,4 @@ function withObject(
     rejected: [...kept, ...rows],
     shards: records === 0 ? content.shards : [...content.shards, shard],
   };
-}
-
-function waiting(reason: string, again: boolean): LateAnswer {
-  return { answer: 'waiting', reason, again };
 }
