@@ -19,7 +19,7 @@ import {
 } from './state/manifest.ts';
 import { checkRejected, publish } from './state/publish.ts';
 import { rejectedListKey } from './state/record-keys.ts';
-import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
+import { type Rejection, rejectionListSchema } from './state/rejected.ts';
 
 /**
  * Appends the shards and rejected rows of plan `id` to the manifest, unless they were appended before. Then writes the public
@@ -120,9 +120,7 @@ async function checkTotal(
   } catch (error) {
     const found = checked.filter(({ pending }) => !pending).length - rejected;
     // Inputs that the plan lacked may have arrived since. Only another plan can find out.
-    if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
-      await giveUpPlan(records, id);
-    }
+    if (error instanceof TooManyRejectedError && found <= maxRejected * total) await giveUpPlan(records, id);
     throw error;
   }
   return checked;

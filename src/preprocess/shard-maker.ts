@@ -187,7 +187,6 @@ export function makeShard(
   const hash = createHash('sha256');
   const rejected: Rejection[] = [];
   let bytes = 0;
-  let sha256 = '';
 
   function finishPiece(): Uint8Array {
     const piece = builder.finish();
@@ -216,15 +215,13 @@ export function makeShard(
       // Lets the writes of other shards continue.
       await setImmediate();
     }
-    const last = finishPiece();
-    sha256 = hash.digest('hex');
-    yield last;
+    yield finishPiece();
   }
 
   return {
     name,
     pieces: make(),
-    result: () => ({ name, records: builder.count, bytes, sha256, rejected }),
+    result: () => ({ name, records: builder.count, bytes, sha256: hash.copy().digest('hex'), rejected }),
   };
 }
 

@@ -18,14 +18,12 @@ const OLD_PLAN_KEY = '_work/plan.json';
  * call that outlived its records may have written them after the records were removed.
  */
 export async function refuseForeign(records: ObjectStore): Promise<void> {
-  const shard = (await readMetadataIfPresent(records))?.shards[0]?.name;
-  for (const key of [OLD_PLAN_KEY, ...(shard === undefined ? [] : [shard])]) {
-    if ((await records.head(key)) === undefined) continue;
-    throw new ConflictError(
-      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or an incomplete copy. ` +
-        'Finished records can be used for training as they are. To make records, use another place or remove these.',
-    );
-  }
+  const key = (await readMetadataIfPresent(records))?.shards[0]?.name ?? OLD_PLAN_KEY;
+  if ((await records.head(key)) === undefined) return;
+  throw new ConflictError(
+    `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or an incomplete copy. ` +
+      'Finished records can be used for training as they are. To make records, use another place or remove these.',
+  );
 }
 
 /**

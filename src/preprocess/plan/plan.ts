@@ -148,14 +148,9 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
     return await raw.read(LABELS_KEY);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    throw new InputError(
-      {
-        object: `${raw.location}${LABELS_KEY}`,
-        found: error.instead ?? 'no such file',
-        needed: 'a CSV file with the columns id and target',
-      },
-      { cause: error },
-    );
+    const found = error.instead ?? 'no such file';
+    const needed = 'a CSV file with the columns id and target';
+    throw new InputError({ object: `${raw.location}${LABELS_KEY}`, found, needed }, { cause: error });
   }
 }
 

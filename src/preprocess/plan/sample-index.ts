@@ -45,12 +45,9 @@ export async function readIndex(records: ObjectStore, plan: string): Promise<Sam
   const key = indexKey(plan);
   const bytes = Buffer.from(await records.read(key));
   if (bytes.length % ENTRY_SIZE !== 0) {
-    throw new InputError({
-      object: `${records.location}${key}`,
-      found: `${bytes.length} bytes`,
-      needed: `a multiple of ${ENTRY_SIZE}`,
-      advice: 'Restore the file, or remove the records and run again',
-    });
+    const [found, needed] = [`${bytes.length} bytes`, `a multiple of ${ENTRY_SIZE}`];
+    const advice = 'Restore the file, or remove the records and run again';
+    throw new InputError({ object: `${records.location}${key}`, found, needed, advice });
   }
   const places = new Map<bigint, number>();
   for (let at = 0; at < bytes.length; at += ENTRY_SIZE) places.set(bytes.readBigUInt64BE(at) >> 1n, at);

@@ -163,11 +163,10 @@ export async function withLease<T>(
     } finally {
       over.abort();
       await renewal;
-      await releaseLease(records, lease.token).catch((error: unknown) => {
-        // Others can take the lease as soon as this process has ended.
-        const reason = error instanceof Error ? error.message : String(error);
-        options.observer?.say?.(`the lease on ${records.location} could not be released: ${reason}`);
-      });
+      // If it fails, others can take the lease as soon as this process has ended.
+      await releaseLease(records, lease.token).catch((error: Error) =>
+        options.observer?.say?.(`the lease on ${records.location} could not be released: ${error.message}`),
+      );
     }
   }
 }

@@ -42,11 +42,6 @@ export function formatShare(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`;
 }
 
-/** Whether `rejected` of `inputs` is more than the tolerated share `limit` (0.01 is 1 %). */
-export function exceeds(rejected: number, inputs: number, limit: number): boolean {
-  return rejected > limit * inputs;
-}
-
 /** Whether two lists have the same rows, in any order. */
 export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
   const text = ({ id, file, reason, key, etag, pending }: Rejection) =>
