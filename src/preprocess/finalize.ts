@@ -1,21 +1,21 @@
 /** The end of a plan: checks that the results match its samples, appends them to the manifest, and publishes. */
-import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
+import { TooManyRejectedError } from '../core/errors.ts';
 import { isAddedShardName } from '../records/shard-names.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
-import type { ObjectStore } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
 import { type Plan, readPlan, type Stores } from './plan/plan.ts';
-import { readResults, type ShardResult } from './shard-maker.ts';
+import { requireResults, type ShardResult } from './shard-maker.ts';
 import {
-  appendPlan,
   type Content,
+  changeManifest,
   countRecords,
   giveUpPlan,
   hasPlan,
   type ManifestShard,
   readManifest,
   removeSpent,
+  requirePlan,
 } from './state/manifest.ts';
 import { checkRejected, publish } from './state/publish.ts';
 import { rejectedListKey } from './state/record-keys.ts';
@@ -58,7 +58,7 @@ async function appendResults(
     const unmade = results.flatMap(({ rejected }) => rejected);
     const rejected = await checkTotal(stores, plan, [...planned, ...unmade], content, maxRejected);
     // Nothing else changes the content while the plan is under way.
-    return await appendPlan(records, id, {
+    const appended: Content = {
       settings: plan.settings,
       recipeHash: plan.recipeHash,
       psdSha256,
@@ -68,25 +68,18 @@ async function appendResults(
       labelsSha256: plan.labelsSha256,
       shards: [...(content?.shards ?? []), ...results.flatMap(listShard)],
       rejected: settle(rejected, content?.rejected ?? []),
+    };
+    await changeManifest(records, async (found) => {
+      const { plan: _, ...rest } = await requirePlan(records, id, found);
+      return { ...rest, content: appended };
     });
+    return appended;
   } catch (error) {
     // A concurrent call may have finished the plan and removed the files that this one reads.
     const now = (await readManifest(records)).content;
     if (hasPlan(now, id)) return now;
     throw error;
   }
-}
-
-/** The results of all shards. Throws ConflictError when some are missing. */
-async function requireResults(records: ObjectStore, plan: Plan, psd: string): Promise<ShardResult[]> {
-  const results = await readResults(records, plan, psd);
-  const made = results.filter((result) => result !== undefined);
-  if (made.length === results.length) return made;
-  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
-  const which = `${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ' ...' : ''}`;
-  throw new ConflictError(
-    `${missing.length} of ${results.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
-  );
 }
 
 /** Leaves out an empty shard of a later plan. One of the first plan stays, since its name counts the shards. */

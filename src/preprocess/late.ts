@@ -27,13 +27,13 @@ import { keyFault } from '../storage/key.ts';
 import type { ObjectInfo } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
 import type { LabelledRef } from './plan/chunks.ts';
-import { type Known, readKnown } from './plan/known.ts';
+import { readKnown } from './plan/known.ts';
 import { matchSamples, NO_SAMPLE, type Targets } from './plan/match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan/plan.ts';
-import { checksum, readIndex, type SampleIndex } from './plan/sample-index.ts';
+import { readIndex } from './plan/sample-index.ts';
 import { collect, type Made, makeShard } from './shard-maker.ts';
 import { hasExpired, releaseLease } from './state/lease.ts';
-import { type Content, changeManifest, type Manifest, readManifest } from './state/manifest.ts';
+import { type Content, changeManifest, readManifest } from './state/manifest.ts';
 import { publish } from './state/publish.ts';
 import { planPsdKey } from './state/record-keys.ts';
 import { type Rejection, sameRows } from './state/rejected.ts';
@@ -49,14 +49,6 @@ type LateAnswer =
   /** The next run takes care of the object. */
   | { answer: 'waiting'; reason: string };
 
-/** The state of the dataset when it was read. Valid for all objects that existed before. */
-interface View {
-  manifest: Manifest;
-  known: Known;
-  /** Index of the plan under way. */
-  planned: SampleIndex | undefined;
-}
-
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
 export function createLateObjects({ raw, records }: Stores) {
   const readTargets = memoizeLatest(async (etag) => {
@@ -69,7 +61,8 @@ export function createLateObjects({ raw, records }: Stores) {
   );
   const indexOf = memoize((plan) => readIndex(records, plan));
 
-  async function look(): Promise<View> {
+  /** The state of the dataset, valid for all objects that existed before. `planned`: index of the plan under way. */
+  async function look() {
     let manifest = await readManifest(records);
     if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
       manifest = await releaseLease(records, manifest.lease.token);
@@ -78,6 +71,7 @@ export function createLateObjects({ raw, records }: Stores) {
     const planned = plan === undefined ? undefined : await indexOf(plan);
     return { manifest, known: await readKnown(content, indexOf), planned };
   }
+  type View = Awaited<ReturnType<typeof look>>;
 
   /**
    * Throws BusyError when the object waits for a run or another object, and ConflictError when it is overwritten while it is read:
@@ -103,10 +97,7 @@ export function createLateObjects({ raw, records }: Stores) {
     if (record?.isFrom(key) && !record.late) return { answer: 'known' };
     const info = await raw.head(key);
     if (info === undefined) return { answer: 'gone' };
-    const isPlanned = (id: string) => {
-      const entry = planned?.find(id);
-      return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
-    };
+    const isPlanned = (id: string) => planned?.find(id)?.isFrom(key, info.etag) === true;
     if (named !== undefined && isPlanned(named)) return { answer: 'known' };
     if (lease !== undefined && plan === undefined) throw waits(key, `until ${lease.holder} has finished`);
     if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
-import { InputError, PreconditionError } from '../core/errors.ts';
+import { ConflictError, InputError, PreconditionError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
 import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
@@ -42,16 +42,20 @@ const resultSchema = v.object({
 });
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
-/** The stored results of a plan's shards, in shard order; undefined for a shard that still has to be made. */
-export async function readResults(
-  records: ObjectStore,
-  plan: Plan,
-  psd: string,
-): Promise<(ShardResult | undefined)[]> {
-  const results: (ShardResult | undefined)[] = [];
+/** The stored results of all shards of the plan, in their order. Throws ConflictError when some still have to be made. */
+export async function requireResults(records: ObjectStore, plan: Plan, psd: string): Promise<ShardResult[]> {
+  const results: ShardResult[] = [];
+  const missing: number[] = [];
   const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, psd, index));
-  for await (const result of reads) results.push(result);
-  return results;
+  for await (const result of reads) {
+    if (result === undefined) missing.push(results.length + missing.length);
+    else results.push(result);
+  }
+  if (missing.length === 0) return results;
+  const which = `${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ' ...' : ''}`;
+  throw new ConflictError(
+    `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
+  );
 }
 
 /** Undefined if there is no result of these samples with this PSD, or if its shard is missing or was replaced. */

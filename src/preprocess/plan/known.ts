@@ -3,7 +3,7 @@
 import { groupBy } from '../../core/group-by.ts';
 import type { Content } from '../state/manifest.ts';
 import type { Rejection } from '../state/rejected.ts';
-import { checksum, type SampleIndex } from './sample-index.ts';
+import type { SampleIndex } from './sample-index.ts';
 
 interface KnownRecord {
   label: 0 | 1;
@@ -13,8 +13,6 @@ interface KnownRecord {
 }
 
 export interface Known {
-  /** True before the first plan is appended. */
-  isEmpty: boolean;
   record(id: string): KnownRecord | undefined;
   /** The rejected rows of an object. */
   rows(key: string): Rejection[];
@@ -39,12 +37,10 @@ export async function readKnown(
   );
 
   return {
-    isEmpty: content === undefined,
     record(id) {
       for (const { index, without } of indexes) {
         const entry = index.find(id);
-        if (entry === undefined || without.has(id)) continue;
-        return { label: entry.label, late: false, isFrom: (key) => checksum(key) === entry.key };
+        if (entry !== undefined && !without.has(id)) return { ...entry, late: false };
       }
       return late.get(id);
     },

@@ -36,12 +36,6 @@ export function matchSamples(
 ): Choice {
   const samples: LabelledRef[] = [];
   const rejected: Rejection[] = [];
-  // The fast path for Kaggle's files and for packs.
-  const order = targets.keys();
-  if (known.isEmpty && faults.length === 0 && refs.length === targets.size) {
-    const isAligned = refs.every(({ id }) => id === order.next().value);
-    if (isAligned) return { samples: refs.map((ref) => ({ ref, label: targets.get(ref.id)! })), rejected };
-  }
   const byId = groupBy(refs, ({ id }) => id);
 
   /** Skips samples whose record was made from the same object. */
@@ -81,18 +75,16 @@ export function matchSamples(
   });
   const own = key === undefined ? [] : [...refs, ...known.rows(key)].map(({ id }) => id);
   for (const id of key === undefined ? targets.keys() : new Set(own.filter((id) => targets.has(id)))) {
-    const others = known
-      .rowsOf(id)
-      .filter((row) => key !== undefined && row.key !== undefined && row.key !== key);
+    const others =
+      key === undefined ? [] : known.rowsOf(id).filter((row) => row.key !== undefined && row.key !== key);
     const group = byId.get(id);
-    byId.delete(id);
     if (group !== undefined) {
       take(group, targets.get(id), group.length === 1 && !others.some(({ reason }) => reason === NOT_ALONE));
     } else if (others.length === 0 && !broken.has(id) && known.record(id) === undefined) {
       rejected.push({ id, file: '', reason: NO_SAMPLE });
     }
   }
-  for (const group of byId.values()) take(group, undefined, false);
+  for (const [id, group] of byId) if (!targets.has(id)) take(group, undefined, false);
   for (const row of brokenRows) rejected.push(row);
   return { samples, rejected };
 }

@@ -137,7 +137,8 @@ export async function planDataset(
   }
   const inputs = choice.samples.length + choice.rejected.length;
   await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected, content);
-  const plan = await writePlan(records, { id, settings, content, labelBytes, psd: options.psd }, choice);
+  const labelsSha256 = sha256(labelBytes).toString('hex');
+  const plan = await writePlan(records, { id, settings, labelsSha256 }, content, choice, options.psd);
   await endPlanning(records, token, id, id);
   return { plan, resumed: false };
 }
@@ -173,19 +174,13 @@ async function listSamples(
   return catalogDataset(raw, { labels, accept: (key) => !key.startsWith(TEST_PREFIX), onProgress });
 }
 
-interface NewPlan {
-  id: string;
-  settings: PlanSettings;
-  content: Content | undefined;
-  labelBytes: Uint8Array;
-  psd: Uint8Array | undefined;
-}
-
 /** Writes the plan's folder: its lists, the index, and plan.json last. */
 async function writePlan(
   records: ObjectStore,
-  { id, settings, content, labelBytes, psd }: NewPlan,
+  { id, settings, labelsSha256 }: Pick<Plan, 'id' | 'settings' | 'labelsSha256'>,
+  content: Content | undefined,
   { samples, rejected }: Choice,
+  psd: Uint8Array | undefined,
 ): Promise<Plan> {
   const chunks = cut(samples, settings.shardSize);
   const estimates = content === undefined && settings.psdSha256 === undefined;
@@ -201,7 +196,7 @@ async function writePlan(
   await create(indexKey(id), encodeIndex(samples));
   const identity = {
     settings: v.parse(settingsSchema, settings),
-    labelsSha256: sha256(labelBytes).toString('hex'),
+    labelsSha256,
     recipeHash: recipeHash(recipeOf(settings)),
     shards: chunks.map((chunk, position) => ({
       name: content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk),

@@ -11,16 +11,10 @@ import { indexKey } from '../state/record-keys.ts';
 import type { LabelledRef } from './chunks.ts';
 
 const ENTRY_SIZE = 16;
-interface IndexEntry {
-  label: 0 | 1;
-  /** CRC-32 of the object's key. */
-  key: number;
-  /** CRC-32 of its etag. */
-  etag: number;
-}
 
 export interface SampleIndex {
-  find(id: string): IndexEntry | undefined;
+  /** The sample's label, and whether it is from the object with this key, in the version with this etag if one is given. */
+  find(id: string): { label: 0 | 1; isFrom(key: string, etag?: string): boolean } | undefined;
 }
 
 export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
@@ -33,11 +27,6 @@ export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
     bytes.writeUInt32BE(checksum(ref.etag ?? ''), at + 12);
   }
   return bytes;
-}
-
-/** The form in which an entry stores a key or an etag. */
-export function checksum(text: string): number {
-  return crc32(Buffer.from(text));
 }
 
 /** The index of a plan. Throws NotFoundError when it doesn't exist, InputError when it is broken. */
@@ -55,8 +44,15 @@ export async function readIndex(records: ObjectStore, plan: string): Promise<Sam
     find(id) {
       const at = places.get(sha256(id).readBigUInt64BE() >> 1n);
       if (at === undefined) return undefined;
-      const label = bytes[at + 7]! & 1 ? 1 : 0;
-      return { label, key: bytes.readUInt32BE(at + 8), etag: bytes.readUInt32BE(at + 12) };
+      const isAt = (position: number, text: string) => bytes.readUInt32BE(position) === checksum(text);
+      return {
+        label: bytes[at + 7]! & 1 ? 1 : 0,
+        isFrom: (key, etag) => isAt(at + 8, key) && (etag === undefined || isAt(at + 12, etag)),
+      };
     },
   };
+}
+
+function checksum(text: string): number {
+  return crc32(Buffer.from(text));
 }

@@ -158,16 +158,6 @@ export function hasPlan(content: Content | undefined, plan: string): content is 
   return content?.plans.some(({ id }) => id === plan) ?? false;
 }
 
-/** Replaces the content, which includes the plan from now on, unless the plan was appended before. Returns the content. */
-export async function appendPlan(records: ObjectStore, id: string, content: Content): Promise<Content> {
-  const manifest = await changeManifest(records, async (found) => {
-    if (hasPlan(found.content, id)) return undefined;
-    const { plan: _, ...rest } = await requirePlan(records, id, found);
-    return { ...rest, content };
-  });
-  return manifest.content!;
-}
-
 /** Gives up a plan that can't be finished. The next run makes a new one from the objects that exist then. */
 export async function giveUpPlan(records: ObjectStore, id: string): Promise<void> {
   await changeManifest(records, ({ plan, ...rest }) => (plan === id ? rest : undefined));
