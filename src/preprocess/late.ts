@@ -74,31 +74,28 @@ export function createLateObjects({ raw, records }: Stores) {
   type View = Awaited<ReturnType<typeof look>>;
 
   /**
-   * Throws BusyError when the object waits for a run or another object, and ConflictError when it is overwritten while it is read:
-   * its message must be delivered again.
+   * Throws BusyError when the object waits for a run or another object, or is overwritten while it is read: its message must be
+   * delivered again.
    */
   async function take(key: string, view: View, stop?: Stop): Promise<LateAnswer> {
     const { manifest, known, planned } = view;
     const { lease, plan, content } = manifest;
     if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
     if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-      return {
-        answer: 'waiting',
-        reason: 'for the next run, which will reject it: its key is not valid for a raw object',
-      };
+      return { answer: 'waiting', reason: 'for the next run, which will reject its key' };
     }
     if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
     if (lease === undefined && plan === undefined && content === undefined) {
       return { answer: 'waiting', reason: `until ${LABELS_KEY} is uploaded` };
     }
-    const named = key.endsWith('.npy') ? baseName(key) : undefined;
+    const named = key.endsWith('.npy') ? baseName(key) : '';
     // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
-    const record = named === undefined ? undefined : known.record(named);
+    const record = known.record(named);
     if (record?.isFrom(key) && !record.late) return { answer: 'known' };
     const info = await raw.head(key);
     if (info === undefined) return { answer: 'gone' };
     const isPlanned = (id: string) => planned?.find(id)?.isFrom(key, info.etag) === true;
-    if (named !== undefined && isPlanned(named)) return { answer: 'known' };
+    if (isPlanned(named)) return { answer: 'known' };
     if (lease !== undefined && plan === undefined) throw waits(key, `until ${lease.holder} has finished`);
     if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
     const found = await readObject(info);
@@ -158,11 +155,8 @@ export function createLateObjects({ raw, records }: Stores) {
         made = { ...shard.result(), file };
       }
       // Checked inside the edit: a call that takes a newer version changes the manifest, and this edit is then retried.
-      if ((await raw.head(key))?.etag !== etag) {
-        throw new ConflictError(
-          `${raw.location}${key} was overwritten or removed while it was read. It is read again when its event is delivered again.`,
-        );
-      }
+      if ((await raw.head(key))?.etag !== etag)
+        throw waits(key, 'for another reading: it was overwritten or removed');
       if (made.records > 0) await putIfSame(records, name, made.file);
       const rows = [...rejected, ...made.rejected];
       const shard = made.records > 0 ? name : undefined;

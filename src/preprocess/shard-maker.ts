@@ -131,24 +131,22 @@ function compareShards(
   existing: Uint8Array,
   bytes: Uint8Array,
   samples: LabelledRef[],
-  own: Made,
+  { name, rejected: ownRejected }: Made,
 ): Made | undefined {
-  if (Buffer.compare(existing, bytes) === 0) return own;
-  const frames = listFrames(existing, own.name);
-  const ownFrames = listFrames(bytes, own.name);
-  if (frames === undefined || ownFrames === undefined) return undefined;
-  const ids = new Set(samples.map(({ ref }) => ref.id));
-  for (const [id, frame] of frames) {
-    const mine = ownFrames.get(id);
-    if (!ids.has(id) || (mine !== undefined && Buffer.compare(mine, frame) !== 0)) return undefined;
-  }
-  const reasons = new Map(own.rejected.map((row) => [row.id, row]));
+  const frames = listFrames(existing, name);
+  const ownFrames = listFrames(bytes, name);
+  if (frames === undefined) return undefined;
+  const reasons = new Map(ownRejected.map((row) => [row.id, row]));
   const unread = { reason: 'an earlier attempt could not read it', pending: true };
-  const rejected = samples
-    .filter(({ ref }) => !frames.has(ref.id))
-    .map(({ ref }) => reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
+  const rejected: Rejection[] = [];
+  for (const { ref } of samples) {
+    const frame = frames.get(ref.id);
+    if (frame === undefined) rejected.push(reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
+    else if (Buffer.compare(ownFrames?.get(ref.id) ?? frame, frame) !== 0) return undefined;
+  }
   const hash = sha256(existing).toString('hex');
-  return { name: own.name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
+  const made = { name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
+  return made.records + rejected.length === samples.length ? made : undefined;
 }
 
 /** A shard's records by id; undefined if the shard is broken, or if an id is missing or repeated. */

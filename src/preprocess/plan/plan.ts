@@ -98,7 +98,7 @@ export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
  * undefined when they lack nothing. The caller holds the lease with this `token`.
  *
  * Throws InputError when labels or samples are missing, ConflictError when the place holds other records or labels of existing
- * records have changed, TooManyRejectedError, LostLeaseError, and StoppedError when `stop` is aborted. No new plan is under
+ * records have changed, TooManyRejectedError, BusyError when the lease was lost, and StoppedError when `stop` is aborted. No new plan is under
  * way then.
  */
 export async function planDataset(
@@ -160,11 +160,8 @@ async function listSamples(
   labels: Label[],
   { observer = {}, stop }: PlanOptions,
 ): Promise<Catalog> {
-  const report = (done: number) =>
-    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
-  report(0);
   const onProgress = (done: number) => {
-    report(done);
+    observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
     if (!stop?.aborted) return;
     throw new StoppedError(
       `${raw.location}: planning was stopped with ${done} samples listed; the next run starts it over. ` +

@@ -10,7 +10,7 @@ import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { compareAndSwap } from '../../storage/conditional.ts';
 import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { lastingKeys, MANIFEST_KEY, planFolder, WORK_PREFIX } from './record-keys.ts';
+import { indexKey, MANIFEST_KEY, planFolder, planPsdKey, WORK_PREFIX } from './record-keys.ts';
 import { rejectionListSchema } from './rejected.ts';
 
 export const settingsSchema = v.object({
@@ -172,7 +172,10 @@ export async function removeSpent(records: ObjectStore): Promise<void> {
   for await (const { key } of records.list(WORK_PREFIX)) keys.push(key);
   // Read after the listing: a plan is noted here before any of its files is written.
   const { plan = '', planning = '', content } = await readManifest(records);
-  const used = new Set([MANIFEST_KEY, ...(content?.plans ?? []).flatMap(({ id }) => lastingKeys(id))]);
+  const used = new Set([
+    MANIFEST_KEY,
+    ...(content?.plans ?? []).flatMap(({ id }) => [indexKey(id), planPsdKey(id)]),
+  ]);
   const isSpent = (key: string) =>
     !used.has(key) && !key.startsWith(planFolder(plan)) && !key.startsWith(planFolder(planning));
   await forEachAhead(keys.filter(isSpent), AT_ONCE, (key) => records.remove(key));
