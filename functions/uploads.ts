@@ -10,11 +10,8 @@ interface Upload {
   dataset: string;
   /** Key below raw/<dataset>/. */
   key: string;
-  etag: string;
-  /** Empty if the bucket keeps no versions. */
-  version: string;
   /** Differs between two uploads of one key, and is the same in every delivery of one event. */
-  sequencer: string;
+  event: string;
 }
 
 /**
@@ -73,7 +70,7 @@ function readUpload({ eventName, s3: { object } }: v.InferOutput<typeof recordSc
     throw new InputError({ object: path, found: 'another key', needed });
   }
   const { eTag, versionId, sequencer } = object;
-  return { dataset, key: rest.join('/'), etag: eTag, version: versionId, sequencer };
+  return { dataset, key: rest.join('/'), event: `${eTag} ${versionId} ${sequencer}` };
 }
 
 /** Keys arrive URL-encoded, with + for a space. */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
-import { ConflictError, InputError, PreconditionError } from '../core/errors.ts';
+import { ConflictError, InputError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
 import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
@@ -82,8 +82,10 @@ export async function preprocessChunk(
   if (stored !== undefined) return stored;
   const samples = await readJson(records, shardListKey(plan.id, index), shardListSchema);
   const { name } = plan.shards[index]!;
-  const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
-  const made = await createShard(records, plan.id, samples, make);
+  const made = await retry(CONTENTION, isOvertaken, () => {
+    const shard = makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
+    return createShard(records, plan.id, samples, shard);
+  });
   const result: ShardResult = { ...made, ids: hashIds(samples), plan: plan.hash, psd };
   // Replaces the result of another version of the shard. The result of a concurrent call describes the same one.
   await records.write(shardResultKey(plan.id, index), encodeJson(result));
@@ -91,7 +93,7 @@ export async function preprocessChunk(
 }
 
 /**
- * Creates the shard. A shard of that name may exist:
+ * Creates the shard. Throws PreconditionError or NotFoundError if another call is faster. A shard of that name may exist:
  * - An earlier call of this plan made it, perhaps from objects that were overwritten since. It stays.
  * - It belongs to a plan that was given up. It is replaced, unless this plan itself was given up, which is checked after the
  *   existing shard was read.
@@ -100,27 +102,21 @@ async function createShard(
   records: ObjectStore,
   plan: string,
   samples: LabelledRef[],
-  make: () => Shard,
+  shard: Shard,
 ): Promise<Made & { etag: string }> {
-  const first = make();
-  try {
+  const found = await readVersion(records, shard.name);
+  if (found === undefined) {
     // A bucket needs one request per piece.
-    const bytes = records.folder === undefined ? await collect(first.pieces) : first.pieces;
-    const { etag } = await records.write(first.name, bytes, { ifAbsent: true, uncached: true });
-    return { ...first.result(), etag };
-  } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
+    const bytes = records.folder === undefined ? await collect(shard.pieces) : shard.pieces;
+    const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
+    return { ...shard.result(), etag };
   }
-  const second = make();
-  const bytes = await collect(second.pieces);
-  const own = second.result();
-  return retry(CONTENTION, isOvertaken, async () => {
-    const found = await readVersion(records, own.name);
-    const made = found && compareShards(found.bytes, bytes, samples, own);
-    if (made !== undefined) return { ...made, etag: found!.etag };
-    await requirePlan(records, plan);
-    return { ...own, etag: await replaceVersion(records, own.name, found, bytes) };
-  });
+  const bytes = await collect(shard.pieces);
+  const own = shard.result();
+  const made = compareShards(found.bytes, bytes, samples, own);
+  if (made !== undefined) return { ...made, etag: found.etag };
+  await requirePlan(records, plan);
+  return { ...own, etag: await replaceVersion(records, own.name, found, bytes) };
 }
 
 /**
