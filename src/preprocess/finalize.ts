@@ -3,8 +3,9 @@ import { TooManyRejectedError } from '../core/errors.ts';
 import { isAddedShardName } from '../records/shard-names.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
-import { type Plan, readPlan, type Stores } from './plan/plan.ts';
+import { readPlan, type Stores } from './plan/plan.ts';
 import { requireResults, type ShardResult } from './shard-maker.ts';
 import {
   type Content,
@@ -56,7 +57,15 @@ async function appendResults(
     const results = await requireResults(records, plan, psdSha256);
     const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
     const unmade = results.flatMap(({ rejected }) => rejected);
-    const rejected = await checkTotal(stores, plan, [...planned, ...unmade], content, maxRejected);
+    const rejected = await markOverwritten(stores.raw, [...planned, ...unmade]);
+    const total = countRecords(content) + plan.inputs;
+    await checkRejected(records, rejected, total, maxRejected, content).catch(async (error: unknown) => {
+      const found = rejected.filter(({ pending }) => !pending).length - planned.length;
+      // Inputs that the plan lacked may have arrived since. Only another plan can find out.
+      if (error instanceof TooManyRejectedError && found <= maxRejected * total)
+        await giveUpPlan(records, id);
+      throw error;
+    });
     // Nothing else changes the content while the plan is under way.
     const appended: Content = {
       settings: plan.settings,
@@ -93,28 +102,13 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
 }
 
-/** Returns the rows; those whose object was overwritten since are pending and aren't counted. Throws TooManyRejectedError. */
-async function checkTotal(
-  { raw, records }: Stores,
-  { id, inputs, rejected }: Plan,
-  rows: Rejection[],
-  content: Content | undefined,
-  maxRejected: number,
-): Promise<Rejection[]> {
-  const total = countRecords(content) + inputs;
-  const checked: Rejection[] = [];
+/** The rows; those whose object was overwritten since are pending. */
+async function markOverwritten(raw: ObjectStore, rows: Rejection[]): Promise<Rejection[]> {
+  const marked: Rejection[] = [];
   const checks = mapAhead(rows, AT_ONCE, async (row) => {
     const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
     return isSame ? row : { ...row, etag: undefined, pending: true };
   });
-  for await (const row of checks) checked.push(row);
-  try {
-    await checkRejected(records, checked, total, maxRejected, content);
-  } catch (error) {
-    const found = checked.filter(({ pending }) => !pending).length - rejected;
-    // Inputs that the plan lacked may have arrived since. Only another plan can find out.
-    if (error instanceof TooManyRejectedError && found <= maxRejected * total) await giveUpPlan(records, id);
-    throw error;
-  }
-  return checked;
+  for await (const row of checks) marked.push(row);
+  return marked;
 }

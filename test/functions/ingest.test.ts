@@ -175,7 +175,7 @@ test('a late object removes a lease that expired long ago, whose plan is then re
   t.mock.restoreAll();
   assert.deepEqual(await send(keyOf(0)), OK);
   assert.equal((await readManifest(records)).lease, undefined);
-  await assert.rejects(endPlanning(records, 'first', 'a-plan', 'a-plan'), BusyError);
+  await assert.rejects(endPlanning(records, 'a-plan', 'a-plan'), BusyError);
 });
 
 for (const until of ['plan', 'psd'] as const) {

@@ -2,6 +2,7 @@
 
 import { groupBy } from '../../core/group-by.ts';
 import { sha256 } from '../../core/sha256.ts';
+import type { Label } from '../../raw/labels.ts';
 import { baseName } from '../../raw/row-ids.ts';
 import { describePlace, type SampleRef } from '../../raw/sample-ref.ts';
 import type { Rejection } from '../state/rejected.ts';
@@ -15,6 +16,18 @@ const NOT_ALONE = 'several raw samples have this id';
 export interface Choice {
   samples: LabelledRef[];
   rejected: Rejection[];
+}
+
+/**
+ * The samples of Kaggle's files and of packs, which are in the order of the labels; undefined for others. It saves 2 s of 33 for
+ * 560,000.
+ */
+export function matchAligned(
+  labels: readonly Label[],
+  refs: readonly SampleRef[],
+): LabelledRef[] | undefined {
+  const isAligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
+  return isAligned ? refs.map((ref, index) => ({ ref, label: labels[index]!.target })) : undefined;
 }
 
 /** The labels by id, in the order of their file. */

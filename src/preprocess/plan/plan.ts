@@ -40,7 +40,7 @@ import {
 import { sameRows } from '../state/rejected.ts';
 import { hashIds, type LabelledRef } from './chunks.ts';
 import { readKnown } from './known.ts';
-import { type Choice, chooseNoise, matchSamples } from './match.ts';
+import { type Choice, chooseNoise, matchAligned, matchSamples } from './match.ts';
 import { checkChoice, refuseForeign, refuseOther } from './plan-checks.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
@@ -110,7 +110,7 @@ export async function planDataset(
   const { raw, records } = stores;
   const { observer = {} } = options;
   const labelBytes = await readLabels(raw);
-  const { labels, repeated, ...parsed } = parseLabels(labelBytes, LABELS_KEY);
+  const { labels, faults, repeated } = parseLabels(labelBytes, LABELS_KEY);
   if (repeated > 0) {
     observer.say?.(`skipped ${repeated} rows of ${LABELS_KEY} that repeat another row exactly`);
   }
@@ -127,19 +127,22 @@ export async function planDataset(
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   await removeSpent(records);
-  const { refs, faults } = await listSamples(raw, labels, options);
-  const targets = new Map(labels.map(({ id, target }) => [id, target]));
-  const choice = matchSamples(targets, refs, [...parsed.faults, ...faults], known);
+  const { refs, faults: unusable } = await listSamples(raw, labels, options);
+  const allFaults = [...faults, ...unusable];
+  const aligned = content === undefined && allFaults.length === 0 ? matchAligned(labels, refs) : undefined;
+  const choice = aligned
+    ? { samples: aligned, rejected: [] }
+    : matchSamples(new Map(labels.map(({ id, target }) => [id, target])), refs, allFaults, known);
   checkChoice(raw, choice, settings, content === undefined, observer.say);
   if (content !== undefined && choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
-    await endPlanning(records, token, id, undefined);
+    await endPlanning(records, id, undefined);
     return undefined;
   }
   const inputs = choice.samples.length + choice.rejected.length;
   await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected, content);
   const labelsSha256 = sha256(labelBytes).toString('hex');
   const plan = await writePlan(records, { id, settings, labelsSha256 }, content, choice, options.psd);
-  await endPlanning(records, token, id, id);
+  await endPlanning(records, id, id);
   return { plan, resumed: false };
 }
 

@@ -67,7 +67,7 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes the lease; waits while another holder is alive. Throws BusyError, which names the holder, when `patience` runs out, and
+ * Takes the lease, and ends what was being planned under an earlier one; waits while another holder is alive. Throws BusyError, which names the holder, when `patience` runs out, and
  * StoppedError when `signal` is aborted.
  */
 export async function acquireLease(
@@ -81,7 +81,7 @@ export async function acquireLease(
   for (;;) {
     let blocker: Lease | undefined;
     let running = false;
-    await changeManifest(records, async (manifest) => {
+    await changeManifest(records, async ({ planning: _, ...manifest }) => {
       blocker = undefined;
       const { lease: other } = manifest;
       if (other !== undefined && other.token !== lease.token && !isDeadHere(other) && !hasExpired(other)) {

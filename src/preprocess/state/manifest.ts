@@ -125,18 +125,13 @@ export function startPlanning(records: ObjectStore, token: string, id: string): 
 
 /**
  * Ends the planning noted under `id`: `plan` is under way from now on, or no plan if undefined. Throws BusyError, and changes
- * nothing, unless the note still exists and `token` holds the lease.
+ * nothing, unless the note still exists: it ends with the lease.
  */
-export async function endPlanning(
-  records: ObjectStore,
-  token: string,
-  id: string,
-  plan: string | undefined,
-): Promise<void> {
+export async function endPlanning(records: ObjectStore, id: string, plan: string | undefined): Promise<void> {
   await changeManifest(records, ({ planning, ...rest }) => {
+    if (planning === id) return { ...rest, plan };
     if (planning === undefined && rest.plan === plan) return undefined;
-    if (rest.lease?.token !== token || planning !== id) throw lostLease(records);
-    return { ...rest, plan };
+    throw lostLease(records);
   });
 }
 
