@@ -25,7 +25,7 @@ const NOTHING = {
   id: '',
   /** Whether an earlier run made the plan. Objects that arrived since then need another plan. */
   resumed: false,
-  /** Keys in the bucket of JSON lists of {index}, one for each chunk of the PSD and for each shard. Those made before cost a call. */
+  /** Keys in the bucket of JSON lists of {index}: all chunks of the PSD, and all shards. One made before only costs a call. */
   psdChunks: '',
   shards: '',
   /** Whether the PSD is not made yet. */

@@ -67,8 +67,8 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes the lease, and ends what was being planned under an earlier one; waits while another holder is alive. Throws BusyError, which names the holder, when `patience` runs out, and
- * StoppedError when `signal` is aborted.
+ * Takes the lease, and ends what was being planned under an earlier one; waits while another holder is alive. Throws BusyError,
+ * which names the holder, when `patience` runs out, and StoppedError when `signal` is aborted.
  */
 export async function acquireLease(
   records: ObjectStore,
@@ -89,8 +89,8 @@ export async function acquireLease(
         if (seen.version !== version) seen = { version, since: ambient.elapsed() };
         const known = other.kind === 'execution' ? await isRunning?.(other.token) : undefined;
         running = known ?? other.host === ambient.host();
-        const isRenewed = ambient.elapsed() - seen.since < other.span;
-        if (known ?? (running || isRenewed)) blocker = other;
+        const mayLive = ambient.elapsed() - seen.since < other.span;
+        if (known ?? (running || mayLive)) blocker = other;
       }
       return blocker === undefined ? renewed(manifest, lease) : undefined;
     });
