@@ -98,8 +98,8 @@ export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
  * undefined when they lack nothing. The caller holds the lease with this `token`.
  *
  * Throws InputError when labels or samples are missing, ConflictError when the place holds other records or labels of existing
- * records have changed, TooManyRejectedError, BusyError when the lease was lost, and StoppedError when `stop` is aborted. No new plan is under
- * way then.
+ * records have changed, TooManyRejectedError, BusyError when the lease was lost, and StoppedError when `stop` is aborted. No new
+ * plan is under way then.
  */
 export async function planDataset(
   stores: Stores,
