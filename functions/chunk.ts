@@ -1,4 +1,4 @@
-/** The map steps: one chunk of a dataset's plan. */
+/** The steps between the plan and its end: each works on one chunk of the plan; `reduce` averages the PSD of all chunks. */
 
 import { memoize } from '../src/core/memoize.ts';
 import { createTaskRunner, type Task, type TaskResult } from '../src/preprocess/chunk-task.ts';
@@ -11,13 +11,14 @@ export interface ChunkInput {
   dataset: string;
   /** Id of the plan. */
   plan: string;
-  index: number;
+  /** Of the chunk; not for `reduce`. */
+  index?: number;
 }
 
 /** An environment serves many chunks of one plan, so it keeps the plan and the tables made from its PSD. */
 export function createChunk(step: Task['step'], open: OpenDataset) {
   const runnerOf = memoize((dataset) => createTaskRunner(open(dataset)));
-  return async ({ dataset, plan, index }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
+  return async ({ dataset, plan, index = 0 }: ChunkInput, context: RemainingTime): Promise<TaskResult> => {
     const started = performance.now();
     const { records } = open(dataset);
     await keepLease(records, await requirePlan(records, plan));
@@ -29,4 +30,5 @@ export function createChunk(step: Task['step'], open: OpenDataset) {
 }
 
 export const psd = createChunk('psd', openDataset);
+export const reduce = createChunk('reduce', openDataset);
 export const shard = createChunk('shard', openDataset);

@@ -7,16 +7,15 @@ import type { SQSEvent, SQSHandler } from 'aws-lambda';
 import { CONNECTION } from '../src/cloud/connection.ts';
 import { executionName, startExecution } from '../src/cloud/executions.ts';
 import { LABELS_KEY } from '../src/raw/labels.ts';
-import { forEachUpload } from './batch.ts';
 import { requireVariable } from './environment.ts';
+import { forEachUpload } from './uploads.ts';
 
 export function createStart(start: (name: string, input: { dataset: string }) => Promise<boolean>) {
-  return (event: SQSEvent) =>
-    forEachUpload(event, async (upload) => {
-      const { dataset, key, etag, version, sequencer } = upload;
+  return (events: SQSEvent) =>
+    forEachUpload(events, async ({ dataset, key, event }) => {
       if (key !== LABELS_KEY) return { answer: 'skipped', reason: `not raw/${dataset}/${LABELS_KEY}` };
       // The same in every delivery of one event, and different for every upload: one run per upload.
-      const name = executionName(dataset, `${etag} ${version} ${sequencer}`);
+      const name = executionName(dataset, event);
       const started = await start(name, { dataset });
       return { answer: started ? 'started' : 'started before', execution: name };
     });

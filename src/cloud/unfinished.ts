@@ -22,7 +22,6 @@ export async function findUnfinished(
 ): Promise<Unfinished> {
   const listed: ListedRun[] = [];
   for await (const page of listPages(client, stateMachineArn)) listed.push(...page);
-  listed.sort((a, b) => b.started.getTime() - a.started.getTime());
   const describe = ({ execution }: ListedRun) => describeRun(client, execution);
 
   const running: Run[] = [];

@@ -14,11 +14,12 @@ import { requirePsd } from '../signal/check.ts';
 import { averagePsd, createPsdEstimator, mergePsdSums } from '../signal/psd.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { putIfAbsent } from '../storage/conditional.ts';
+import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { psdListSchema, readList } from './plan/chunks.ts';
+import { psdListSchema } from './plan/chunks.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { giveUpPlan } from './state/manifest.ts';
-import { psdListKey, psdPartialKey, psdPartialPrefix } from './state/record-keys.ts';
+import { psdListKey, psdPartialKey } from './state/record-keys.ts';
 
 const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
 
@@ -28,14 +29,16 @@ const SHAPE = [DETECTORS.length, SPECTRUM_LENGTH];
  * Throws StoppedError when `stop` is aborted; nothing is written then.
  */
 export async function sumPsdChunk(
-  stores: Stores,
+  { raw, records }: Stores,
   plan: string,
   index: number,
   stop?: Stop,
-): Promise<{ count: number }> {
-  const refs = await readList(stores.records, psdListKey(plan, index), psdListSchema);
+): Promise<void> {
+  const key = psdPartialKey(plan, index);
+  if ((await records.head(key)) !== undefined) return;
+  const refs = await readJson(records, psdListKey(plan, index), psdListSchema);
   const estimator = createPsdEstimator();
-  const reader = createSampleReader(stores.raw, refs);
+  const reader = createSampleReader(raw, refs);
   for (let done = 0; ; ) {
     const reasons = await reader.read(estimator.inputs);
     if (reasons.length === 0) break;
@@ -47,15 +50,7 @@ export async function sumPsdChunk(
   const { sum, count } = estimator;
   const data = Float64Array.of(count, ...sum);
   const bytes = encodeNpy({ dtype: '<f8', shape: [data.length], data });
-  await putIfAbsent(stores.records, psdPartialKey(plan, index), bytes);
-  return { count };
-}
-
-/** The chunks of the plan's PSD that aren't summed yet. */
-export async function listUnsummed(records: ObjectStore, { id, psdChunks }: Plan): Promise<number[]> {
-  const summed = new Set<string>();
-  for await (const { key } of records.list(psdPartialPrefix(id))) summed.add(key);
-  return [...Array(psdChunks).keys()].filter((index) => !summed.has(psdPartialKey(id, index)));
+  await putIfAbsent(records, key, bytes);
 }
 
 /** Averages the partial sums into the plan's PSD, unless it exists: all shards of a plan have the same PSD. */

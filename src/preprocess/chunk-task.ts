@@ -1,18 +1,19 @@
-/** The map steps as messages, so that a worker thread runs them like a function in the cloud. */
+/** The steps that work on a plan as messages, so that a worker thread runs them like a function in the cloud. */
 
 import { memoize, memoizeLatest } from '../core/memoize.ts';
 import type { Stop } from '../core/stop.ts';
 import { createSignalsEngine } from '../signal/engines/linear-path.ts';
 import { createPreprocessor, type Preprocessor } from '../signal/preprocessor.ts';
 import { openStore } from '../storage/open.ts';
-import { readPsd, sumPsdChunk } from './average-psd.ts';
+import { readPsd, reducePsd, sumPsdChunk } from './average-psd.ts';
 import { readPlan, type Stores } from './plan/plan.ts';
 import { preprocessChunk } from './shard-maker.ts';
 
 export interface Task {
-  step: 'psd' | 'shard';
+  step: 'psd' | 'reduce' | 'shard';
   /** Id of the plan. */
   plan: string;
+  /** Of the chunk. Without meaning for `reduce`, which takes all chunks of the PSD. */
   index: number;
   /** Locations of the stores, see openStore. */
   raw: string;
@@ -20,7 +21,7 @@ export interface Task {
 }
 
 export interface TaskResult {
-  /** Samples that became records, or were added to the PSD. */
+  /** Samples of a shard that became records, and that were rejected. */
   done: number;
   rejected: number;
 }
@@ -38,7 +39,11 @@ export function createTaskRunner(
     return { plan, psd, sha256, free };
   });
   return async ({ step, plan: id, index }, stop) => {
-    if (step === 'psd') return { done: (await sumPsdChunk(stores, id, index, stop)).count, rejected: 0 };
+    if (step !== 'shard') {
+      if (step === 'psd') await sumPsdChunk(stores, id, index, stop);
+      else await reducePsd(stores, await readPlan(records, id));
+      return { done: 0, rejected: 0 };
+    }
     const { plan, psd, sha256, free } = await prepare(id);
     const preprocessor =
       free.pop() ?? createPreprocessor(psd, plan.settings.signals && createSignalsEngine());

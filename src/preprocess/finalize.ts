@@ -1,25 +1,26 @@
 /** The end of a plan: checks that the results match its samples, appends them to the manifest, and publishes. */
-import { ConflictError, TooManyRejectedError } from '../core/errors.ts';
+import { TooManyRejectedError } from '../core/errors.ts';
 import { isAddedShardName } from '../records/shard-names.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { readJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
-import { type Plan, readPlan, type Stores } from './plan/plan.ts';
-import { readResults, type ShardResult } from './shard-maker.ts';
+import { readPlan, type Stores } from './plan/plan.ts';
+import { requireResults, type ShardResult } from './shard-maker.ts';
 import {
-  appendPlan,
   type Content,
+  changeManifest,
   countRecords,
   giveUpPlan,
   hasPlan,
   type ManifestShard,
   readManifest,
   removeSpent,
+  requirePlan,
 } from './state/manifest.ts';
 import { checkRejected, publish } from './state/publish.ts';
 import { rejectedListKey } from './state/record-keys.ts';
-import { exceeds, type Rejection, rejectionListSchema } from './state/rejected.ts';
+import { type Rejection, rejectionListSchema } from './state/rejected.ts';
 
 /**
  * Appends the shards and rejected rows of plan `id` to the manifest, unless they were appended before. Then writes the public
@@ -53,12 +54,20 @@ async function appendResults(
   try {
     const plan = await readPlan(records, id);
     const psdSha256 = content?.psdSha256 ?? (await readPsd(records, plan.psd)).sha256;
-    const results = await collectResults(records, plan, psdSha256);
+    const results = await requireResults(records, plan, psdSha256);
     const planned = await readJson(records, rejectedListKey(id), rejectionListSchema);
     const unmade = results.flatMap(({ rejected }) => rejected);
-    const rejected = await checkTotal(stores, plan, [...planned, ...unmade], content, maxRejected);
+    const rejected = await markOverwritten(stores.raw, [...planned, ...unmade]);
+    const total = countRecords(content) + plan.inputs;
+    await checkRejected(records, rejected, total, maxRejected, content).catch(async (error: unknown) => {
+      const found = rejected.filter(({ pending }) => !pending).length - planned.length;
+      // Inputs that the plan lacked may have arrived since. Only another plan can find out.
+      if (error instanceof TooManyRejectedError && found <= maxRejected * total)
+        await giveUpPlan(records, id);
+      throw error;
+    });
     // Nothing else changes the content while the plan is under way.
-    return await appendPlan(records, id, {
+    const appended: Content = {
       settings: plan.settings,
       recipeHash: plan.recipeHash,
       psdSha256,
@@ -68,7 +77,12 @@ async function appendResults(
       labelsSha256: plan.labelsSha256,
       shards: [...(content?.shards ?? []), ...results.flatMap(listShard)],
       rejected: settle(rejected, content?.rejected ?? []),
+    };
+    await changeManifest(records, async (found) => {
+      const { plan: _, ...rest } = await requirePlan(records, id, found);
+      return { ...rest, content: appended };
     });
+    return appended;
   } catch (error) {
     // A concurrent call may have finished the plan and removed the files that this one reads.
     const now = (await readManifest(records)).content;
@@ -88,57 +102,13 @@ function settle(rows: Rejection[], before: Rejection[]): Rejection[] {
   return rows.map((row) => (names.has(`${row.key} ${row.id}`) ? { ...row, pending: undefined } : row));
 }
 
-/** The results of all shards. Throws ConflictError unless each matches the plan, the PSD, its samples and the existing shard. */
-async function collectResults(records: ObjectStore, plan: Plan, psdSha256: string): Promise<ShardResult[]> {
-  const results = await readResults(records, plan);
-  const missing = results.flatMap((result, index) => (result === undefined ? [index] : []));
-  if (missing.length > 0) {
-    const which = missing.length > 10 ? `${missing.slice(0, 10).join(', ')} ...` : missing.join(', ');
-    throw new ConflictError(
-      `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
-    );
-  }
-  const made = results as ShardResult[];
-  const other = made.find(
-    ({ ids, records, rejected, plan: hash, psd }, index) =>
-      ids !== plan.shards[index]!.ids ||
-      records + rejected.length !== plan.shards[index]!.samples ||
-      hash !== plan.hash ||
-      psd !== psdSha256,
-  );
-  if (other === undefined) return made;
-  throw new ConflictError(
-    `${records.location}${other.name} was made from other samples or with another PSD than plan ${plan.id} requires. Remove the records and run again.`,
-  );
-}
-
-/** Returns the rows; those whose object was overwritten since are pending and aren't counted. Throws TooManyRejectedError. */
-async function checkTotal(
-  { raw, records }: Stores,
-  { id, inputs, rejected }: Plan,
-  rows: Rejection[],
-  content: Content | undefined,
-  maxRejected: number,
-): Promise<Rejection[]> {
-  const total = countRecords(content) + inputs;
-  let kept = rows;
-  if (exceeds(rows.length, total, maxRejected)) {
-    const checked = mapAhead(rows, AT_ONCE, async (row) => {
-      const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
-      return isSame ? row : { ...row, etag: undefined, pending: true };
-    });
-    kept = [];
-    for await (const row of checked) kept.push(row);
-  }
-  try {
-    await checkRejected(records, kept, total, maxRejected, content);
-  } catch (error) {
-    const found = kept.filter(({ pending }) => !pending).length - rejected;
-    // Inputs that the plan lacked may have arrived since. Only another plan can find out.
-    if (error instanceof TooManyRejectedError && !exceeds(found, total, maxRejected)) {
-      await giveUpPlan(records, id);
-    }
-    throw error;
-  }
-  return kept;
+/** The rows; those whose object was overwritten since are pending. */
+async function markOverwritten(raw: ObjectStore, rows: Rejection[]): Promise<Rejection[]> {
+  const marked: Rejection[] = [];
+  const checks = mapAhead(rows, AT_ONCE, async (row) => {
+    const isSame = row.etag === undefined || (await raw.head(row.key ?? ''))?.etag === row.etag;
+    return isSame ? row : { ...row, etag: undefined, pending: true };
+  });
+  for await (const row of checks) marked.push(row);
+  return marked;
 }

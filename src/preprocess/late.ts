@@ -12,7 +12,7 @@
  *   is appended.
  */
 
-import { ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
+import { BusyError, ConflictError, type InputError, UnnamedError } from '../core/errors.ts';
 import { memoize, memoizeLatest } from '../core/memoize.ts';
 import type { Stop } from '../core/stop.ts';
 import { rawKind } from '../raw/arrays.ts';
@@ -27,13 +27,13 @@ import { keyFault } from '../storage/key.ts';
 import type { ObjectInfo } from '../storage/store.ts';
 import { readPsd } from './average-psd.ts';
 import type { LabelledRef } from './plan/chunks.ts';
-import { type Known, readKnown } from './plan/known.ts';
-import { matchObject, NO_SAMPLE } from './plan/match.ts';
+import { readKnown } from './plan/known.ts';
+import { matchSamples, NO_SAMPLE, type Targets } from './plan/match.ts';
 import { nameLaterShard, type Stores, TEST_PREFIX } from './plan/plan.ts';
-import { checksum, readIndex, type SampleIndex } from './plan/sample-index.ts';
+import { readIndex } from './plan/sample-index.ts';
 import { collect, type Made, makeShard } from './shard-maker.ts';
-import { freeLease, hasExpired } from './state/lease.ts';
-import { type Content, changeManifest, type Manifest, readManifest } from './state/manifest.ts';
+import { hasExpired, releaseLease } from './state/lease.ts';
+import { type Content, changeManifest, readManifest } from './state/manifest.ts';
 import { publish } from './state/publish.ts';
 import { planPsdKey } from './state/record-keys.ts';
 import { type Rejection, sameRows } from './state/rejected.ts';
@@ -46,120 +46,105 @@ type LateAnswer =
    * record. `other`: it isn't raw data.
    */
   | { answer: 'known' | 'gone' | 'test' | 'other' }
-  /** `again`: whether to deliver the message again. If not, the next run takes care of the object. */
-  | { answer: 'waiting'; reason: string; again: boolean };
-
-/** The state of the dataset when it was read. Valid for all objects that existed before. */
-interface View {
-  manifest: Manifest;
-  known: Known;
-  /** Index of the plan under way. */
-  planned: SampleIndex | undefined;
-}
+  /** The next run takes care of the object. */
+  | { answer: 'waiting'; reason: string };
 
 /** Keeps labels, indexes and the tables made from the PSD between objects, as long as they don't change. */
 export function createLateObjects({ raw, records }: Stores) {
-  const labels = memoizeLatest(async (etag) => {
+  const readTargets = memoizeLatest(async (etag) => {
     const bytes = await raw.read(LABELS_KEY, undefined, { ifMatch: etag });
-    const parsed = parseLabels(bytes, `${raw.location}${LABELS_KEY}`);
-    return {
-      ids: parsed.labels.map(({ id }) => id),
-      targets: new Map(parsed.labels.map(({ id, target }) => [id, target])),
-    };
+    const { labels } = parseLabels(bytes, raw.location + LABELS_KEY);
+    return new Map(labels.map(({ id, target }) => [id, target]));
   });
-  const readLabels = async () => {
-    const info = await raw.head(LABELS_KEY);
-    return info === undefined ? { ids: [], targets: new Map<string, 0 | 1>() } : labels(info.etag);
-  };
   const preprocessor = memoizeLatest(async (plan) =>
     createPreprocessor((await readPsd(records, planPsdKey(plan))).psd),
   );
   const indexOf = memoize((plan) => readIndex(records, plan));
 
-  async function look(): Promise<View> {
+  /** The state of the dataset, valid for all objects that existed before. `planned`: index of the plan under way. */
+  async function look() {
     let manifest = await readManifest(records);
     if (manifest.lease !== undefined && hasExpired(manifest.lease)) {
-      manifest = await freeLease(records, hasExpired);
+      manifest = await releaseLease(records, manifest.lease.token);
     }
     const { content, plan } = manifest;
     const planned = plan === undefined ? undefined : await indexOf(plan);
     return { manifest, known: await readKnown(content, indexOf), planned };
   }
+  type View = Awaited<ReturnType<typeof look>>;
 
-  /** Throws ConflictError when the object is overwritten while it is read. */
+  /**
+   * Throws BusyError when the object waits for a run or another object, or is overwritten while it is read: its message must be
+   * delivered again.
+   */
   async function take(key: string, view: View, stop?: Stop): Promise<LateAnswer> {
     const { manifest, known, planned } = view;
     const { lease, plan, content } = manifest;
     if (key.startsWith(TEST_PREFIX)) return { answer: 'test' };
     if (keyFault(key) !== undefined || rawFolder(key) !== undefined) {
-      return waiting('for the next run, which will reject it: its key is not valid for a raw object', false);
+      return { answer: 'waiting', reason: 'for the next run, which will reject its key' };
     }
     if (rawKind(key) === undefined && !key.endsWith(COMPANION)) return { answer: 'other' };
     if (lease === undefined && plan === undefined && content === undefined) {
-      return waiting(`until ${LABELS_KEY} is uploaded`, false);
+      return { answer: 'waiting', reason: `until ${LABELS_KEY} is uploaded` };
     }
-    const named = key.endsWith('.npy') ? baseName(key) : undefined;
+    const named = key.endsWith('.npy') ? baseName(key) : '';
     // Most events are about objects of the run, which the file name alone shows. (A late record may not be published yet.)
-    const record = named === undefined ? undefined : known.record(named);
+    const record = known.record(named);
     if (record?.isFrom(key) && !record.late) return { answer: 'known' };
     const info = await raw.head(key);
     if (info === undefined) return { answer: 'gone' };
-    const isPlanned = (id: string) => {
-      const entry = planned?.find(id);
-      return entry?.key === checksum(key) && entry.etag === checksum(info.etag);
-    };
-    if (named !== undefined && isPlanned(named)) return { answer: 'known' };
-    if (lease !== undefined && plan === undefined) return waiting(`until ${lease.holder} has finished`, true);
+    const isPlanned = (id: string) => planned?.find(id)?.isFrom(key, info.etag) === true;
+    if (isPlanned(named)) return { answer: 'known' };
+    if (lease !== undefined && plan === undefined) throw waits(key, `until ${lease.holder} has finished`);
     if (key.endsWith(COMPANION)) return takeNamed(key, view, stop);
-    const object = await readObject(info);
-    if (object.unnamed) return waiting(`for ${companionKey(key)}`, true);
-    if (plan === undefined) return append(info, object, stop);
-    const all = object.faults.length === 0 && object.refs.every(({ id }) => isPlanned(id));
-    return all ? { answer: 'known' } : waiting('until the current run has ended', true);
+    const found = await readObject(info);
+    if (plan === undefined) return append(info, found, stop);
+    if (found.faults.length > 0 || !found.refs.every(({ id }) => isPlanned(id))) throw waitsForRun(key);
+    return { answer: 'known' };
   }
+
+  const waits = (key: string, reason: string) => new BusyError(`${raw.location}${key} waits ${reason}`);
+  const waitsForRun = (key: string) => waits(key, 'until the current run has ended');
 
   /** Takes the objects whose samples a companion file names. */
   async function takeNamed(key: string, view: View, stop: Stop | undefined): Promise<LateAnswer> {
     let answer: LateAnswer = { answer: 'known' };
     for await (const { key: other } of raw.list(key.slice(0, -COMPANION.length))) {
-      if (companionKey(other) !== key || rawKind(other) === undefined) continue;
-      answer = await take(other, view, stop);
-      if (answer.answer === 'waiting') break;
+      if (companionKey(other) === key && rawKind(other) !== undefined) answer = await take(other, view, stop);
     }
     return answer;
   }
 
   async function readObject(info: ObjectInfo) {
-    const { ids, targets } = await readLabels();
+    const current = await raw.head(LABELS_KEY);
+    const targets: Targets = current === undefined ? new Map() : await readTargets(current.etag);
     const faults: RawFault[] = [];
-    let unnamed = false;
     const onFault = (fault: InputError) => {
-      unnamed ||= fault instanceof UnnamedError;
+      if (fault instanceof UnnamedError) throw waits(info.key, `for ${companionKey(info.key)}`);
       faults.push(rawFault(fault, info.key));
     };
-    const refs = await catalogObject(raw, info, { labelIds: ids, open: true, onFault });
-    return { refs, faults, unnamed, targets };
+    const refs = await catalogObject(raw, info, { labelIds: [...targets.keys()], open: true, onFault });
+    return { refs, faults, targets };
   }
 
   async function append(
-    info: ObjectInfo,
+    { key, etag }: ObjectInfo,
     { refs, faults, targets }: Awaited<ReturnType<typeof readObject>>,
     stop: Stop | undefined,
   ): Promise<LateAnswer> {
-    const { key, etag } = info;
-    let answer: LateAnswer;
+    let answer: LateAnswer = { answer: 'known' };
     let made: (Made & { file: Uint8Array }) | undefined;
     await changeManifest(records, async (manifest) => {
       const { lease, plan, content } = manifest;
-      answer = waiting('until the current run has ended', true);
-      if (lease !== undefined || plan !== undefined || content === undefined) return undefined;
+      if (lease !== undefined || plan !== undefined || content === undefined) throw waitsForRun(key);
       if (content.recipeHash !== recipeHash()) {
         throw new ConflictError(
           `${records.location} holds records of another recipe. Remove them; the next run makes them again.`,
         );
       }
       const known = await readKnown(content, indexOf);
-      const { samples, rejected } = matchObject(key, targets, refs, faults, known);
+      const { samples, rejected } = matchSamples(targets, refs, faults, known, key);
       answer = { answer: 'known' };
       if (samples.length === 0 && sameRows(rejected, known.rows(key))) return undefined;
       const name = nameLaterShard(content, samples);
@@ -170,19 +155,16 @@ export function createLateObjects({ raw, records }: Stores) {
         made = { ...shard.result(), file };
       }
       // Checked inside the edit: a call that takes a newer version changes the manifest, and this edit is then retried.
-      if ((await raw.head(key))?.etag !== etag) {
-        throw new ConflictError(
-          `${raw.location}${key} was overwritten or removed while it was read. It is read again when its event is delivered again.`,
-        );
-      }
+      if ((await raw.head(key))?.etag !== etag)
+        throw waits(key, 'for another reading: it was overwritten or removed');
       if (made.records > 0) await putIfSame(records, name, made.file);
       const rows = [...rejected, ...made.rejected];
       const shard = made.records > 0 ? name : undefined;
       answer = { answer: 'added', shard, records: made.records, rejected: rows.length };
       return { ...manifest, content: withObject(content, key, samples, made, rows) };
     });
-    if (answer!.answer !== 'waiting') await publish(records);
-    return answer!;
+    await publish(records);
+    return answer;
   }
 
   return { look, take };
@@ -209,8 +191,4 @@ function withObject(
     rejected: [...kept, ...rows],
     shards: records === 0 ? content.shards : [...content.shards, shard],
   };
-}
-
-function waiting(reason: string, again: boolean): LateAnswer {
-  return { answer: 'waiting', reason, again };
 }

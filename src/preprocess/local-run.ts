@@ -10,7 +10,7 @@ import { type Observer, workThrough } from '../core/progress.ts';
 import type { Metadata } from '../records/metadata.ts';
 import { openStore } from '../storage/open.ts';
 import { withWorkers } from '../workers/pool.ts';
-import { listUnsummed, readPsd, reducePsd } from './average-psd.ts';
+import { readPsd, reducePsd } from './average-psd.ts';
 import type { Task, TaskResult } from './chunk-task.ts';
 import { requireSpace } from './disk-space.ts';
 import { finalizePlan } from './finalize.ts';
@@ -93,10 +93,8 @@ export async function runPlans(
 
 async function estimatePsd(stores: Stores, plan: Plan, run: RunStep, observer: Observer): Promise<void> {
   if ((await stores.records.head(plan.psd)) !== undefined) return;
-  const left = await listUnsummed(stores.records, plan);
-  const total = plan.psdChunks;
-  const start = { stage: 'psd', done: total - left.length, total, unit: 'chunks' };
-  await workThrough(left, start, observer, async (index) => {
+  const start = { stage: 'psd', done: 0, total: plan.psdChunks, unit: 'chunks' };
+  await workThrough([...Array(plan.psdChunks).keys()], start, observer, async (index) => {
     await run('psd', plan.id, index);
     return 1;
   });

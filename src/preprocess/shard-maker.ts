@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
-import { InputError, PreconditionError } from '../core/errors.ts';
+import { ConflictError, InputError } from '../core/errors.ts';
 import { sha256 } from '../core/sha256.ts';
 import type { Stop } from '../core/stop.ts';
 import { isAbsent } from '../raw/absence.ts';
@@ -16,10 +16,10 @@ import { readRecords } from '../records/tfrecord.ts';
 import type { Preprocessor } from '../signal/preprocessor.ts';
 import { AT_ONCE, mapAhead } from '../storage/ahead.ts';
 import { CONTENTION, isOvertaken, readVersion, replaceVersion } from '../storage/conditional.ts';
-import { encodeJson, readJsonIfPresent } from '../storage/json.ts';
+import { encodeJson, readJson, readJsonIfPresent } from '../storage/json.ts';
 import { retry } from '../storage/retry.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { hashIds, type LabelledRef, readList, shardListSchema } from './plan/chunks.ts';
+import { hashIds, type LabelledRef, shardListSchema } from './plan/chunks.ts';
 import { rowOf } from './plan/match.ts';
 import type { Plan, Stores } from './plan/plan.ts';
 import { preprocessSamples } from './signals.ts';
@@ -42,19 +42,29 @@ const resultSchema = v.object({
 });
 export type ShardResult = v.InferOutput<typeof resultSchema>;
 
-/** The stored results of a plan's shards, in shard order; undefined for a shard that still has to be made. */
-export async function readResults(records: ObjectStore, plan: Plan): Promise<(ShardResult | undefined)[]> {
-  const results: (ShardResult | undefined)[] = [];
-  const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, index));
-  for await (const result of reads) results.push(result);
-  return results;
+/** The stored results of all shards of the plan, in their order. Throws ConflictError when some still have to be made. */
+export async function requireResults(records: ObjectStore, plan: Plan, psd: string): Promise<ShardResult[]> {
+  const results: ShardResult[] = [];
+  const missing: number[] = [];
+  const reads = mapAhead(plan.shards.keys(), AT_ONCE, (index) => readResult(records, plan, psd, index));
+  for await (const result of reads) {
+    if (result === undefined) missing.push(results.length + missing.length);
+    else results.push(result);
+  }
+  if (missing.length === 0) return results;
+  const which = `${missing.slice(0, 10).join(', ')}${missing.length > 10 ? ' ...' : ''}`;
+  throw new ConflictError(
+    `${missing.length} of ${plan.shards.length} shards of ${records.location} are missing (${which}). Run again: only the missing ones are made.`,
+  );
 }
 
-/** Undefined if there is no result, or if its shard is missing or was replaced. */
-async function readResult(records: ObjectStore, { id }: Plan, index: number) {
+/** Undefined if there is no result of these samples with this PSD, or if its shard is missing or was replaced. */
+async function readResult(records: ObjectStore, { id, hash, shards }: Plan, psd: string, index: number) {
+  const { name, samples, ids } = shards[index]!;
   const stored = await readJsonIfPresent(records, shardResultKey(id, index), resultSchema);
-  const found = stored && (await records.head(stored.name));
-  return found?.etag === stored?.etag ? stored : undefined;
+  const isOwn = stored?.plan === hash && stored.psd === psd && stored.ids === ids;
+  if (!isOwn || stored.records + stored.rejected.length !== samples) return undefined;
+  return (await records.head(name))?.etag === stored.etag ? stored : undefined;
 }
 
 /**
@@ -68,27 +78,22 @@ export async function preprocessChunk(
   index: number,
   stop?: Stop,
 ): Promise<ShardResult> {
-  const stored = await readResult(records, plan, index);
+  const stored = await readResult(records, plan, psd, index);
   if (stored !== undefined) return stored;
-
-  const samples = await readList(records, shardListKey(plan.id, index), shardListSchema);
+  const samples = await readJson(records, shardListKey(plan.id, index), shardListSchema);
   const { name } = plan.shards[index]!;
-  const make = () => makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
-  const { made, etag } = await createShard(records, plan.id, samples, make);
-  const result: ShardResult = {
-    ...made,
-    etag,
-    ids: hashIds(samples.map(({ ref }) => ref.id)),
-    plan: plan.hash,
-    psd,
-  };
+  const made = await retry(CONTENTION, isOvertaken, () => {
+    const shard = makeShard(raw, name, samples, plan.settings.dtype, preprocessor, stop);
+    return createShard(records, plan.id, samples, shard);
+  });
+  const result: ShardResult = { ...made, ids: hashIds(samples), plan: plan.hash, psd };
   // Replaces the result of another version of the shard. The result of a concurrent call describes the same one.
   await records.write(shardResultKey(plan.id, index), encodeJson(result));
   return result;
 }
 
 /**
- * Creates the shard. A shard of that name may exist:
+ * Creates the shard. Throws PreconditionError or NotFoundError if another call is faster. A shard of that name may exist:
  * - An earlier call of this plan made it, perhaps from objects that were overwritten since. It stays.
  * - It belongs to a plan that was given up. It is replaced, unless this plan itself was given up, which is checked after the
  *   existing shard was read.
@@ -97,26 +102,21 @@ async function createShard(
   records: ObjectStore,
   plan: string,
   samples: LabelledRef[],
-  make: () => Shard,
-): Promise<{ made: Made; etag: string }> {
-  const first = make();
-  try {
+  shard: Shard,
+): Promise<Made & { etag: string }> {
+  const found = await readVersion(records, shard.name);
+  if (found === undefined) {
     // A bucket needs one request per piece.
-    const bytes = records.folder === undefined ? await collect(first.pieces) : first.pieces;
-    const { etag } = await records.write(first.name, bytes, { ifAbsent: true, uncached: true });
-    return { made: first.result(), etag };
-  } catch (error) {
-    if (!(error instanceof PreconditionError)) throw error;
+    const bytes = records.folder === undefined ? await collect(shard.pieces) : shard.pieces;
+    const { etag } = await records.write(shard.name, bytes, { ifAbsent: true, uncached: true });
+    return { ...shard.result(), etag };
   }
-  const own = make();
-  const bytes = await collect(own.pieces);
-  return retry(CONTENTION, isOvertaken, async () => {
-    const found = await readVersion(records, own.name);
-    const made = found && compareShards(found.bytes, bytes, samples, own.result());
-    if (made !== undefined) return { made, etag: found!.etag };
-    await requirePlan(records, plan);
-    return { made: own.result(), etag: await replaceVersion(records, own.name, found, bytes) };
-  });
+  const bytes = await collect(shard.pieces);
+  const own = shard.result();
+  const made = compareShards(found.bytes, bytes, samples, own);
+  if (made !== undefined) return { ...made, etag: found.etag };
+  await requirePlan(records, plan);
+  return { ...own, etag: await replaceVersion(records, own.name, found, bytes) };
 }
 
 /**
@@ -127,24 +127,22 @@ function compareShards(
   existing: Uint8Array,
   bytes: Uint8Array,
   samples: LabelledRef[],
-  own: Made,
+  { name, rejected: ownRejected }: Made,
 ): Made | undefined {
-  if (Buffer.compare(existing, bytes) === 0) return own;
-  const frames = listFrames(existing, own.name);
-  const ownFrames = listFrames(bytes, own.name);
-  if (frames === undefined || ownFrames === undefined) return undefined;
-  const ids = new Set(samples.map(({ ref }) => ref.id));
-  for (const [id, frame] of frames) {
-    const mine = ownFrames.get(id);
-    if (!ids.has(id) || (mine !== undefined && Buffer.compare(mine, frame) !== 0)) return undefined;
-  }
-  const reasons = new Map(own.rejected.map((row) => [row.id, row]));
+  const frames = listFrames(existing, name);
+  const ownFrames = listFrames(bytes, name);
+  if (frames === undefined) return undefined;
+  const reasons = new Map(ownRejected.map((row) => [row.id, row]));
   const unread = { reason: 'an earlier attempt could not read it', pending: true };
-  const rejected = samples
-    .filter(({ ref }) => !frames.has(ref.id))
-    .map(({ ref }) => reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
+  const rejected: Rejection[] = [];
+  for (const { ref } of samples) {
+    const frame = frames.get(ref.id);
+    if (frame === undefined) rejected.push(reasons.get(ref.id) ?? { ...rowOf(ref), ...unread });
+    else if (Buffer.compare(ownFrames?.get(ref.id) ?? frame, frame) !== 0) return undefined;
+  }
   const hash = sha256(existing).toString('hex');
-  return { name: own.name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
+  const made = { name, records: frames.size, bytes: existing.length, sha256: hash, rejected };
+  return made.records + rejected.length === samples.length ? made : undefined;
 }
 
 /** A shard's records by id; undefined if the shard is broken, or if an id is missing or repeated. */
@@ -187,7 +185,6 @@ export function makeShard(
   const hash = createHash('sha256');
   const rejected: Rejection[] = [];
   let bytes = 0;
-  let sha256 = '';
 
   function finishPiece(): Uint8Array {
     const piece = builder.finish();
@@ -216,15 +213,13 @@ export function makeShard(
       // Lets the writes of other shards continue.
       await setImmediate();
     }
-    const last = finishPiece();
-    sha256 = hash.digest('hex');
-    yield last;
+    yield finishPiece();
   }
 
   return {
     name,
     pieces: make(),
-    result: () => ({ name, records: builder.count, bytes, sha256, rejected }),
+    result: () => ({ name, records: builder.count, bytes, sha256: hash.copy().digest('hex'), rejected }),
   };
 }
 

@@ -34,13 +34,15 @@ export function parseJson<T>(
   throw refuse(`${received} as ${v.getDotPath(issue) ?? 'the document'}`, needed);
 }
 
+const OTHER_VERSION = 'If another version of chirpline made it, remove the folder and run again';
+
 /** Throws NotFoundError when the object is missing, InputError when it is broken. */
 export async function readJson<T>(
   store: ObjectStore,
   key: string,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T> {
-  return parseJson(await store.read(key), `${store.location}${key}`, schema);
+  return parseJson(await store.read(key), `${store.location}${key}`, schema, OTHER_VERSION);
 }
 
 /** Like readJson; undefined when the object is missing. */
@@ -50,7 +52,7 @@ export async function readJsonIfPresent<T>(
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T | undefined> {
   const bytes = await readIfPresent(store, key);
-  return bytes && parseJson(bytes, `${store.location}${key}`, schema);
+  return bytes && parseJson(bytes, `${store.location}${key}`, schema, OTHER_VERSION);
 }
 
 /** The object's bytes; undefined when the object is missing. */

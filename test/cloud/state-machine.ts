@@ -90,9 +90,8 @@ const ALL: Left = {
   busy: false,
   id: 'a-plan',
   resumed: false,
-  psdChunksLeft: 20,
   psdMissing: true,
-  shardsLeft: 547,
+  shardCount: 547,
   files: false,
   trainAfterRun: false,
 };
@@ -116,9 +115,9 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
 
     test('makes further plans while the records may be incomplete, and trains after the last', () => {
-      const nothing = { ...ALL, psdChunksLeft: 0, psdMissing: false, shardsLeft: 0, trainAfterRun: true };
+      const nothing = { ...ALL, psdMissing: false, shardCount: 0, trainAfterRun: true };
       assert.deepEqual(
-        follow(states, { ...ALL, trainAfterRun: true }, { ...nothing, shardsLeft: 1 }, nothing),
+        follow(states, { ...ALL, trainAfterRun: true }, { ...nothing, shardCount: 1 }, nothing),
         [
           ...['Plan', 'Psd', 'Reduce', 'Shards', 'Finalize'],
           ...['Plan', 'Shards', 'Finalize'],
@@ -166,12 +165,9 @@ for (const stage of ['local', 'dev', 'prod']) {
     });
 
     test('skips steps that have nothing to do', () => {
-      assert.deepEqual(follow(states, { ...ALL, psdChunksLeft: 0 }), [
-        ...['Plan', 'Reduce', 'Shards', 'Finalize', 'Done'],
-      ]);
-      const hasPsd = { ...ALL, psdChunksLeft: 0, psdMissing: false };
+      const hasPsd = { ...ALL, psdMissing: false };
       assert.deepEqual(follow(states, hasPsd), ['Plan', 'Shards', 'Finalize', 'Done']);
-      assert.deepEqual(follow(states, { ...hasPsd, shardsLeft: 0, files: true }), [
+      assert.deepEqual(follow(states, { ...hasPsd, shardCount: 0, files: true }), [
         ...['Plan', 'Finalize', 'Done'],
       ]);
     });

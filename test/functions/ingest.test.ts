@@ -5,20 +5,15 @@ import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan, type RunSettings } from '../../functions/plan.ts';
-import { createReduce } from '../../functions/reduce.ts';
 import { ambient } from '../../src/core/ambient.ts';
+import { BusyError } from '../../src/core/errors.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { encodeNpy } from '../../src/numpy/npy.ts';
 import { createTaskRunner } from '../../src/preprocess/chunk-task.ts';
 import { finalizePlan } from '../../src/preprocess/finalize.ts';
 import { nameLaterShard, readPlan } from '../../src/preprocess/plan/plan.ts';
 import { acquireLease, executionLease, releaseLease } from '../../src/preprocess/state/lease.ts';
-import {
-  endPlanning,
-  LostLeaseError,
-  readManifest,
-  startPlanning,
-} from '../../src/preprocess/state/manifest.ts';
+import { endPlanning, readManifest, startPlanning } from '../../src/preprocess/state/manifest.ts';
 import { parseRejected, type Rejection } from '../../src/preprocess/state/rejected.ts';
 import { readSamples } from '../../src/raw/samples.ts';
 import { TAR_END } from '../../src/raw/tar/tar-header.ts';
@@ -180,7 +175,7 @@ test('a late object removes a lease that expired long ago, whose plan is then re
   t.mock.restoreAll();
   assert.deepEqual(await send(keyOf(0)), OK);
   assert.equal((await readManifest(records)).lease, undefined);
-  await assert.rejects(endPlanning(records, 'first', 'a-plan', 'a-plan'), LostLeaseError);
+  await assert.rejects(endPlanning(records, 'a-plan', 'a-plan'), BusyError);
 });
 
 for (const until of ['plan', 'psd'] as const) {
@@ -232,7 +227,7 @@ test('an object that arrives at any moment of a run is in the records once', asy
     )(input, withTime(60_000));
     await reach('plan');
     await createChunk('psd', open)({ dataset: 'tiny', plan: id, index: 0 }, AMPLE);
-    await createReduce(open)({ dataset: 'tiny', plan: id });
+    await createChunk('reduce', open)({ dataset: 'tiny', plan: id }, AMPLE);
     await reach('psd');
     for (const index of (await readPlan(records, id)).shards.keys()) {
       await createChunk('shard', open)({ dataset: 'tiny', plan: id, index }, AMPLE);

@@ -3,12 +3,11 @@ import { before, test } from 'node:test';
 import { createChunk } from '../../functions/chunk.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createPlan, type PlanAnswer, type RunSettings } from '../../functions/plan.ts';
-import { createReduce } from '../../functions/reduce.ts';
 import { uploadFolder } from '../../src/cloud/upload/uploader.ts';
 import { ConflictError, InputError, StoppedError, TooManyRejectedError } from '../../src/core/errors.ts';
 import { readPlan } from '../../src/preprocess/plan/plan.ts';
-import { LostLeaseError, readManifest } from '../../src/preprocess/state/manifest.ts';
-import { psdPartialPrefix } from '../../src/preprocess/state/record-keys.ts';
+import { readManifest } from '../../src/preprocess/state/manifest.ts';
+import { psdPartialKey, psdPartialPrefix, shardResultKey } from '../../src/preprocess/state/record-keys.ts';
 import { sampleKey } from '../../src/simulate/layout.ts';
 import type { ObjectInfo, ObjectStore } from '../../src/storage/store.ts';
 import { type Dataset, writeDataset, writeLabels } from '../support/dataset.ts';
@@ -34,6 +33,8 @@ before(async () => {
   dataset = await writeDataset(samples, 20);
 });
 
+const resultKeys = { psd: psdPartialKey, shard: shardResultKey };
+
 /** A copy of the raw samples in its own bucket, and the functions on it. */
 async function prepare() {
   const open = memoryDatasets();
@@ -45,7 +46,7 @@ async function prepare() {
     async (execution) => running.has(execution),
   );
   const plan = (execution: string, time = AMPLE) => planning({ dataset: 'tiny', execution }, time);
-  const reduce = createReduce(open);
+  const reduce = createChunk('reduce', open);
   const finalizing = createFinalize(open, () => SETTINGS.maxRejected);
   const finalize = (execution: string, { id, resumed }: Pick<PlanAnswer, 'id' | 'resumed'>) =>
     finalizing({ dataset: 'tiny', execution, plan: id, resumed });
@@ -53,19 +54,21 @@ async function prepare() {
   const map = async (step: 'psd' | 'shard', id: string, list: string, skip: number[] = []) => {
     const bytes = await records.read(list.replace('records/tiny/', ''));
     const items: { index: number }[] = JSON.parse(new TextDecoder().decode(bytes));
+    const made: number[] = [];
     for (const { index } of items) {
+      if ((await records.head(resultKeys[step](id, index))) === undefined) made.push(index);
       if (!skip.includes(index)) await steps[step]({ dataset: 'tiny', plan: id, index }, AMPLE);
     }
-    return items.map(({ index }) => index);
+    return made;
   };
   /** One pass through the state machine's choices: what was made, and the summary. */
   const round = async (execution: string, skip: number[] = [], afterPlan = async () => {}) => {
     const answer = await plan(execution);
     await afterPlan();
-    const { id, psdChunksLeft, psdMissing, shardsLeft } = answer;
-    const psdChunks = psdChunksLeft > 0 ? await map('psd', id, answer.psdChunks) : [];
-    if (psdMissing) await reduce({ dataset: 'tiny', plan: id });
-    const shards = shardsLeft > 0 ? await map('shard', id, answer.shards, skip) : [];
+    const { id, psdMissing, shardCount } = answer;
+    const psdChunks = psdMissing ? await map('psd', id, answer.psdChunks) : [];
+    if (psdMissing) await reduce({ dataset: 'tiny', plan: id }, AMPLE);
+    const shards = shardCount > 0 ? await map('shard', id, answer.shards, skip) : [];
     return { psdChunks, shards, summary: await finalize(execution, answer) };
   };
   /** All rounds of an execution. */
@@ -197,27 +200,25 @@ test('planning that runs out of time reports how far it got and leaves no plan, 
   );
   const manifest = await readManifest(records);
   assert.deepEqual([manifest.plan, manifest.lease], [undefined, undefined]);
-  const { shardsLeft, resumed } = await plan('first');
-  assert.deepEqual([shardsLeft, resumed], [3, false]);
+  const { shardCount, resumed } = await plan('first');
+  assert.deepEqual([shardCount, resumed], [3, false]);
 });
 
-test('a plan counts what is left, so that empty maps can be skipped', async () => {
-  const { plan, run, steps } = await prepare();
-  const count = async (execution: string) => {
-    const { psdChunksLeft, psdMissing, shardsLeft, resumed } = await plan(execution);
-    return { psdChunksLeft, psdMissing, shardsLeft, resumed };
+test('a plan says what there is to do, so that empty maps can be skipped', async () => {
+  const { plan, run, round, steps } = await prepare();
+  const look = async (execution: string) => {
+    const { psdMissing, shardCount, resumed } = await plan(execution);
+    return { psdMissing, shardCount, resumed };
   };
-  const all = { psdChunksLeft: 1, psdMissing: true, shardsLeft: 3 };
-  assert.deepEqual(await count('first'), { ...all, resumed: false });
-  // Its only chunk is summed, but not averaged.
+  assert.deepEqual(await look('first'), { psdMissing: true, shardCount: 3, resumed: false });
+  // Its only chunk is summed, but not averaged: it isn't summed again.
   const { id } = await plan('first');
   await steps.psd({ dataset: 'tiny', plan: id, index: 0 }, AMPLE);
-  assert.deepEqual(await count('second'), { ...all, psdChunksLeft: 0, resumed: true });
-  await assert.rejects(run('third', [1]), ConflictError);
-  const one = { psdChunksLeft: 0, psdMissing: false, shardsLeft: 1 };
-  assert.deepEqual(await count('fourth'), { ...one, resumed: true });
-  await run('fifth');
-  assert.deepEqual(await count('sixth'), { ...one, shardsLeft: 0, resumed: false });
+  assert.deepEqual(await look('second'), { psdMissing: true, shardCount: 3, resumed: true });
+  const { psdChunks, shards } = await round('second');
+  assert.deepEqual([psdChunks, shards], [[], [0, 1, 2]]);
+  await run('third');
+  assert.deepEqual(await look('fourth'), { psdMissing: false, shardCount: 0, resumed: false });
 });
 
 test('a plan says whether most samples are files of their own', async () => {
@@ -344,7 +345,8 @@ test('planning that another run took over has no effect, whenever it ends', asyn
       yield* infos;
     },
   };
-  await assert.rejects(createFor(taking)({ dataset: 'tiny', execution: 'first' }, AMPLE), LostLeaseError);
+  const answer = await createFor(taking)({ dataset: 'tiny', execution: 'first' }, AMPLE);
+  assert.equal(answer.busy, true);
   const { lease, plan } = await readManifest(records);
   assert.equal(lease?.token, 'second');
   assert.equal((await readPlan(records, plan!)).shards.length, 3);

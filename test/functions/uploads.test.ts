@@ -12,7 +12,7 @@ test('an upload has its dataset and the key below it', () => {
     sequencer: '7',
   });
   assert.deepEqual(readUploads(body), [
-    { dataset: 'g2net', key: 'train/0/2/0/0203d6b63a.npy', etag: 'abc', version: 'v1', sequencer: '7' },
+    { dataset: 'g2net', key: 'train/0/2/0/0203d6b63a.npy', event: 'abc v1 7' },
   ]);
 });
 

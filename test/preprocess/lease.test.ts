@@ -526,7 +526,7 @@ test('a run in the cloud is told to retry while a local run is at work', async (
   await withLease(records, {}, async () => {
     assert.equal((await plan()).busy, true);
   });
-  assert.equal((await plan()).shardsLeft, 3);
+  assert.equal((await plan()).shardCount, 3);
 });
 
 test('a local run that must not wait names the holder, and changes nothing', async (t) => {

@@ -156,7 +156,8 @@ test('a list that another version of chirpline wrote is refused, and the error s
   );
   await assert.rejects(runSteps(stores, plan), {
     name: 'InputError',
-    message: /lists\/psd-00000\.json: .*another version of chirpline: remove the records and run again/,
+    message:
+      /lists\/psd-00000\.json: .*another version of chirpline made it, remove the folder and run again/,
   });
 });
 

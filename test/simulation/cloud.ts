@@ -5,7 +5,6 @@ import type { OpenDataset } from '../../functions/environment.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan } from '../../functions/plan.ts';
-import { createReduce } from '../../functions/reduce.ts';
 import { ChirplineError } from '../../src/core/errors.ts';
 import { s3Event, sqsEvent } from '../functions/events.ts';
 import type { Bucket } from './bucket.ts';
@@ -71,7 +70,7 @@ export function createCloud(world: World, raw: Bucket, records: Bucket, habits: 
       ) as Handler,
     Psd: () => createChunk('psd', open) as Handler,
     Shard: () => createChunk('shard', open) as Handler,
-    Reduce: () => createReduce(open) as Handler,
+    Reduce: () => createChunk('reduce', open) as Handler,
     Finalize: () => createFinalize(open, () => SETTINGS.maxRejected) as Handler,
     Ingest: () => createIngest(open) as unknown as Handler,
   };

@@ -5,7 +5,6 @@ import type { OpenDataset } from '../../functions/environment.ts';
 import { createFinalize } from '../../functions/finalize.ts';
 import { createIngest } from '../../functions/ingest.ts';
 import { createPlan, type PlanAnswer } from '../../functions/plan.ts';
-import { createReduce } from '../../functions/reduce.ts';
 import { parseRejected } from '../../src/preprocess/state/rejected.ts';
 import { parseMetadata } from '../../src/records/metadata.ts';
 import { readShard } from '../../src/records/shard.ts';
@@ -34,7 +33,7 @@ export async function prepare(there: number[], rows: number) {
   const functions = (over: ObjectStore = records, maxRejected = 0.9) => {
     const open: OpenDataset = () => ({ raw, records: over, models: over });
     const settings = { ...SETTINGS, maxRejected };
-    const chunk = (step: 'psd' | 'shard') => createChunk(step, open);
+    const chunk = (step: 'psd' | 'reduce' | 'shard') => createChunk(step, open);
     return {
       plan: (execution: string) =>
         createPlan(
@@ -44,7 +43,7 @@ export async function prepare(there: number[], rows: number) {
         )({ dataset: 'd', execution }, AMPLE),
       psd: (plan: string, index: number) => chunk('psd')({ dataset: 'd', plan, index }, AMPLE),
       shard: (plan: string, index: number) => chunk('shard')({ dataset: 'd', plan, index }, AMPLE),
-      reduce: (plan: string) => createReduce(open)({ dataset: 'd', plan }),
+      reduce: (plan: string) => chunk('reduce')({ dataset: 'd', plan }, AMPLE),
       finalize: ({ id: plan, resumed }: PlanAnswer, execution: string) =>
         createFinalize(open, () => maxRejected)({ dataset: 'd', execution, plan, resumed }),
       /** Resolves to whether the message is done. */
@@ -61,12 +60,12 @@ export async function prepare(there: number[], rows: number) {
       ({ index }: { index: number }) => index,
     );
   const makePsd = async (answer: PlanAnswer) => {
-    if (answer.psdChunksLeft > 0)
-      for (const index of await list(answer.psdChunks)) await f.psd(answer.id, index);
-    if (answer.psdMissing) await f.reduce(answer.id);
+    if (!answer.psdMissing) return;
+    for (const index of await list(answer.psdChunks)) await f.psd(answer.id, index);
+    await f.reduce(answer.id);
   };
   const makeShards = async (answer: PlanAnswer, skip: number[] = []) => {
-    if (answer.shardsLeft === 0) return;
+    if (answer.shardCount === 0) return;
     for (const index of await list(answer.shards)) if (!skip.includes(index)) await f.shard(answer.id, index);
   };
   /** Runs an execution, with as many plans as it needs. */

@@ -14,7 +14,6 @@ import {
 } from '../../options/command-options.ts';
 import {
   describeRejection,
-  exceeds,
   formatRejected,
   formatShare,
   type Rejection,
@@ -134,7 +133,7 @@ async function predict(
   const { rejected, ids } = predictions;
   await listRejected(store, key, rejected, terminal);
   const inputs = ids.length + rejected.length;
-  if (exceeds(rejected.length, inputs, maxRejected)) {
+  if (rejected.length > maxRejected * inputs) {
     throw new TooManyRejectedError(
       `${rejected.length} of ${inputs} samples were rejected, more than the tolerated ${formatShare(maxRejected)}. ` +
         `No predictions were written. Fix the samples listed in ${placeOfRejected(out)}, or allow more (--max-rejected)`,

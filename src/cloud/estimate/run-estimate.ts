@@ -253,16 +253,16 @@ function countRequests({ samples, chunkSize, concurrency, ...workload }: Workloa
     psdChunks,
     /** To read the samples of the shards. */
     sampleGets,
-    // The index of each pack. Per chunk the manifest, its list, whether it was made before, and its result and
-    // version; the PSD's chunks have their sum instead. Each function that makes shards reads the plan and the PSD.
+    // The index of each pack. Per chunk the manifest, its list, its result and its shard, which may exist, and both again at
+    // the end; the PSD's chunks have their sum instead. Each function that makes shards reads the plan and the PSD.
     gets:
       (packed ? chunks : 0) +
       sampleGets +
       psdSamples +
-      5 * chunks +
-      3 * psdChunks +
+      6 * chunks +
+      4 * psdChunks +
       2 * Math.min(concurrency, chunks) +
-      25,
+      27,
     // A chunk's list and output, and a shard's result. The constant: the manifest, the files made from it, lists of chunks.
     puts: 3 * chunks + 2 * psdChunks + 16 + pages,
     /** Listings that follow one another. */

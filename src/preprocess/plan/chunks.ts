@@ -5,14 +5,6 @@
 import * as v from 'valibot';
 import { sha256 } from '../../core/sha256.ts';
 import type { SampleRef } from '../../raw/sample-ref.ts';
-import { parseJson } from '../../storage/json.ts';
-import type { ObjectStore } from '../../storage/store.ts';
-
-/** A sample of a shard. */
-export interface LabelledRef {
-  ref: SampleRef;
-  label: 0 | 1;
-}
 
 /** A ref that a plan wrote. The readers of raw samples check its place in the object. */
 const refSchema = v.custom<SampleRef>(
@@ -22,18 +14,9 @@ const refSchema = v.custom<SampleRef>(
 /** The samples of one part of the PSD, and those of a shard. */
 export const psdListSchema = v.array(refSchema);
 export const shardListSchema = v.array(v.object({ ref: refSchema, label: v.picklist([0, 1]) }));
-
-/** Reads a plan's list. Throws InputError for one that another version of chirpline wrote. */
-export async function readList<T>(
-  records: ObjectStore,
-  key: string,
-  schema: v.GenericSchema<unknown, T>,
-): Promise<T> {
-  const advice = 'The plan was made by another version of chirpline: remove the records and run again';
-  return parseJson(await records.read(key), `${records.location}${key}`, schema, advice);
-}
+export type LabelledRef = v.InferOutput<typeof shardListSchema>[number];
 
 /** A hash that identifies all samples of a shard's list, whether they became records or not. */
-export function hashIds(ids: readonly string[]): string {
-  return sha256(ids.join('\n')).toString('hex');
+export function hashIds(samples: readonly LabelledRef[]): string {
+  return sha256(samples.map(({ ref }) => ref.id).join('\n')).toString('hex');
 }

@@ -1,10 +1,9 @@
 /** What the records already hold, sample by sample. A plan or a late object skips these samples. */
 
 import { groupBy } from '../../core/group-by.ts';
-import { sha256 } from '../../core/sha256.ts';
 import type { Content } from '../state/manifest.ts';
 import type { Rejection } from '../state/rejected.ts';
-import { checksum, type SampleIndex } from './sample-index.ts';
+import type { SampleIndex } from './sample-index.ts';
 
 interface KnownRecord {
   label: 0 | 1;
@@ -14,12 +13,10 @@ interface KnownRecord {
 }
 
 export interface Known {
-  /** True before the first plan is appended. */
-  isEmpty: boolean;
   record(id: string): KnownRecord | undefined;
   /** The rejected rows of an object. */
   rows(key: string): Rejection[];
-  /** The rejected rows that have this id and an object. */
+  /** The rejected rows with this id. */
   rowsOf(id: string): Rejection[];
 }
 
@@ -29,12 +26,8 @@ export async function readKnown(
   readIndex: (plan: string) => Promise<SampleIndex>,
 ): Promise<Known> {
   const { plans = [], shards = [], rejected = [] } = content ?? {};
-  const rows = rejected.filter(({ key }) => key !== undefined);
-  const byKey = groupBy(rows, ({ key = '' }) => key);
-  const byId = groupBy(
-    rows.filter(({ id }) => id !== ''),
-    ({ id }) => id,
-  );
+  const byKey = groupBy(rejected, ({ key }) => key);
+  const byId = groupBy(rejected, ({ id }) => id);
   const late = new Map<string, KnownRecord>();
   for (const { key, samples = [] } of shards) {
     for (const [id, label] of samples) late.set(id, { label, late: true, isFrom: (other) => other === key });
@@ -44,13 +37,10 @@ export async function readKnown(
   );
 
   return {
-    isEmpty: content === undefined,
     record(id) {
-      const hash = sha256(id);
       for (const { index, without } of indexes) {
-        const entry = index.find(id, hash);
-        if (entry === undefined || without.has(id)) continue;
-        return { label: entry.label, late: false, isFrom: (key) => checksum(key) === entry.key };
+        const entry = index.find(id);
+        if (entry !== undefined && !without.has(id)) return { ...entry, late: false };
       }
       return late.get(id);
     },

@@ -19,114 +19,91 @@ export interface Choice {
 }
 
 /**
- * All samples of a dataset, in the order of the labels. A label without a sample, or a sample without a label, becomes a
- * rejected row: every labels row and every raw sample is in the choice exactly once, or has a record.
+ * The samples of Kaggle's files and of packs, which are in the order of the labels; undefined for others. It saves 2 s of 33 for
+ * 560,000.
  */
-export function matchLabels(
+export function matchAligned(
   labels: readonly Label[],
   refs: readonly SampleRef[],
-  faults: readonly Rejection[],
-  known: Known,
-): Choice {
-  // The fast path for Kaggle's files and for packs. No id is repeated, since no label is.
-  const aligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
-  if (aligned && known.isEmpty && faults.length === 0) {
-    return { samples: refs.map((ref, index) => ({ ref, label: labels[index]!.target })), rejected: [] };
-  }
-  const targets = new Map(labels.map(({ id, target }) => [id, target]));
-  return match(targets.keys(), targets, refs, faults, known);
+): LabelledRef[] | undefined {
+  const isAligned = refs.length === labels.length && refs.every(({ id }, index) => id === labels[index]!.id);
+  return isAligned ? refs.map((ref, index) => ({ ref, label: labels[index]!.target })) : undefined;
 }
 
-/** The samples of one object alone. If the object no longer holds a sample that had a row, the sample's label gets a row. */
-export function matchObject(
-  key: string,
-  targets: ReadonlyMap<string, 0 | 1>,
-  refs: readonly SampleRef[],
-  faults: readonly Rejection[],
-  known: Known,
-): Choice {
-  const ids = new Set([...refs, ...known.rows(key)].map(({ id }) => id).filter((id) => targets.has(id)));
-  return match(ids, targets, refs, faults, known, key);
-}
+/** The labels by id, in the order of their file. */
+export type Targets = ReadonlyMap<string, 0 | 1>;
 
-/** @param ids of the labels that need a sample. @param key of the object, unless `refs` are those of all objects. */
-function match(
-  ids: Iterable<string>,
-  targets: ReadonlyMap<string, 0 | 1>,
+/**
+ * The samples to take, in the order of the labels. A label without a sample, or a sample without a label, becomes a rejected row:
+ * every labels row and every raw sample is in the choice exactly once, or has a record.
+ *
+ * @param key of the object that alone has the `refs` and `faults`; default: they are those of all objects. If the object no longer
+ * holds a sample that had a row, the sample's label gets a row.
+ */
+export function matchSamples(
+  targets: Targets,
   refs: readonly SampleRef[],
   faults: readonly Rejection[],
   known: Known,
   key?: string,
 ): Choice {
+  const samples: LabelledRef[] = [];
+  const rejected: Rejection[] = [];
   const byId = groupBy(refs, ({ id }) => id);
-  const isTaken = (id: string) => !targets.has(id) || byId.has(id) || known.record(id) !== undefined;
-  const broken = nameFaults(faults, isTaken);
-  const choice: Choice = { samples: [], rejected: [] };
-  for (const id of ids) {
-    const group = byId.get(id);
-    byId.delete(id);
-    const others = key === undefined ? [] : known.rowsOf(id).filter((row) => row.key !== key);
-    const isAlone = group?.length === 1 && !others.some(({ reason }) => reason === NOT_ALONE);
-    if (group !== undefined) take(group, isAlone, targets.get(id), known, choice);
-    else if (known.record(id) === undefined && !broken.has(id) && others.length === 0) {
-      choice.rejected.push({ id, file: '', reason: NO_SAMPLE });
-    }
-  }
-  for (const group of byId.values()) take(group, false, undefined, known, choice);
-  for (const fault of broken.rows) choice.rejected.push(fault);
-  return choice;
-}
 
-/** Adds the samples of one id to `samples` or to `rejected`. Skips those whose record was made from the same object. */
-function take(
-  group: readonly SampleRef[],
-  isAlone: boolean,
-  target: 0 | 1 | undefined,
-  known: Known,
-  { samples, rejected }: Choice,
-): void {
-  const record = known.record(group[0]!.id);
-  if (record !== undefined) {
-    for (const ref of group) {
-      if (record.isFrom(ref.key)) continue;
-      rejected.push({ ...rowOf(ref), reason: 'another object has a record with this id' });
-    }
-  } else if (target === undefined) {
-    for (const ref of group) rejected.push({ ...rowOf(ref), reason: NO_LABEL });
-  } else if (!isAlone) {
-    // One row per object, so that it stays when another of the objects arrives again.
-    for (const refs of groupBy(group, ({ key }) => key).values()) {
-      rejected.push({ ...rowOf(refs[0]!), file: refs.map(describePlace).join(' and '), reason: NOT_ALONE });
-    }
-  } else {
+  /** Skips samples whose record was made from the same object. */
+  function take(group: SampleRef[], target: 0 | 1 | undefined, isAlone: boolean): void {
     const [ref] = group as [SampleRef];
-    // The sample was found bad in this same version of its object.
-    const row = known
-      .rowsOf(ref.id)
-      .find((own) => own.key === ref.key && own.etag !== undefined && own.etag === ref.etag);
-    if (row !== undefined) rejected.push(row);
-    else samples.push({ ref, label: target });
+    const record = known.record(ref.id);
+    if (record !== undefined) {
+      for (const other of group.filter(({ key }) => !record.isFrom(key))) {
+        rejected.push({ ...rowOf(other), reason: 'another object has a record with this id' });
+      }
+    } else if (target === undefined) {
+      for (const each of group) rejected.push({ ...rowOf(each), reason: NO_LABEL });
+    } else if (!isAlone) {
+      // One row per object, so that it stays when another of the objects arrives again.
+      for (const refs of groupBy(group, ({ key }) => key).values()) {
+        rejected.push({ ...rowOf(refs[0]!), file: refs.map(describePlace).join(' and '), reason: NOT_ALONE });
+      }
+    } else {
+      // The sample may have been found bad in this same version of its object.
+      const isSame = (row: Rejection) =>
+        row.key === ref.key && row.etag !== undefined && row.etag === ref.etag;
+      const row = known.rowsOf(ref.id).find(isSame);
+      if (row !== undefined) rejected.push(row);
+      else samples.push({ ref, label: target });
+    }
   }
+
+  // An unusable file gets the id in its name, if the id has a label that no other file and no record has.
+  const broken = new Set<string>();
+  const brokenRows = faults.map((fault) => {
+    const name = fault.file.slice(fault.file.lastIndexOf('!') + 1);
+    const id = name.endsWith('.npy') ? baseName(name) : '';
+    const isFree = targets.has(id) && !byId.has(id) && !broken.has(id) && known.record(id) === undefined;
+    if (fault.key === undefined || !isFree) return fault;
+    broken.add(id);
+    return { ...fault, id };
+  });
+  const own = key === undefined ? [] : [...refs, ...known.rows(key)].map(({ id }) => id);
+  for (const id of key === undefined ? targets.keys() : new Set(own.filter((id) => targets.has(id)))) {
+    const others =
+      key === undefined ? [] : known.rowsOf(id).filter((row) => row.key !== undefined && row.key !== key);
+    const group = byId.get(id);
+    if (group !== undefined) {
+      take(group, targets.get(id), group.length === 1 && !others.some(({ reason }) => reason === NOT_ALONE));
+    } else if (others.length === 0 && !broken.has(id) && known.record(id) === undefined) {
+      rejected.push({ id, file: '', reason: NO_SAMPLE });
+    }
+  }
+  for (const [id, group] of byId) if (!targets.has(id)) take(group, undefined, false);
+  for (const row of brokenRows) rejected.push(row);
+  return { samples, rejected };
 }
 
 export function rowOf(ref: SampleRef): Omit<Rejection, 'reason'> {
   return { id: ref.id, file: describePlace(ref), key: ref.key };
-}
-
-/** Gives each unusable file the id in its name, if the id has a label and isn't taken. */
-function nameFaults(
-  faults: readonly Rejection[],
-  isTaken: (id: string) => boolean,
-): { rows: Rejection[]; has: (id: string) => boolean } {
-  const ids = new Set<string>();
-  const rows = faults.map((fault) => {
-    const name = fault.file.slice(fault.file.lastIndexOf('!') + 1);
-    const id = fault.id === '' && name.endsWith('.npy') ? baseName(name) : fault.id;
-    if (fault.key === undefined || isTaken(id) || ids.has(id)) return fault;
-    ids.add(id);
-    return { ...fault, id };
-  });
-  return { rows, has: (id) => ids.has(id) };
 }
 
 /**

@@ -18,14 +18,12 @@ const OLD_PLAN_KEY = '_work/plan.json';
  * call that outlived its records may have written them after the records were removed.
  */
 export async function refuseForeign(records: ObjectStore): Promise<void> {
-  const shard = (await readMetadataIfPresent(records))?.shards[0]?.name;
-  for (const key of [OLD_PLAN_KEY, ...(shard === undefined ? [] : [shard])]) {
-    if ((await records.head(key)) === undefined) continue;
-    throw new ConflictError(
-      `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or an incomplete copy. ` +
-        'Finished records can be used for training as they are. To make records, use another place or remove these.',
-    );
-  }
+  const key = (await readMetadataIfPresent(records))?.shards[0]?.name ?? OLD_PLAN_KEY;
+  if ((await records.head(key)) === undefined) return;
+  throw new ConflictError(
+    `${records.location} holds ${key} without ${MANIFEST_KEY}: records of an earlier version of chirpline, or an incomplete copy. ` +
+      'Finished records can be used for training as they are. To make records, use another place or remove these.',
+  );
 }
 
 /**
@@ -57,55 +55,40 @@ export function refuseOther(
   );
 }
 
-/** Throws InputError when a sample that should be a signal without noise is labelled as noise. */
-export function requireSignals(raw: ObjectStore, { samples }: Choice): void {
-  const noise = samples.filter(({ label }) => label === 0);
-  if (noise.length === 0) return;
-  throw new InputError({
-    object: `${raw.location}${LABELS_KEY}`,
-    found: `${noise.length} samples with target 0 (first: ${noise[0]!.ref.id})`,
-    needed: 'only signals without noise, target 1, for --signals',
-  });
-}
-
 /**
- * Says which labels would fit if they were written as the files' names are. Throws InputError when next to no label of a first plan
- * fits a raw sample.
+ * Says which labels would fit if they were written as the files' names are. Throws InputError when a sample that should be a signal
+ * without noise is labelled as noise; for a first plan also when it has no samples, when next to no label fits a raw sample, and
+ * when no noise sample can estimate the PSD.
  */
-export function compareIds(
-  raw: ObjectStore,
+export function checkChoice(
+  { location }: ObjectStore,
   { samples, rejected }: Choice,
-  { isFirst, say }: { isFirst: boolean; say: ((line: string) => void) | undefined },
+  { signals, psdSha256 }: PlanSettings,
+  isFirst: boolean,
+  say: ((line: string) => void) | undefined,
 ): void {
+  const object = `${location}${LABELS_KEY}`;
   const idsOf = (wanted: string) => rejected.filter(({ reason }) => reason === wanted).map(({ id }) => id);
   const match = { onlyListed: idsOf(NO_SAMPLE), onlySamples: idsOf(NO_LABEL), shared: samples.length };
-  if (isFirst) refuseMismatch(`${raw.location}${LABELS_KEY}`, match);
+  if (isFirst) refuseMismatch(object, match);
   const alike = describeAlike(match);
   if (alike !== undefined) say?.(`ids of ${LABELS_KEY} that no raw sample has: ${alike}`);
-}
-
-/** Throws InputError when a first plan has no samples, or no noise sample to estimate the PSD from. */
-export function requireSamples(
-  raw: ObjectStore,
-  { samples, rejected }: Choice,
-  settings: PlanSettings,
-): void {
-  if (samples.length === 0) {
-    throw new InputError({
-      object: raw.location,
-      found: `no raw sample with a label, and ${rejected.length} rejected inputs`,
-      needed: `raw samples whose ids are in ${LABELS_KEY}`,
-      ...(rejected[0] !== undefined && {
-        advice: `Check the first rejected input: ${describeRejection(rejected[0])}`,
-      }),
-    });
+  const noise = samples.filter(({ label }) => label === 0);
+  if (signals && noise.length > 0) {
+    const found = `${noise.length} samples with target 0 (first: ${noise[0]!.ref.id})`;
+    const needed = 'only signals without noise, target 1, for --signals';
+    throw new InputError({ object, found, needed });
   }
-  if (settings.psdSha256 === undefined && !samples.some(({ label }) => label === 0)) {
-    throw new InputError({
-      object: `${raw.location}${LABELS_KEY}`,
-      found: 'no noise-only sample (target 0)',
-      needed: 'at least one to estimate the PSD from',
-      advice: 'Add one, or use an existing PSD (--psd)',
-    });
+  if (!isFirst) return;
+  if (samples.length === 0) {
+    const found = `no raw sample with a label, and ${rejected.length} rejected inputs`;
+    const needed = `raw samples whose ids are in ${LABELS_KEY}`;
+    const advice = rejected[0] && `Check the first rejected input: ${describeRejection(rejected[0])}`;
+    throw new InputError({ object: location, found, needed, ...(advice && { advice }) });
+  }
+  if (psdSha256 === undefined && noise.length === 0) {
+    const needed = 'at least one to estimate the PSD from';
+    const advice = 'Add one, or use an existing PSD (--psd)';
+    throw new InputError({ object, found: 'no noise-only sample (target 0)', needed, advice });
   }
 }

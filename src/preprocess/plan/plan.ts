@@ -5,16 +5,14 @@
  * A plan is deterministic: the same raw objects, labels, settings and records give the same plan on any machine. Large lists go
  * to the store, one file per chunk, so a step reads only its own part.
  */
-import { createHash, type Hash } from 'node:crypto';
 import * as v from 'valibot';
 import { ambient } from '../../core/ambient.ts';
 import { InputError, NotFoundError, StoppedError } from '../../core/errors.ts';
 import type { Observer } from '../../core/progress.ts';
 import { sha256 } from '../../core/sha256.ts';
 import type { Stop } from '../../core/stop.ts';
-import { catalogDataset } from '../../raw/catalog.ts';
+import { type Catalog, catalogDataset } from '../../raw/catalog.ts';
 import { LABELS_KEY, type Label, parseLabels } from '../../raw/labels.ts';
-import type { SampleRef } from '../../raw/sample-ref.ts';
 import { addedShardName, shardName } from '../../records/shard-names.ts';
 import { recipeHash } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
@@ -39,11 +37,11 @@ import {
   rejectedListKey,
   shardListKey,
 } from '../state/record-keys.ts';
-import { type Rejection, sameRows } from '../state/rejected.ts';
+import { sameRows } from '../state/rejected.ts';
 import { hashIds, type LabelledRef } from './chunks.ts';
-import { type Known, readKnown } from './known.ts';
-import { type Choice, chooseNoise, matchLabels } from './match.ts';
-import { compareIds, refuseForeign, refuseOther, requireSamples, requireSignals } from './plan-checks.ts';
+import { readKnown } from './known.ts';
+import { type Choice, chooseNoise, matchAligned, matchSamples } from './match.ts';
+import { checkChoice, refuseForeign, refuseOther } from './plan-checks.ts';
 import { encodeIndex, readIndex } from './sample-index.ts';
 
 /** The competition's unlabelled samples are stored beside the labelled ones; they are for `predict`. */
@@ -65,7 +63,7 @@ const planSchema = v.object({
    */
   id: v.string(),
   settings: settingsSchema,
-  /** Identifies what the plan makes: settings, recipe, labels and the place of each sample. */
+  /** Identifies what the plan makes: settings, recipe, labels, the ids of each shard, and what is rejected. */
   hash: v.string(),
   labelsSha256: v.string(),
   recipeHash: v.string(),
@@ -100,8 +98,8 @@ export function readPlan(records: ObjectStore, id: string): Promise<Plan> {
  * undefined when they lack nothing. The caller holds the lease with this `token`.
  *
  * Throws InputError when labels or samples are missing, ConflictError when the place holds other records or labels of existing
- * records have changed, TooManyRejectedError, LostLeaseError, and StoppedError when `stop` is aborted. No new plan is under
- * way then.
+ * records have changed, TooManyRejectedError, BusyError when the lease was lost, and StoppedError when `stop` is aborted. No new
+ * plan is under way then.
  */
 export async function planDataset(
   stores: Stores,
@@ -129,18 +127,22 @@ export async function planDataset(
   if (content === undefined) await refuseForeign(records);
   else refuseOther(records, content, settings, labels, (name) => known.record(name)?.label);
   await removeSpent(records);
-  const choice = await listSamples(raw, { labels, faults, known }, options);
-  compareIds(raw, choice, { isFirst: content === undefined, say: observer.say });
-  if (settings.signals) requireSignals(raw, choice);
-  if (content === undefined) requireSamples(raw, choice, settings);
-  else if (choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
-    await endPlanning(records, token, id, undefined);
+  const { refs, faults: unusable } = await listSamples(raw, labels, options);
+  const allFaults = [...faults, ...unusable];
+  const aligned = content === undefined && allFaults.length === 0 ? matchAligned(labels, refs) : undefined;
+  const choice = aligned
+    ? { samples: aligned, rejected: [] }
+    : matchSamples(new Map(labels.map(({ id, target }) => [id, target])), refs, allFaults, known);
+  checkChoice(raw, choice, settings, content === undefined, observer.say);
+  if (content !== undefined && choice.samples.length === 0 && sameRows(choice.rejected, content.rejected)) {
+    await endPlanning(records, id, undefined);
     return undefined;
   }
   const inputs = choice.samples.length + choice.rejected.length;
   await checkRejected(records, choice.rejected, countRecords(content) + inputs, options.maxRejected, content);
-  const plan = await writePlan(stores, { settings, id, content, labelBytes, choice }, options);
-  await endPlanning(records, token, id, id);
+  const labelsSha256 = sha256(labelBytes).toString('hex');
+  const plan = await writePlan(records, { id, settings, labelsSha256 }, content, choice, options.psd);
+  await endPlanning(records, id, id);
   return { plan, resumed: false };
 }
 
@@ -150,81 +152,69 @@ export async function readLabels(raw: ObjectStore): Promise<Uint8Array> {
     return await raw.read(LABELS_KEY);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    throw new InputError(
-      {
-        object: `${raw.location}${LABELS_KEY}`,
-        found: error.instead ?? 'no such file',
-        needed: 'a CSV file with the columns id and target',
-      },
-      { cause: error },
-    );
+    const found = error.instead ?? 'no such file';
+    const needed = 'a CSV file with the columns id and target';
+    throw new InputError({ object: `${raw.location}${LABELS_KEY}`, found, needed }, { cause: error });
   }
 }
 
 async function listSamples(
   raw: ObjectStore,
-  { labels, faults, known }: { labels: Label[]; faults: Rejection[]; known: Known },
+  labels: Label[],
   { observer = {}, stop }: PlanOptions,
-): Promise<Choice> {
-  const report = (done: number) =>
+): Promise<Catalog> {
+  const onProgress = (done: number) => {
     observer.progress?.({ stage: 'list', done, total: Math.max(labels.length, done), unit: 'samples' });
-  report(0);
-  const { refs, faults: broken } = await catalogDataset(raw, {
-    labels,
-    accept: (key) => !key.startsWith(TEST_PREFIX),
-    onProgress: (done) => {
-      if (stop?.aborted) throw outOfTime(raw, `${done} samples listed`);
-      report(done);
-    },
-  });
-  return matchLabels(labels, refs, [...faults, ...broken], known);
-}
-
-interface NewPlan {
-  choice: Choice;
-  settings: PlanSettings;
-  id: string;
-  content: Content | undefined;
-  labelBytes: Uint8Array;
+    if (!stop?.aborted) return;
+    throw new StoppedError(
+      `${raw.location}: planning was stopped with ${done} samples listed; the next run starts it over. ` +
+        'If the time limit is too short, pack the samples (upload --pack 1024): one object then holds 1,024 samples.',
+    );
+  };
+  return catalogDataset(raw, { labels, accept: (key) => !key.startsWith(TEST_PREFIX), onProgress });
 }
 
 /** Writes the plan's folder: its lists, the index, and plan.json last. */
 async function writePlan(
-  { raw, records }: Stores,
-  { settings, id, content, labelBytes, choice: { samples, rejected } }: NewPlan,
-  { psd, stop }: PlanOptions,
+  records: ObjectStore,
+  { id, settings, labelsSha256 }: Pick<Plan, 'id' | 'settings' | 'labelsSha256'>,
+  content: Content | undefined,
+  { samples, rejected }: Choice,
+  psd: Uint8Array | undefined,
 ): Promise<Plan> {
   const chunks = cut(samples, settings.shardSize);
   const estimates = content === undefined && settings.psdSha256 === undefined;
   const noise = estimates ? cut(chooseNoise(samples, settings), PSD_CHUNK_SIZE) : [];
-  const hash = createHash('sha256')
-    .update(JSON.stringify({ ...v.parse(settingsSchema, settings), recipe: recipeHash(recipeOf(settings)) }))
-    .update(labelBytes);
   const create = (key: string, bytes: Uint8Array) => records.write(key, bytes, { ifAbsent: true });
-  const files = encodeLists(id, chunks, noise, rejected, hash);
-  await forEachAhead(files, AT_ONCE, async ({ key, bytes }) => {
-    if (stop?.aborted) throw outOfTime(raw, `the plan written up to ${key}`);
-    await create(key, bytes);
-  });
+  const lists: [key: string, list: unknown][] = [
+    ...chunks.map((chunk, index): [string, unknown] => [shardListKey(id, index), chunk]),
+    ...noise.map((refs, index): [string, unknown] => [psdListKey(id, index), refs]),
+    [rejectedListKey(id), rejected],
+  ];
+  await forEachAhead(lists, AT_ONCE, ([key, list]) => create(key, encodeJson(list)));
   if (psd !== undefined && content === undefined) await create(planPsdKey(id), psd);
-  const plan: Plan = {
-    id,
-    settings,
-    hash: hash.digest('hex'),
-    labelsSha256: sha256(labelBytes).toString('hex'),
+  await create(indexKey(id), encodeIndex(samples));
+  const identity = {
+    settings: v.parse(settingsSchema, settings),
+    labelsSha256,
     recipeHash: recipeHash(recipeOf(settings)),
-    inputs: samples.length + rejected.length,
-    rejected: rejected.length,
     shards: chunks.map((chunk, position) => ({
       name: content === undefined ? shardName(position, chunks.length) : nameLaterShard(content, chunk),
       samples: chunk.length,
-      ids: hashIds(chunk.map(({ ref }) => ref.id)),
+      ids: hashIds(chunk),
     })),
+  };
+  const rows = rejected.map(({ id, file, reason }) => [id, file, reason]);
+  const plan: Plan = {
+    ...identity,
+    id,
+    hash: sha256(JSON.stringify([identity, rows])).toString('hex'),
+    inputs: samples.length + rejected.length,
+    rejected: rejected.length,
     psdChunks: noise.length,
     psd: planPsdKey(content?.plans[0]?.id ?? id),
-    files: samples.reduce((sum, { ref }) => sum + (ref.kind === 'npy' ? 1 : 0), 0),
+    files: samples.filter(({ ref }) => ref.kind === 'npy').length,
   };
-  await create(indexKey(id), encodeIndex(samples));
   await create(planKey(id), encodeJson(plan));
   return plan;
 }
@@ -238,37 +228,8 @@ export function nameLaterShard(
   return addedShardName(sha256(JSON.stringify([psdSha256, list])).toString('hex'));
 }
 
-function outOfTime(raw: ObjectStore, done: string): StoppedError {
-  return new StoppedError(
-    `${raw.location}: planning was stopped with ${done}; the next run starts it over. ` +
-      'If the time limit is too short, pack the samples (upload --pack 1024): one object then holds 1,024 samples.',
-  );
-}
-
 function cut<T>(list: T[], size: number): T[][] {
   const chunks: T[][] = [];
   for (let start = 0; start < list.length; start += size) chunks.push(list.slice(start, start + size));
   return chunks;
-}
-
-/** The files of the lists, encoded one after another. Adds the lists to `hash`. */
-function* encodeLists(
-  plan: string,
-  chunks: LabelledRef[][],
-  noise: SampleRef[][],
-  rejected: Rejection[],
-  hash: Hash,
-): Generator<{ key: string; bytes: Uint8Array }> {
-  // Object versions are not part of the plan's identity.
-  const withoutVersion = ({ etag: _, ...place }: SampleRef) => place;
-  for (const [index, samples] of chunks.entries()) {
-    hash.update(JSON.stringify(samples.map(({ ref, label }) => ({ ref: withoutVersion(ref), label }))));
-    yield { key: shardListKey(plan, index), bytes: encodeJson(samples) };
-  }
-  for (const [index, refs] of noise.entries()) {
-    hash.update(JSON.stringify(refs.map(withoutVersion)));
-    yield { key: psdListKey(plan, index), bytes: encodeJson(refs) };
-  }
-  hash.update(JSON.stringify(rejected.map(({ id, file, reason }) => ({ id, file, reason }))));
-  yield { key: rejectedListKey(plan), bytes: encodeJson(rejected) };
 }

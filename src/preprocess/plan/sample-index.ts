@@ -11,17 +11,10 @@ import { indexKey } from '../state/record-keys.ts';
 import type { LabelledRef } from './chunks.ts';
 
 const ENTRY_SIZE = 16;
-interface IndexEntry {
-  label: 0 | 1;
-  /** CRC-32 of the object's key. */
-  key: number;
-  /** CRC-32 of its etag. */
-  etag: number;
-}
 
 export interface SampleIndex {
-  /** @param hash SHA-256 of the id; given by a caller that searches several indexes. */
-  find(id: string, hash?: Buffer): IndexEntry | undefined;
+  /** The sample's label, and whether it is from the object with this key, in the version with this etag if one is given. */
+  find(id: string): { label: 0 | 1; isFrom(key: string, etag?: string): boolean } | undefined;
 }
 
 export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
@@ -36,37 +29,30 @@ export function encodeIndex(samples: readonly LabelledRef[]): Uint8Array {
   return bytes;
 }
 
-/** The form in which an entry stores a key or an etag. */
-export function checksum(text: string): number {
-  return crc32(Buffer.from(text));
-}
-
 /** The index of a plan. Throws NotFoundError when it doesn't exist, InputError when it is broken. */
 export async function readIndex(records: ObjectStore, plan: string): Promise<SampleIndex> {
   const key = indexKey(plan);
   const bytes = Buffer.from(await records.read(key));
   if (bytes.length % ENTRY_SIZE !== 0) {
-    throw new InputError({
-      object: `${records.location}${key}`,
-      found: `${bytes.length} bytes`,
-      needed: `a multiple of ${ENTRY_SIZE}`,
-      advice: 'Restore the file, or remove the records and run again',
-    });
+    const [found, needed] = [`${bytes.length} bytes`, `a multiple of ${ENTRY_SIZE}`];
+    const advice = 'Restore the file, or remove the records and run again';
+    throw new InputError({ object: `${records.location}${key}`, found, needed, advice });
   }
-  // Keyed by 48 bits of the hash, a number that a Map handles fast. Ids that share them are told apart by all 63 bits.
-  const places = new Map<number, number[] | number>();
-  for (let at = 0; at < bytes.length; at += ENTRY_SIZE) {
-    const head = bytes.readUIntBE(at, 6);
-    const known = places.get(head);
-    places.set(head, known === undefined ? at : [known, at].flat());
-  }
+  const places = new Map<bigint, number>();
+  for (let at = 0; at < bytes.length; at += ENTRY_SIZE) places.set(bytes.readBigUInt64BE(at) >> 1n, at);
   return {
-    find(id, hash = sha256(id)) {
-      const same = (at: number) => bytes[at + 6] === hash[6] && (bytes[at + 7]! ^ hash[7]!) < 2;
-      const at = [places.get(hash.readUIntBE(0, 6)) ?? []].flat().find(same);
+    find(id) {
+      const at = places.get(sha256(id).readBigUInt64BE() >> 1n);
       if (at === undefined) return undefined;
-      const label = bytes[at + 7]! & 1 ? 1 : 0;
-      return { label, key: bytes.readUInt32BE(at + 8), etag: bytes.readUInt32BE(at + 12) };
+      const isAt = (position: number, text: string) => bytes.readUInt32BE(position) === checksum(text);
+      return {
+        label: bytes[at + 7]! & 1 ? 1 : 0,
+        isFrom: (key, etag) => isAt(at + 8, key) && (etag === undefined || isAt(at + 12, etag)),
+      };
     },
   };
+}
+
+function checksum(text: string): number {
+  return crc32(Buffer.from(text));
 }

@@ -67,8 +67,8 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes the lease; waits while another holder is alive. Throws BusyError, which names the holder, when `patience` runs out, and
- * StoppedError when `signal` is aborted.
+ * Takes the lease, and ends what was being planned under an earlier one; waits while another holder is alive. Throws BusyError,
+ * which names the holder, when `patience` runs out, and StoppedError when `signal` is aborted.
  */
 export async function acquireLease(
   records: ObjectStore,
@@ -76,21 +76,21 @@ export async function acquireLease(
   { isRunning, patience = Number.POSITIVE_INFINITY, observer = {}, signal }: AcquireOptions = {},
 ): Promise<void> {
   const began = ambient.elapsed();
-  let seen: { version: string; since: number } | undefined;
-  let said: string | undefined;
+  let seen = { version: '', since: began };
+  let said = '';
   for (;;) {
     let blocker: Lease | undefined;
     let running = false;
-    await changeManifest(records, async (manifest) => {
-      const other = manifest.lease?.token === lease.token ? undefined : manifest.lease;
-      const version = other && `${other.token} ${other.expires}`;
-      if (version !== undefined && seen?.version !== version) seen = { version, since: ambient.elapsed() };
+    await changeManifest(records, async ({ planning: _, ...manifest }) => {
       blocker = undefined;
-      if (other !== undefined && !isDeadHere(other) && !hasExpired(other)) {
+      const { lease: other } = manifest;
+      if (other !== undefined && other.token !== lease.token && !isDeadHere(other) && !hasExpired(other)) {
+        const version = `${other.token} ${other.expires}`;
+        if (seen.version !== version) seen = { version, since: ambient.elapsed() };
         const known = other.kind === 'execution' ? await isRunning?.(other.token) : undefined;
         running = known ?? other.host === ambient.host();
-        const unchanged = ambient.elapsed() - (seen?.since ?? 0);
-        if (known ?? (running || unchanged < other.span)) blocker = other;
+        const mayLive = ambient.elapsed() - seen.since < other.span;
+        if (known ?? (running || mayLive)) blocker = other;
       }
       return blocker === undefined ? renewed(manifest, lease) : undefined;
     });
@@ -128,18 +128,13 @@ export async function keepLease(records: ObjectStore, { lease }: Manifest): Prom
   await renewLease(records, lease);
 }
 
-/** Releases the lease if `token` holds it. */
-export async function releaseLease(records: ObjectStore, token: string): Promise<void> {
-  await freeLease(records, (lease) => lease.token === token);
-}
-
 /**
- * Removes the lease if `which` returns true for it, and ends the planning under it: objects that arrive from now on count as not
- * listed, so a list made before must not become a plan. Returns the resulting manifest.
+ * Removes the lease if `token` holds it, and ends the planning under it: objects that arrive from now on count as not listed, so a
+ * list made before must not become a plan. Returns the resulting manifest.
  */
-export function freeLease(records: ObjectStore, which: (lease: Lease) => boolean): Promise<Manifest> {
+export function releaseLease(records: ObjectStore, token: string): Promise<Manifest> {
   return changeManifest(records, ({ lease, planning: _, ...rest }) =>
-    lease !== undefined && which(lease) ? rest : undefined,
+    lease?.token === token ? rest : undefined,
   );
 }
 
@@ -168,11 +163,10 @@ export async function withLease<T>(
     } finally {
       over.abort();
       await renewal;
-      await releaseLease(records, lease.token).catch((error: unknown) => {
-        // Others can take the lease as soon as this process has ended.
-        const reason = error instanceof Error ? error.message : String(error);
-        options.observer?.say?.(`the lease on ${records.location} could not be released: ${reason}`);
-      });
+      // If it fails, others can take the lease as soon as this process has ended.
+      await releaseLease(records, lease.token).catch((error: Error) =>
+        options.observer?.say?.(`the lease on ${records.location} could not be released: ${error.message}`),
+      );
     }
   }
 }

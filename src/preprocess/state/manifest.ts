@@ -4,13 +4,13 @@
  * isn't added while a plan is being made. The public files follow from it (publish.ts).
  */
 import * as v from 'valibot';
-import { ConflictError } from '../../core/errors.ts';
+import { BusyError, ConflictError } from '../../core/errors.ts';
 import { RECIPE, SIGNAL_RECIPE } from '../../signal/recipe.ts';
 import { AT_ONCE, forEachAhead } from '../../storage/ahead.ts';
 import { compareAndSwap } from '../../storage/conditional.ts';
 import { encodeJson, parseJson, readJsonIfPresent } from '../../storage/json.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { lastingKeys, MANIFEST_KEY, planFolder, WORK_PREFIX } from './record-keys.ts';
+import { indexKey, MANIFEST_KEY, planFolder, planPsdKey, WORK_PREFIX } from './record-keys.ts';
 import { rejectionListSchema } from './rejected.ts';
 
 export const settingsSchema = v.object({
@@ -114,67 +114,43 @@ export async function changeManifest(
 
 /**
  * Notes that the holder of the lease is making a plan, unless one is under way. The content can't change until that plan is
- * appended. Returns the resulting manifest. Throws LostLeaseError unless `token` holds the lease.
+ * appended. Returns the resulting manifest. Throws BusyError unless `token` holds the lease.
  */
 export function startPlanning(records: ObjectStore, token: string, id: string): Promise<Manifest> {
   return changeManifest(records, (found) => {
-    if (found.lease?.token !== token) throw new LostLeaseError(records.location);
+    if (found.lease?.token !== token) throw lostLease(records);
     return found.plan === undefined ? { ...found, planning: id } : undefined;
   });
 }
 
 /**
- * Ends the planning noted under `id`: `plan` is under way from now on, or no plan if undefined. Throws LostLeaseError unless the
- * note still exists and `token` holds the lease.
+ * Ends the planning noted under `id`: `plan` is under way from now on, or no plan if undefined. Throws BusyError, and changes
+ * nothing, unless the note still exists: it ends with the lease.
  */
-export async function endPlanning(
-  records: ObjectStore,
-  token: string,
-  id: string,
-  plan: string | undefined,
-): Promise<void> {
+export async function endPlanning(records: ObjectStore, id: string, plan: string | undefined): Promise<void> {
   await changeManifest(records, ({ planning, ...rest }) => {
+    if (planning === id) return { ...rest, plan };
     if (planning === undefined && rest.plan === plan) return undefined;
-    if (rest.lease?.token !== token || planning !== id) throw new LostLeaseError(records.location);
-    return { ...rest, plan };
+    throw lostLease(records);
   });
 }
 
-/** Thrown when another holder took over the lease; nothing was changed. */
-export class LostLeaseError extends ConflictError {
-  constructor(location: string) {
-    super(`${location}: another run, or another attempt of this run, has taken over the lease.`);
-  }
+function lostLease({ location }: ObjectStore): BusyError {
+  return new BusyError(`${location}: another run, or another attempt of this run, has taken over the lease.`);
 }
 
-/** Throws ConflictError unless the plan is under way. */
-export async function requirePlan(records: ObjectStore, id: string): Promise<Manifest> {
-  const manifest = await readManifest(records);
-  checkUnderWay(records, manifest, id);
-  return manifest;
-}
-
-function checkUnderWay({ location }: ObjectStore, { plan }: Manifest, id: string): void {
-  if (plan === id) return;
+/** Returns the manifest. Throws ConflictError unless the plan is under way. */
+export async function requirePlan(records: ObjectStore, id: string, manifest?: Manifest): Promise<Manifest> {
+  const found = manifest ?? (await readManifest(records));
+  if (found.plan === id) return found;
   throw new ConflictError(
-    `${location}: plan ${id} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
+    `${records.location}: plan ${id} is not under way any more: another run finished it or gave it up, or the records were removed. Run again.`,
   );
 }
 
 /** Whether the plan was appended. */
 export function hasPlan(content: Content | undefined, plan: string): content is Content {
   return content?.plans.some(({ id }) => id === plan) ?? false;
-}
-
-/** Replaces the content, which includes the plan from now on, unless the plan was appended before. Returns the content. */
-export async function appendPlan(records: ObjectStore, id: string, content: Content): Promise<Content> {
-  const manifest = await changeManifest(records, (found) => {
-    if (hasPlan(found.content, id)) return undefined;
-    checkUnderWay(records, found, id);
-    const { plan: _, ...rest } = found;
-    return { ...rest, content };
-  });
-  return manifest.content!;
 }
 
 /** Gives up a plan that can't be finished. The next run makes a new one from the objects that exist then. */
@@ -191,7 +167,10 @@ export async function removeSpent(records: ObjectStore): Promise<void> {
   for await (const { key } of records.list(WORK_PREFIX)) keys.push(key);
   // Read after the listing: a plan is noted here before any of its files is written.
   const { plan = '', planning = '', content } = await readManifest(records);
-  const used = new Set([MANIFEST_KEY, ...(content?.plans ?? []).flatMap(({ id }) => lastingKeys(id))]);
+  const used = new Set([
+    MANIFEST_KEY,
+    ...(content?.plans ?? []).flatMap(({ id }) => [indexKey(id), planPsdKey(id)]),
+  ]);
   const isSpent = (key: string) =>
     !used.has(key) && !key.startsWith(planFolder(plan)) && !key.startsWith(planFolder(planning));
   await forEachAhead(keys.filter(isSpent), AT_ONCE, (key) => records.remove(key));

@@ -1,5 +1,5 @@
 /** Writes the public files of the records, which follow from the manifest: avg_psd.npz, rejected.csv and, last, metadata.json. */
-import { InputError, PreconditionError, TooManyRejectedError } from '../../core/errors.ts';
+import { InputError, TooManyRejectedError } from '../../core/errors.ts';
 import { SOFTWARE } from '../../core/software.ts';
 import { DETECTORS, SAMPLE_LENGTH } from '../../core/strain.ts';
 import { METADATA_KEY, type Metadata, parseMetadata, serializeMetadata } from '../../records/metadata.ts';
@@ -16,11 +16,12 @@ import { retry } from '../../storage/retry.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { type Content, countRecords, readManifest, recipeOf } from './manifest.ts';
 import { PSD_KEY, planPsdKey, REJECTED_KEY } from './record-keys.ts';
-import { describeRejection, exceeds, formatRejected, formatShare, type Rejection } from './rejected.ts';
+import { describeRejection, formatRejected, formatShare, type Rejection } from './rejected.ts';
 
 /**
  * Brings the public files in line with the manifest; does nothing when it has no content. A file is replaced only if nothing
- * changed it since before the manifest was read, so an older state never replaces a newer one. Idempotent.
+ * changed it since before the manifest was read, so an older state never replaces a newer one. Idempotent. Throws InputError when
+ * the PSD is missing.
  */
 export async function publish(records: ObjectStore): Promise<void> {
   await retry(CONTENTION, isOvertaken, async () => {
@@ -29,22 +30,16 @@ export async function publish(records: ObjectStore): Promise<void> {
     );
     const { content } = await readManifest(records);
     if (content === undefined) return;
+    const ownKey = planPsdKey(content.plans[0]!.id);
+    const ownPsd = await readIfPresent(records, ownKey);
+    if (ownPsd === undefined)
+      throw damaged(records.location + ownKey, 'no such file', 'the PSD of the records');
     await Promise.all([
-      replaceVersion(records, PSD_KEY, psd, await readOwnPsd(records, content)),
-      replaceVersion(records, REJECTED_KEY, rejected, encode(formatRejected(content.rejected))),
+      replaceVersion(records, PSD_KEY, psd, ownPsd),
+      replaceVersion(records, REJECTED_KEY, rejected, Buffer.from(formatRejected(content.rejected))),
     ]);
-    await replaceVersion(records, METADATA_KEY, metadata, encode(describeContent(content)));
+    await replaceVersion(records, METADATA_KEY, metadata, Buffer.from(describeContent(content)));
   });
-}
-
-/** Throws InputError when the PSD is missing, unless the records were removed since: then PreconditionError, to look again. */
-async function readOwnPsd(records: ObjectStore, content: Content): Promise<Uint8Array> {
-  const { id } = content.plans[0]!;
-  const own = await readIfPresent(records, planPsdKey(id));
-  if (own !== undefined) return own;
-  if ((await readManifest(records)).content?.plans[0]?.id !== id)
-    throw new PreconditionError(records.location);
-  throw damaged(`${records.location}${planPsdKey(id)}`, 'no such file', 'the PSD of the records');
 }
 
 /**
@@ -83,11 +78,11 @@ export async function checkRejected(
   const isCounted = ({ id, file, key, pending }: Rejection) =>
     !pending && (id !== '' || key === undefined) && (content === undefined || file !== '');
   const counted = rows.filter(isCounted);
-  if (!exceeds(counted.length, inputs, limit)) return;
+  if (counted.length <= limit * inputs) return;
   if (content === undefined) {
     await compareAndSwap(records, REJECTED_KEY, async () => {
       const now = await readManifest(records);
-      return now.content === undefined ? encode(formatRejected(rows)) : undefined;
+      return now.content === undefined ? Buffer.from(formatRejected(rows)) : undefined;
     });
   }
   const known = new Set(content?.rejected.map(describeRejection));
@@ -122,8 +117,4 @@ function describeContent(content: Content): string {
     shards: shards.map(({ name, records: n_records, bytes, sha256 }) => ({ name, n_records, bytes, sha256 })),
     software: SOFTWARE,
   });
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -12,12 +12,10 @@ const number = (index: number): string => String(index).padStart(5, '0');
 
 export const planFolder = (plan: string): string => `_work/${plan}/`;
 export const planKey = (plan: string): string => `_work/${plan}/plan.json`;
-/** Index of the plan's samples, see sample-index.ts. */
+/** Index of the plan's samples, see sample-index.ts. It stays when the plan is finished. */
 export const indexKey = (plan: string): string => `_work/${plan}/samples.bin`;
-/** The PSD that whitens the plan's shards. */
+/** The PSD that whitens the plan's shards. It stays. */
 export const planPsdKey = (plan: string): string => `_work/${plan}/avg_psd.npz`;
-/** What stays of a plan when it is finished. */
-export const lastingKeys = (plan: string): string[] => [indexKey(plan), planPsdKey(plan)];
 export const rejectedListKey = (plan: string): string => `_work/${plan}/lists/rejected.json`;
 export const shardListKey = (plan: string, index: number): string =>
   `_work/${plan}/lists/shard-${number(index)}.json`;

@@ -42,11 +42,6 @@ export function formatShare(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`;
 }
 
-/** Whether `rejected` of `inputs` is more than the tolerated share `limit` (0.01 is 1 %). */
-export function exceeds(rejected: number, inputs: number, limit: number): boolean {
-  return rejected > limit * inputs;
-}
-
 /** Whether two lists have the same rows, in any order. */
 export function sameRows(a: readonly Rejection[], b: readonly Rejection[]): boolean {
   const text = ({ id, file, reason, key, etag, pending }: Rejection) =>
@@ -62,18 +57,17 @@ export function parseRejected(text: string, object: string = REJECTED_KEY): Reje
   };
   let rows: string[][];
   try {
-    rows = parse(text, { relax_column_count: true });
+    // It refuses rows whose numbers of cells differ.
+    rows = parse(text);
   } catch (cause) {
-    if (cause instanceof CsvError) throw refuse(cause.message, cause);
-    throw cause;
+    throw cause instanceof CsvError ? refuse(cause.message, cause) : cause;
   }
   const [header = [], ...rejected] = rows;
   if (header.join() !== 'id,file,reason') throw refuse(`the columns ${quote(header.join())}`);
-  return rejected.map((row, index) => {
-    if (row.length !== 3) throw refuse(`${row.length} cells in row ${index + 2}`);
-    const [id, file, reason] = row.map((cell) =>
-      cell.replace(/^'(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/, ''),
-    );
-    return { id: id!, file: file!, reason: reason! };
-  });
+  const unescaped = (cell = '') => cell.replace(/^'(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/, '');
+  return rejected.map(([id, file, reason]) => ({
+    id: unescaped(id),
+    file: unescaped(file),
+    reason: unescaped(reason),
+  }));
 }
