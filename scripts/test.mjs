@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   build,
@@ -23,8 +23,10 @@ import {
 
 const words = process.argv.slice(2);
 const isFast = words.includes('--fast');
-const chosen = words.filter((word) => word !== '--fast');
+const chosen = words.filter((word) => word !== '--fast').map((word) => relative(ROOT, resolve(word)));
 
+const missing = chosen.find((file) => !existsSync(join(ROOT, file)));
+if (missing !== undefined) giveUp(`${missing} does not exist`);
 checkNode();
 if (isFast) {
   installPackages();
@@ -84,15 +86,15 @@ const LONGEST = [
   'cli/refusals',
   'export/export',
   'storage/contract',
+  'signal/engines',
 ].map((name) => join('test', `${name}.test.ts`));
-const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
-const alone = files.filter((file) => needsMore(file)).sort((a, b) => rank(a) - rank(b));
-const longest = alone.filter((file) => LONGEST.includes(file));
+const longest = LONGEST.filter((file) => files.includes(file));
+const others = files.filter((file) => !LONGEST.includes(file));
 
-// The others share two processes, which saves the start of one for each file.
+// Those that need only Node share two processes, which saves the start of one for each file.
 const folder = mkdtempSync(join(tmpdir(), 'chirpline-tests-'));
 process.once('exit', () => rmSync(folder, { recursive: true }));
-const shared = files.filter((file) => !alone.includes(file));
+const shared = others.filter((file) => !needsMore(file));
 const halves = [0, 1].slice(0, shared.length).map((half) => {
   const imports = shared
     .filter((_, index) => index % 2 === half)
@@ -104,5 +106,5 @@ const halves = [0, 1].slice(0, shared.length).map((half) => {
 
 // One more than the processors, since some files wait much.
 const concurrency = Math.min(4, availableParallelism() + 1);
-const ordered = [...longest, ...halves, ...alone.slice(longest.length)];
+const ordered = [...longest, ...halves, ...others.filter((file) => !shared.includes(file))];
 runNode(['--import', 'tsx', 'scripts/run-tests.mjs', String(concurrency), ...ordered]);
