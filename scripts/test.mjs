@@ -68,6 +68,7 @@ if (files.length === 0)
 /** Files that take longest, in this order: they start first, so that no processor is idle at the end. */
 const LONGEST = [
   'containers/image',
+  'training/compiled',
   'simulation/simulation',
   'kaggle/chain',
   'e2e/cloud',
