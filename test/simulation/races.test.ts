@@ -182,11 +182,14 @@ test('R6: reduce is called twice with sums that differ: all shards have the PSD 
 async function prepareDeadPlan() {
   const world = await prepare(range(0, 9), COUNT);
   world.running.add('x');
-  void world
-    .functions(dying(world.records, (key) => key.endsWith('plan.json')))
-    .plan('x')
-    .catch(() => {});
-  await settled();
+  await new Promise<void>((resolve) => {
+    const dies = (key: string) => {
+      const isLast = key.endsWith('plan.json');
+      if (isLast) resolve();
+      return isLast;
+    };
+    void world.functions(dying(world.records, dies)).plan('x');
+  });
   for (const index of range(9, COUNT)) await world.put(index);
   return world;
 }
