@@ -6,17 +6,14 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 /**
- * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another,
- * beside the others.
+ * They package the functions. The Serverless Framework uses the same folders for each package, so they run one after another.
+ * They mostly wait for the emulator, so they take no place from the others.
  */
 const PACKAGING = /test\/(cloud\/package|e2e\/(cloud|commands|deploy))\.test\.ts$/;
 const [concurrency, ...files] = process.argv.slice(2);
 const packaging = files.filter((file) => PACKAGING.test(file));
 const others = files.filter((file) => !PACKAGING.test(file));
-await Promise.all([
-  runFiles(packaging, 1),
-  runFiles(others, Math.max(1, Number(concurrency) - (packaging.length > 0 ? 1 : 0))),
-]);
+await Promise.all([runFiles(packaging, 1), runFiles(others, Number(concurrency))]);
 
 /** Resolves when all have ended. A failure sets the exit code. */
 async function runFiles(group, atOnce) {

@@ -1,38 +1,38 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import type { Tensor3D } from '@tensorflow/tfjs-node-gpu';
 import { ConflictError, InputError, NotFoundError } from '../../src/core/errors.ts';
 import { exportModel, SAVED_MODEL_KEY } from '../../src/inference/model-export.ts';
 import { encodeWeights } from '../../src/inference/model-file.ts';
 import { PRESETS, type Preset } from '../../src/model/presets.ts';
-import { initialWeights } from '../../src/model/weights.ts';
+import { initialWeights, type Weights } from '../../src/model/weights.ts';
 import { createFileStore } from '../../src/storage/file/file-store.ts';
 import type { ObjectStore } from '../../src/storage/store.ts';
 import { largestDifference, tf } from '../model/tensorflow.ts';
 import '../model/tiny-preset.ts';
 import { assertSameBytes } from '../support/bytes.ts';
 import { chirpline } from '../support/command.ts';
-import { scratch } from '../support/fixtures.ts';
+import { folderForTests, scratch } from '../support/fixtures.ts';
 import { createMemoryStore } from '../support/memory-store.ts';
 import { runPython } from '../support/python.ts';
 import { makeSignals, predict, usedWeights } from './models.ts';
 
-/** Runs the exports of each preset over the signals: all at once, and one alone. */
+/** Runs the exports of each name over its signals: all at once, and one alone. */
 const RUN = `
 import json, sys
 import numpy as np, onnx, onnxruntime, tensorflow as tf
-folder, *presets = sys.argv[1:]
-x = np.fromfile(folder + '/signals', '<f4').reshape(-1, 3, 4096)
+folder, *names = sys.argv[1:]
 results = {}
-for preset in presets:
-    serve = tf.saved_model.load(f'{folder}/{preset}').signatures['serving_default']
-    model = onnx.load(f'{folder}/{preset}.onnx')
+for name in names:
+    x = np.fromfile(f'{folder}/{name}.signals', '<f4').reshape(-1, 3, 4096)
+    serve = tf.saved_model.load(f'{folder}/{name}').signatures['serving_default']
+    model = onnx.load(f'{folder}/{name}.onnx')
     onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(f'{folder}/{preset}.onnx', providers=['CPUExecutionProvider'])
+    session = onnxruntime.InferenceSession(f'{folder}/{name}.onnx', providers=['CPUExecutionProvider'])
     run = lambda x: session.run(['probability'], {'signal': x})[0]
-    results[preset] = {
+    results[name] = {
         'savedmodel': serve(signal=tf.constant(x))['probability'].numpy().tolist(),
         'savedmodelAlone': serve(signal=tf.constant(x[:1]))['probability'].numpy().tolist(),
         'savedmodelInput': [str(d) for d in serve.structured_input_signature[1]['signal'].shape],
@@ -55,27 +55,52 @@ interface Results {
   notes: Record<string, string>;
 }
 
-test('TensorFlow and onnxruntime compute our probabilities from the exports of each preset', async (t) => {
-  const folder = scratch(t);
-  const models = createMemoryStore();
-  const out = createFileStore(folder);
-  const signals = makeSignals();
-  writeFileSync(join(folder, 'signals'), signals.dataSync());
-  const hash = (digit: string) => digit.repeat(64);
-  const recipe = { recipe_hash: hash('a'), psd_sha256: hash('b') };
+const { folder, remove } = folderForTests();
+const models = createMemoryStore();
+const hash = (digit: string) => digit.repeat(64);
+const recipe = { recipe_hash: hash('a'), psd_sha256: hash('b') };
+const signals = makeSignals();
+const ours = new Map<Preset, Float32Array>();
+const swapped = new Map<Preset, Float32Array>();
+/** What a model of filters makes of silence and of louder and louder samples. */
+let loud: Float32Array;
+let results: Record<Preset | 'loud', Results>;
+after(() => {
+  tf.dispose(signals);
+  remove();
+});
+before(async () => {
   await models.write('coherent_recipe.json', Buffer.from(JSON.stringify(recipe)));
-  const ours = new Map<Preset, Float32Array>();
-  const swapped = new Map<Preset, Float32Array>();
   for (const preset of PRESETS) {
     const weights = usedWeights(preset, signals);
     ours.set(preset, predict(preset, weights, signals));
     swapped.set(preset, predict(preset, weights, signals.reverse(1) as Tensor3D));
-    const key = `${preset}_weights.npz`;
-    await models.write(key, await encodeWeights(weights));
-    await exportModel(models, key, 'savedmodel', createFileStore(join(folder, preset)), SAVED_MODEL_KEY);
-    await exportModel(models, key, 'onnx', out, `${preset}.onnx`);
+    await exportBoth(preset, weights, signals);
   }
-  const results: Record<Preset, Results> = JSON.parse(runPython(RUN, folder, ...PRESETS));
+  const weights = initialWeights('matched', 1);
+  // So that a loud sample has no probability of 1, to which it would round anyway.
+  weights.get('out_scale')!.data[0] = 0.02;
+  weights.get('out_b')!.data[0] = -1;
+  const louder = tf.tidy(() => {
+    const [first, ...others] = tf.split(signals, 5) as Tensor3D[];
+    return tf.concat([first!.mul(0), ...others.map((sample, i) => sample.mul(10 ** i))]) as Tensor3D;
+  });
+  loud = predict('matched', weights, louder);
+  await exportBoth('loud', weights, louder);
+  louder.dispose();
+  results = JSON.parse(runPython(RUN, folder, ...PRESETS, 'loud'));
+});
+
+/** Exports a model in both formats, and writes the signals for it. */
+async function exportBoth(name: string, weights: Weights, input: Tensor3D): Promise<void> {
+  const key = `${name}_weights.npz`;
+  await models.write(key, await encodeWeights(weights));
+  await exportModel(models, key, 'savedmodel', createFileStore(join(folder, name)), SAVED_MODEL_KEY);
+  await exportModel(models, key, 'onnx', createFileStore(folder), `${name}.onnx`);
+  writeFileSync(join(folder, `${name}.signals`), input.dataSync());
+}
+
+test('TensorFlow and onnxruntime compute our probabilities from the exports of each preset', (t) => {
   for (const preset of PRESETS) {
     const theirs = results[preset];
     const expected = ours.get(preset)!;
@@ -93,42 +118,12 @@ test('TensorFlow and onnxruntime compute our probabilities from the exports of e
     assert.deepEqual(theirs.opset, [['', 17]]);
     assert.deepEqual(theirs.notes, preset === 'coherent' ? { preset, ...recipe } : { preset });
   }
-  tf.dispose(signals);
 });
 
-/** Probabilities of the exports of a model of matched filters. */
-const RUN_FILTERS = `
-import json, sys
-import numpy as np, onnxruntime, tensorflow as tf
-folder = sys.argv[1]
-x = np.fromfile(folder + '/signals', '<f4').reshape(-1, 3, 4096)
-serve = tf.saved_model.load(folder + '/served').signatures['serving_default']
-session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
-print(json.dumps([
-    serve(signal=tf.constant(x))['probability'].numpy().tolist(),
-    session.run(['probability'], {'signal': x})[0].tolist(),
-]))`;
-
-test('exported filters compute our probabilities of silence and of loud samples, whose likelihoods are huge', async (t) => {
-  const folder = scratch(t);
-  const models = createMemoryStore();
-  const weights = initialWeights('matched', 1);
-  // So that a loud sample has no probability of 1, to which it would round anyway.
-  weights.get('out_scale')!.data[0] = 0.02;
-  weights.get('out_b')!.data[0] = -1;
-  await models.write('w.npz', await encodeWeights(weights));
-  await exportModel(models, 'w.npz', 'savedmodel', createFileStore(join(folder, 'served')), SAVED_MODEL_KEY);
-  await exportModel(models, 'w.npz', 'onnx', createFileStore(folder), 'm.onnx');
-  const signals = tf.tidy(() => {
-    const [first, ...others] = tf.split(makeSignals(), 5) as Tensor3D[];
-    return tf.concat([first!.mul(0), ...others.map((sample, i) => sample.mul(10 ** i))]) as Tensor3D;
-  });
-  const expected = predict('matched', weights, signals);
-  writeFileSync(join(folder, 'signals'), signals.dataSync());
-  for (const theirs of JSON.parse(runPython(RUN_FILTERS, folder)) as number[][])
-    assert.ok(largestDifference(theirs, expected) <= 3e-5, `${theirs} ${expected}`);
-  assert.ok(expected.at(-1)! > expected[0]! + 0.3 && expected.at(-1)! < 0.99, `${expected}`);
-  tf.dispose(signals);
+test('exported filters compute our probabilities of silence and of loud samples, whose likelihoods are huge', () => {
+  for (const theirs of [results.loud.savedmodel, results.loud.onnx])
+    assert.ok(largestDifference(theirs, loud) <= 3e-5, `${theirs} ${loud}`);
+  assert.ok(loud.at(-1)! > loud[0]! + 0.3 && loud.at(-1)! < 0.99, `${loud}`);
 });
 
 async function storeOfWeights(seed = 1): Promise<ObjectStore> {

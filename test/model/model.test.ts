@@ -41,54 +41,43 @@ exec(source)
 x = np.fromfile(folder + '/signals', '<f4').reshape(-1, 3, 4096)
 def predict():
     return model(tf.constant(x), False).numpy()[:, 0]
+initial = {k: v.numpy() for k, v in V.items()}
 `;
 
-test('the Python reference loads our weights.npz and predicts our probabilities', async (t) => {
+test('we and the Python reference load weights.npz of each other, and predict the same probabilities', async (t) => {
   const folder = scratch(t);
   const weights = usedWeights(1);
-  const model = createModel(tf, weights, { preset: 'diy', convolution: 'fourier', dropout: 0.5 });
-  const ours = model.logits(signals).dataSync().map(sigmoid);
+  const predict = (used: Weights) => {
+    const model = createModel(tf, used, { preset: 'diy', convolution: 'fourier', dropout: 0.5 });
+    const probabilities = model.logits(signals).dataSync().map(sigmoid);
+    model.dispose();
+    return probabilities;
+  };
   writeFileSync(join(folder, 'signals'), signals.dataSync());
-  writeFileSync(join(folder, 'weights.npz'), await writeNpz(model.getWeights()));
-  const theirs: number[] = JSON.parse(
+  writeFileSync(join(folder, 'ours.npz'), await writeNpz(weights));
+  const [ofOurs, ofTheirs]: [number[], number[]] = JSON.parse(
     runPython(
       `${REFERENCE}
-stored = np.load(folder + '/weights.npz')
+stored = np.load(folder + '/ours.npz')
 assert sorted(stored.files) == sorted(V), stored.files
 for k in V: V[k].assign(stored[k])
-print(predict().tolist())`,
-      fixture('make_training_golden.py'),
-      folder,
-    ),
-  );
-  assert.ok(largestDifference(ours, theirs) <= 1e-5, `${ours} ${theirs}`);
-  // Samples differ by far more, so that the comparison can fail.
-  assert.ok(largestDifference(ours, [...theirs].reverse()) > 1e-3);
-  model.dispose();
-});
-
-test('we load weights.npz of the Python reference and predict its probabilities', async (t) => {
-  const folder = scratch(t);
-  writeFileSync(join(folder, 'signals'), signals.dataSync());
-  const theirs: number[] = JSON.parse(
-    runPython(
-      `${REFERENCE}
+ours = predict().tolist()
 for k in V:
-    if not k.endswith('_W'): V[k].assign(V[k] + .2 * abs(rng.normal(size=V[k].shape)))
-np.savez(folder + '/weights.npz', **{k: v.numpy() for k, v in V.items()})
-print(predict().tolist())`,
+    V[k].assign(initial[k] if k.endswith('_W') else initial[k] + .2 * abs(rng.normal(size=V[k].shape)))
+np.savez(folder + '/theirs.npz', **{k: v.numpy() for k, v in V.items()})
+print([ours, predict().tolist()])`,
       fixture('make_training_golden.py'),
       folder,
     ),
   );
-  const file = join(folder, 'weights.npz');
-  const model = createModel(tf, checkWeights('diy', await readNpz(readFileSync(file), file), file), {
-    preset: 'diy',
-    convolution: 'fourier',
-    dropout: 0,
-  });
-  assert.ok(largestDifference(model.logits(signals).dataSync().map(sigmoid), theirs) <= 1e-5);
-  model.dispose();
+  const ours = predict(weights);
+  assert.ok(largestDifference(ours, ofOurs) <= 1e-5, `${ours} ${ofOurs}`);
+  // Samples differ by far more, so that the comparison can fail.
+  assert.ok(largestDifference(ours, ofOurs.toReversed()) > 1e-3);
+  const file = join(folder, 'theirs.npz');
+  const theirs = predict(checkWeights('diy', await readNpz(readFileSync(file), file), file));
+  assert.ok(largestDifference(theirs, ofTheirs) <= 1e-5, `${theirs} ${ofTheirs}`);
+  assert.ok(largestDifference(theirs, ofOurs) > 1e-3);
 });
 
 test('weights come back from the model as they went in', () => {

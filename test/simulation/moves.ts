@@ -153,6 +153,22 @@ export function dying(store: ObjectStore, isIt: (key: string) => boolean): Objec
   };
 }
 
+/** Resolves when the call has died at its first write of a key that `isIt` accepts. */
+export function dieAt(
+  store: ObjectStore,
+  isIt: (key: string) => boolean,
+  call: (store: ObjectStore) => Promise<unknown>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const dies = (key: string) => {
+      const now = isIt(key);
+      if (now) resolve();
+      return now;
+    };
+    call(dying(store, dies)).catch(reject);
+  });
+}
+
 export const range = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => from + index);
 export const settled = () => new Promise((resolve) => setTimeout(resolve, 50));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MANIFEST_KEY } from '../../src/preprocess/state/record-keys.ts';
-import { dying, pausing, prepare, range, samples, settled } from './moves.ts';
+import { dieAt, dying, pausing, prepare, range, samples, settled } from './moves.ts';
 import { COUNT } from './samples.ts';
 
 const others = (without: number) => range(0, 10).filter((index) => index !== without);
@@ -182,11 +182,8 @@ test('R6: reduce is called twice with sums that differ: all shards have the PSD 
 async function prepareDeadPlan() {
   const world = await prepare(range(0, 9), COUNT);
   world.running.add('x');
-  void world
-    .functions(dying(world.records, (key) => key.endsWith('plan.json')))
-    .plan('x')
-    .catch(() => {});
-  await settled();
+  const isLast = (key: string) => key.endsWith('plan.json');
+  await dieAt(world.records, isLast, (store) => world.functions(store).plan('x'));
   for (const index of range(9, COUNT)) await world.put(index);
   return world;
 }
@@ -221,11 +218,8 @@ test('R10: a shard function dies before it stores its result, and an object of i
   const world = await prepare(range(0, 9), 9);
   const answer = await world.f.plan('x');
   await world.makePsd(answer);
-  void world
-    .functions(dying(world.records, (key) => key.includes('/shards/')))
-    .shard(answer.id, 0)
-    .catch(() => {});
-  await settled();
+  const isResult = (key: string) => key.includes('/shards/');
+  await dieAt(world.records, isResult, (store) => world.functions(store).shard(answer.id, 0));
   assert.ok(await world.records.head('train-00000-of-00003.tfrecord'));
   await world.put(1, samples.second[1]!);
   await world.makeShards(answer);

@@ -53,7 +53,7 @@ function share(start: number, end: number): Batch {
 }
 
 /** What two devices find, from trainings on the shares alone: means by the number of samples. */
-function meanOfShares(): Run {
+const sharesAlone = ((): Run => {
   const middle = Math.floor(SIZE / 2);
   const shares = [share(0, middle), share(middle, SIZE)];
   const runs = shares.map((part) => trainTwice('eager', given, part, { convolution: 'direct' }));
@@ -69,12 +69,12 @@ function meanOfShares(): Run {
       ]),
     ),
   };
-}
+})();
 
 for (const compile of [false, true]) {
   test(`two devices compute the loss, gradient and statistics of their shares (${compile ? 'compiled' : 'plain'})`, () => {
     const both = train({ devices: DEVICES, compile });
-    assert.deepEqual(listFaults(both, meanOfShares(), SAME), []);
+    assert.deepEqual(listFaults(both, sharesAlone, SAME), []);
     assert.deepEqual(listFaults(both, train({ devices: [DEVICES[0]!, DEVICES[0]!] }), SAME), []);
   });
 }

@@ -58,20 +58,28 @@ export function trainTwice(
   { seed = 1, ...options }: EngineOptions & { seed?: number } = {},
 ): Run {
   const settings = completeSettings(given, 'cpu');
-  const weights = initialWeights(settings.preset, 11);
-  const engine = createEngine(tf, kind, weights, settings, options);
+  const engine = createEngine(tf, kind, initialWeights(settings.preset, 11), settings, options);
+  const run = takeTwoSteps(engine, batch, seed);
+  engine.dispose();
+  return run;
+}
+
+/** Two steps of an engine, and a prediction. */
+export function takeTwoSteps(engine: Engine, batch: Batch, seed = 1): Run {
   const losses = [step(engine, batch, 1e-3, [seed, 1])];
   const { moments } = engine.getOptimizer();
   const arrays = new Map<string, ArrayLike<number>>();
+  const weights = engine.getWeights();
   for (const [i, name] of [...weights.keys()].filter(isTrainable).entries()) {
     arrays.set(`gradient of ${name}`, moments[2 * i]!);
     arrays.set(`square of ${name}`, moments[2 * i + 1]!);
   }
-  for (const [name, { data }] of engine.getWeights()) if (!isTrainable(name)) arrays.set(name, data);
+  for (const [name, { data }] of weights) if (!isTrainable(name)) arrays.set(name, data);
   losses.push(step(engine, batch, 1e-3, [seed, 2]));
   arrays.set('probabilities', engine.logits(batch).map(sigmoid));
-  if (settings.average_weights > 0) {
-    arrays.set('average', engine.getOptimizer().average!);
+  const { average } = engine.getOptimizer();
+  if (average !== undefined) {
+    arrays.set('average', average);
     engine.useAverage();
     engine.adjustStatistics(batch, [seed, 3]);
     const adjusted = [...engine.getWeights()].filter(([name]) => !isTrainable(name));
@@ -80,7 +88,6 @@ export function trainTwice(
       adjusted.flatMap(([, { data }]) => [...data]),
     );
   }
-  engine.dispose();
   return { losses, arrays };
 }
 
