@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { InputError, NotFoundError, SettingError } from '../../src/core/errors.ts';
 import { SAMPLE_SIZE } from '../../src/core/strain.ts';
 import { FRAME_HEADER } from '../../src/records/tfrecord.ts';
@@ -86,6 +87,17 @@ async function mergeToy(source: ObjectStore, folder: string): Promise<ObjectStor
   await store.write('train.tfrecord', Buffer.concat(shards));
   return store;
 }
+
+test('a pass starts at once, however long the last one took', async () => {
+  const set = await openRecords(await makeToyRecords({ count: 12 }));
+  await withInput(set, {}, async (input) => {
+    // TensorFlow's tuning of datasets would sleep for longer and longer meanwhile.
+    for await (const _ of input.training(1)) await setTimeout(1000);
+    const start = performance.now();
+    for await (const _ of input.validation()) break;
+    assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
+  });
+});
 
 test('a range of records is read in order, and shards outside of it aren’t opened', async () => {
   const { store, streamed } = watch(await makeToyRecords({ count: 12, shardSize: 4 }));

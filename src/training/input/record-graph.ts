@@ -54,6 +54,12 @@ export const BATCHES_AHEAD = DECODERS + PREFETCHED + 1;
 
 const { float32, int32, int64, string } = DATA_TYPES;
 
+/**
+ * tensorflow.data.Options, serialized: autotune_options { enabled: false }. Nothing here is tuned, but the tuning thread may sleep
+ * on when a pass ends, and the next pass waits for it: for as long as the last one took, up to a minute.
+ */
+const WITHOUT_AUTOTUNE = Buffer.from([0x3a, 2, 0x08, 0]);
+
 /** @param dtype Type of the signals in the records. */
 export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32'): Graph {
   const graph = createGraph();
@@ -126,12 +132,16 @@ export function createRecordGraph(batchSize: number, dtype: 'float16' | 'float32
     ...decodedTypes,
   });
   const ready = graph.add('PrefetchDataset', [decoded, count(PREFETCHED)], decodedTypes);
+  const untuned = graph.add('OptionsDataset', [ready], {
+    serialized_options: { s: WITHOUT_AUTOTUNE },
+    ...decodedTypes,
+  });
   const iterator = graph.add('IteratorV2', [], {
     shared_name: { s: Buffer.from('batches') },
     container: { s: Buffer.alloc(0) },
     ...decodedTypes,
   });
-  const made = graph.add('MakeIterator', [ready, iterator]);
+  const made = graph.add('MakeIterator', [untuned, iterator]);
   const done = graph.constant('int32', [], Int32Array.of(0));
   graph.add('Identity', [done, `^${made}`], { T: { type: int32 } }, nodeOf(STARTED));
   const next = graph.add('IteratorGetNext', [iterator], decodedTypes);
