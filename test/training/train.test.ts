@@ -367,7 +367,10 @@ test('with an unreadable rejected.csv only the table of the report is missing, a
   const { files } = await trainModel(toy.location, models, { ...SETTINGS, epochs: 1 }, options);
   assert.ok(files.some((name) => name.endsWith('_weights.npz')));
   const report = readFileSync(join(models, 'saved', 'report.html'), 'utf8');
-  assert.match(report, /made up\. The rejected samples are not listed: .*rejected\.csv: found .*needed rows id,file,reason/);
+  assert.match(
+    report,
+    /made up\. The rejected samples are not listed: .*rejected\.csv: found .*needed rows id,file,reason/,
+  );
   assert.match(report, /2 in total\. Their list is not available here/);
 });
 

@@ -23,7 +23,10 @@ export interface FitOptions {
   stepsAhead?: number;
 }
 
-/** Batches after which the moving statistics are those of the current weights: they forget all but 0.9^24, a twelfth. */
+/**
+ * Batches after which the moving statistics are those of the current weights: they forget all but 0.9^24, a twelfth. An epoch may
+ * have fewer.
+ */
 const STATISTICS_BATCHES = 24;
 
 /** Thrown when a loss or a gradient isn't finite. The model then has the weights of the best epoch. */
@@ -122,14 +125,12 @@ async function useAverage(
 ): Promise<void> {
   engine.useAverage();
   let passed = 0;
-  while (passed < STATISTICS_BATCHES) {
-    for await (const batch of input.training(epoch)) {
-      await setImmediate();
-      if (signal?.aborted) throw new StoppedError(`stopped after epoch ${epoch}, before its validation`);
-      passed++;
-      withMemoryFor(batch.size, () => engine.adjustStatistics(batch, [seed, passed]));
-      if (passed === STATISTICS_BATCHES) break;
-    }
+  for await (const batch of input.training(epoch)) {
+    await setImmediate();
+    if (signal?.aborted) throw new StoppedError(`stopped after epoch ${epoch}, before its validation`);
+    passed++;
+    withMemoryFor(batch.size, () => engine.adjustStatistics(batch, [seed, passed]));
+    if (passed === STATISTICS_BATCHES) break;
   }
 }
 
