@@ -26,7 +26,7 @@ export const SETTINGS = {
     'mixed',
   ]),
   average_weights: real(
-    'decay per step of the weights’ moving average, which is what validates and predicts; 0: no average',
+    'decay of the moving average of the weights, which is validated, saved and used for prediction; 0: no average',
     0,
     0.99999,
   ),

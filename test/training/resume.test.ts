@@ -104,7 +104,7 @@ test('a fit that is stopped at 20 random steps has the same losses and weights a
   assert.deepEqual(await fitWithStops(stops.sort((a, b) => a - b)), whole);
 });
 
-test('averaged weights validate and are kept, and the training goes on with its own', async () => {
+test('the averaged weights are validated and saved, and training continues with the others', async () => {
   const run = async (average_weights: number) => {
     engine.setWeights(fresh.weights);
     engine.setOptimizer(fresh.optimizer);

@@ -80,10 +80,10 @@ export function createLearner(
       const [scale, steps] = lossScale.dataSync();
       return { ...state, lossScale: { scale: scale!, steps: steps! } };
     },
-    setOptimizer({ updates, moments, average: given, lossScale: scale = FIRST_SCALE }) {
+    setOptimizer({ updates, moments, average: given, lossScale: wanted = FIRST_SCALE }) {
       tf.tidy(() => {
         if (given !== undefined) average?.assign(tf.tensor1d(Float32Array.from(given)));
-        lossScale?.assign(tf.tensor1d([scale.scale, scale.steps]));
+        lossScale?.assign(tf.tensor1d([wanted.scale, wanted.steps]));
         for (const [i, moment] of optimizer.moments.entries()) {
           const own = moments.filter((_, index) => index % 2 === i);
           moment.assign(

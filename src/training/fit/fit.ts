@@ -94,7 +94,7 @@ export async function fit(
   return state.history;
 }
 
-/** Validates the model, with averaged weights if the settings say so, and returns the weights that it had. Those of training stay. */
+/** Validates the averaged weights, if the settings average them, or else the current ones. Returns those; the engine keeps its own. */
 async function validate(
   engine: Engine,
   input: TrainingInput,
@@ -113,8 +113,8 @@ async function validate(
 }
 
 /**
- * Sets the weights to their average. The moving statistics are of other weights, so training samples pass once more, until the
- * statistics are those of the average.
+ * Sets the weights to their average. The moving statistics belong to other weights, so they are computed again from training
+ * batches.
  */
 async function useAverage(
   engine: Engine,

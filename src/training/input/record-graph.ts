@@ -55,8 +55,8 @@ export const BATCHES_AHEAD = DECODERS + PREFETCHED + 1;
 const { float32, int32, int64, string } = DATA_TYPES;
 
 /**
- * tensorflow.data.Options, serialized: autotune_options { enabled: false }. Nothing here is tuned, but the tuning thread may sleep
- * on when a pass ends, and the next pass waits for it: for as long as the last one took, up to a minute.
+ * tensorflow.data.Options, serialized: autotune_options { enabled: false }. There is nothing to tune, but the tuning
+ * thread may stay asleep when a pass ends, and the next pass waits for it: as long as the last pass took, up to a minute.
  */
 const WITHOUT_AUTOTUNE = Buffer.from([0x3a, 2, 0x08, 0]);
 
