@@ -37,8 +37,7 @@ const SAME: Allowed = {
   distance: relativeDifference,
 };
 
-// Gradients that are sums of many numbers of both signs, such as those of a generalized mean's power, are less exact, and
-// so is what the second step makes of gradients near 0.
+// Gradients that are sums of many numbers of both signs, such as those of a generalized mean's power, are less exact.
 const NEAR: Allowed = { ...SAME, arrays: 1e-3 };
 
 test('the graph engine computes the losses and gradients of the eager engine, with dropout, augmentation and averaged weights', () => {
@@ -88,8 +87,10 @@ test('injected signals train the same in both engines', () => {
   const injecting = { ...batch, injected: others.signals };
   const given = { ...AUGMENTED, snr: 'uniform', snr_min: 0.5, snr_max: 1.5 } as const;
   const [graph, eager] = (['graph', 'eager'] as const).map((kind) => trainTwice(kind, given, injecting));
+  // The average is one of the second step, which makes much of gradients near 0.
+  assert.deepEqual(listFaults(graph!, eager!, { ...SAME, except: /average/ }), []);
   assert.deepEqual(listFaults(graph!, eager!, NEAR), []);
-  assert.ok(listFaults(train('graph', given), eager!, NEAR).length > 20);
+  assert.ok(listFaults(train('graph', given), eager!, SAME).length > 20);
 });
 
 test('the coherent-large model trains the same in both engines', () => {

@@ -57,13 +57,14 @@ export function parseRejected(text: string, object: string = REJECTED_KEY): Reje
   };
   let rows: string[][];
   try {
-    // It refuses rows whose numbers of cells differ.
-    rows = parse(text);
+    rows = parse(text, { relax_column_count: true });
   } catch (cause) {
     throw cause instanceof CsvError ? refuse(cause.message, cause) : cause;
   }
   const [header = [], ...rejected] = rows;
   if (header.join() !== 'id,file,reason') throw refuse(`the columns ${quote(header.join())}`);
+  const bad = rejected.findIndex((row) => row.length !== 3);
+  if (bad >= 0) throw refuse(`${rejected[bad]!.length} cells in row ${bad + 2}`);
   const unescaped = (cell = '') => cell.replace(/^'(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/, '');
   return rejected.map(([id, file, reason]) => ({
     id: unescaped(id),
